@@ -1,0 +1,1 @@
+"""Data: sources of images and masks, their fingerprint, the cache, and checks."""

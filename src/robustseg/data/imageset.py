@@ -1,0 +1,57 @@
+"""Images and masks of one size, ready to train on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """N images with their masks.
+
+    The arrays are usually memory-mapped and read only: copy before writing.
+
+    Attributes:
+        ids: N unique names.
+        splits: (N,) strings, "train", "val" or "test".
+        images: (N, H, W, C) uint8, C 1 or 3.
+        masks: (N, H, W) uint8: 0 background, 1 foreground, 255 ignored.
+        groups: N names of groups (patient, case); "" where unknown.
+    """
+
+    ids: list[str]
+    splits: np.ndarray
+    images: np.ndarray
+    masks: np.ndarray
+    groups: list[str]
+
+    def __post_init__(self) -> None:
+        lengths = {len(a) for a in (self.ids, self.splits, self.images, self.masks, self.groups)}
+        if len(lengths) != 1:
+            raise ValueError(f"ids, splits, images, masks, groups differ in length: {lengths}")
+        if self.images.shape[:3] != self.masks.shape:
+            raise ValueError(f"images {self.images.shape} do not fit masks {self.masks.shape}")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def subset(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
+        """The images at `indices`, in that order; a view where the indices are consecutive."""
+        index = np.asarray(indices, dtype=int)
+        # A slice keeps a memory map on disk; an array of indices copies it into memory.
+        consecutive = len(index) > 0 and index[0] >= 0 and bool((np.diff(index) == 1).all())
+        rows = slice(int(index[0]), int(index[-1]) + 1) if consecutive else index
+        return ImageSet(
+            ids=[self.ids[i] for i in index],
+            splits=self.splits[rows],
+            images=self.images[rows],
+            masks=self.masks[rows],
+            groups=[self.groups[i] for i in index],
+        )
+
+    def split(self, name: str) -> ImageSet:
+        """The images of one split, "train", "val" or "test"; empty if there are none."""
+        return self.subset(np.flatnonzero(self.splits == name))

@@ -1,0 +1,75 @@
+"""What a data source is: a list of records, a way to read one, and a fingerprint of them all.
+
+Imports nothing heavy: the program asks for fingerprints before it knows whether there is anything
+to train.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SPLITS = ("train", "val", "test")
+
+
+class DataError(ValueError):
+    """Data that cannot be used as it is; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One image and its mask.
+
+    Attributes:
+        id: unique in its source; the stem of the image file.
+        split: "train", "val" or "test".
+        image: the image file; None where images are drawn, not read.
+        mask: the mask file; None where it is drawn, or missing and allowed to be.
+        group: images of one group (a patient, a case) belong into one split; "" if unknown.
+    """
+
+    id: str
+    split: str
+    image: Path | None = None
+    mask: Path | None = None
+    group: str = ""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where images come from. Sources know files; sizes and batches are others' business."""
+
+    channels: int
+
+    def records(self) -> list[Record]:
+        """Every image, in the order train, val, test and by id within a split.
+
+        Raises:
+            DataError: a file or folder is missing, or an id is in two places.
+        """
+
+    def read(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
+        """Image (H, W, channels) and mask (H, W) at their own size, both uint8.
+
+        In the mask 0 is background, 1 foreground, 255 ignored.
+
+        Raises:
+            DataError: a file cannot be read, the sizes differ, or the mask is not a mask.
+        """
+
+    def fingerprint(self, cache: Path | None = None) -> str:
+        """SHA-256 (hex) over all that `records` and `read` return, equal on every machine.
+
+        Args:
+            cache: folder in which hashes of unchanged files may be remembered; a source that
+                reads no files ignores it.
+        """
+
+
+def in_order(records: list[Record]) -> list[Record]:
+    """The records in the order train, val, test and by id within a split."""
+    return sorted(records, key=lambda record: (SPLITS.index(record.split), record.id))
