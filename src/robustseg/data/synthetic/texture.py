@@ -1,0 +1,66 @@
+"""Random textures on a square canvas, drawn from a few numbers.
+
+Every texture starts from a coarse grid of normal numbers whose size does not depend on the canvas,
+so one generator state gives the same picture at every canvas size, only finer or coarser.
+"""
+
+import cv2
+import numpy as np
+
+Array = np.ndarray
+
+
+def field(rng: np.random.Generator, cells: int, canvas: int) -> Array:
+    """Return smooth noise, about zero mean and unit variance, (canvas, canvas) float32.
+
+    Args:
+        rng: Source of the ``cells`` × ``cells`` normal numbers that are interpolated.
+        cells: Grid cells along a side; a bump is about one cell wide.
+        canvas: Side of the result in pixels.
+    """
+    coarse = rng.standard_normal((cells, cells), dtype=np.float32)
+    return cv2.resize(coarse, (canvas, canvas), interpolation=cv2.INTER_CUBIC)
+
+
+def fractal(rng: np.random.Generator, cells: int, octaves: int, canvas: int) -> Array:
+    """Return noise with ``octaves`` scales, each half as wide and 0.6 as strong as the one before.
+
+    The sum is scaled to about unit variance; (canvas, canvas) float32.
+    """
+    total = np.zeros((canvas, canvas), np.float32)
+    for octave in range(octaves):
+        total += 0.6**octave * field(rng, cells * 2**octave, canvas)
+    return total / np.sqrt(sum(0.36**octave for octave in range(octaves)))
+
+
+def smoothstep(value: Array, low: float, high: float) -> Array:
+    """Return 0 below ``low``, 1 above ``high`` and the cubic 3t² - 2t³ between them."""
+    t = np.clip((value - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def grid(canvas: int) -> tuple[Array, Array]:
+    """Return x and y of the pixel centres, in [0, 1], as a (1, canvas) row and a (canvas, 1) column."""
+    line = ((np.arange(canvas) + 0.5) / canvas).astype(np.float32)
+    return line[None, :], line[:, None]
+
+
+def strokes(lines: list[Array], width: float, canvas: int) -> Array:
+    """Return the coverage in [0, 1] of polylines drawn with one pen, (canvas, canvas) float32.
+
+    Args:
+        lines: Polylines, each (n, 2) of x and y in [0, 1].
+        width: Pen width as a share of the side. Below a pixel the line fades in place of thinning.
+        canvas: Side of the result in pixels.
+    """
+    coverage = np.zeros((canvas, canvas), np.uint8)
+    pixels = width * canvas
+    # The last four bits of the coordinates are a sixteenth of a pixel.
+    points = [np.round((line * canvas - 0.5) * 16).astype(np.int32) for line in lines]
+    cv2.polylines(coverage, points, False, 255, max(1, round(pixels)), cv2.LINE_AA, 4)
+    return coverage * np.float32(min(1.0, pixels) / 255)
+
+
+def shrink(picture: Array, size: int) -> Array:
+    """Return the picture averaged down to (size, size) pixels; its side is a multiple of ``size``."""
+    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
