@@ -1,0 +1,28 @@
+"""Metrics of binary segmentation: per-image counts, and what derives from them.
+
+Conventions in one place: a pixel is predicted foreground where its logit is above 0; target
+pixels of value 255 are ignored; an image without foreground that is predicted empty scores Dice
+and Jaccard 1, and 0 as soon as one pixel is predicted. A number that is undefined on a test set
+(say, the Dice over images with foreground when there are none) is NaN, never 0.
+
+``summary`` needs numpy only, ``surface`` scipy too; the others import torch, so they are loaded
+when first asked for and tables can be made without it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from robustseg.metrics.summary import summarise, summarise_last
+
+if TYPE_CHECKING:
+    from robustseg.metrics.segmentation import SegmentationMetrics
+
+__all__ = ["SegmentationMetrics", "summarise", "summarise_last"]
+
+_MODULES = {"SegmentationMetrics": "segmentation"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

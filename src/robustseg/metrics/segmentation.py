@@ -1,0 +1,95 @@
+"""Per-image counts of true and false positives and negatives, and what derives from them."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from robustseg.metrics.summary import COUNTS, dice, jaccard, summarise
+
+IGNORED = 255
+
+
+class SegmentationMetrics(Metric):
+    """Dice, Jaccard, balanced accuracy and their like from per-image integer counts.
+
+    Nothing is averaged over batches: the state is one row of counts an image, gathered over
+    processes, and every number derives from the rows by ``summarise``, which says what each of
+    them is and what it is on empty masks. ``update`` leaves the counts on the device.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    images: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("images", default=[], dist_reduce_fx="cat")
+
+    def update(self, logits: Tensor, target: Tensor, index: Tensor | None = None) -> None:
+        """Count a batch.
+
+        Args:
+            logits: (B, 1, H, W), any float dtype; foreground where above 0 (probability ½).
+            target: (B, 1, H, W) uint8; 1 foreground, 0 background, 255 ignored.
+            index: (B,) integers ≥ 0, the positions of the images in the test set. With it, rows
+                come in that order and an image that a distributed sampler repeats counts once;
+                without it, rows come in the order of arrival, process after process.
+
+        Raises:
+            ValueError: the shapes differ or are not (B, 1, H, W).
+        """
+        counts = confusion(logits, target)
+        if index is None:
+            index = torch.full((len(counts),), -1, device=counts.device)
+        self.images.append(torch.cat([index.to(counts)[:, None], counts], dim=1))
+
+    def compute(self) -> dict[str, float]:
+        """Return the numbers of ``summarise`` over all images of all processes."""
+        return summarise(self._columns())
+
+    def rows(self) -> dict[str, np.ndarray]:
+        """Return the columns of ``images.csv``: index, tp, fp, fn, tn, dice, jaccard.
+
+        Every process must call it: rows of all of them are gathered.
+        """
+        with self.sync_context(dist_sync_fn=self.dist_sync_fn):
+            columns = self._columns()
+        outcome = columns["tp"], columns["fp"], columns["fn"]
+        return columns | {"dice": dice(*outcome), "jaccard": jaccard(*outcome)}
+
+    def _columns(self) -> dict[str, np.ndarray]:
+        rows = dim_zero_cat(self.images).cpu().numpy()
+        if (rows[:, 0] < 0).any():
+            rows[:, 0] = np.arange(len(rows))
+        _, first = np.unique(rows[:, 0], return_index=True)
+        return dict(zip(("index", *COUNTS), rows[first].T, strict=True))
+
+
+def confusion(logits: Tensor, target: Tensor) -> Tensor:
+    """Count tp, fp, fn, tn of every image.
+
+    Args:
+        logits: (B, 1, H, W); foreground where above 0.
+        target: (B, 1, H, W) uint8; 255 is ignored.
+
+    Returns:
+        (B, 4) int64 on the logits' device.
+
+    Raises:
+        ValueError: the shapes differ or are not (B, 1, H, W).
+    """
+    if logits.ndim != 4 or logits.shape[1] != 1 or logits.shape != target.shape:
+        raise ValueError(
+            "logits and target must both be (B, 1, H, W), "
+            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+        )
+    foreground, known = target == 1, target != IGNORED
+    predicted = (logits > 0) & known
+    tp, predictions, positives, pixels = (
+        mask.flatten(1).sum(dim=1)
+        for mask in (predicted & foreground, predicted, foreground, known)
+    )
+    fp, fn = predictions - tp, positives - tp
+    return torch.stack([tp, fp, fn, pixels - tp - fp - fn], dim=1)
