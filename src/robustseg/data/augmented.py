@@ -1,0 +1,81 @@
+"""Training images with their (noisy) masks, augmented."""
+
+from collections.abc import Sequence
+
+import albumentations as A  # noqa: N812 (its own documentation's name)
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from robustseg.data.sampler import EpochBatches
+
+
+class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
+    """Batches of augmented images and masks, both uint8; scaling is left to the device.
+
+    The augmentation of an image is drawn from (seed, pass, index) alone: albumentations would
+    otherwise repeat its draws over workers and epochs.
+
+    Args:
+        images: (N, H, W, C) uint8.
+        masks: (N, H, W) uint8, the masks to train on.
+        transforms: albumentations transforms, applied in order; may be empty.
+        seed: of the run.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        masks: np.ndarray,
+        transforms: Sequence[A.BasicTransform],
+        seed: int,
+    ) -> None:
+        self.images = images
+        self.masks = masks
+        self.seed = seed
+        self.transform = A.Compose(list(transforms)) if transforms else None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, batch: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
+        """Images (B, H, W, C) and masks (B, H, W) of a batch of (pass, index)."""
+        pairs = [self._augment(*item) for item in batch]
+        images = np.stack([image for image, _ in pairs])
+        masks = np.stack([mask for _, mask in pairs])
+        return torch.from_numpy(images), torch.from_numpy(masks)
+
+    def _augment(self, number: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+        image, mask = self.images[index], self.masks[index]
+        if self.transform is None:
+            return image, mask
+        seed = np.random.SeedSequence([self.seed, number, index]).generate_state(1)[0]
+        self.transform.set_random_seed(int(seed))
+        out = self.transform(image=np.array(image), mask=np.array(mask))
+        return out["image"], out["mask"]
+
+
+def training_batches(
+    images: np.ndarray,
+    masks: np.ndarray,
+    *,
+    transforms: Sequence[A.BasicTransform],
+    batch_size: int,
+    seed: int,
+    steps: int | None = None,
+    num_workers: int = 0,
+    pin_memory: bool = False,
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    """The training loader: (B, H, W, C) images and (B, H, W) masks, uint8.
+
+    The result does not depend on `num_workers`. For `steps` see `EpochBatches`.
+    """
+    return DataLoader(
+        AugmentedImages(images, masks, transforms, seed),
+        sampler=EpochBatches(len(images), batch_size, seed, steps),
+        batch_size=None,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        pin_memory=pin_memory,
+    )

@@ -1,0 +1,78 @@
+"""What the machine at hand can do, found without importing torch.
+
+Precision and memory format follow from processor features, never from a timing, so that the same
+machine always resolves ``auto`` to the same values: they are part of a run's identity.
+"""
+
+import ctypes
+import os
+from functools import cache
+from pathlib import Path
+
+_COMPUTE_CAPABILITY_MAJOR = 75  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
+_AMPERE = 8  # the first CUDA architecture with bfloat16 units
+
+
+@cache
+def cuda_capability() -> int:
+    """Major compute capability of the first visible CUDA device; 0 where there is none."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count, device, major = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    if count.value == 0 or driver.cuDeviceGet(ctypes.byref(device), 0) != 0:
+        return 0
+    if driver.cuDeviceGetAttribute(ctypes.byref(major), _COMPUTE_CAPABILITY_MAJOR, device) != 0:
+        return 0
+    return major.value
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    """Processor feature flags as Linux lists them; empty where /proc/cpuinfo does not exist."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():
+        return frozenset()
+    for line in cpuinfo.read_text().splitlines():
+        if line.startswith(("flags", "Features")):
+            return frozenset(line.split(":", 1)[1].split())
+    return frozenset()
+
+
+def accelerator(requested: str) -> str:
+    """The accelerator that a requested one (``auto``, ``cpu``, ``gpu``, …) stands for."""
+    if requested != "auto":
+        return requested
+    return "gpu" if cuda_capability() else "cpu"
+
+
+def precision(requested: str, on: str) -> str:
+    """Resolve ``auto`` to ``bf16-mixed`` where the processor has bfloat16 units, else ``32-true``.
+
+    Args:
+        requested: ``auto`` or any precision that Lightning knows.
+        on: the resolved accelerator.
+    """
+    if requested != "auto":
+        return requested
+    has_bf16 = {
+        "gpu": cuda_capability() >= _AMPERE,
+        "cpu": bool({"avx512_bf16", "amx_bf16"} & cpu_flags()),
+    }
+    return "bf16-mixed" if has_bf16.get(on, False) else "32-true"
+
+
+def channels_last(requested: bool | str, resolved_precision: str) -> bool:
+    """Resolve ``auto`` to channels-last where it was faster: wherever bfloat16 units compute."""
+    if requested == "auto":
+        return resolved_precision.startswith("bf16")
+    return bool(requested)
+
+
+def threads() -> int:
+    """Processors that this process may use: the default number of compute threads."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(os.environ.get("OMP_NUM_THREADS", affinity or 1))

@@ -1,0 +1,139 @@
+"""The LightningModule: a network, a loss, their optimiser and schedule."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from robustseg.schedule import NuPlateau
+
+_IGNORED = 255
+
+
+class SegmentationModule(pl.LightningModule):
+    """Trains `network` on uint8 batches with `loss`.
+
+    The loss is a submodule: its parameters (the T-Loss's ν) are trained in an optimiser group of
+    their own and saved in the checkpoint. The schedule is stepped and saved here as well, so that
+    a resumed run repeats it exactly.
+
+    Args:
+        network: (B, C, H, W) normalised images → (B, 1, H, W) foreground logits.
+        loss: (logits, target, ignore) → scalar.
+        optimizer: makes an optimiser from parameter groups; the network's group comes first.
+        loss_lr: learning rate of the loss's own parameters; None where it has none.
+        scheduler: makes a schedule from the optimiser; None for a constant rate.
+        channels_last: memory format of the network and its input.
+        seed: of the run; layers that draw random numbers are reseeded from it at every epoch.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        loss: nn.Module,
+        optimizer: Callable[[Any], torch.optim.Optimizer],
+        *,
+        loss_lr: float | None = None,
+        scheduler: Callable[[torch.optim.Optimizer], Any] | None = None,
+        channels_last: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.format = torch.channels_last if channels_last else torch.contiguous_format
+        self.network = network.to(memory_format=self.format)
+        self.loss = loss
+        self._make_optimizer = optimizer
+        self._make_scheduler = scheduler
+        self._loss_lr = loss_lr
+        self._seed = seed
+        self.scheduler: Any = None
+        self._loss_sum: Tensor | None = None
+        self._loss_count = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Foreground logits (B, 1, H, W), float32, of uint8 images (B, H, W, C).
+
+        Colour images are scaled to [-1, 1] and grey ones to [0, 1], as in the T-Loss code.
+        """
+        pixels = images.permute(0, 3, 1, 2).float()
+        pixels = pixels / 127.5 - 1 if images.shape[-1] == 3 else pixels / 255
+        return self.network(pixels.contiguous(memory_format=self.format)).float()
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Loss of a batch of uint8 images (B, H, W, C) and masks (B, H, W)."""
+        images, masks = batch
+        logits = self(images)
+        mask = masks.unsqueeze(1)
+        ignore = mask == _IGNORED
+        loss = self.loss(logits, (mask == 1).to(logits.dtype), ignore)
+        self._note(loss.detach())
+        return loss
+
+    def _note(self, loss: Tensor) -> None:
+        self._loss_sum = loss if self._loss_sum is None else self._loss_sum + loss
+        self._loss_count += 1
+
+    def take_mean_loss(self) -> float:
+        """Mean loss of the steps since the last call (NaN if there was none)."""
+        if self._loss_sum is None:
+            return float("nan")
+        mean = float(self._loss_sum) / self._loss_count
+        self._loss_sum, self._loss_count = None, 0
+        return mean
+
+    @property
+    def nu(self) -> float | None:
+        """The T-Loss's ν; None with other losses."""
+        for part in self.loss.modules():
+            value = getattr(part, "nu", None)
+            if isinstance(value, Tensor):
+                return float(value)
+        return None
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """One group for the network and one for the loss's own parameters."""
+        groups: list[dict[str, Any]] = [{"params": list(self.network.parameters())}]
+        own = list(self.loss.parameters())
+        if own:
+            if self._loss_lr is None:
+                raise ValueError("the loss has parameters of its own: set loss.parameter_lr")
+            groups.append({"params": own, "lr": self._loss_lr, "weight_decay": 0.0})
+        optimizer = self._make_optimizer(groups)
+        if self._make_scheduler is not None:
+            self.scheduler = self._make_scheduler(optimizer)
+        return optimizer
+
+    def on_train_epoch_start(self) -> None:
+        """Dropout and the like draw from (seed, epoch), so a resumed run draws the same."""
+        torch.manual_seed(self._seed * 1_000_003 + self.current_epoch)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Let the ν-plateau schedule look at ν every so many steps."""
+        if not isinstance(self.scheduler, NuPlateau):
+            return
+        if self.global_step % self.scheduler.every == 0:
+            nu = self.nu
+            if nu is not None:
+                self.scheduler.step(nu)
+
+    def on_train_epoch_end(self) -> None:
+        """Step the schedules that count epochs."""
+        if self.scheduler is not None and not isinstance(self.scheduler, NuPlateau):
+            self.scheduler.step()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save the schedule beside the weights."""
+        if self.scheduler is not None:
+            checkpoint["scheduler"] = self.scheduler.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the schedule's state until the optimiser exists."""
+        self._scheduler_state = checkpoint.get("scheduler")
+
+    def on_fit_start(self) -> None:
+        """Restore the schedule of a resumed run."""
+        state = getattr(self, "_scheduler_state", None)
+        if state is not None:
+            self.scheduler.load_state_dict(state)

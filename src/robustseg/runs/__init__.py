@@ -1,0 +1,1 @@
+"""The run folder: identity, lock, state, files. Imports neither torch nor Hydra."""
