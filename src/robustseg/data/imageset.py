@@ -40,7 +40,9 @@ class ImageSet:
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> ImageSet:
         """The images at `indices`, in that order; a view where the indices are consecutive."""
-        index = np.asarray(indices, dtype=int)
+        index = np.asarray(indices, dtype=np.intp if len(indices) == 0 else None)
+        if index.ndim != 1 or not np.issubdtype(index.dtype, np.integer):
+            raise ValueError(f"indices must be a list of whole numbers, got {index.dtype}")
         # A slice keeps a memory map on disk; an array of indices copies it into memory.
         consecutive = len(index) > 0 and index[0] >= 0 and bool((np.diff(index) == 1).all())
         rows = slice(int(index[0]), int(index[-1]) + 1) if consecutive else index
