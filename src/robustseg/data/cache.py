@@ -111,7 +111,7 @@ def _meta(images: np.ndarray, masks: np.ndarray) -> dict[str, object]:
     """What meta.json must say: a checksum over a few images from the first to the last."""
     digest = hashlib.sha256()
     for index in np.linspace(0, len(images) - 1, PROBES).astype(int):
-        digest.update(images[index].tobytes()
+        digest.update(images[index].tobytes())
         digest.update(masks[index].tobytes())
     return {"format": FORMAT, "shape": list(images.shape), "sha256": digest.hexdigest()}
 
