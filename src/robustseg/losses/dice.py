@@ -1,0 +1,83 @@
+"""The Dice loss."""
+
+from torch import Tensor, nn
+
+from robustseg.losses.inputs import check_range
+from robustseg.losses.overlap import Classes, Domain, SoftTarget, check_options
+from robustseg.losses.tversky import tversky_loss
+
+
+def dice_loss(
+    logits: Tensor,
+    target: Tensor,
+    ignore: Tensor | None = None,
+    *,
+    smooth: float = 1e-5,
+    domain: Domain = "image",
+    soft_target: SoftTarget = "product",
+    classes: Classes = "pooled",
+) -> Tensor:
+    """Soft Dice loss 1 - (2A + 2δ) / (P + Y + 2δ), A = Σ t p, P = Σ p, Y = Σ t.
+
+    It is the Tversky loss at α = β = ½, with its values at empty and full targets; soft_target
+    "l1" makes it the Dice semimetric loss. Sources: Milletari et al., V-Net, 3DV 2016; Wang et
+    al., Dice semimetric losses, MICCAI 2023.
+
+    Args:
+        logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
+        target: like the logits, in [0, 1].
+        ignore: (B, 1, H, W), bool, True where a pixel does not count.
+        smooth: δ, in pixels, at least 0.
+        domain: "image" or "batch", as for the Tversky loss.
+        soft_target: "product" or "l1", as for the Tversky loss.
+        classes: "pooled" or "macro", as for the Tversky loss.
+
+    Returns:
+        A scalar in [0, 1].
+    """
+    return tversky_loss(
+        logits,
+        target,
+        ignore,
+        alpha=0.5,
+        beta=0.5,
+        smooth=smooth,
+        domain=domain,
+        soft_target=soft_target,
+        classes=classes,
+    )
+
+
+class DiceLoss(nn.Module):
+    """:func:`dice_loss` as a module."""
+
+    image_scale = False
+
+    def __init__(
+        self,
+        smooth: float = 1e-5,
+        domain: Domain = "image",
+        soft_target: SoftTarget = "product",
+        classes: Classes = "pooled",
+    ) -> None:
+        super().__init__()
+        check_range("smooth", smooth, 0)
+        check_options(domain, soft_target, classes)
+        self.smooth, self.domain = smooth, domain
+        self.soft_target, self.classes = soft_target, classes
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return dice_loss(
+            logits,
+            target,
+            ignore,
+            smooth=self.smooth,
+            domain=self.domain,
+            soft_target=self.soft_target,
+            classes=self.classes,
+        )
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"smooth={self.smooth}, domain={self.domain}, soft_target={self.soft_target}"

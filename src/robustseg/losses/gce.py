@@ -1,0 +1,60 @@
+"""Generalised cross-entropy."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from robustseg.losses.inputs import check_binary, check_range, full_precision
+from robustseg.losses.reduction import pixel_mean
+
+SMALLEST_Q = 1e-3  # below it float32 loses the difference to the cross-entropy
+
+
+@full_precision
+def gce_loss(
+    logits: Tensor, target: Tensor, ignore: Tensor | None = None, *, q: float = 0.7
+) -> Tensor:
+    """Generalised cross-entropy (1 - p_y^q) / q.
+
+    It goes to the cross-entropy for q → 0 and is the mean absolute error at q = 1. A soft
+    target weighs the values of both classes. Source: Zhang and Sabuncu, Generalized cross
+    entropy loss for training deep neural networks with noisy labels, NeurIPS 2018.
+
+    Args:
+        logits: (B, 1, H, W).
+        target: like the logits, in [0, 1].
+        ignore: like the logits, bool, True where a pixel does not count.
+        q: Exponent, in [0.001, 1].
+
+    Returns:
+        The mean over counted pixels, then over images; in [0, 1/q].
+    """
+    check_binary(logits)
+    check_range("q", q, SMALLEST_Q, 1)
+    if_positive, if_negative = power_complements(logits, q)
+    return pixel_mean(torch.lerp(if_negative, if_positive, target), ignore) / q
+
+
+def power_complements(logits: Tensor, q: float) -> tuple[Tensor, Tensor]:
+    """Return 1 - p^q and 1 - (1 - p)^q for p = σ(z), without loss of precision."""
+    log_p = functional.logsigmoid(logits)
+    return -torch.expm1(q * log_p), -torch.expm1(q * (log_p - logits))
+
+
+class GCELoss(nn.Module):
+    """:func:`gce_loss` as a module."""
+
+    image_scale = False
+
+    def __init__(self, q: float = 0.7) -> None:
+        super().__init__()
+        check_range("q", q, SMALLEST_Q, 1)
+        self.q = q
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return gce_loss(logits, target, ignore, q=self.q)
+
+    def extra_repr(self) -> str:
+        """Return the exponent."""
+        return f"q={self.q}"

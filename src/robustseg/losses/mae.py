@@ -1,0 +1,36 @@
+"""Mean absolute error of the probability."""
+
+import torch
+from torch import Tensor, nn
+
+from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.reduction import pixel_mean
+
+
+@full_precision
+def mae_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+    """Mean absolute error, 1 - p_y = y (1 - p) + (1 - y) p; |σ(z) - y| for a hard target.
+
+    Source: Ghosh et al., Robust loss functions under label noise for deep neural networks,
+    AAAI 2017 (there doubled: the sum over two classes).
+
+    Args:
+        logits: (B, 1, H, W).
+        target: like the logits, in [0, 1].
+        ignore: like the logits, bool, True where a pixel does not count.
+
+    Returns:
+        The mean over counted pixels, then over images; in [0, 1].
+    """
+    check_binary(logits)
+    return pixel_mean(torch.addcmul(target, 1 - 2 * target, logits.sigmoid()), ignore)
+
+
+class MAELoss(nn.Module):
+    """:func:`mae_loss` as a module."""
+
+    image_scale = False
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return mae_loss(logits, target, ignore)

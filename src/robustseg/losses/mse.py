@@ -1,0 +1,39 @@
+"""Mean squared error of the probability."""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.reduction import pixel_mean
+
+
+@full_precision
+def mse_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+    """Mean squared error (σ(z) - y)², the Brier score.
+
+    The T-Loss has its gradient, times D/2, in the limit ν → ∞. For a soft target it is
+    y (1 - p)² + (1 - y) p² less the constant y (1 - y).
+
+    Args:
+        logits: (B, 1, H, W).
+        target: like the logits, in [0, 1].
+        ignore: like the logits, bool, True where a pixel does not count.
+
+    Returns:
+        The mean over counted pixels, then over images; in [0, 1].
+    """
+    check_binary(logits)
+    probability = logits.sigmoid()
+    if ignore is None:
+        return functional.mse_loss(probability, target)
+    return pixel_mean(functional.mse_loss(probability, target, reduction="none"), ignore)
+
+
+class MSELoss(nn.Module):
+    """:func:`mse_loss` as a module."""
+
+    image_scale = False
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return mse_loss(logits, target, ignore)

@@ -1,0 +1,39 @@
+"""Normalised cross-entropy."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.reduction import pixel_mean
+
+
+@full_precision
+def nce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+    """Normalised cross-entropy ln p_y / (ln p + ln(1 - p)).
+
+    Computed as ½ + (½ - y) z / S with S = -ln p - ln(1 - p) = softplus(z) + softplus(-z),
+    which needs one transcendental function. Source: Ma et al., Normalized loss functions for
+    deep learning with noisy labels, ICML 2020.
+
+    Args:
+        logits: (B, 1, H, W).
+        target: like the logits, in [0, 1].
+        ignore: like the logits, bool, True where a pixel does not count.
+
+    Returns:
+        The mean over counted pixels, then over images; in [0, 1].
+    """
+    check_binary(logits)
+    both_classes = torch.sub(logits, functional.logsigmoid(logits), alpha=2)
+    return pixel_mean(0.5 + (0.5 - target) * (logits / both_classes), ignore)
+
+
+class NCELoss(nn.Module):
+    """:func:`nce_loss` as a module."""
+
+    image_scale = False
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return nce_loss(logits, target, ignore)

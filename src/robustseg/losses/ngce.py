@@ -1,0 +1,52 @@
+"""Normalised generalised cross-entropy."""
+
+import torch
+from torch import Tensor, nn
+
+from robustseg.losses.gce import SMALLEST_Q, power_complements
+from robustseg.losses.inputs import check_binary, check_range, full_precision
+from robustseg.losses.reduction import pixel_mean
+
+
+@full_precision
+def ngce_loss(
+    logits: Tensor, target: Tensor, ignore: Tensor | None = None, *, q: float = 0.1
+) -> Tensor:
+    """Normalised generalised cross-entropy (1 - p_y^q) / (2 - p^q - (1 - p)^q).
+
+    A soft target weighs the values of both classes. Source: Ma et al., Normalized loss
+    functions for deep learning with noisy labels, ICML 2020, applied to the GCE.
+
+    Args:
+        logits: (B, 1, H, W).
+        target: like the logits, in [0, 1].
+        ignore: like the logits, bool, True where a pixel does not count.
+        q: Exponent, in [0.001, 1].
+
+    Returns:
+        The mean over counted pixels, then over images; in [0, 1].
+    """
+    check_binary(logits)
+    check_range("q", q, SMALLEST_Q, 1)
+    if_positive, if_negative = power_complements(logits, q)
+    values = torch.lerp(if_negative, if_positive, target) / (if_positive + if_negative)
+    return pixel_mean(values, ignore)
+
+
+class NGCELoss(nn.Module):
+    """:func:`ngce_loss` as a module."""
+
+    image_scale = False
+
+    def __init__(self, q: float = 0.1) -> None:
+        super().__init__()
+        check_range("q", q, SMALLEST_Q, 1)
+        self.q = q
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return ngce_loss(logits, target, ignore, q=self.q)
+
+    def extra_repr(self) -> str:
+        """Return the exponent."""
+        return f"q={self.q}"

@@ -1,0 +1,96 @@
+"""The sums that every region loss is made of."""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from robustseg.losses.distributed import sum_over_processes
+
+Domain = Literal["image", "batch"]
+SoftTarget = Literal["product", "l1"]
+Classes = Literal["pooled", "macro"]
+
+
+class Overlap(NamedTuple):
+    """Sums over reduction domains.
+
+    Each has shape (B,) for the domain "image" and () for "batch"; with classes="macro" a last
+    axis of classes follows.
+    """
+
+    common: Tensor  # A = Σ t p, or Σ min(t, p)
+    predicted: Tensor  # P = Σ p
+    labelled: Tensor  # Y = Σ t
+
+
+def overlap(
+    logits: Tensor,
+    target: Tensor,
+    ignore: Tensor | None,
+    *,
+    domain: Domain,
+    soft_target: SoftTarget,
+    classes: Classes,
+) -> Overlap:
+    """Return the sums A, P and Y of each reduction domain.
+
+    Args:
+        logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
+        target: like the logits, in [0, 1].
+        ignore: (B, 1, H, W), bool, True where a pixel does not count.
+        domain: "image" sums over each image, "batch" over all images of all processes.
+        soft_target: "product" has A = Σ t p. "l1" has A = Σ min(t, p), with which p = t is
+            best for a soft t too; both agree for a hard one.
+        classes: "pooled" sums over the classes as well, "macro" keeps them apart.
+
+    Raises:
+        ValueError: For another domain, soft_target or classes.
+    """
+    check_options(domain, soft_target, classes)
+    probability, label = counted(logits, target, ignore)
+    first = 1 if classes == "pooled" else 2
+    probability, label = probability.flatten(first), label.flatten(first)
+    predicted, labelled = probability.sum(-1), label.sum(-1)
+    if soft_target == "product":
+        common = torch.linalg.vecdot(probability, label)
+    else:
+        # min(t, p) = (t + p - |t - p|) / 2, whose backward pass is a third as long
+        distance = functional.l1_loss(probability, label, reduction="none").sum(-1)
+        common = (predicted + labelled - distance) / 2
+    return Overlap(*pool(torch.stack([common, predicted, labelled]), domain))
+
+
+def counted(logits: Tensor, target: Tensor, ignore: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return probabilities and target, (B, C, H, W), with zeros at ignored pixels."""
+    probability = logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
+    if ignore is None:
+        return probability, target
+    return probability.masked_fill(ignore, 0), target.masked_fill(ignore, 0)
+
+
+def pool(sums: Tensor, domain: Domain) -> Tensor:
+    """Add sums of images, (K, B, ...), up over the global batch if that is the domain."""
+    return sums if domain == "image" else sum_over_processes(sums.sum(1))
+
+
+def ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """Return numerator / denominator, and 1 with gradient 0 where the latter is 0.
+
+    Nothing was to be found there and nothing was. Subnormal denominators count as 0, because
+    the gradient would overflow.
+    """
+    nothing = denominator < torch.finfo(denominator.dtype).tiny
+    return numerator.masked_fill(nothing, 1) / denominator.masked_fill(nothing, 1)
+
+
+def check_options(domain: str, soft_target: str, classes: str) -> None:
+    """Raise ValueError for a domain, soft_target or classes that does not exist."""
+    for name, value, choices in (
+        ("domain", domain, ("image", "batch")),
+        ("soft_target", soft_target, ("product", "l1")),
+        ("classes", classes, ("pooled", "macro")),
+    ):
+        if value not in choices:
+            raise ValueError(f"{name} must be {' or '.join(choices)}, not {value!r}")

@@ -1,0 +1,37 @@
+"""Reverse cross-entropy."""
+
+import math
+
+from torch import Tensor, nn
+
+from robustseg.losses.mae import mae_loss
+
+LOG_OF_ZERO = math.log(1e-4)  # what stands for ln 0 in the label, as in the public code
+
+
+def rce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+    """Reverse cross-entropy -Σ_k p_k ln(clamp(y_k, 1e-4, 1)) = 9.2103 (1 - p_y).
+
+    For one sigmoid channel it is 9.2103 times the mean absolute error, so that under Adam the
+    two differ by rounding only. Source: Wang et al., Symmetric cross entropy for robust
+    learning with noisy labels, ICCV 2019.
+
+    Args:
+        logits: (B, 1, H, W).
+        target: like the logits, in [0, 1].
+        ignore: like the logits, bool, True where a pixel does not count.
+
+    Returns:
+        The mean over counted pixels, then over images; in [0, 9.2103].
+    """
+    return -LOG_OF_ZERO * mae_loss(logits, target, ignore)
+
+
+class RCELoss(nn.Module):
+    """:func:`rce_loss` as a module."""
+
+    image_scale = False
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return rce_loss(logits, target, ignore)

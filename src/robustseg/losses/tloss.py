@@ -1,0 +1,93 @@
+"""The T-Loss: negative log-likelihood of a Student-t distribution over whole images."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from robustseg.losses.inputs import check_binary, check_range, full_precision
+from robustseg.losses.reduction import count_pixels
+
+
+@full_precision
+def t_loss(
+    logits: Tensor,
+    target: Tensor,
+    ignore: Tensor | None = None,
+    *,
+    log_nu: Tensor,
+    log_precision: float = 0.0,
+) -> Tensor:
+    """Student-t negative log-likelihood of the residual y - σ(z) of each image.
+
+    With D counted pixels and S = Σ (y - p)² in an image,
+
+        L = -lnΓ((ν+D)/2) + lnΓ(ν/2) - λD/2 + (D/2) ln(πν) + ((ν+D)/2) ln(1 + S e^λ / ν).
+
+    Its gradient in the residual δ is (ν+D) δ / (ν e^-λ + S): bounded in the norm of δ, that of
+    the squared error for ν → ∞ and that of (D/2) ln S for ν → 0. The value at 256 × 256 pixels
+    lies between about -3e5 and 5e4. An image whose pixels are all ignored has the value 0.
+    Source: Gonzalez-Jimenez et al., Robust T-Loss for medical image segmentation, MICCAI 2023.
+
+    Args:
+        logits: (B, 1, H, W).
+        target: like the logits, in [0, 1].
+        ignore: like the logits, bool, True where a pixel does not count.
+        log_nu: ln ν, a 0-dimensional tensor; receives a gradient if it asks for one.
+        log_precision: λ, Σ⁻¹ being e^λ I: 0 in the paper, 1 in its public code.
+
+    Returns:
+        The mean over images.
+    """
+    check_binary(logits)
+    # The terms reach 1e5 and cancel: float64, which for a few scalars costs nothing.
+    squares = squared_residuals(logits, target, ignore).double()
+    pixels = count_pixels(logits, ignore).double()
+    log_nu = log_nu.double()
+    nu = log_nu.exp()
+    shape = (nu + pixels) / 2
+    density = torch.lgamma(shape) - torch.lgamma(nu / 2)
+    volume = pixels / 2 * (math.log(math.pi) + log_nu - log_precision)
+    distance = torch.log1p(squares * math.exp(log_precision) / nu)
+    return (volume - density + shape * distance).mean().to(logits.dtype)
+
+
+def squared_residuals(logits: Tensor, target: Tensor, ignore: Tensor | None) -> Tensor:
+    """Return S = Σ (σ(z) - y)² over the counted pixels of each image, (B,)."""
+    squares = functional.mse_loss(logits.sigmoid(), target, reduction="none")
+    if ignore is not None:
+        squares = squares.masked_fill(ignore, 0)
+    return squares.sum(dim=(1, 2, 3))
+
+
+class TLoss(nn.Module):
+    """:func:`t_loss` with its parameter ln ν, which is learnt with the network.
+
+    Args:
+        log_nu: Initial ln ν: 0 in the paper, 1 in its public code.
+        learn: Whether ln ν is learnt.
+        log_precision: λ, Σ⁻¹ being e^λ I: 0 in the paper, 1 in its public code.
+    """
+
+    image_scale = True
+
+    def __init__(self, log_nu: float = 0.0, learn: bool = True, log_precision: float = 0.0) -> None:
+        super().__init__()
+        check_range("log_nu", log_nu, -30, 30)
+        check_range("log_precision", log_precision, -30, 30)
+        self.log_nu = nn.Parameter(torch.tensor(float(log_nu)), requires_grad=learn)
+        self.log_precision = float(log_precision)
+
+    @property
+    def nu(self) -> Tensor:
+        """Return ν, a 0-dimensional tensor."""
+        return self.log_nu.exp()
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return t_loss(logits, target, ignore, log_nu=self.log_nu, log_precision=self.log_precision)
+
+    def extra_repr(self) -> str:
+        """Return whether ν is learnt, and λ."""
+        return f"learn={self.log_nu.requires_grad}, log_precision={self.log_precision}"
