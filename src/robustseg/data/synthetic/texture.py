@@ -10,15 +10,21 @@ import numpy as np
 Array = np.ndarray
 
 
-def field(rng: np.random.Generator, cells: int, canvas: int) -> Array:
+def canvas_side(size: int) -> int:
+    """Return the side to draw at for pictures of ``size`` pixels: twice that for small ones."""
+    return 2 * size if size <= 128 else size
+
+
+def field(rng: np.random.Generator, cells: int | tuple[int, int], canvas: int) -> Array:
     """Return smooth noise, about zero mean and unit variance, (canvas, canvas) float32.
 
     Args:
-        rng: Source of the ``cells`` × ``cells`` normal numbers that are interpolated.
-        cells: Grid cells along a side; a bump is about one cell wide.
+        rng: Source of the normal numbers on the coarse grid that is interpolated.
+        cells: Grid cells down and across, or both in one; a bump is about one cell wide.
         canvas: Side of the result in pixels.
     """
-    coarse = rng.standard_normal((cells, cells), dtype=np.float32)
+    shape = (cells, cells) if isinstance(cells, int) else cells
+    coarse = rng.standard_normal(shape, dtype=np.float32)
     return cv2.resize(coarse, (canvas, canvas), interpolation=cv2.INTER_CUBIC)
 
 
@@ -30,7 +36,19 @@ def fractal(rng: np.random.Generator, cells: int, octaves: int, canvas: int) -> 
     total = np.zeros((canvas, canvas), np.float32)
     for octave in range(octaves):
         total += 0.6**octave * field(rng, cells * 2**octave, canvas)
-    return total / np.sqrt(sum(0.36**octave for octave in range(octaves)))
+    return total / np.float32(sum(0.36**octave for octave in range(octaves)) ** 0.5)
+
+
+def ridges(rng: np.random.Generator, cells: int, width: float, canvas: int) -> Array:
+    """Return a mesh of lines in [0, 1] along the zeros of smooth noise, (canvas, canvas) float32.
+
+    Args:
+        rng: Source of the noise.
+        cells: Meshes along a side, about.
+        width: Width of a line as a share of a mesh, about.
+        canvas: Side of the result in pixels.
+    """
+    return np.maximum(1 - np.abs(field(rng, cells, canvas)) / width, 0)
 
 
 def smoothstep(value: Array, low: float, high: float) -> Array:
@@ -39,8 +57,14 @@ def smoothstep(value: Array, low: float, high: float) -> Array:
     return t * t * (3 - 2 * t)
 
 
+def mix(layers: list[Array], colours: list[Array]) -> Array:
+    """Return the sum of layers (canvas, canvas) times colours (3,): (canvas, canvas, 3) float32."""
+    stack = np.stack(layers, -1, dtype=np.float32, casting="same_kind")
+    return stack @ np.array(colours, np.float32)
+
+
 def grid(canvas: int) -> tuple[Array, Array]:
-    """Return x and y of the pixel centres, in [0, 1], as a (1, canvas) row and a (canvas, 1) column."""
+    """Return x (1, canvas) and y (canvas, 1) of the pixel centres, in [0, 1], float32."""
     line = ((np.arange(canvas) + 0.5) / canvas).astype(np.float32)
     return line[None, :], line[:, None]
 
@@ -62,5 +86,5 @@ def strokes(lines: list[Array], width: float, canvas: int) -> Array:
 
 
 def shrink(picture: Array, size: int) -> Array:
-    """Return the picture averaged down to (size, size) pixels; its side is a multiple of ``size``."""
+    """Return the picture averaged down to (size, size) pixels."""
     return cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
