@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -71,9 +72,9 @@ class FileSource(ABC):
         return root
 
     def checked_scan(self) -> Scan:
-        """`scan`, with what holds for every source checked: ids and splits."""
+        """`scan`, with what holds for every source checked: ids, groups and splits."""
         scan = self.scan()
-        errors = [*scan.errors, *_id_errors(scan.records)]
+        errors = [*scan.errors, *_id_errors(scan.records), *_group_errors(scan.records)]
         filled = {record.split for record in scan.records}
         for split in self.needed_splits:
             if split not in filled and not scan.errors:
@@ -113,12 +114,16 @@ def subfolder(root: Path, names: Iterable[str]) -> Path:
     raise DataError(f"{root}: no folder {wanted} in it (it holds {listed}). Check dataset.root")
 
 
-def files_by_stem(folder: Path, suffix: str = "") -> tuple[dict[str, Path], list[str]]:
+def files_by_stem(
+    folder: Path, suffix: str = "", optional_suffix: str = "", glob: str = "*"
+) -> tuple[dict[str, Path], list[str]]:
     """Image files in a folder by the stem of their name, and errors for stems seen twice.
 
     Args:
         folder: looked at without its subfolders; hidden files are passed over.
         suffix: what the stem must end with; it is cut off. Other files are passed over.
+        optional_suffix: cut off where it is there.
+        glob: pattern of the file names that count.
     """
     found: dict[str, Path] = {}
     errors = []
@@ -129,9 +134,9 @@ def files_by_stem(folder: Path, suffix: str = "") -> tuple[dict[str, Path], list
         stem, ending = os.path.splitext(name)
         if name.startswith(".") or ending.lower() not in IMAGE_ENDINGS:
             continue
-        if not stem.endswith(suffix):
+        if not stem.endswith(suffix) or not fnmatchcase(name, glob):
             continue
-        stem = stem[: len(stem) - len(suffix)]
+        stem = stem.removesuffix(suffix).removesuffix(optional_suffix)
         if stem in found:
             errors.append(
                 f"{folder / name}: the same id as {found[stem].name}. Remove or rename one of them"
@@ -167,5 +172,22 @@ def _id_errors(records: list[Record]) -> list[str]:
         splits = sorted({record.split for record in twins})
         where = f"in the splits {' and '.join(splits)}" if len(splits) > 1 else "twice"
         files = ", ".join(str(record.image) for record in twins)
-        errors.append(f"{files}: the id {name!r} is {where}. Keep one of them")
+        errors.append(f"{files}: the id {name!r} is {where}. Keep one of them, or rename")
+    return errors
+
+
+def _group_errors(records: list[Record]) -> list[str]:
+    """An error for each group that is in two splits: the test would know its patients."""
+    splits: dict[str, dict[str, Record]] = {}
+    for record in records:
+        if record.group:
+            splits.setdefault(record.group, {})[record.split] = record
+    errors = []
+    for group, of_split in sorted(splits.items()):
+        if len(of_split) > 1:
+            files = ", ".join(str(record.image) for record in of_split.values())
+            errors.append(
+                f"{files}: the case {group!r} is in the splits {' and '.join(sorted(of_split))}. "
+                "Keep it in one of them"
+            )
     return errors

@@ -37,6 +37,8 @@ class MaskRule:
     def __post_init__(self) -> None:
         if self.threshold is not None and self.positive_values is not None:
             raise DataError("set either mask_threshold or positive_values, not both")
+        if isinstance(self.positive_values, int) or isinstance(self.ignore_values, int):
+            raise DataError("positive_values and ignore_values are lists, for example [1]")
         if self.positive_values is not None and len(self.positive_values) == 0:
             raise DataError("positive_values is empty: name the mask values of the foreground")
         both = set(self.positive_values or ()) & set(self.ignore_values)
@@ -82,7 +84,8 @@ class MaskRule:
             more = ", …" if len(found) > 8 else ""
             raise DataError(
                 f"the mask is not binary, it holds {len(found)} values ({listed}{more}). "
-                "Set dataset.source.mask_threshold=127 if they are grey levels"
+                "If they are grey levels, set dataset.source.mask_threshold=127; if classes, name "
+                "those of the foreground with positive_values (dataset=folder, histopathology)"
             )
         return raw != 0
 

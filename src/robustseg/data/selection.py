@@ -1,0 +1,102 @@
+"""Which images of a set a run uses."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from robustseg.data.imageset import ImageSet
+from robustseg.data.source import DataError
+from robustseg.data.split import draw
+
+SUBSETS = ("all", "positive")
+
+
+def select(
+    imageset: ImageSet,
+    *,
+    subset: str = "all",
+    positive_fraction: float | None = None,
+    train_size: int | None = None,
+    seed: int = 0,
+) -> ImageSet:
+    """A part of a set, in its order. An image is positive if its mask has foreground.
+
+    Args:
+        imageset: all images.
+        subset: "all", or "positive" for the positive images of every split.
+        positive_fraction: in (0, 1); in every split all negative images stay and as many
+            positive ones as make up this share at most, drawn by `seed`.
+        train_size: so many training images, drawn by `seed`; a smaller number gives a part of
+            what a larger one gives.
+        seed: of the draws; an image's place in them does not depend on the other images.
+
+    Raises:
+        DataError: an option out of range, a share or size that cannot be reached, an empty split.
+    """
+    if subset not in SUBSETS:
+        raise DataError(f"dataset.subset must be {' or '.join(SUBSETS)}, got {subset!r}")
+    if subset == "positive" and positive_fraction is not None:
+        raise DataError(
+            "dataset.subset=positive leaves no negative images: set dataset.positive_fraction=null"
+        )
+    keep = np.ones(len(imageset), dtype=bool)
+    if subset == "positive":
+        keep = has_foreground(imageset.masks)
+    if positive_fraction is not None:
+        keep = _with_fraction(imageset, positive_fraction, seed)
+    for split in np.unique(imageset.splits):
+        if not keep[imageset.splits == split].any():
+            raise DataError(
+                f"dataset.subset={subset}: no image of the split {str(split)!r} has foreground. "
+                "Set dataset.subset=all, or look at the masks with robustseg data check"
+            )
+    if train_size is not None:
+        keep = _with_train_size(imageset, keep, train_size, seed)
+    return imageset if keep.all() else imageset.subset(np.flatnonzero(keep))
+
+
+def has_foreground(masks: np.ndarray) -> np.ndarray:
+    """(N,) bool: whether each mask (H, W) has a pixel of value 1."""
+    return np.array([bool((mask == 1).any()) for mask in masks], dtype=bool)
+
+
+def _with_fraction(imageset: ImageSet, fraction: float, seed: int) -> np.ndarray:
+    """Which images stay so that `fraction` of each split is positive."""
+    if not 0 < fraction < 1:
+        raise DataError(f"dataset.positive_fraction must be in (0, 1), got {fraction}")
+    positive = has_foreground(imageset.masks)
+    keep = ~positive
+    for split in np.unique(imageset.splits):
+        inside = imageset.splits == split
+        candidates = np.flatnonzero(inside & positive)
+        negatives = int((inside & ~positive).sum())
+        # Rounded down, so that a set that has the share already keeps all; 1e-9 for 6.999999.
+        wanted = int(fraction * negatives / (1 - fraction) + 1e-9)
+        if not 1 <= wanted <= len(candidates):
+            total = len(candidates) + negatives
+            raise DataError(
+                f"dataset.positive_fraction={fraction} cannot be reached in the split "
+                f"{str(split)!r}, which has {len(candidates)} positive of {total} images "
+                f"({len(candidates) / total:.3f}). Take a share between 0 and that"
+            )
+        keep[_first(imageset, candidates, wanted, seed)] = True
+    return keep
+
+
+def _with_train_size(imageset: ImageSet, keep: np.ndarray, size: int, seed: int) -> np.ndarray:
+    """What stays of `keep` with `size` training images."""
+    training = imageset.splits == "train"
+    candidates = np.flatnonzero(keep & training)
+    if not 1 <= size <= len(candidates):
+        raise DataError(
+            f"dataset.train_size={size}: the training set has {len(candidates)} images. "
+            f"Take 1 to {len(candidates)}, or null for all"
+        )
+    keep = keep & ~training
+    keep[_first(imageset, candidates, size, seed)] = True
+    return keep
+
+
+def _first(imageset: ImageSet, candidates: np.ndarray, count: int, seed: int) -> list[int]:
+    """The first of the candidates in the order of the seed."""
+    return sorted(candidates.tolist(), key=lambda i: draw(seed, imageset.ids[i]))[:count]
