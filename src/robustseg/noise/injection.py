@@ -1,0 +1,96 @@
+"""Corrupts a share of a set of masks, each in a way that depends on nothing but itself."""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from robustseg.noise.manifest import Row, row
+from robustseg.noise.model import Corruption, Donors, NoiseModel, OrderedModel
+
+
+def inject(
+    masks: np.ndarray,
+    ids: Sequence[str],
+    model: NoiseModel,
+    *,
+    alpha: float,
+    beta: float,
+    seed: int,
+) -> tuple[np.ndarray, list[Row]]:
+    """Corrupts the masks of the first int(N·α) ids in an order given by the seed.
+
+    The noisy sets of one seed are nested across α. What happens to a mask depends on (seed, id, β)
+    only: not on the order of the masks, nor on the other images (a swapped mask depends on its
+    donor as well; `legacy` follows the order of the public code).
+
+    Args:
+        masks: uint8 (N, H, W), 0 background, 1 foreground, 255 ignored; never written to. Models
+            see ignored pixels as background; afterwards they are 255 again.
+        ids: The N ids of the masks, all different.
+        model: What is done to a mask.
+        alpha: Share of noisy masks in [0, 1].
+        beta: Error of a noisy mask, |noisy △ clean| / |clean|, in (0, ∞).
+        seed: Seed of the choice of the masks and of what is done to them.
+
+    Returns:
+        The masks (a new array, same shape and dtype) and the manifest, one row a mask in the order
+        given (columns: `manifest.COLUMNS`).
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+    _check(masks, ids, alpha, beta)
+    rows = sorted(range(len(ids)), key=lambda i: ids[i])
+    names = [ids[i] for i in rows]
+    positions = {name: at for at, name in enumerate(names)}
+    choose = model.streams if isinstance(model, OrderedModel) else streams
+    noisy = np.array(masks, order="C")
+    done = {name: (0.0, Corruption(masks[i], "clean")) for name, i in zip(names, rows, strict=True)}
+    for name, rng in choose(names, alpha, seed).items():
+        at = positions[name]
+        clean = masks[rows[at]]
+        donors = Donors(names, masks, rows, at)
+        result = model.corrupt((clean == 1).astype(np.uint8), beta, rng, donors)
+        noisy[rows[at]] = np.where(clean == 255, clean, result.mask)
+        done[name] = (beta, result)
+    manifest = [row(name, masks[i], noisy[i], *done[name]) for i, name in enumerate(ids)]
+    return noisy, manifest
+
+
+def streams(ids: Sequence[str], alpha: float, seed: int) -> dict[str, np.random.Generator]:
+    """The noisy ids and a random stream for each.
+
+    The order is that of a hash of (seed, id), so that it depends neither on the order of `ids` nor
+    on Python's own hash, and an id keeps its stream whatever the rest of the set.
+    """
+    ranked = sorted(ids, key=lambda name: _digest("order", seed, name))
+    return {
+        name: np.random.default_rng(_digest("draws", seed, name))
+        for name in sorted(ranked[: int(len(ids) * alpha)])
+    }
+
+
+def _digest(purpose: str, seed: int, name: str) -> int:
+    """A stable 256-bit number for a purpose, a seed and an id."""
+    return int.from_bytes(hashlib.sha256(f"{purpose}/{seed}/{name}".encode()).digest())
+
+
+def _check(masks: np.ndarray, ids: Sequence[str], alpha: float, beta: float) -> None:
+    if masks.ndim != 3 or masks.dtype != np.uint8:
+        raise ValueError(f"masks must be uint8 (N, H, W), not {masks.dtype} {masks.shape}")
+    if len(masks) != len(ids):
+        raise ValueError(f"{len(masks)} masks but {len(ids)} ids")
+    twice = [name for name, count in Counter(ids).items() if count > 1]
+    if twice:
+        raise ValueError(f"ids must differ; {twice[0]!r} is there more than once")
+    for name, mask in zip(ids, masks, strict=True):
+        if not ((mask <= 1) | (mask == 255)).all():
+            values = [int(value) for value in np.unique(mask)]
+            raise ValueError(f"mask {name!r} must hold 0, 1 and 255 (ignored) only, not {values}")
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"noise.alpha is a share of the images in [0, 1], not {alpha}")
+    if not (math.isfinite(beta) and beta > 0):
+        raise ValueError(f"noise.beta is a relative error above 0 and finite, not {beta}")

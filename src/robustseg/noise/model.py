@@ -1,0 +1,95 @@
+"""What a noise model is: the interface every file beside this one implements.
+
+A new model is one file with a class that has `corrupt`, and one YAML in `conf/noise` that names it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+Parameters = Mapping[str, str | int | float | bool]
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """What a model made of one mask.
+
+    Attributes:
+        mask: uint8 (H, W), 0 background and 1 foreground.
+        type: What was done, in a word ("dilate", "swap", …); "clean" where nothing could be done.
+        parameters: What was drawn or found, enough to say again what was done.
+        note: Empty, or what the reader of the manifest should know.
+    """
+
+    mask: np.ndarray
+    type: str
+    parameters: Parameters = field(default_factory=dict)
+    note: str = ""
+
+
+UNREACHED = "beta not reached: "  # how the note begins where the model fell short of β
+EMPTY = "empty mask left as it is"
+
+
+def unchanged(mask: np.ndarray, note: str) -> Corruption:
+    """A mask that the model leaves as it is, and why."""
+    return Corruption(mask.copy(), "clean", {}, note)
+
+
+@dataclass(frozen=True)
+class Donors:
+    """The clean masks of the other images of the set, in the order of their ids.
+
+    Attributes:
+        ids: All ids of the set, sorted.
+        masks: All masks, uint8 (N, H, W) with 0, 1 and 255 = ignored.
+        rows: Where in `masks` the mask of each of `ids` lies.
+        own: The position in `ids` of the mask being corrupted, which is no donor.
+    """
+
+    ids: Sequence[str]
+    masks: np.ndarray
+    rows: Sequence[int]
+    own: int
+
+    def __len__(self) -> int:
+        return len(self.ids) - 1
+
+    def __getitem__(self, index: int) -> tuple[str, np.ndarray]:
+        """Id and foreground (uint8 (H, W), ignored pixels 0) of a donor, index in [0, N − 1)."""
+        at = index + (index >= self.own)
+        return self.ids[at], (self.masks[self.rows[at]] == 1).astype(np.uint8)
+
+
+class NoiseModel(Protocol):
+    """Makes a wrong mask of a right one."""
+
+    def corrupt(
+        self, mask: np.ndarray, beta: float, rng: np.random.Generator, donors: Donors
+    ) -> Corruption:
+        """Corrupts one mask.
+
+        Args:
+            mask: uint8 (H, W), 0 background and 1 foreground; not to be written to.
+            beta: The error asked for, |noisy △ clean| / |clean|, in (0, ∞).
+            rng: The only source of chance; it belongs to this mask.
+            donors: The clean masks of the other images.
+        """
+        ...
+
+
+@runtime_checkable
+class OrderedModel(Protocol):
+    """A model that chooses the noisy images itself and draws for all of them from one stream."""
+
+    def streams(self, ids: Sequence[str], alpha: float, seed: int) -> dict[str, Any]:
+        """What to hand to `corrupt` as `rng`, for each noisy id; masks are corrupted in this order.
+
+        Args:
+            ids: All ids, sorted.
+            alpha: Share of noisy images in [0, 1].
+            seed: The seed of the noise.
+        """
+        ...
