@@ -16,12 +16,19 @@ from robustseg.losses.active_passive import (
 )
 from robustseg.losses.cross_entropy import CrossEntropyLoss, cross_entropy_loss
 from robustseg.losses.dice import DiceLoss, dice_loss
+from robustseg.losses.dice_ce import DiceCELoss, dice_ce_loss
+from robustseg.losses.focal import FocalLoss, focal_loss
+from robustseg.losses.focal_tversky import FocalTverskyLoss, focal_tversky_loss
 from robustseg.losses.gce import GCELoss, gce_loss
 from robustseg.losses.jaccard import JaccardLoss, jaccard_loss
+from robustseg.losses.jaccard_metric import JaccardMetricLoss, jaccard_metric_loss
+from robustseg.losses.log_sse import LogSSELoss, log_sse_loss
+from robustseg.losses.lovasz import LovaszHingeLoss, lovasz_hinge_loss
 from robustseg.losses.mae import MAELoss, mae_loss
 from robustseg.losses.mse import MSELoss, mse_loss
 from robustseg.losses.nce import NCELoss, nce_loss
 from robustseg.losses.ngce import NGCELoss, ngce_loss
+from robustseg.losses.noise_robust_dice import NoiseRobustDiceLoss, noise_robust_dice_loss
 from robustseg.losses.rce import RCELoss, rce_loss
 from robustseg.losses.sce import SCELoss, sce_loss
 from robustseg.losses.tloss import TLoss, t_loss
@@ -29,9 +36,15 @@ from robustseg.losses.tversky import TverskyLoss, tversky_loss
 
 __all__ = [
     "CrossEntropyLoss",
+    "DiceCELoss",
     "DiceLoss",
+    "FocalLoss",
+    "FocalTverskyLoss",
     "GCELoss",
     "JaccardLoss",
+    "JaccardMetricLoss",
+    "LogSSELoss",
+    "LovaszHingeLoss",
     "MAELoss",
     "MSELoss",
     "NCELoss",
@@ -39,14 +52,21 @@ __all__ = [
     "NGCELoss",
     "NGCEMAELoss",
     "NGCERCELoss",
+    "NoiseRobustDiceLoss",
     "RCELoss",
     "SCELoss",
     "TLoss",
     "TverskyLoss",
     "cross_entropy_loss",
+    "dice_ce_loss",
     "dice_loss",
+    "focal_loss",
+    "focal_tversky_loss",
     "gce_loss",
     "jaccard_loss",
+    "jaccard_metric_loss",
+    "log_sse_loss",
+    "lovasz_hinge_loss",
     "mae_loss",
     "mse_loss",
     "nce_loss",
@@ -54,6 +74,7 @@ __all__ = [
     "ngce_loss",
     "ngce_mae_loss",
     "ngce_rce_loss",
+    "noise_robust_dice_loss",
     "rce_loss",
     "sce_loss",
     "t_loss",

@@ -42,7 +42,7 @@ def tversky_loss(
     Returns:
         A scalar in [0, 1].
     """
-    _check_weights(alpha, beta, smooth)
+    check_weights(alpha, beta, smooth)
     index = tversky_index(
         logits,
         target,
@@ -93,7 +93,7 @@ class TverskyLoss(nn.Module):
         classes: Classes = "pooled",
     ) -> None:
         super().__init__()
-        _check_weights(alpha, beta, smooth)
+        check_weights(alpha, beta, smooth)
         check_options(domain, soft_target, classes)
         self.alpha, self.beta, self.smooth = alpha, beta, smooth
         self.domain, self.soft_target, self.classes = domain, soft_target, classes
@@ -117,6 +117,7 @@ class TverskyLoss(nn.Module):
         return f"alpha={self.alpha}, beta={self.beta}, smooth={self.smooth}, domain={self.domain}"
 
 
-def _check_weights(alpha: float, beta: float, smooth: float) -> None:
+def check_weights(alpha: float, beta: float, smooth: float) -> None:
+    """Raise ValueError unless all three are at least 0."""
     for name, value in (("alpha", alpha), ("beta", beta), ("smooth", smooth)):
         check_range(name, value, 0)

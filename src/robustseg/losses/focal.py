@@ -1,0 +1,54 @@
+"""The focal loss."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from robustseg.losses.inputs import check_binary, check_range, full_precision
+from robustseg.losses.reduction import pixel_mean
+
+
+@full_precision
+def focal_loss(
+    logits: Tensor, target: Tensor, ignore: Tensor | None = None, *, gamma: float = 2.0
+) -> Tensor:
+    """Focal loss -(1 - p_y)^γ ln p_y; the cross-entropy at γ = 0.
+
+    A soft target weighs the values of both classes. Source: Lin et al., Focal loss for dense
+    object detection, ICCV 2017 (here without class weights).
+
+    Args:
+        logits: (B, 1, H, W).
+        target: like the logits, in [0, 1].
+        ignore: like the logits, bool, True where a pixel does not count.
+        gamma: γ, at least 0.
+
+    Returns:
+        The mean over counted pixels, then over images; at least 0.
+    """
+    check_binary(logits)
+    check_range("gamma", gamma, 0)
+    log_p = functional.logsigmoid(logits)
+    log_n = log_p - logits  # ln(1 - p)
+    if_positive = torch.exp(gamma * log_n) * log_p
+    if_negative = torch.exp(gamma * log_p) * log_n
+    return -pixel_mean(torch.lerp(if_negative, if_positive, target), ignore)
+
+
+class FocalLoss(nn.Module):
+    """:func:`focal_loss` as a module."""
+
+    image_scale = False
+
+    def __init__(self, gamma: float = 2.0) -> None:
+        super().__init__()
+        check_range("gamma", gamma, 0)
+        self.gamma = gamma
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return focal_loss(logits, target, ignore, gamma=self.gamma)
+
+    def extra_repr(self) -> str:
+        """Return the exponent."""
+        return f"gamma={self.gamma}"

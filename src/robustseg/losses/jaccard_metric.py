@@ -1,0 +1,71 @@
+"""The Jaccard metric loss."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from robustseg.losses.inputs import check_range, full_precision
+from robustseg.losses.overlap import Classes, Domain, check_options, counted, pool, ratio
+
+
+@full_precision
+def jaccard_metric_loss(
+    logits: Tensor,
+    target: Tensor,
+    ignore: Tensor | None = None,
+    *,
+    smooth: float = 1e-5,
+    domain: Domain = "image",
+    classes: Classes = "pooled",
+) -> Tensor:
+    """Jaccard metric loss 1 - (A + δ) / (A + Σ |t - p| + δ), A = Σ t p.
+
+    At δ = 0 a metric on [0, 1]^M: 0 only at p = t, also for a soft t, and the triangle
+    inequality holds. For a hard target it is the Jaccard loss. It is one of two forms in Wang
+    et al., Jaccard metric losses, NeurIPS 2023; the other, A = Σ min(t, p), is the Jaccard
+    loss with soft_target="l1". Where the denominator is 0 the loss and its gradient are 0.
+
+    Args:
+        logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
+        target: like the logits, in [0, 1].
+        ignore: (B, 1, H, W), bool, True where a pixel does not count.
+        smooth: δ, in pixels, at least 0.
+        domain: "image" or "batch", as for the Tversky loss.
+        classes: "pooled" or "macro", as for the Tversky loss.
+
+    Returns:
+        A scalar in [0, 1].
+    """
+    check_range("smooth", smooth, 0)
+    check_options(domain, "l1", classes)
+    probability, label = counted(logits, target, ignore)
+    first = 1 if classes == "pooled" else 2
+    probability, label = probability.flatten(first), label.flatten(first)
+    common = torch.linalg.vecdot(probability, label)
+    distance = functional.l1_loss(probability, label, reduction="none").sum(-1)
+    common, distance = pool(torch.stack([common, distance]), domain)
+    return 1 - ratio(common + smooth, common + distance + smooth).mean()
+
+
+class JaccardMetricLoss(nn.Module):
+    """:func:`jaccard_metric_loss` as a module."""
+
+    image_scale = False
+
+    def __init__(
+        self, smooth: float = 1e-5, domain: Domain = "image", classes: Classes = "pooled"
+    ) -> None:
+        super().__init__()
+        check_range("smooth", smooth, 0)
+        check_options(domain, "l1", classes)
+        self.smooth, self.domain, self.classes = smooth, domain, classes
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return jaccard_metric_loss(
+            logits, target, ignore, smooth=self.smooth, domain=self.domain, classes=self.classes
+        )
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"smooth={self.smooth}, domain={self.domain}"

@@ -1,0 +1,41 @@
+"""The logarithm of the sum of squared errors, the T-Loss' limit for a small ν."""
+
+from torch import Tensor, nn
+
+from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.reduction import count_pixels
+from robustseg.losses.tloss import squared_residuals
+
+FLOOR = 1e-8  # added to S, so that a perfect prediction has a value
+
+
+@full_precision
+def log_sse_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+    """Log of squared errors (D/2) ln(S + 1e-8), S = Σ (y - σ(z))² over D counted pixels.
+
+    The T-Loss less a constant in the logits goes to it for ν → 0, where training takes ν. The
+    gradient in the residual δ is D δ / S. A perfect prediction has the value -9.21 D, an image
+    whose pixels are all ignored 0.
+
+    Args:
+        logits: (B, 1, H, W).
+        target: like the logits, in [0, 1].
+        ignore: like the logits, bool, True where a pixel does not count.
+
+    Returns:
+        The mean over images; in [-9.21 D, (D/2) ln D].
+    """
+    check_binary(logits)
+    squares = squared_residuals(logits, target, ignore).double()
+    pixels = count_pixels(logits, ignore).double()
+    return (pixels / 2 * (squares + FLOOR).log()).mean().to(logits.dtype)
+
+
+class LogSSELoss(nn.Module):
+    """:func:`log_sse_loss` as a module."""
+
+    image_scale = True
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return log_sse_loss(logits, target, ignore)

@@ -1,0 +1,85 @@
+"""The Lovász hinge."""
+
+import torch
+from torch import Tensor, nn
+
+from robustseg.losses.distributed import gather_over_processes
+from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.overlap import Domain, check_options
+
+
+@full_precision
+def lovasz_hinge_loss(
+    logits: Tensor, target: Tensor, ignore: Tensor | None = None, *, domain: Domain = "image"
+) -> Tensor:
+    """Lovász hinge: the convex extension of the Jaccard loss, over the hinges of the pixels.
+
+    With hinges m_i = max(0, 1 - s_i z_i), s_i = ±1 the label, in descending order, the loss is
+    Σ m_i (Δ_i - Δ_{i-1}) where Δ_i is the Jaccard loss of getting just the first i wrong. It is
+    defined for sets: a target above ½ counts as foreground, so smoothing labels does not change
+    it. With an empty target it is the largest hinge, with all pixels ignored 0. Source: Berman
+    et al., The Lovász-softmax loss, CVPR 2018.
+
+    Args:
+        logits: (B, 1, H, W).
+        target: like the logits, in [0, 1].
+        ignore: like the logits, bool, True where a pixel does not count.
+        domain: "image" is the mean of the images' losses, "batch" the loss of the whole batch
+            taken as one image. Under torch.distributed the latter gathers the logits of the
+            global batch, so the processes must have batches of one size.
+
+    Returns:
+        A scalar, at least 0.
+    """
+    check_binary(logits)
+    check_options(domain, "product", "pooled")
+    positive = target > 0.5
+    hinge = (1 - torch.where(positive, logits, -logits)).clamp(min=0)
+    if ignore is not None:  # a negative hinge sorts last and is cut off below
+        hinge = hinge.masked_fill(ignore, -1)
+        positive = positive & ~ignore
+    hinge, positive = hinge.flatten(1), positive.flatten(1)
+    if domain == "batch":
+        hinge = gather_over_processes(hinge).view(1, -1)
+        positive = gather_over_processes(positive).view(1, -1)
+    hinge, order = hinge.sort(dim=1, descending=True)
+    steps = jaccard_steps(positive.gather(1, order)).to(hinge.dtype)
+    return (hinge.clamp(min=0) * steps).sum(1).mean()
+
+
+def jaccard_steps(foreground: Tensor) -> Tensor:
+    """Return Δ_i - Δ_{i-1}, (N, M), for rows of pixels got wrong one after the other.
+
+    With G foreground pixels in all, f and b foreground and background ones among the first i,
+    Δ_i = 1 - (G - f) / (G + b). The steps are written out, since differences of neighbours
+    would keep one digit of float32 in a batch of a million pixels.
+
+    Args:
+        foreground: (N, M), bool, in the order of the mistakes.
+    """
+    total = foreground.sum(1, keepdim=True)
+    found = foreground.cumsum(1)
+    rank = torch.arange(1, foreground.shape[1] + 1, device=foreground.device)
+    union = (total + rank - found).double()
+    background_step = (total - found) / (union * (union - 1).clamp(min=1))
+    steps = torch.where(foreground, 1 / union, background_step)
+    return torch.where((total == 0) & (rank == 1), 1.0, steps)
+
+
+class LovaszHingeLoss(nn.Module):
+    """:func:`lovasz_hinge_loss` as a module."""
+
+    image_scale = False
+
+    def __init__(self, domain: Domain = "image") -> None:
+        super().__init__()
+        check_options(domain, "product", "pooled")
+        self.domain = domain
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return lovasz_hinge_loss(logits, target, ignore, domain=self.domain)
+
+    def extra_repr(self) -> str:
+        """Return the domain."""
+        return f"domain={self.domain}"

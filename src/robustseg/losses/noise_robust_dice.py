@@ -1,0 +1,90 @@
+"""The noise-robust Dice loss."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from robustseg.losses.inputs import check_range, full_precision
+from robustseg.losses.overlap import Classes, Domain, check_options, counted, pool, ratio
+
+
+@full_precision
+def noise_robust_dice_loss(
+    logits: Tensor,
+    target: Tensor,
+    ignore: Tensor | None = None,
+    *,
+    gamma: float = 1.5,
+    smooth: float = 1e-5,
+    domain: Domain = "image",
+    classes: Classes = "pooled",
+) -> Tensor:
+    """Noise-robust Dice loss Σ |p - t|^γ / (Σ p + Σ t + 2δ).
+
+    At γ = 1 it is the Dice loss in its L1 form; γ = 2 is near the squared error. An empty
+    target has the loss Σ p^γ / (Σ p + 2δ); where the denominator is 0 the loss and its gradient
+    are 0. Source: Wang et al., A noise-robust framework for automatic segmentation of COVID-19
+    pneumonia lesions from CT images, IEEE TMI 2020, as in its public code (in the paper the
+    denominator has squares).
+
+    Args:
+        logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
+        target: like the logits, in [0, 1].
+        ignore: (B, 1, H, W), bool, True where a pixel does not count.
+        gamma: γ, in [1, 2].
+        smooth: δ, in pixels, at least 0.
+        domain: "image" or "batch", as for the Tversky loss.
+        classes: "pooled" or "macro", as for the Tversky loss.
+
+    Returns:
+        A scalar in [0, 1].
+    """
+    _check_numbers(gamma, smooth)
+    check_options(domain, "l1", classes)
+    probability, label = counted(logits, target, ignore)
+    first = 1 if classes == "pooled" else 2
+    distance = functional.l1_loss(probability, label, reduction="none").pow(gamma)
+    volume = probability.flatten(first).sum(-1) + label.flatten(first).sum(-1)
+    errors, volumes = pool(torch.stack([distance.flatten(first).sum(-1), volume]), domain)
+    volumes = volumes + 2 * smooth
+    return 1 - ratio(volumes - errors, volumes).mean()
+
+
+class NoiseRobustDiceLoss(nn.Module):
+    """:func:`noise_robust_dice_loss` as a module."""
+
+    image_scale = False
+
+    def __init__(
+        self,
+        gamma: float = 1.5,
+        smooth: float = 1e-5,
+        domain: Domain = "image",
+        classes: Classes = "pooled",
+    ) -> None:
+        super().__init__()
+        _check_numbers(gamma, smooth)
+        check_options(domain, "l1", classes)
+        self.gamma, self.smooth = gamma, smooth
+        self.domain, self.classes = domain, classes
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return noise_robust_dice_loss(
+            logits,
+            target,
+            ignore,
+            gamma=self.gamma,
+            smooth=self.smooth,
+            domain=self.domain,
+            classes=self.classes,
+        )
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"gamma={self.gamma}, smooth={self.smooth}, domain={self.domain}"
+
+
+def _check_numbers(gamma: float, smooth: float) -> None:
+    check_range("gamma", gamma, 1, 2)
+    check_range("smooth", smooth, 0)
