@@ -27,6 +27,7 @@ class SegmentationModule(pl.LightningModule):
         scheduler: makes a schedule from the optimiser; None for a constant rate.
         channels_last: memory format of the network and its input.
         seed: of the run; layers that draw random numbers are reseeded from it at every epoch.
+        has_ignored: whether masks have pixels that do not count (255).
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class SegmentationModule(pl.LightningModule):
         scheduler: Callable[[torch.optim.Optimizer], Any] | None = None,
         channels_last: bool = False,
         seed: int = 0,
+        has_ignored: bool = False,
     ) -> None:
         super().__init__()
         self.format = torch.channels_last if channels_last else torch.contiguous_format
@@ -48,6 +50,7 @@ class SegmentationModule(pl.LightningModule):
         self._make_scheduler = scheduler
         self._loss_lr = loss_lr
         self._seed = seed
+        self._has_ignored = has_ignored
         self.scheduler: Any = None
         self._loss_sum: Tensor | None = None
         self._loss_count = 0
@@ -66,7 +69,7 @@ class SegmentationModule(pl.LightningModule):
         images, masks = batch
         logits = self(images)
         mask = masks.unsqueeze(1)
-        ignore = mask == _IGNORED
+        ignore = mask == _IGNORED if self._has_ignored else None
         loss = self.loss(logits, (mask == 1).to(logits.dtype), ignore)
         self._note(loss.detach())
         return loss
@@ -89,7 +92,7 @@ class SegmentationModule(pl.LightningModule):
         for part in self.loss.modules():
             value = getattr(part, "nu", None)
             if isinstance(value, Tensor):
-                return float(value)
+                return float(value.detach())
         return None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

@@ -92,3 +92,25 @@ def _readable(settings: Mapping[str, Any]) -> list[str]:
         kind = [] if noise["name"] == "morphological" else [noise["name"]]
         parts += [*kind, f"a{noise['alpha']:g}", f"b{noise['beta']:g}"]
     return [*parts, f"s{settings['seed']:g}"]
+
+
+def labels(config: Mapping[str, Any], run_id: str) -> dict[str, Any]:
+    """What tables select and group by."""
+    noisy = config["noise"]["alpha"] > 0
+    return {
+        "run_id": run_id,
+        "dataset": config["dataset"]["name"],
+        "subset": config["dataset"]["subset"],
+        "batch_size": config["dataset"]["batch_size"],
+        "image_size": config["dataset"]["image_size"],
+        "model": config["model"]["name"],
+        "loss": config["loss"]["name"],
+        "domain": config["loss"].get("domain"),
+        "regularizer": config["regularizer"]["name"],
+        "epsilon": config["regularizer"].get("epsilon", 0),
+        "noise": config["noise"]["name"] if noisy else None,
+        "alpha": config["noise"]["alpha"],
+        "beta": config["noise"]["beta"] if noisy else None,
+        "noise_seed": config["noise"]["seed"] if noisy else None,
+        "seed": config["seed"],
+    }

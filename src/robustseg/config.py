@@ -1,0 +1,169 @@
+"""Checks on a composed configuration, before anything is built from it."""
+
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+
+from robustseg import hardware
+
+
+class ConfigError(ValueError):
+    """A setting that cannot work; the message names it and says what would."""
+
+
+# Keys of a group that are not arguments of what its `_target_` builds.
+_NOT_ARGUMENTS = {
+    "model": {"name"},
+    "loss": {"name", "parameter_lr"},
+    "regularizer": {"name"},
+    "optimizer": {"name"},
+    "scheduler": {"name"},
+    "logger": {"name", "images"},
+}
+# Arguments that the program adds.
+_ADDED = {
+    "model": {"in_channels"},
+    "optimizer": {"params"},
+    "scheduler": {"optimizer"},
+    "logger": {"run"},
+}
+_KEYS = {
+    "": "dataset noise model loss regularizer optimizer scheduler augmentation trainer logger "
+    "seed force experiment evaluation paths",
+    "dataset": "name source root image_size batch_size num_workers subset positive_fraction "
+    "train_size public",
+    "noise": "name alpha beta seed model",
+    "augmentation": "name transforms",
+    "evaluation": "every last train_sample batch_size hd95",
+    "paths": "runs logs cache",
+    "trainer": "name max_epochs max_steps steps_per_epoch accelerator precision channels_last "
+    "threads gradient_clip_val checkpoint_every progress",
+}
+_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+
+
+def suggest(word: str, choices: Iterable[str]) -> str:
+    """``; did you mean 'gce'?``, or nothing where no choice is near."""
+    near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def settle(cfg: DictConfig) -> dict[str, Any]:
+    """The configuration as plain values, with every ``auto`` resolved for this machine.
+
+    Raises:
+        ConfigError: a value is out of range, or a key is unknown.
+    """
+    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    _check_keys(config)
+    trainer = config["trainer"]
+    trainer["accelerator"] = hardware.accelerator(trainer["accelerator"])
+    trainer["precision"] = hardware.precision(trainer["precision"], trainer["accelerator"])
+    trainer["channels_last"] = hardware.channels_last(
+        trainer["channels_last"], trainer["precision"]
+    )
+    if trainer["threads"] == "auto":
+        trainer["threads"] = hardware.threads()
+    _check_ranges(config)
+    return config
+
+
+def _check_keys(config: Mapping[str, Any]) -> None:
+    for path, names in _KEYS.items():
+        known = names.split()
+        for key in config[path] if path else config:
+            if key not in known:
+                dotted = f"{path}.{key}" if path else key
+                raise ConfigError(f"unknown setting '{dotted}'{suggest(key, known)}")
+
+
+def _check_ranges(config: Mapping[str, Any]) -> None:
+    noise, dataset, trainer = config["noise"], config["dataset"], config["trainer"]
+    evaluation = config["evaluation"]
+    _require(0 <= noise["alpha"] <= 1, "noise.alpha", noise["alpha"], "a share in [0, 1]")
+    _require(noise["beta"] > 0, "noise.beta", noise["beta"], "a strength above 0")
+    _whole("noise.seed", noise["seed"], 0)
+    _whole("seed", config["seed"], 0)
+    _whole("dataset.image_size", dataset["image_size"], 8)
+    _whole("dataset.batch_size", dataset["batch_size"], 1)
+    _whole("dataset.num_workers", dataset["num_workers"], 0)
+    for key in ("every", "last", "batch_size", "train_sample"):
+        _whole(f"evaluation.{key}", evaluation[key], 1)
+    _whole("trainer.threads", trainer["threads"], 1)
+    _require(
+        trainer["precision"] in _PRECISIONS,
+        "trainer.precision",
+        trainer["precision"],
+        "one of auto, " + ", ".join(_PRECISIONS),
+    )
+    if trainer["max_steps"] is None:
+        _whole("trainer.max_epochs", trainer["max_epochs"], 1)
+        return
+    _whole("trainer.max_steps", trainer["max_steps"], 1)
+    steps = trainer["steps_per_epoch"]
+    if steps is None or steps < 1 or trainer["max_steps"] % steps:
+        raise ConfigError(
+            f"trainer.max_steps={trainer['max_steps']} needs trainer.steps_per_epoch, the steps "
+            f"between evaluations, a divisor of it; got {steps}"
+        )
+
+
+def _whole(name: str, value: Any, least: int) -> None:
+    _require(
+        isinstance(value, int) and not isinstance(value, bool) and value >= least,
+        name,
+        value,
+        f"a whole number ≥ {least}",
+    )
+
+
+def _require(holds: bool, name: str, value: Any, wanted: str) -> None:
+    if not holds:
+        raise ConfigError(f"{name}={value} is out of range: it must be {wanted}")
+
+
+def check_targets(config: Mapping[str, Any]) -> None:
+    """Check the arguments of every `_target_` against its signature.
+
+    Raises:
+        ConfigError: a target cannot be found, an argument is unknown or one is missing.
+    """
+    _walk(config, "")
+
+
+def _walk(node: Any, path: str) -> None:
+    if isinstance(node, list):
+        for at, item in enumerate(node):
+            _walk(item, f"{path}[{at}]")
+    if not isinstance(node, Mapping):
+        return
+    if "_target_" in node:
+        _check_target(node, path)
+    for key, value in node.items():
+        _walk(value, f"{path}.{key}" if path else str(key))
+
+
+def _check_target(node: Mapping[str, Any], path: str) -> None:
+    target = node["_target_"]
+    try:
+        parameters = inspect.signature(get_object(target)).parameters
+    except Exception as error:
+        raise ConfigError(f"{path}._target_={target} cannot be loaded: {error}") from error
+    given = {key for key in node if not key.startswith("_")} - _NOT_ARGUMENTS.get(path, set())
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        for key in sorted(given - set(parameters)):
+            raise ConfigError(
+                f"{target} takes no '{key}' (setting '{path}.{key}'){suggest(key, parameters)}"
+            )
+    required = {
+        name
+        for name, p in parameters.items()
+        if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+    }
+    missing = required - given - _ADDED.get(path, set())
+    if missing:
+        raise ConfigError(f"{target} needs {', '.join(sorted(missing))}: set {path}.<name>")

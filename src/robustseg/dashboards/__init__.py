@@ -1,0 +1,1 @@
+"""Loggers beside the run folder's own files: wandb and TensorBoard."""

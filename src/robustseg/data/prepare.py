@@ -1,0 +1,79 @@
+"""From a source to what a run trains and is tested on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robustseg.data.cache import load
+from robustseg.data.imageset import ImageSet
+from robustseg.data.selection import select
+from robustseg.data.source import DataError, Source
+from robustseg.noise import inject
+from robustseg.noise.model import NoiseModel
+
+IGNORED = 255
+
+
+@dataclass(frozen=True, eq=False)
+class RunData:
+    """Training images with clean and noisy masks, and test images.
+
+    Attributes:
+        train: training images with their clean masks.
+        noisy: (N, H, W) uint8, the masks to train on.
+        manifest: what the noise did to each training mask, one row a mask.
+        test: test images; their masks are clean.
+    """
+
+    train: ImageSet
+    noisy: np.ndarray
+    manifest: list[dict[str, Any]]
+    test: ImageSet
+
+    @property
+    def types(self) -> np.ndarray:
+        """(N,) strings: the type of noise of each training mask, "clean" where there is none."""
+        return np.array([row["type"] for row in self.manifest])
+
+    @property
+    def has_ignored(self) -> bool:
+        """Whether any training mask has pixels that do not count."""
+        return bool((self.noisy == IGNORED).any())
+
+
+def prepare(
+    source: Source,
+    cache: Path,
+    dataset: Mapping[str, Any],
+    noise: Mapping[str, Any],
+    model: NoiseModel,
+) -> RunData:
+    """Decode (or open) the images, select among them and corrupt the training masks.
+
+    Args:
+        source: where images come from.
+        cache: folder of decoded images.
+        dataset: image_size, subset, positive_fraction, train_size.
+        noise: alpha, beta, seed.
+        model: what is done to a mask.
+
+    Raises:
+        DataError: a file is unusable, or nothing is left to train or test on.
+    """
+    images = select(
+        load(source, dataset["image_size"], cache),
+        subset=dataset["subset"],
+        positive_fraction=dataset["positive_fraction"],
+        train_size=dataset["train_size"],
+    )
+    train, test = images.split("train"), images.split("test")
+    for name, part in (("training", train), ("test", test)):
+        if not len(part):
+            raise DataError(f"there are no {name} images: check the data set's folders and splits")
+    noisy, manifest = inject(
+        train.masks, train.ids, model, alpha=noise["alpha"], beta=noise["beta"], seed=noise["seed"]
+    )
+    return RunData(train, noisy, manifest, test)

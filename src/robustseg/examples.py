@@ -1,0 +1,58 @@
+"""A few images of a run with their masks and predictions."""
+
+from pathlib import Path
+
+import numpy as np
+
+from robustseg.data.prepare import RunData
+from robustseg.evaluation import predict_logits
+from robustseg.module import SegmentationModule
+from robustseg.runs.files import replacing
+
+_LIMIT = 2_000_000  # bytes
+
+
+def write_examples(
+    path: Path, module: SegmentationModule, data: RunData, dice: np.ndarray, precision: str
+) -> None:
+    """Write examples.npz: fixed test images, the worst, median and best, and noisy training ones.
+
+    Arrays of one length: `id`; `role` (fixed, worst, median, best, train); `dice` against the clean
+    mask (NaN for training images); `image` (n, H, W, C), `clean`, `noisy` (the mask trained on; of
+    test images the clean one) and `predicted` (n, H, W), uint8. Halved in size until they fit into
+    2 MB.
+
+    Args:
+        path: of the file.
+        module: the trained network.
+        data: of the run.
+        dice: (n_test,) Dice of each test image in the last evaluation.
+        precision: as the trainer's.
+    """
+    order = np.argsort(dice, kind="stable")
+    test = [(index, "fixed") for index in range(min(3, len(data.test)))]
+    test += [(order[0], "worst"), (order[len(order) // 2], "median"), (order[-1], "best")]
+    corrupted = np.flatnonzero(data.types != "clean")
+    train = corrupted[:4] if len(corrupted) else np.arange(min(2, len(data.train)))
+    rows = np.array([index for index, _ in test])
+    images = np.concatenate([data.test.images[rows], data.train.images[train]])
+    clean = np.concatenate([data.test.masks[rows], data.train.masks[train]])
+    noisy = np.concatenate([data.test.masks[rows], data.noisy[train]])
+    predicted = np.concatenate(
+        [
+            (logits[:, 0] > 0).byte().cpu().numpy()
+            for _, logits in predict_logits(module, images, batch_size=8, precision=precision)
+        ]
+    )
+    arrays = {"image": images, "clean": clean, "noisy": noisy, "predicted": predicted}
+    names = {
+        "id": np.array([data.test.ids[i] for i in rows] + [data.train.ids[i] for i in train]),
+        "role": np.array([role for _, role in test] + ["train"] * len(train)),
+        "dice": np.concatenate([dice[rows], np.full(len(train), np.nan)]),
+    }
+    while True:
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, **names, **arrays)
+        if path.stat().st_size <= _LIMIT:
+            return
+        arrays = {key: array[:, ::2, ::2] for key, array in arrays.items()}

@@ -1,0 +1,175 @@
+"""Evaluates a network at epoch ends and keeps the record in the run folder."""
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+
+from robustseg.data.prepare import RunData
+from robustseg.evaluation import evaluate
+from robustseg.metrics import summarise
+from robustseg.module import SegmentationModule
+from robustseg.runs.files import read_csv, replacing, write_csv
+from robustseg.runs.folder import RunFolder
+
+_log = logging.getLogger(__name__)
+_REPORTED = ("dice_image", "dice_image_pos", "dice_pooled", "jaccard_image", "hd95")
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss is no longer a number."""
+
+
+class Recorder(pl.callbacks.Checkpoint):
+    """After every epoch: evaluate if it is time, write epochs.csv and images.csv, save.
+
+    The checkpoint is the commit point: when a run goes on from one, rows that are newer are
+    dropped and made again. Lightning calls callbacks of this base class last, after the schedule
+    has been stepped.
+
+    Args:
+        folder: of the run.
+        data: training and test images.
+        evaluation: every, last, train_sample, batch_size, hd95.
+        epochs: how many there will be.
+        precision: as the trainer's.
+        checkpoint_every: seconds at least between two checkpoints.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        data: RunData,
+        evaluation: Mapping[str, Any],
+        *,
+        epochs: int,
+        precision: str,
+        checkpoint_every: float,
+    ) -> None:
+        self.folder = folder
+        self.data = data
+        self.settings = evaluation
+        self.precision = precision
+        self.checkpoint_every = checkpoint_every
+        every = evaluation["every"]
+        self.evaluated = [e for e in range(1, epochs + 1) if e % every == 0 or e == epochs]
+        self.reported = set(self.evaluated[-evaluation["last"] :])
+        self.epochs: list[dict[str, Any]] = []
+        self.images: list[dict[str, Any]] = []
+        self._saved = time.monotonic()
+        self._begin = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The commit: how many epochs of the record belong to the checkpoint."""
+        return {"epochs": len(self.epochs)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Read back the rows that belong to the checkpoint."""
+        done = state_dict["epochs"]
+        self.epochs = [row for row in read_csv(self.folder.epochs) if row["epoch"] <= done]
+        if self.folder.images.exists():
+            self.images = [row for row in read_csv(self.folder.images) if row["epoch"] <= done]
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock."""
+        self._begin = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Evaluate, record, save."""
+        assert isinstance(pl_module, SegmentationModule)
+        epoch = len(self.epochs) + 1
+        row: dict[str, Any] = {
+            "epoch": epoch,
+            "step": trainer.global_step,
+            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "train_loss": pl_module.take_mean_loss(),
+        }
+        if not np.isfinite(row["train_loss"]):
+            raise TrainingDiverged(
+                f"the training loss is {row['train_loss']} in epoch {epoch}: "
+                "try a smaller optimizer.lr or trainer.gradient_clip_val=1"
+            )
+        if pl_module.nu is not None:
+            row["nu"] = pl_module.nu
+        if epoch in self.evaluated:
+            row |= self._memorisation(pl_module, epoch) | self._test(pl_module, epoch)
+        row["seconds"] = round(time.monotonic() - self._begin, 3)
+        self.epochs.append(row)
+        for logger in trainer.loggers:
+            logger.log_metrics(
+                {k: v for k, v in row.items() if v is not None and k != "epoch"}, step=epoch
+            )
+        self._write(trainer)
+
+    def _memorisation(self, module: SegmentationModule, epoch: int) -> dict[str, float]:
+        """Mean Dice of training images against noisy and clean masks, by type of noise."""
+        index = self._train_index(everything=epoch == self.evaluated[-1])
+        noisy, clean = self._evaluate(
+            module,
+            self.data.train.images[index],
+            [self.data.noisy[index], self.data.train.masks[index]],
+        )
+        types = self.data.types[index]
+        row = {}
+        for name, columns in (("noisy", noisy), ("clean", clean)):
+            row[f"train_dice_{name}"] = float(np.mean(columns["dice"]))
+            for kind in sorted(set(types) - {"clean"}):
+                dice = columns["dice"][types == kind]
+                row[f"train_dice_{name}/{kind}"] = float(np.mean(dice))
+        if (types == "clean").any() and (types != "clean").any():
+            row["train_dice_clean/untouched"] = float(np.mean(clean["dice"][types == "clean"]))
+        return row
+
+    def _train_index(self, everything: bool) -> np.ndarray:
+        """A fixed sample of the training images, or all of them."""
+        count, sample = len(self.data.train), self.settings["train_sample"]
+        if everything or count <= sample:
+            return np.arange(count)
+        return np.sort(np.random.default_rng(count).choice(count, sample, replace=False))
+
+    def _test(self, module: SegmentationModule, epoch: int) -> dict[str, float]:
+        """Scores on the test images; their rows are kept if this evaluation is reported."""
+        test = self.data.test
+        reported = epoch in self.reported
+        (columns,) = self._evaluate(
+            module, test.images, [test.masks], hd95=reported and self.settings["hd95"]
+        )
+        if reported:
+            for at, name in enumerate(test.ids):
+                scores = {key: values[at].item() for key, values in columns.items()}
+                scores.pop("index")
+                self.images.append({"epoch": epoch, "id": name, **scores})
+        numbers = summarise(columns)
+        return {f"test_{name}": numbers[name] for name in _REPORTED if name in numbers}
+
+    def _evaluate(
+        self,
+        module: SegmentationModule,
+        images: np.ndarray,
+        masks: list[np.ndarray],
+        hd95: bool = False,
+    ) -> list[dict[str, np.ndarray]]:
+        return evaluate(
+            module,
+            images,
+            masks,
+            batch_size=self.settings["batch_size"],
+            precision=self.precision,
+            hd95=hd95,
+        )
+
+    def _write(self, trainer: pl.Trainer) -> None:
+        write_csv(self.folder.epochs, self.epochs)
+        if self.epochs[-1]["epoch"] in self.reported:
+            write_csv(self.folder.images, self.images)
+        if time.monotonic() - self._saved >= self.checkpoint_every:
+            self.save(trainer)
+
+    def save(self, trainer: pl.Trainer) -> None:
+        """Write the checkpoint from which the run can go on."""
+        with replacing(self.folder.checkpoint) as temporary:
+            trainer.save_checkpoint(temporary)
+        self._saved = time.monotonic()

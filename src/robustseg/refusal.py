@@ -1,0 +1,52 @@
+"""Hydra's refusals of an override, with the nearest name that would have worked."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from robustseg.config import suggest
+
+REFUSALS = (HydraException, OmegaConfBaseException)
+
+
+def explain(error: Exception, conf: Path) -> str:
+    """Hydra's message, its cause, and a "did you mean".
+
+    Args:
+        error: what Hydra raised when it composed the configuration.
+        conf: the folder of configuration groups.
+    """
+    lines = [str(error)]
+    if error.__cause__ is not None and str(error.__cause__) not in lines[0]:
+        lines.append(str(error.__cause__).splitlines()[0])
+    hint = _hint(error, conf)
+    return "\n".join(lines) + (f"\n{hint.removeprefix('; ').capitalize()}" if hint else "")
+
+
+def _hint(error: Exception, conf: Path) -> str:
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        group, _, choice = error.missing_cfg_file.rpartition("/")
+        near = suggest(choice, [file.stem for file in (conf / group).glob("*.yaml")])
+        return near.replace("'", f"'{group}=", 1) if near else ""
+    found = re.search(r"Could not override '([^'@]+)", str(error))
+    if not found:
+        return ""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
+        keys = list(_keys(OmegaConf.to_container(compose("train")), ""))
+    groups = [folder.name for folder in conf.iterdir() if folder.is_dir()]
+    return suggest(found[1], [*keys, *groups])
+
+
+def _keys(node: object, path: str) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            dotted = f"{path}.{key}" if path else str(key)
+            yield dotted
+            yield from _keys(value, dotted)

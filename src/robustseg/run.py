@@ -1,0 +1,176 @@
+"""One run from its configuration to its folder: skipped, resumed or trained."""
+
+import logging
+import os
+import platform
+import socket
+import subprocess
+import time
+import traceback
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from robustseg import config as configuration
+from robustseg.runs.files import write_text
+from robustseg.runs.folder import RunFolder
+from robustseg.runs.identity import SCHEMA, Identity, identify
+from robustseg.runs.lock import AlreadyRunning, hold
+from robustseg.sweep import Outcome, RunFailed, note
+
+_log = logging.getLogger(__name__)
+_LIBRARIES = ("robustseg", "torch", "pytorch-lightning", "albumentations", "numpy", "scipy")
+
+
+def run(cfg: DictConfig) -> None:
+    """Train the run that `cfg` describes, unless it is finished; note what became of it.
+
+    Raises:
+        RunFailed: the configuration is refused, the data is not there, or training failed. The
+            rest of a sweep goes on.
+    """
+    begin = time.monotonic()
+    name = ""
+    try:
+        config = configuration.settle(cfg)
+        configuration.check_targets({"dataset": config["dataset"]})
+        source = instantiate(config["dataset"]["source"])
+        identity = identify(config, source.fingerprint(Path(config["paths"]["cache"])))
+        name = identity.run_id
+        outcome = _run(config, identity, source)
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"
+        name = name or " ".join(_overrides())
+        note(Outcome(name, "failed", seconds=time.monotonic() - begin, message=message))
+        raise RunFailed(f"{name or 'run'} failed. {message}") from error
+    note(outcome)
+
+
+def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
+    begin = time.monotonic()
+    folder = RunFolder(Path(config["paths"]["runs"]) / identity.run_id)
+    metrics = folder.read_metrics()
+    if metrics is not None and not config["force"]:
+        _join_experiment(folder, config["experiment"])
+        _log.info("%s: finished before, skipped", identity.run_id)
+        seconds = time.monotonic() - begin
+        return Outcome(identity.run_id, "skipped", metrics["dice_image"], seconds)
+    configuration.check_targets(config)
+    try:
+        with hold(folder.lock):
+            metrics = _train(config, identity, source, folder)
+    except AlreadyRunning as error:
+        _log.warning("%s", error)
+        return Outcome(identity.run_id, "busy", message=str(error))
+    return Outcome(identity.run_id, "done", metrics["dice_image"], time.monotonic() - begin)
+
+
+def _train(
+    config: dict[str, Any], identity: Identity, source: Any, folder: RunFolder
+) -> dict[str, Any]:
+    _start(config, identity, folder)
+    try:
+        from robustseg.training import train
+
+        metrics = train(config, identity, source, folder)
+    except BaseException as error:
+        _fail(folder, error)
+        raise
+    folder.update_status(state="done", finished=_now(), error=None)
+    folder.checkpoint.unlink(missing_ok=True)
+    return metrics
+
+
+def _start(config: dict[str, Any], identity: Identity, folder: RunFolder) -> None:
+    status = folder.read_status()
+    if folder.checkpoint.exists() and not config["force"]:
+        config["trainer"]["threads"] = status.get("threads", config["trainer"]["threads"])
+        _log.info("%s: goes on from its last checkpoint", identity.run_id)
+    elif config["force"] and status:
+        status = {}
+        _log.info("%s: starts anew, the old run is kept as %s", identity.run_id, _aside(folder))
+    else:
+        _log.info("%s", identity.run_id)
+    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
+    attempt = {"started": _now(), "host": socket.gethostname(), "pid": os.getpid()}
+    folder.update_status(
+        schema=SCHEMA,
+        run_id=identity.run_id,
+        state="running",
+        experiments=_with(status.get("experiments", []), config["experiment"]),
+        fingerprint=identity.fingerprint,
+        threads=config["trainer"]["threads"],
+        accelerator=config["trainer"]["accelerator"],
+        precision=config["trainer"]["precision"],
+        attempts=[*status.get("attempts", []), attempt],
+        versions={"python": platform.python_version(), **{n: _version(n) for n in _LIBRARIES}},
+        commit=_commit(),
+        error=None,
+    )
+
+
+def _aside(folder: RunFolder) -> Path:
+    """Set the old files aside, but not the lock, which this process holds."""
+    aside = folder.set_aside()
+    folder.path.mkdir()
+    (aside / folder.lock.name).rename(folder.lock)
+    return aside
+
+
+def _fail(folder: RunFolder, error: BaseException) -> None:
+    interrupted = isinstance(error, KeyboardInterrupt)
+    folder.update_status(
+        state="running" if interrupted else "failed",
+        finished=None if interrupted else _now(),
+        error=None
+        if interrupted
+        else {
+            "type": type(error).__name__,
+            "message": str(error),
+            "traceback": "".join(traceback.format_exception(error)),
+        },
+    )
+
+
+def _join_experiment(folder: RunFolder, experiment: str | None) -> None:
+    """A run may belong to several experiments."""
+    joined = folder.read_status().get("experiments", [])
+    if experiment is not None and experiment not in joined:
+        folder.update_status(experiments=_with(joined, experiment))
+
+
+def _with(experiments: list[str], experiment: str | None) -> list[str]:
+    return experiments if experiment in (None, *experiments) else [*experiments, str(experiment)]
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return None
+
+
+def _overrides() -> list[str]:
+    from hydra.core.hydra_config import HydraConfig
+
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def _commit() -> str | None:
+    """The project's git commit, with a + if files differ from it; None outside of git."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        head = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+        dirty = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.stdout.strip() + ("+" if dirty.returncode else "")

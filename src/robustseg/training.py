@@ -1,0 +1,178 @@
+"""Builds one run from its configuration and trains it."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from pytorch_lightning.trainer.states import TrainerStatus
+
+from robustseg.dashboards.logger import finish, log_examples, make_loggers
+from robustseg.data.augmented import training_batches
+from robustseg.data.prepare import RunData, prepare
+from robustseg.data.source import Source
+from robustseg.examples import write_examples
+from robustseg.metrics import summarise_last
+from robustseg.module import SegmentationModule
+from robustseg.noise.manifest import summary
+from robustseg.progress import make_progress
+from robustseg.recorder import Recorder
+from robustseg.runs.files import read_csv, read_json, replacing, write_csv, write_json
+from robustseg.runs.folder import RunFolder
+from robustseg.runs.identity import Identity, labels
+
+logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # tips and device lists
+warnings.filterwarnings("ignore", module="pytorch_lightning")
+warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
+warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch")
+
+
+def train(
+    config: dict[str, Any], identity: Identity, source: Source, folder: RunFolder
+) -> dict[str, Any]:
+    """Train the run, from its last checkpoint if there is one, and write its final numbers.
+
+    Returns:
+        What was written to metrics.json.
+    """
+    torch.set_num_threads(config["trainer"]["threads"])
+    data = prepare(
+        source,
+        Path(config["paths"]["cache"]),
+        config["dataset"],
+        config["noise"],
+        instantiate(config["noise"]["model"]),
+    )
+    write_csv(folder.manifest, data.manifest)
+    module = build_module(config, source.channels, data.has_ignored)
+    loggers = make_loggers(config, identity)
+    failed = True
+    try:
+        _fit(config, folder, data, module, loggers)
+        write_examples(
+            folder.examples, module, data, _last_dice(folder), config["trainer"]["precision"]
+        )
+        log_examples(loggers, config, folder.examples)
+        metrics = _finish(config, identity, folder, data, module)
+        failed = False
+    finally:
+        finish(loggers, failed)
+    return metrics
+
+
+def build_module(
+    config: dict[str, Any], in_channels: int, has_ignored: bool = False
+) -> SegmentationModule:
+    """Network, loss, optimiser and schedule; initial weights are drawn from the seed."""
+    pl.seed_everything(config["seed"], verbose=False)
+    loss = instantiate(_arguments(config["loss"], "parameter_lr"))
+    optimizer = _arguments(config["optimizer"])
+    scheduler = _arguments(config["scheduler"])
+    return SegmentationModule(
+        instantiate(_arguments(config["model"]), in_channels=in_channels),
+        loss,
+        instantiate(optimizer, _partial_=True),
+        loss_lr=config["loss"].get("parameter_lr"),
+        scheduler=instantiate(scheduler, _partial_=True) if scheduler else None,
+        channels_last=config["trainer"]["channels_last"],
+        seed=config["seed"],
+        has_ignored=has_ignored,
+    )
+
+
+def _arguments(node: dict[str, Any], *others: str) -> dict[str, Any]:
+    return {key: value for key, value in node.items() if key not in ("name", *others)}
+
+
+def _fit(
+    config: dict[str, Any],
+    folder: RunFolder,
+    data: RunData,
+    module: SegmentationModule,
+    loggers: list[Any],
+) -> None:
+    settings = config["trainer"]
+    steps = settings["steps_per_epoch"] if settings["max_steps"] is not None else None
+    epochs = settings["max_steps"] // steps if steps else settings["max_epochs"]
+    recorder = Recorder(
+        folder,
+        data,
+        config["evaluation"],
+        epochs=epochs,
+        precision=settings["precision"],
+        checkpoint_every=settings["checkpoint_every"],
+    )
+    trainer = pl.Trainer(
+        max_epochs=epochs,
+        accelerator=settings["accelerator"],
+        devices=1,
+        precision=settings["precision"],
+        gradient_clip_val=settings["gradient_clip_val"],
+        callbacks=[recorder, *make_progress(settings["progress"], recorder, epochs)],
+        logger=loggers or False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1_000_000_000,  # the recorder logs, once an epoch
+    )
+    batches = training_batches(
+        data.train.images,
+        data.noisy,
+        transforms=[instantiate(t) for t in config["augmentation"]["transforms"]],
+        batch_size=config["dataset"]["batch_size"],
+        seed=config["seed"],
+        steps=steps,
+        num_workers=config["dataset"]["num_workers"],
+        pin_memory=settings["accelerator"] != "cpu",
+    )
+    checkpoint = str(folder.checkpoint) if folder.checkpoint.exists() else None
+    try:
+        trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit as error:  # how Lightning ends on Ctrl-C, which would end a sweep silently
+        if trainer.state.status == TrainerStatus.INTERRUPTED:
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _last_dice(folder: RunFolder) -> np.ndarray:
+    rows = read_csv(folder.images)
+    last = max(row["epoch"] for row in rows)
+    return np.array([row["dice"] for row in rows if row["epoch"] == last])
+
+
+def _finish(
+    config: dict[str, Any],
+    identity: Identity,
+    folder: RunFolder,
+    data: RunData,
+    module: SegmentationModule,
+) -> dict[str, Any]:
+    """Write the weights and, last, metrics.json."""
+    with replacing(folder.weights) as temporary:
+        torch.save(
+            {"network": module.network.state_dict(), "loss": module.loss.state_dict()}, temporary
+        )
+    rows, epochs = read_csv(folder.images), read_csv(folder.epochs)
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    numbers = summarise_last(columns, config["evaluation"]["last"])
+    last = epochs[-1]
+    train = {key: value for key, value in last.items() if key.startswith("train_")}
+    metrics = {
+        **numbers,
+        **train,
+        **({"nu": last["nu"]} if "nu" in last else {}),
+        "epochs": last["epoch"],
+        "steps": last["step"],
+        "test_images": len(data.test),
+        "train_images": len(data.train),
+        "evaluations": len(set(columns["epoch"])),
+        "noise": summary(data.manifest),
+        "run": labels(config, identity.run_id),
+    }
+    write_json(folder.metrics, metrics)
+    return read_json(folder.metrics)

@@ -1,0 +1,43 @@
+"""Train one run, or with -m a sweep of them: `python train.py --help`."""
+
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+CONF = Path(__file__).parent / "conf"
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def job(cfg: DictConfig) -> None:
+    """One run; heavy imports wait until there is something to train."""
+    from robustseg.run import run
+
+    run(cfg)
+
+
+def main() -> int:
+    """Run Hydra's main and turn what it raises into a message and an exit code."""
+    from robustseg import sweep
+    from robustseg.refusal import REFUSALS, explain
+
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let errors through; they are explained here
+    code = 0
+    try:
+        job()
+    except sweep.RunFailed as failure:
+        print(failure, file=sys.stderr)
+        code = 1
+    except REFUSALS as error:
+        print(explain(error, CONF), file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command goes on from the last epoch.", file=sys.stderr)
+        code = 130
+    return max(code, sweep.summarise())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
