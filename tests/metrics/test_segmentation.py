@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, f1_score, jaccard_score
 
-from robustseg.metrics import SegmentationMetrics, summarise
+from robustseg.metrics import SegmentationMetrics, hd95, summarise
 
 
 def batch(seed, size=6, side=12):
@@ -20,8 +20,8 @@ def batch(seed, size=6, side=12):
     return logits, target
 
 
-def measured(*batches):
-    metric = SegmentationMetrics()
+def measured(*batches, **options):
+    metric = SegmentationMetrics(**options)
     for logits, target in batches:
         metric.update(logits, target)
     return metric
@@ -94,6 +94,21 @@ def test_a_wholly_ignored_image_counts_as_empty():
     logits = torch.ones(1, 1, 4, 4)
     numbers = measured((logits, torch.full((1, 1, 4, 4), 255, dtype=torch.uint8))).compute()
     assert numbers["dice_image"] == 1
+
+
+def test_distances_are_those_of_each_image_without_its_ignored_pixels():
+    logits, target = batch(8)
+    metric = measured((logits[:4], target[:4]), (logits[4:], target[4:]), distances=True)
+    known = target != 255
+    expected = [
+        hd95(pred, true)
+        for pred, true in zip(
+            ((logits > 0) & known)[:, 0].numpy(), (target == 1)[:, 0].numpy(), strict=True
+        )
+    ]
+    np.testing.assert_allclose(metric.rows()["hd95"], expected, rtol=1e-6)
+    assert metric.compute()["hd95"] == pytest.approx(np.mean(expected), rel=1e-6)
+    assert "hd95" not in measured((logits, target)).compute()
 
 
 def test_reset_forgets():

@@ -15,11 +15,26 @@ from typing import TYPE_CHECKING, Any
 from robustseg.metrics.summary import summarise, summarise_last
 
 if TYPE_CHECKING:
+    from robustseg.metrics.average_precision import AveragePrecision
+    from robustseg.metrics.calibration import ExpectedCalibrationError
     from robustseg.metrics.segmentation import SegmentationMetrics
+    from robustseg.metrics.surface import hd95
 
-__all__ = ["SegmentationMetrics", "summarise", "summarise_last"]
+__all__ = [
+    "AveragePrecision",
+    "ExpectedCalibrationError",
+    "SegmentationMetrics",
+    "hd95",
+    "summarise",
+    "summarise_last",
+]
 
-_MODULES = {"SegmentationMetrics": "segmentation"}
+_MODULES = {
+    "AveragePrecision": "average_precision",
+    "ExpectedCalibrationError": "calibration",
+    "SegmentationMetrics": "segmentation",
+    "hd95": "surface",
+}
 
 
 def __getattr__(name: str) -> Any:

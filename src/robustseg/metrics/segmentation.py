@@ -7,6 +7,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from robustseg.metrics.summary import COUNTS, dice, jaccard, summarise
+from robustseg.metrics.surface import hd95
 
 IGNORED = 255
 
@@ -17,15 +18,22 @@ class SegmentationMetrics(Metric):
     Nothing is averaged over batches: the state is one row of counts an image, gathered over
     processes, and every number derives from the rows by ``summarise``, which says what each of
     them is and what it is on empty masks. ``update`` leaves the counts on the device.
+
+    With ``distances``, every image also gets its ``hd95``, as a share of the image's diagonal;
+    that is computed on the processor, some milliseconds an image. Ignored pixels count there as
+    background in both masks. A NaN logit counts as background.
     """
 
     full_state_update = False
     is_differentiable = False
     images: list[Tensor]
+    hd95: list[Tensor]
 
-    def __init__(self) -> None:
+    def __init__(self, distances: bool = False) -> None:
         super().__init__()
+        self.distances = distances
         self.add_state("images", default=[], dist_reduce_fx="cat")
+        self.add_state("hd95", default=[], dist_reduce_fx="cat")
 
     def update(self, logits: Tensor, target: Tensor, index: Tensor | None = None) -> None:
         """Count a batch.
@@ -44,13 +52,15 @@ class SegmentationMetrics(Metric):
         if index is None:
             index = torch.full((len(counts),), -1, device=counts.device)
         self.images.append(torch.cat([index.to(counts)[:, None], counts], dim=1))
+        if self.distances:
+            self.hd95.append(_distances(logits, target))
 
     def compute(self) -> dict[str, float]:
         """Return the numbers of ``summarise`` over all images of all processes."""
         return summarise(self._columns())
 
     def rows(self) -> dict[str, np.ndarray]:
-        """Return the columns of ``images.csv``: index, tp, fp, fn, tn, dice, jaccard.
+        """Return the columns of ``images.csv``: index, tp, fp, fn, tn, dice, jaccard (, hd95).
 
         Every process must call it: rows of all of them are gathered.
         """
@@ -64,7 +74,10 @@ class SegmentationMetrics(Metric):
         if (rows[:, 0] < 0).any():
             rows[:, 0] = np.arange(len(rows))
         _, first = np.unique(rows[:, 0], return_index=True)
-        return dict(zip(("index", *COUNTS), rows[first].T, strict=True))
+        columns = dict(zip(("index", *COUNTS), rows[first].T, strict=True))
+        if self.distances:
+            columns["hd95"] = dim_zero_cat(self.hd95).cpu().numpy()[first]
+        return columns
 
 
 def confusion(logits: Tensor, target: Tensor) -> Tensor:
@@ -80,11 +93,7 @@ def confusion(logits: Tensor, target: Tensor) -> Tensor:
     Raises:
         ValueError: the shapes differ or are not (B, 1, H, W).
     """
-    if logits.ndim != 4 or logits.shape[1] != 1 or logits.shape != target.shape:
-        raise ValueError(
-            "logits and target must both be (B, 1, H, W), "
-            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
-        )
+    check_shapes(logits, target)
     foreground, known = target == 1, target != IGNORED
     predicted = (logits > 0) & known
     tp, predictions, positives, pixels = (
@@ -93,3 +102,19 @@ def confusion(logits: Tensor, target: Tensor) -> Tensor:
     )
     fp, fn = predictions - tp, positives - tp
     return torch.stack([tp, fp, fn, pixels - tp - fp - fn], dim=1)
+
+
+def _distances(logits: Tensor, target: Tensor) -> Tensor:
+    predicted = ((logits > 0) & (target != IGNORED)).squeeze(1).cpu().numpy()
+    foreground = (target == 1).squeeze(1).cpu().numpy()
+    values = [hd95(pred, true) for pred, true in zip(predicted, foreground, strict=True)]
+    return torch.tensor(values, device=logits.device)
+
+
+def check_shapes(logits: Tensor, target: Tensor) -> None:
+    """Raise ValueError unless logits and target have the same shape (B, 1, H, W)."""
+    if logits.ndim != 4 or logits.shape[1] != 1 or logits.shape != target.shape:
+        raise ValueError(
+            "logits and target must both be (B, 1, H, W), "
+            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+        )

@@ -1,0 +1,65 @@
+"""Calibration of the predicted probabilities."""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from robustseg.metrics.segmentation import IGNORED, check_shapes
+
+UNIT = 1 << 24
+
+
+class ExpectedCalibrationError(Metric):
+    """Σ_b n_b/N · |mean probability in b − share of foreground in b| over bins of probability.
+
+    Bins are of equal width, [b/bins, (b+1)/bins), the last one with its upper end; pooled over all
+    pixels. p is the probability of foreground, so this is the binary error of Naeini et al. (AAAI
+    2015) as in torchmetrics' ``BinaryCalibrationError(norm="l1")``, not that of max(p, 1 − p).
+
+    Probabilities are summed as integers in units of 2⁻²⁴ (float32's precision near 1), so that
+    the result is the same for any batches, order and number of processes. ``compute`` returns a
+    float in [0, 1]; NaN if there is no pixel.
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    higher_is_better = False
+    pixels: Tensor
+    probability: Tensor
+
+    def __init__(self, bins: int = 15) -> None:
+        super().__init__()
+        if bins < 1:
+            raise ValueError(f"bins must be at least 1, got {bins}")
+        self.bins = bins
+        # One cell a bin and class; (class, bin) flattened.
+        for name in ("pixels", "probability"):
+            empty = torch.zeros(2 * bins, dtype=torch.int64)
+            self.add_state(name, default=empty, dist_reduce_fx="sum")
+
+    def update(self, logits: Tensor, target: Tensor) -> None:
+        """Count a batch.
+
+        Args:
+            logits: (B, 1, H, W), any float dtype, without NaN.
+            target: (B, 1, H, W) uint8; 1 foreground, 0 background, 255 ignored.
+
+        Raises:
+            ValueError: the shapes differ or are not (B, 1, H, W).
+        """
+        check_shapes(logits, target)
+        probability = torch.sigmoid(logits.float()).flatten()
+        known = (target != IGNORED).flatten().long()
+        cells = (probability * self.bins).long().clamp(0, self.bins - 1)
+        cells += self.bins * (target == 1).flatten()
+        self.pixels.scatter_add_(0, cells, known)
+        units = (probability * UNIT).round().long()
+        self.probability.scatter_add_(0, cells, units * known)
+
+    def compute(self) -> float:
+        """Return the error over all pixels of all processes."""
+        pixels = self.pixels.cpu().view(2, self.bins)
+        probability = self.probability.cpu().view(2, self.bins).sum(dim=0).double() / UNIT
+        # n_b·|mean p − share of foreground| = |Σp − foreground pixels|
+        gap = (probability - pixels[1]).abs().sum()
+        return (gap / pixels.sum()).item()
