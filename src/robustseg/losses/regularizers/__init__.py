@@ -1,0 +1,27 @@
+"""Regularisers: what is added to a loss or done to its target, usable with any loss.
+
+Each takes a loss and the loss' arguments and returns the regularised scalar, for logits
+(B, 1, H, W), where p is by sigmoid and there are two classes, or (B, C, H, W) by softmax.
+A penalty is a mean over pixels beside a loss on the scale of a pixel, and a sum over the pixels
+of an image beside one on the scale of an image (`image_scale`, as the T-Loss), where a mean
+would vanish.
+"""
+
+from robustseg.losses.regularizers.boundary_smoothing import BoundarySmoothing
+from robustseg.losses.regularizers.confidence import ConfidencePenalty, negative_entropy
+from robustseg.losses.regularizers.label_noise import LabelNoisePenalty, uniform_cross_entropy
+from robustseg.losses.regularizers.label_smoothing import LabelSmoothing, smooth_labels
+from robustseg.losses.regularizers.none import NoRegularizer
+from robustseg.losses.regularizers.regularized import Regularized
+
+__all__ = [
+    "BoundarySmoothing",
+    "ConfidencePenalty",
+    "LabelNoisePenalty",
+    "LabelSmoothing",
+    "NoRegularizer",
+    "Regularized",
+    "negative_entropy",
+    "smooth_labels",
+    "uniform_cross_entropy",
+]
