@@ -1,0 +1,135 @@
+"""Chest X-rays, front view: two lungs among ribs, heart, diaphragm, collarbones and spine.
+
+Shapes, sizes and grey values follow the Shenzhen films (Jaeger et al. 2014). Tissue adds optical
+depth d along the ray, and the film shows 1 - exp(-d): bones fade where the body is dense already.
+"""
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from robustseg.data.synthetic.texture import (
+    Array,
+    canvas_side,
+    field,
+    fractal,
+    grid,
+    shrink,
+    smoothstep,
+    strokes,
+)
+from robustseg.data.synthetic.thorax import Build, bones, tissue
+
+# Edges of a lung: distance from the midline at heights from the apex (0) to the base (1).
+HEIGHT = (-0.02, 0.0, 0.015, 0.05, 0.12, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0, 1.4)
+OUTER = PchipInterpolator(
+    HEIGHT, (0.13, 0.13, 0.185, 0.222, 0.260, 0.297, 0.325, 0.343, 0.357, 0.367, 0.375, 0.39)
+)
+INNER = {
+    -1: PchipInterpolator(
+        HEIGHT, (0.13, 0.13, 0.092, 0.078, 0.070, 0.066, 0.070, 0.082, 0.090, 0.088, 0.080, 0.08)
+    ),
+    1: PchipInterpolator(
+        HEIGHT, (0.13, 0.13, 0.092, 0.078, 0.070, 0.078, 0.074, 0.098, 0.140, 0.170, 0.180, 0.18)
+    ),
+}
+LETTERS = {
+    "L": np.array([[0, 0], [0, 2], [1, 2]]),
+    "R": np.array([[0, 2], [0, 0], [0.8, 0], [1, 0.5], [0.8, 1], [0, 1], [1, 2]]),
+}
+
+
+def draw(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
+    """Draw one film.
+
+    Args:
+        rng: Generator in the state that belongs to this film.
+        size: Side of the film in pixels.
+
+    Returns:
+        Image (size, size, 1) uint8 and mask (size, size) uint8 with 1 inside both lungs.
+    """
+    canvas = canvas_side(size)
+    build = _build(rng, canvas)
+    lungs = np.maximum(_lung(rng, -1, build), _lung(rng, 1, build))
+    air = smoothstep(lungs, -0.003, rng.uniform(0.006, 0.014))
+    # Lungs are thin near their edges, and hold more blood near the hila and the base.
+    share = rng.uniform(0.55, 0.78) * (0.72 + 0.28 * smoothstep(lungs, 0, 0.07))
+    share -= rng.uniform(0.0, 0.25) * np.exp(-((build.out - 0.08) ** 2) / 0.003)
+    share -= rng.uniform(0.0, 0.15) * smoothstep(build.y, build.base - 0.25, build.base)
+    depth = tissue(rng, build) * (1 - share * air) + bones(rng, build)
+    depth += air * (_vessels(rng, build) + _opacities(rng, build))
+    picture = _film(rng, depth)
+    grain = rng.uniform(0.5, 2.0) * rng.standard_normal((size, size), dtype=np.float32)
+    image = np.clip(shrink(picture, size) + grain, 0, 255).astype(np.uint8)
+    return image[..., None], (shrink(lungs, size) > 0).astype(np.uint8)
+
+
+def _build(rng: np.random.Generator, canvas: int) -> Build:
+    """Draw where the chest lies: a little off the middle, tilted, wider or narrower."""
+    x, y = grid(canvas)
+    middle = rng.normal(0.492, 0.02) + rng.normal(0, 0.025) * (y - 0.5)
+    top, base = rng.normal(0.145, 0.04), rng.normal(0.640, 0.06)
+    return Build(x - middle, y, max(top, 0.04), min(base, 0.78), rng.normal(1.02, 0.06))
+
+
+def _lung(rng: np.random.Generator, side: int, build: Build) -> Array:
+    """Return about the distance to the edge of one lung, positive inside, (canvas, canvas)."""
+    apex = build.top + rng.normal(0, 0.01)
+    floor = build.base + 0.010 * side + rng.normal(0, 0.015)
+    height = (build.y - apex) / (floor + 0.10 - apex)
+    canvas = len(height)
+    ragged = rng.uniform(0.001, 0.005)
+    outer = OUTER(height) * build.scale * rng.normal(1, 0.02)
+    outer = outer + ragged * field(rng, (18, 1), canvas)[:, :1]
+    inner = INNER[side](height) + ragged * field(rng, (18, 1), canvas)[:, :1]
+    inner = inner + rng.normal(0, 0.02) * smoothstep(height, 0.35, 0.8) + rng.normal(0, 0.006)
+    out = side * build.side
+    flank = np.maximum(out / (0.37 * build.scale) - rng.uniform(0.35, 0.55), 0)
+    dome = floor + rng.uniform(0.15, 0.45) * flank**1.7 + 0.8 * (out - 0.17) ** 2
+    edges = np.minimum(out - inner, outer - out)
+    return np.minimum(np.minimum(edges, dome - build.y), build.y - apex).astype(np.float32)
+
+
+def _vessels(rng: np.random.Generator, build: Build) -> Array:
+    """Return the depth of lung vessels that branch from the two hila, (canvas, canvas)."""
+    canvas = len(build.y)
+    hilum = build.top + 0.5 * (build.base - build.top)
+    middle = -float(build.side[int(hilum * canvas), 0])
+    total = np.zeros((canvas, canvas), np.float32)
+    for width, count, reach in ((0.012, 5, 0.10), (0.007, 10, 0.17), (0.004, 26, 0.22)):
+        heading = rng.uniform(-1.4, 1.5, (2, count, 1)) * [[[1]], [[1]]]
+        angle = heading + rng.normal(0, 0.8, (2, count, 1)) * np.linspace(0, 1, 10)
+        step = np.stack([np.cos(angle) * [[[-1]], [[1]]], np.sin(angle)], -1) * reach / 10
+        start = rng.normal(0, 1, (2, count, 1, 2)) * (0.02 + 0.25 * (0.012 - width) * 20)
+        start += np.array([[[[middle - 0.09, hilum]]], [[[middle + 0.09, hilum]]]])
+        total += strokes(list((start + np.cumsum(step, 2)).reshape(-1, 10, 2)), width, canvas)
+    return rng.uniform(0.04, 0.12) * total
+
+
+def _opacities(rng: np.random.Generator, build: Build) -> Array:
+    """Return the depth of haze and of patchy infiltrates, which hide parts of some lungs."""
+    canvas = len(build.y)
+    haze = rng.uniform(0.01, 0.05) * fractal(rng, 8, 5, canvas)
+    if rng.random() < 0.5:
+        patchy = np.maximum(0.6 + 0.5 * fractal(rng, 10, 4, canvas), 0)
+        for _ in range(int(rng.integers(1, 4))):
+            across = build.side - float(rng.choice([-1, 1])) * rng.uniform(0.1, 0.32)
+            down, radius = build.y - rng.uniform(build.top, build.base), rng.uniform(0.04, 0.14)
+            spot = np.exp(-(across**2 + down**2) / radius**2)
+            haze += rng.uniform(0.15, 0.8) * spot * patchy
+    return haze
+
+
+def _film(rng: np.random.Generator, depth: Array) -> Array:
+    """Return grey values in [0, 255]: the film's response, its letter and its dark border."""
+    canvas = len(depth)
+    x, y = grid(canvas)
+    depth = rng.normal(1.0, 0.1) * np.maximum(depth, 0) + rng.uniform(0.03, 0.15)
+    picture = 255 * (1 - np.exp(-depth))
+    left, right, upper, lower = rng.exponential((0.002, 0.002, 0.002, 0.01)).tolist()
+    frame = (x > left) & (x < 1 - right) & (y > upper) & (y < 1 - lower)
+    picture = np.where(frame, picture, 8)
+    corner = np.array([rng.choice([0.15, 0.82]), 0.02]) + rng.uniform(0, 0.06, 2)
+    letter = LETTERS["R" if corner[0] < 0.5 else "L"]
+    mark = strokes([corner + 0.014 * letter], 0.006, canvas)
+    return (picture + mark * (250 - picture)).astype(np.float32)
