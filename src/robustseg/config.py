@@ -47,9 +47,12 @@ _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:
-    """``; did you mean 'gce'?``, or nothing where no choice is near."""
-    near = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    """``; did you mean 'gce'?``, or, where nothing is near, what there is to choose from."""
+    known = sorted(choices)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; known: {', '.join(known)}" if len(known) <= 30 else ""
 
 
 def settle(cfg: DictConfig) -> dict[str, Any]:
@@ -156,8 +159,9 @@ def _check_target(node: Mapping[str, Any], path: str) -> None:
     given = {key for key in node if not key.startswith("_")} - _NOT_ARGUMENTS.get(path, set())
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         for key in sorted(given - set(parameters)):
+            known = set(parameters) | _NOT_ARGUMENTS.get(path, set())
             raise ConfigError(
-                f"{target} takes no '{key}' (setting '{path}.{key}'){suggest(key, parameters)}"
+                f"{target} takes no '{key}' (setting '{path}.{key}'){suggest(key, known)}"
             )
     required = {
         name

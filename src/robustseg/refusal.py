@@ -22,7 +22,7 @@ def explain(error: Exception, conf: Path) -> str:
         error: what Hydra raised when it composed the configuration.
         conf: the folder of configuration groups.
     """
-    lines = [str(error)]
+    lines = [str(error).split("\nConfig search path:")[0]]
     if error.__cause__ is not None and str(error.__cause__) not in lines[0]:
         lines.append(str(error.__cause__).splitlines()[0])
     hint = _hint(error, conf)

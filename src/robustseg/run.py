@@ -19,7 +19,7 @@ from robustseg.runs.files import write_text
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA, Identity, identify
 from robustseg.runs.lock import AlreadyRunning, hold
-from robustseg.sweep import Outcome, RunFailed, note
+from robustseg.sweep import Outcome, RunFailed, job_name, note
 
 _log = logging.getLogger(__name__)
 _LIBRARIES = ("robustseg", "torch", "pytorch-lightning", "albumentations", "numpy", "scipy")
@@ -43,9 +43,9 @@ def run(cfg: DictConfig) -> None:
         outcome = _run(config, identity, source)
     except Exception as error:
         message = f"{type(error).__name__}: {error}"
-        name = name or " ".join(_overrides())
+        name = name or job_name()
         note(Outcome(name, "failed", seconds=time.monotonic() - begin, message=message))
-        raise RunFailed(f"{name or 'run'} failed. {message}") from error
+        raise RunFailed(f"{name} failed. {message}") from error
     note(outcome)
 
 
@@ -155,12 +155,6 @@ def _version(library: str) -> str | None:
         return version(library)
     except PackageNotFoundError:  # run from a source tree that is not installed
         return None
-
-
-def _overrides() -> list[str]:
-    from hydra.core.hydra_config import HydraConfig
-
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
 def _commit() -> str | None:

@@ -1,5 +1,6 @@
 """What became of the runs of a sweep: noted by each job, told at the end."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,17 @@ class SweepCallback(Callback):
         """Note the folder of the sweep."""
         _sweep["outcomes"] = Path(config.hydra.sweep.dir) / "outcomes"
         _sweep["runs"] = config.paths.runs
+        overrides = config.hydra.overrides.task
+        _sweep["swept"] = [o.split("=")[0] for o in overrides if set(o) & set(",(")]
+
+
+def job_name() -> str:
+    """The overrides that tell this job from the others of its sweep; "run" outside of one."""
+    if not HydraConfig.initialized():
+        return "run"
+    hydra = HydraConfig.get()
+    swept = set(hydra.sweeper.get("params") or {}) | set(_sweep.get("swept", ()))
+    return " ".join(o for o in hydra.overrides.task if o.split("=")[0] in swept) or "run"
 
 
 def note(outcome: Outcome) -> None:
@@ -64,6 +76,8 @@ def summarise() -> int:
     if "outcomes" not in _sweep:
         return 0
     files = sorted(_sweep["outcomes"].glob("*.json"), key=lambda file: int(file.stem))
+    if not files:
+        return 0
     # Cells of a grid that are the same run are told once, by what the first of them did.
     outcomes = list({o.run_id: o for o in [Outcome(**read_json(f)) for f in files][::-1]}.values())
     _print(outcomes[::-1])
@@ -74,19 +88,21 @@ def _print(outcomes: list[Outcome]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    counts = {
-        state: sum(outcome.state == state for outcome in outcomes)
-        for state in ("done", "skipped", "busy", "failed")
-    }
-    said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    counts = Counter(outcome.state for outcome in outcomes)
     table = Table("run", "state", "Dice", "time", box=None)
     for outcome in outcomes:
         dice = "" if outcome.dice is None else f"{outcome.dice:.3f}"
         table.add_row(outcome.run_id, outcome.state, dice, f"{outcome.seconds:.1f} s")
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(highlight=False)
     console.print()
     console.print(table)
-    for outcome in outcomes:
-        if outcome.message:
-            console.print(f"{outcome.run_id}: {outcome.message}", markup=False)
-    console.print(f"{len(outcomes)} runs: {said}. Table: robustseg table --runs {_sweep['runs']}")
+    for message in dict.fromkeys(o.message for o in outcomes if o.message):
+        said_by = [o.run_id for o in outcomes if o.message == message]
+        which = said_by[0] if len(said_by) == 1 else f"{len(said_by)} runs"
+        console.print(f"{which}: {message}", markup=False, soft_wrap=True)
+    said = ", ".join(f"{count} {state}" for state, count in counts.items())
+    console.print(
+        f"{len(outcomes)} runs: {said}. Table: robustseg table --runs {_sweep['runs']}",
+        markup=False,
+        soft_wrap=True,
+    )
