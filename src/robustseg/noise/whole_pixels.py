@@ -18,19 +18,27 @@ def rotate_whole(mask: np.ndarray, angle: float) -> np.ndarray:
     """
     height, width = mask.shape
     rows, columns = _source(height, width, angle)
-    near = (rows > -1) & (rows < height) & (columns > -1) & (columns < width)
-    top, left = (np.floor(part[near]) for part in (rows, columns))
-    bottom, right = (np.ceil(part[near]) for part in (rows, columns))
-    down, across = rows[near] - top, columns[near] - left
-    framed = np.pad(mask, 1).astype(np.float64)
-
-    def pixel(row: np.ndarray, column: np.ndarray) -> np.ndarray:
-        return framed[row.astype(np.intp) + 1, column.astype(np.intp) + 1]
-
-    upper = (1 - across) * pixel(top, left) + across * pixel(top, right)
-    lower = (1 - across) * pixel(bottom, left) + across * pixel(bottom, right)
     turned = np.zeros_like(mask)
-    turned[near] = (1 - down) * upper + down * lower >= 1
+    if not mask.any():
+        return turned
+    first, last = (np.flatnonzero(mask.any(axis=1))[i] for i in (0, -1))
+    leftmost, rightmost = (np.flatnonzero(mask.any(axis=0))[i] for i in (0, -1))
+    near = (rows > first - 1) & (rows < last + 1)
+    near &= (columns > leftmost - 1) & (columns < rightmost + 1)
+    rows, columns = rows[near], columns[near]
+    top, left, bottom, right = (
+        edge.astype(np.intp) for edge in (*np.floor((rows, columns)), *np.ceil((rows, columns)))
+    )
+    down, across = rows - top, columns - left
+    framed = np.pad(mask, 1).ravel()
+    top, bottom = (top + 1) * (width + 2) + 1, (bottom + 1) * (width + 2) + 1
+    upper = (1 - across) * framed[top + left] + across * framed[top + right]
+    lower = (1 - across) * framed[bottom + left] + across * framed[bottom + right]
+    turned = np.zeros_like(mask)
+    value = (1 - down) * upper + down * lower
+    turned[near] = value >= 1
+    if mask.all() and near.all() and (value > 0).all():
+        turned[:] = 1  # skimage clips to the range of the input, [1, 1], unless it left some 0
     return turned
 
 
