@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from robustseg.data.masks import MaskRule
+from robustseg.data.masks import MaskRule, levels
 from robustseg.data.source import DataError, Record
+
+ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
 
 # What Pillow raises over the damaged files of its formats.
 BROKEN = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
@@ -126,3 +129,31 @@ def _palette_inverted(image: Image.Image) -> bool:
         return False
     table = image.getpalette("RGB") or []
     return sum(table[0:3]) > sum(table[3:6])
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a check tells of a file.
+
+    Attributes:
+        mode: Pillow's name of its pixel format.
+        turned: whether it has an orientation tag that asks for turning.
+        values: the different values of its pixels, where asked for.
+    """
+
+    mode: str
+    turned: bool
+    values: tuple[float, ...] = ()
+
+    @property
+    def binary(self) -> bool:
+        """Whether there are two values or one that is not 0."""
+        return len(self.values) in (1, 2) and self.values[-1] != 0
+
+
+def file_facts(path: Path, values: bool = False) -> FileFacts:
+    """Pixel format and orientation of a file, and its values if asked for."""
+    with opened(path, "file") as image:
+        turned = image.getexif().get(ORIENTATION, 1) != 1
+        found = tuple(levels(np.asarray(image))) if values else ()
+        return FileFacts(image.mode, turned, found)
