@@ -30,8 +30,8 @@ def focal_loss(
     check_range("gamma", gamma, 0)
     log_p = functional.logsigmoid(logits)
     log_n = log_p - logits  # ln(1 - p)
-    if_positive = torch.exp(gamma * log_n) * log_p
-    if_negative = torch.exp(gamma * log_p) * log_n
+    if_positive = (gamma * log_n).exp_() * log_p
+    if_negative = (gamma * log_p).exp_() * log_n
     return -pixel_mean(torch.lerp(if_negative, if_positive, target), ignore)
 
 

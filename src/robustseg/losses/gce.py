@@ -31,14 +31,14 @@ def gce_loss(
     """
     check_binary(logits)
     check_range("q", q, SMALLEST_Q, 1)
-    if_positive, if_negative = power_complements(logits, q)
-    return pixel_mean(torch.lerp(if_negative, if_positive, target), ignore) / q
+    if_positive, if_negative = powers_less_one(logits, q)
+    return pixel_mean(torch.lerp(if_negative, if_positive, target), ignore) / -q
 
 
-def power_complements(logits: Tensor, q: float) -> tuple[Tensor, Tensor]:
-    """Return 1 - p^q and 1 - (1 - p)^q for p = σ(z), without loss of precision."""
+def powers_less_one(logits: Tensor, q: float) -> tuple[Tensor, Tensor]:
+    """Return p^q - 1 and (1 - p)^q - 1 for p = σ(z), precise also near 0."""
     log_p = functional.logsigmoid(logits)
-    return -torch.expm1(q * log_p), -torch.expm1(q * (log_p - logits))
+    return (q * log_p).expm1_(), (log_p - logits).mul_(q).expm1_()
 
 
 class GCELoss(nn.Module):

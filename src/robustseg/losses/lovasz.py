@@ -34,8 +34,9 @@ def lovasz_hinge_loss(
     check_binary(logits)
     check_options(domain, "product", "pooled")
     positive = target > 0.5
-    hinge = (1 - torch.where(positive, logits, -logits)).clamp(min=0)
-    if ignore is not None:  # a negative hinge sorts last and is cut off below
+    sign = positive.to(logits.dtype).mul_(2).sub_(1)
+    hinge = 1 - sign * logits  # cut off at 0 below
+    if ignore is not None:
         hinge = hinge.masked_fill(ignore, -1)
         positive = positive & ~ignore
     hinge, positive = hinge.flatten(1), positive.flatten(1)
@@ -43,27 +44,29 @@ def lovasz_hinge_loss(
         hinge = gather_over_processes(hinge).view(1, -1)
         positive = gather_over_processes(positive).view(1, -1)
     hinge, order = hinge.sort(dim=1, descending=True)
-    steps = jaccard_steps(positive.gather(1, order)).to(hinge.dtype)
+    steps = jaccard_steps(positive.gather(1, order), hinge.dtype)
     return (hinge.clamp(min=0) * steps).sum(1).mean()
 
 
-def jaccard_steps(foreground: Tensor) -> Tensor:
+def jaccard_steps(foreground: Tensor, dtype: torch.dtype) -> Tensor:
     """Return Δ_i - Δ_{i-1}, (N, M), for rows of pixels got wrong one after the other.
 
     With G foreground pixels in all, f and b foreground and background ones among the first i,
     Δ_i = 1 - (G - f) / (G + b). The steps are written out, since differences of neighbours
-    would keep one digit of float32 in a batch of a million pixels.
+    keep one digit of float32 in a batch of a million pixels.
 
     Args:
         foreground: (N, M), bool, in the order of the mistakes.
+        dtype: Floating dtype of the result.
     """
-    total = foreground.sum(1, keepdim=True)
-    found = foreground.cumsum(1)
-    rank = torch.arange(1, foreground.shape[1] + 1, device=foreground.device)
-    union = (total + rank - found).double()
-    background_step = (total - found) / (union * (union - 1).clamp(min=1))
-    steps = torch.where(foreground, 1 / union, background_step)
-    return torch.where((total == 0) & (rank == 1), 1.0, steps)
+    found = foreground.cumsum(1, dtype=torch.int32)  # a float32 would stop counting at 2^24
+    total = found[:, -1:]
+    rank = torch.arange(1, foreground.shape[1] + 1, device=foreground.device, dtype=torch.int32)
+    union = (rank - found + total).to(dtype)
+    missed = (total - found).to(dtype)
+    steps = (missed / (union - 1).clamp_(min=1)).masked_fill_(foreground, 1).div_(union)
+    steps[:, :1] += total == 0  # then the first mistake loses all, and the others nothing more
+    return steps
 
 
 class LovaszHingeLoss(nn.Module):

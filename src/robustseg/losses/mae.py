@@ -23,7 +23,8 @@ def mae_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
         The mean over counted pixels, then over images; in [0, 1].
     """
     check_binary(logits)
-    return pixel_mean(torch.addcmul(target, 1 - 2 * target, logits.sigmoid()), ignore)
+    slope = torch.rsub(target, 1, alpha=2)  # 1 - 2y
+    return pixel_mean(torch.addcmul(target, slope, logits.sigmoid()), ignore)
 
 
 class MAELoss(nn.Module):

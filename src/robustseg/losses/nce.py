@@ -26,7 +26,8 @@ def nce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
     """
     check_binary(logits)
     both_classes = torch.sub(logits, functional.logsigmoid(logits), alpha=2)
-    return pixel_mean(0.5 + (0.5 - target) * (logits / both_classes), ignore)
+    half = logits.new_full((), 0.5)
+    return pixel_mean(torch.addcmul(half, half - target, logits / both_classes), ignore)
 
 
 class NCELoss(nn.Module):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from robustseg.losses.gce import SMALLEST_Q, power_complements
+from robustseg.losses.gce import SMALLEST_Q, powers_less_one
 from robustseg.losses.inputs import check_binary, check_range, full_precision
 from robustseg.losses.reduction import pixel_mean
 
@@ -28,7 +28,7 @@ def ngce_loss(
     """
     check_binary(logits)
     check_range("q", q, SMALLEST_Q, 1)
-    if_positive, if_negative = power_complements(logits, q)
+    if_positive, if_negative = powers_less_one(logits, q)
     values = torch.lerp(if_negative, if_positive, target) / (if_positive + if_negative)
     return pixel_mean(values, ignore)
 
