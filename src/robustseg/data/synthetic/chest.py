@@ -5,7 +5,6 @@ depth d along the ray, and the film shows 1 - exp(-d): bones fade where the body
 """
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from robustseg.data.synthetic.texture import (
     Array,
@@ -21,16 +20,10 @@ from robustseg.data.synthetic.thorax import Build, bones, tissue
 
 # Edges of a lung: distance from the midline at heights from the apex (0) to the base (1).
 HEIGHT = (-0.02, 0.0, 0.015, 0.05, 0.12, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0, 1.4)
-OUTER = PchipInterpolator(
-    HEIGHT, (0.13, 0.13, 0.185, 0.222, 0.260, 0.297, 0.325, 0.343, 0.357, 0.367, 0.375, 0.39)
-)
+OUTER = (0.09, 0.13, 0.185, 0.222, 0.260, 0.297, 0.325, 0.343, 0.357, 0.367, 0.375, 0.39)
 INNER = {
-    -1: PchipInterpolator(
-        HEIGHT, (0.13, 0.13, 0.092, 0.078, 0.070, 0.066, 0.070, 0.082, 0.090, 0.088, 0.080, 0.08)
-    ),
-    1: PchipInterpolator(
-        HEIGHT, (0.13, 0.13, 0.092, 0.078, 0.070, 0.078, 0.074, 0.098, 0.140, 0.170, 0.180, 0.18)
-    ),
+    -1: (0.17, 0.13, 0.092, 0.078, 0.070, 0.066, 0.070, 0.082, 0.090, 0.088, 0.080, 0.08),
+    1: (0.17, 0.13, 0.092, 0.078, 0.070, 0.078, 0.074, 0.098, 0.140, 0.170, 0.180, 0.18),
 }
 LETTERS = {
     "L": np.array([[0, 0], [0, 2], [1, 2]]),
@@ -79,15 +72,31 @@ def _lung(rng: np.random.Generator, side: int, build: Build) -> Array:
     height = (build.y - apex) / (floor + 0.10 - apex)
     canvas = len(height)
     ragged = rng.uniform(0.001, 0.005)
-    outer = OUTER(height) * build.scale * rng.normal(1, 0.02)
+    outer = _edge(OUTER, height) * build.scale * rng.normal(1, 0.02)
     outer = outer + ragged * field(rng, (18, 1), canvas)[:, :1]
-    inner = INNER[side](height) + ragged * field(rng, (18, 1), canvas)[:, :1]
+    inner = _edge(INNER[side], height) + ragged * field(rng, (18, 1), canvas)[:, :1]
     inner = inner + rng.normal(0, 0.02) * smoothstep(height, 0.35, 0.8) + rng.normal(0, 0.006)
     out = side * build.side
     flank = np.maximum(out / (0.37 * build.scale) - rng.uniform(0.35, 0.55), 0)
     dome = floor + rng.uniform(0.15, 0.45) * flank**1.7 + 0.8 * (out - 0.17) ** 2
-    edges = np.minimum(out - inner, outer - out)
-    return np.minimum(np.minimum(edges, dome - build.y), build.y - apex).astype(np.float32)
+    side_edges = np.minimum(out - inner, outer - out)
+    level = np.minimum(_rounded_minimum(side_edges, dome - build.y, 0.025), build.y - apex)
+    return level.astype(np.float32)
+
+
+def _rounded_minimum(a: Array, b: Array, width: float) -> Array:
+    """Return about min(a, b), smaller by up to width/4 where they meet: it rounds the corners."""
+    share = np.clip(0.5 + 0.5 * (b - a) / width, 0, 1)
+    return b + (a - b) * share - width * share * (1 - share)
+
+
+def _edge(distances: tuple[float, ...], height: Array) -> Array:
+    """Return the distance of an edge at each height, with the corners of its polygon rounded."""
+    fine = np.linspace(-0.1, 1.4, 301)
+    window = np.hanning(19)
+    line = np.interp(np.linspace(-0.15, 1.45, 301 + 2 * 10), HEIGHT, distances)
+    smooth = np.convolve(line, window / window.sum(), "same")[10:-10]
+    return np.interp(height, fine, smooth)
 
 
 def _vessels(rng: np.random.Generator, build: Build) -> Array:

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from robustseg.data.synthetic.texture import Array, field, grid, smoothstep, strokes
+from robustseg.data.synthetic.texture import Array, field, grid, length, smoothstep, strokes
 
 STICKERS = np.array([[240, 150, 40], [250, 110, 90], [90, 160, 220], [120, 190, 110]])
 INK = np.array([110, 70, 170])
@@ -43,7 +43,7 @@ def _light(rng: np.random.Generator, canvas: int) -> Array:
     slope_x, slope_y = rng.normal(0, 0.08, 2).tolist()
     centre_x, centre_y = rng.normal(0.5, 0.05, 2).tolist()
     corners = min(rng.exponential(0.12), 0.6)
-    distance = np.hypot(x - centre_x, y - centre_y)
+    distance = length(x - centre_x, y - centre_y)
     slope = 1 + slope_x * (x - 0.5) + slope_y * (y - 0.5)
     return slope * (1 - corners * smoothstep(distance, 0.3, 0.8))
 
@@ -86,7 +86,7 @@ def _sticker(rng: np.random.Generator, picture: Array, canvas: int) -> Array:
     x, y = grid(canvas)
     side, radius = rng.choice([-1.0, 1.0]), rng.uniform(0.2, 0.3)
     centre_x, centre_y = 0.5 + side * rng.uniform(0.62, 0.72), rng.uniform(0.1, 0.9)
-    cover = smoothstep(radius - np.hypot(x - float(centre_x), y - centre_y), -0.004, 0.004)
+    cover = smoothstep(radius - length(x - float(centre_x), y - centre_y), -0.004, 0.004)
     fibres = 1 + 0.08 * field(rng, 90, canvas)[..., None]
     return _paint(picture, cover, STICKERS[rng.integers(len(STICKERS))]) * np.where(
         cover[..., None] > 0.5, fibres, 1
@@ -100,7 +100,7 @@ def _ink(rng: np.random.Generator, picture: Array, canvas: int) -> Array:
     turn = rng.uniform(0, 2 * np.pi)
     for angle in turn + np.arange(int(rng.integers(1, 5))) * 1.3:
         centre_x, centre_y = 0.5 + 0.42 * np.cos(angle), 0.5 + 0.42 * np.sin(angle)
-        distance = np.hypot(x - float(centre_x), y - float(centre_y))
+        distance = length(x - float(centre_x), y - float(centre_y))
         cover = np.maximum(cover, smoothstep(-distance, -rng.uniform(0.04, 0.09), -0.02))
     speckle = smoothstep(field(rng, 64, canvas), -0.2, 0.8)
     return _paint(picture, rng.uniform(0.4, 0.9) * cover * speckle, INK)

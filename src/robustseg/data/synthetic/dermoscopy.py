@@ -16,6 +16,7 @@ from robustseg.data.synthetic.texture import (
     field,
     fractal,
     grid,
+    length,
     mix,
     ridges,
     shrink,
@@ -74,7 +75,7 @@ def _outline(rng: np.random.Generator, fraction: float, canvas: int) -> Array:
     turn, aspect = rng.uniform(0, math.pi), rng.uniform(0.55, 1.0)
     along = (math.cos(turn) * dx + math.sin(turn) * dy) * math.sqrt(aspect)
     across = (math.cos(turn) * dy - math.sin(turn) * dx) / math.sqrt(aspect)
-    distance = np.hypot(along, across) / _lobes(rng, np.arctan2(across, along))
+    distance = length(along, across) / _lobes(rng, np.arctan2(across, along))
     return 1 - distance / np.float32(np.quantile(distance[::4, ::4], fraction))
 
 

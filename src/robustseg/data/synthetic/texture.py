@@ -4,10 +4,14 @@ Every texture starts from a coarse grid of normal numbers whose size does not de
 so one generator state gives the same picture at every canvas size, only finer or coarser.
 """
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
 Array = np.ndarray
+
+NOTHING = np.empty(0, np.float32)  # no third matrix in a product
 
 
 def canvas_side(size: int) -> int:
@@ -23,9 +27,26 @@ def field(rng: np.random.Generator, cells: int | tuple[int, int], canvas: int) -
         cells: Grid cells down and across, or both in one; a bump is about one cell wide.
         canvas: Side of the result in pixels.
     """
-    shape = (cells, cells) if isinstance(cells, int) else cells
-    coarse = rng.standard_normal(shape, dtype=np.float32)
-    return cv2.resize(coarse, (canvas, canvas), interpolation=cv2.INTER_CUBIC)
+    down, across = (cells, cells) if isinstance(cells, int) else cells
+    coarse = rng.standard_normal((down, across), dtype=np.float32)
+    if max(down, across) > 24:
+        return cv2.resize(coarse, (canvas, canvas), interpolation=cv2.INTER_CUBIC)
+    # The same, several times as fast for few cells. OpenCV's product, not NumPy's: the threads of
+    # a BLAS cost more here than they save.
+    rows = cv2.gemm(_cubic(down, canvas), coarse, 1.0, NOTHING, 0.0)
+    return cv2.gemm(rows, _cubic(across, canvas), 1.0, NOTHING, 0.0, flags=cv2.GEMM_2_T)
+
+
+@lru_cache(maxsize=256)
+def _cubic(cells: int, canvas: int) -> Array:
+    """Return the matrix (canvas, cells) of cubic interpolation along one axis."""
+    unit = np.eye(cells, dtype=np.float32)
+    return cv2.resize(unit, (cells, canvas), interpolation=cv2.INTER_CUBIC)
+
+
+def length(across: Array, down: Array) -> Array:
+    """Return √(across² + down²); np.hypot guards against overflow and takes ten times as long."""
+    return np.sqrt(across * across + down * down)
 
 
 def fractal(rng: np.random.Generator, cells: int, octaves: int, canvas: int) -> Array:
@@ -51,8 +72,11 @@ def ridges(rng: np.random.Generator, cells: int, width: float, canvas: int) -> A
     return np.maximum(1 - np.abs(field(rng, cells, canvas)) / width, 0)
 
 
-def smoothstep(value: Array, low: float, high: float) -> Array:
-    """Return 0 below ``low``, 1 above ``high`` and the cubic 3t² - 2t³ between them."""
+def smoothstep(value: Array, low: float | Array, high: float | Array) -> Array:
+    """Return 0 at ``low`` and before, 1 at ``high`` and beyond, and 3t² - 2t³ between them.
+
+    It falls where ``high`` is the smaller of the two.
+    """
     t = np.clip((value - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 

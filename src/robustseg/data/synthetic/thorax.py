@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robustseg.data.synthetic.texture import Array, field, fractal, smoothstep
+from robustseg.data.synthetic.texture import Array, field, fractal, length, smoothstep
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Build:
 def tissue(rng: np.random.Generator, build: Build) -> Array:
     """Return the depth of trunk, shoulders, neck, mediastinum, heart and abdomen, without lungs."""
     y, out, top, base = build.y, build.out, build.top, build.base
-    flank = build.scale * 0.385 + rng.uniform(0.025, 0.10)
+    flank = build.scale * 0.385 + rng.uniform(0.03, 0.13)
     slope, axilla, spread = rng.uniform(0.1, 0.4), rng.uniform(0.30, 0.50), rng.uniform(0.3, 2.0)
     # Half the body's width: neck, then shoulders to the frame and beyond.
     half = 0.10 + 0.05 * smoothstep(y, 0, top)
@@ -50,7 +50,9 @@ def tissue(rng: np.random.Generator, build: Build) -> Array:
     # Air between the flank and the arm, a wedge that opens downwards from the armpit.
     waist = flank + rng.uniform(-0.12, 0.06) * (y - axilla)
     wedge = np.minimum(out - waist, waist + spread * (y - axilla) - out)
-    body = smoothstep(half - out, -0.004, 0.10) * smoothstep(-wedge, -0.004, rng.uniform(0.04, 0.08))
+    body = smoothstep(half - out, -0.004, 0.10) * smoothstep(
+        -wedge, -0.004, rng.uniform(0.04, 0.08)
+    )
     wall = 1.15 + 0.25 * smoothstep(out, build.cage - 0.08, build.cage + 0.02)
     wall = wall - 0.55 * smoothstep(out, build.cage, build.cage + 0.14)
     shoulders = 0.35 * (1 - smoothstep(y, top - 0.05, top + 0.25))
@@ -66,7 +68,7 @@ def _heart(rng: np.random.Generator, build: Build) -> Array:
     """Return the heart less the air of the windpipe."""
     across = (build.side - rng.uniform(0.04, 0.07)) / rng.uniform(0.12, 0.16)
     down = (build.y - build.base + 0.11) / 0.18
-    heart = 0.35 * smoothstep(-np.hypot(across, down), -1.1, -0.6)
+    heart = 0.35 * smoothstep(-length(across, down), -1.1, -0.6)
     windpipe = smoothstep(-np.abs(build.side - rng.normal(0, 0.006)), -0.026, -0.012)
     return heart - 0.35 * windpipe * (1 - smoothstep(build.y, build.top, build.top + 0.22))
 
@@ -76,7 +78,7 @@ def _breasts(rng: np.random.Generator, build: Build) -> Array:
     if rng.random() > 0.4:
         return np.zeros_like(build.out)
     radius, sag = rng.uniform(0.12, 0.17), rng.uniform(-0.02, 0.05)
-    distance = np.hypot((build.out - 0.23) / radius, (build.y - build.base + 0.10 - sag) / radius)
+    distance = length((build.out - 0.23) / radius, (build.y - build.base + 0.10 - sag) / radius)
     upper = smoothstep(build.y, build.base - 0.30, build.base)
     return rng.uniform(0.1, 0.35) * smoothstep(-distance, -1.03, -0.97) * upper
 
@@ -87,9 +89,7 @@ def _gas(rng: np.random.Generator, build: Build) -> Array:
     bend = 0.35 * field(rng, 12, canvas)
     across, down = rng.uniform(0.03, 0.08), rng.uniform(0.02, 0.05)
     centre = build.base + 0.04 + down + rng.uniform(0.01, 0.05)
-    stomach = np.hypot(
-        (build.side - rng.uniform(0.12, 0.24)) / across, (build.y - centre) / down
-    )
+    stomach = length((build.side - rng.uniform(0.12, 0.24)) / across, (build.y - centre) / down)
     bowel = smoothstep(fractal(rng, 9, 2, canvas), 1.2, 1.9)
     bowel = bowel * smoothstep(build.y, build.base + 0.15, build.base + 0.22)
     stomach = smoothstep(-stomach - bend, -1.15, -0.8)
@@ -140,10 +140,14 @@ def _shoulders(rng: np.random.Generator, build: Build) -> Array:
     collar = smoothstep(-np.abs(y - line), -0.016, -0.010) * smoothstep(out, 0.03, 0.05)
     depth = rng.uniform(0.15, 0.35) * collar * smoothstep(-out, -0.44, -0.40)
     joint = build.scale * 0.45 + rng.uniform(-0.01, 0.04)
-    head = np.hypot(out - joint, y - top - 0.02)
+    head = length(out - joint, y - top - 0.02)
     arm = np.abs(out - joint - 0.03 - 0.15 * (y - top)) + 2 * np.maximum(top - y, 0)
-    depth += 0.35 * np.maximum(
-        smoothstep(-head, -0.06, -0.045), 0.8 * smoothstep(-arm, -0.035, -0.025)
-    ) * smoothstep(-y, -0.6, -0.4)
-    blade = np.abs(out - joint + 0.055 - 0.1 * (y - top)) + np.maximum(np.abs(y - top - 0.12) - 0.1, 0)
+    depth += (
+        0.35
+        * np.maximum(smoothstep(-head, -0.06, -0.045), 0.8 * smoothstep(-arm, -0.035, -0.025))
+        * smoothstep(-y, -0.6, -0.4)
+    )
+    blade = np.abs(out - joint + 0.055 - 0.1 * (y - top)) + np.maximum(
+        np.abs(y - top - 0.12) - 0.1, 0
+    )
     return depth + 0.22 * smoothstep(-blade, -0.010, -0.004)
