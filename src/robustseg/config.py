@@ -33,7 +33,7 @@ _ADDED = {
 }
 _KEYS = {
     "": "dataset noise model loss regularizer optimizer scheduler augmentation trainer logger "
-    "seed force experiment evaluation paths",
+    "seed force experiment_name evaluation paths",
     "dataset": "name source root image_size batch_size num_workers subset positive_fraction "
     "train_size public",
     "noise": "name alpha beta seed model",

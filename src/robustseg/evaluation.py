@@ -64,9 +64,7 @@ def evaluate(
     """
     metrics = [SegmentationMetrics() for _ in masks]
     distances: list[list[float]] = [[] for _ in masks]
-    for place, logits in predict_logits(
-        module, images, batch_size=batch_size, precision=precision
-    ):
+    for place, logits in predict_logits(module, images, batch_size=batch_size, precision=precision):
         for metric, distance, mask in zip(metrics, distances, masks, strict=True):
             target = np.array(mask[place])
             metric.update(logits, torch.from_numpy(target).to(logits.device).unsqueeze(1))

@@ -1,6 +1,7 @@
 """A few images of a run with their masks and predictions."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,8 +45,13 @@ def write_examples(
             for _, logits in predict_logits(module, images, batch_size=8, precision=precision)
         ]
     )
-    arrays = {"image": images, "clean": clean, "noisy": noisy, "predicted": predicted}
-    names = {
+    arrays: dict[str, Any] = {
+        "image": images,
+        "clean": clean,
+        "noisy": noisy,
+        "predicted": predicted,
+    }
+    names: dict[str, Any] = {
         "id": np.array([data.test.ids[i] for i in rows] + [data.train.ids[i] for i in train]),
         "role": np.array([role for _, role in test] + ["train"] * len(train)),
         "dice": np.concatenate([dice[rows], np.full(len(train), np.nan)]),

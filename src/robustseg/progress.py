@@ -30,10 +30,10 @@ def describe(row: dict[str, Any]) -> str:
     if "nu" in row:
         parts.append(f"ν {row['nu']:.3g}")
     if "test_dice_image" in row:
-        parts.append(f"test Dice {row['test_dice_image']:.3f} (pooled {row['test_dice_pooled']:.3f})")
-        parts.append(
-            f"train Dice {row['train_dice_noisy']:.3f} given, {row['train_dice_clean']:.3f} clean"
-        )
+        image, pooled = row["test_dice_image"], row["test_dice_pooled"]
+        noisy, clean = row["train_dice_noisy"], row["train_dice_clean"]
+        parts.append(f"test Dice {image:.3f} (pooled {pooled:.3f})")
+        parts.append(f"train Dice {noisy:.3f} given, {clean:.3f} clean")
     return "  ".join(parts)
 
 
@@ -66,9 +66,7 @@ class Bar(pl.Callback):
             TimeRemainingColumn(),
             TextColumn("{task.fields[numbers]}"),
         )
-        self.task = self.bar.add_task(
-            "", total=self.epochs * self.batches, epoch="", numbers=""
-        )
+        self.task = self.bar.add_task("", total=self.epochs * self.batches, epoch="", numbers="")
         self.bar.start()
 
     def on_train_batch_end(

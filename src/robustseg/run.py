@@ -54,7 +54,7 @@ def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
     folder = RunFolder(Path(config["paths"]["runs"]) / identity.run_id)
     metrics = folder.read_metrics()
     if metrics is not None and not config["force"]:
-        _join_experiment(folder, config["experiment"])
+        _join_experiment(folder, config["experiment_name"])
         _log.info("%s: finished before, skipped", identity.run_id)
         seconds = time.monotonic() - begin
         return Outcome(identity.run_id, "skipped", metrics["dice_image"], seconds)
@@ -100,7 +100,7 @@ def _start(config: dict[str, Any], identity: Identity, folder: RunFolder) -> Non
         schema=SCHEMA,
         run_id=identity.run_id,
         state="running",
-        experiments=_with(status.get("experiments", []), config["experiment"]),
+        experiments=_with(status.get("experiments", []), config["experiment_name"]),
         fingerprint=identity.fingerprint,
         threads=config["trainer"]["threads"],
         accelerator=config["trainer"]["accelerator"],

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
-from pytorch_lightning.loggers import Logger
+from pytorch_lightning.loggers import Logger, WandbLogger
 
 from robustseg.runs.identity import Identity, labels
 
@@ -49,7 +49,7 @@ def _card(config: dict[str, Any], identity: Identity) -> RunCard:
     return RunCard(
         run_id=identity.run_id,
         name=identity.run_id.rpartition("-")[0],
-        group=config["experiment"] or label["dataset"],
+        group=config["experiment_name"] or label["dataset"],
         tags=tags,
         settings=identity.settings,
     )
@@ -61,7 +61,7 @@ def log_examples(loggers: list[Logger], config: dict[str, Any], examples: Path) 
     if wanted == "auto":
         wanted = config["dataset"]["public"]
     for logger in loggers if wanted else []:
-        if type(logger).__name__ == "WandbLogger":
+        if isinstance(logger, WandbLogger):
             from robustseg.dashboards.wandb_run import log_images
 
             log_images(logger, examples)
@@ -71,7 +71,7 @@ def finish(loggers: list[Logger], failed: bool) -> None:
     """End every logger's run, so that the next job of a sweep starts one of its own."""
     for logger in loggers:
         logger.finalize("failed" if failed else "success")
-        if type(logger).__name__ == "WandbLogger":
+        if isinstance(logger, WandbLogger):
             import wandb
 
             wandb.finish(exit_code=int(failed))

@@ -1,7 +1,7 @@
 """A run in Weights & Biases."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import wandb
@@ -9,11 +9,12 @@ from pytorch_lightning.loggers import WandbLogger
 
 from robustseg.dashboards.logger import RunCard
 
+Mode = Literal["online", "offline", "disabled"]
 _LABELS = {0: "background", 1: "foreground"}
 
 
 def make_logger(
-    run: RunCard, mode: str, project: str, entity: str | None, save_dir: str
+    run: RunCard, mode: Mode, project: str, entity: str | None, save_dir: str
 ) -> WandbLogger:
     """A wandb run of its own, with the run's id, group, tags and configuration.
 
@@ -46,12 +47,14 @@ def log_images(logger: WandbLogger, examples: Path) -> None:
     """Log the images of examples.npz with their clean, noisy and predicted masks."""
     with np.load(examples) as file:
         arrays = {name: file[name] for name in file.files}
-    for at, name in enumerate(arrays["id"]):
-        key = f"{'train' if arrays['role'][at] == 'train' else 'test'}/{arrays['role'][at]}"
+    panels: dict[str, list[wandb.Image]] = {"test_images": [], "train_images": []}
+    for at, role in enumerate(arrays["role"]):
         masks: dict[str, Any] = {
             kind: {"mask_data": (arrays[kind][at] == 1).astype(np.uint8), "class_labels": _LABELS}
             for kind in ("clean", "noisy", "predicted")
         }
-        image = wandb.Image(arrays["image"][at].squeeze(), masks=masks, caption=str(name))
-        logger.experiment.log({f"{key}/{name}": image}, commit=False)
-    logger.experiment.log({})
+        picture = wandb.Image(
+            arrays["image"][at].squeeze(), masks=masks, caption=f"{role} {arrays['id'][at]}"
+        )
+        panels["train_images" if role == "train" else "test_images"].append(picture)
+    logger.experiment.log(panels)

@@ -10,7 +10,7 @@ SCHEMA = 1  # raise it when the meaning of a setting or of a run's files changes
 
 # Settings that cannot change a result: where things lie, who watches, on how many workers.
 _IRRELEVANT = {
-    "": ("paths", "logger", "force", "experiment"),
+    "": ("paths", "logger", "force", "experiment_name"),
     "dataset": ("root", "num_workers", "public"),
     "dataset.source": ("root",),
     "trainer": ("name", "accelerator", "threads", "progress", "checkpoint_every"),

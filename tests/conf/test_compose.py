@@ -1,0 +1,64 @@
+"""Every configuration composes and fits what it builds."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from robustseg.config import check_targets, settle
+
+CONF = Path(__file__).parents[2] / "conf"
+GROUPS = sorted(f.name for f in CONF.iterdir() if f.is_dir() and f.name != "hydra")
+CHOICES = [
+    (group, file.stem)
+    for group in GROUPS
+    if group != "experiment"
+    for file in sorted((CONF / group).glob("*.yaml"))
+]
+EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
+
+
+def composed(*overrides, with_hydra=False):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", list(overrides), return_hydra_config=with_hydra)
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_choice_fits_what_it_builds(group, choice):
+    config = settle(composed(f"{group}={choice}"))
+    check_targets(config)
+    variant_of = OmegaConf.load(CONF / group / f"{choice}.yaml").get("defaults", [choice])[0]
+    assert config[group]["name"] == variant_of
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_cell_of_an_experiment_composes(experiment):
+    cfg = composed(f"+experiment={experiment}", with_hydra=True)
+    assert cfg.hydra.mode.name == "MULTIRUN"
+    assert cfg.experiment_name == experiment
+    params = dict(cfg.hydra.sweeper.params)
+    losses = params.pop("loss", "tloss").split(",")
+    first = [f"{key}={str(values).split(',')[0]}" for key, values in params.items()]
+    for loss in losses:
+        check_targets(settle(composed(f"+experiment={experiment}", f"loss={loss}", *first)))
+    for key, values in params.items():
+        for value in str(values).split(","):
+            settle(composed(f"+experiment={experiment}", f"{key}={value}"))
+
+
+def test_the_promised_names_are_there():
+    config = composed("loss=dice")
+    for name in (
+        "noise.alpha noise.beta noise.seed seed loss.domain loss.smooth trainer.max_epochs "
+        "trainer.max_steps dataset.root dataset.batch_size dataset.image_size dataset.subset "
+        "paths.runs force"
+    ).split():
+        assert OmegaConf.select(config, name, throw_on_missing=True, default="absent") != "absent"
+    assert (config.noise.seed, config.noise.beta) == (0, 0.5)
+
+
+def test_the_default_is_small_enough_for_a_cpu():
+    config = composed()
+    assert (config.dataset.name, config.dataset.image_size) == ("synthetic", 64)
+    assert config.model.name == "nnunet_tiny"

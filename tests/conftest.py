@@ -1,0 +1,58 @@
+"""Miniature runs: real program, tiny data."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+ROOT = Path(__file__).parents[1]
+CONF = ROOT / "conf"
+
+TINY = [
+    "dataset.image_size=32",
+    "dataset.batch_size=4",
+    "dataset.source.train=10",
+    "dataset.source.test=5",
+    "model.features=[4,8]",
+    "trainer.max_epochs=4",
+    "trainer.checkpoint_every=0",
+    "trainer.threads=1",
+    "evaluation.last=2",
+    "logger=none",
+]
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def tiny(tmp_path, cache):
+    """A function from overrides to the composed configuration of a miniature run."""
+
+    def make(*overrides: str) -> DictConfig:
+        places = [
+            f"paths.runs={tmp_path}/runs",
+            f"paths.logs={tmp_path}/logs",
+            f"paths.cache={cache}",
+        ]
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            small = TINY
+            if any(override.startswith("model=") for override in overrides):
+                small = [setting for setting in TINY if not setting.startswith("model.")]
+            return compose("train", [*small, *places, *overrides])
+
+    return make
+
+
+@pytest.fixture
+def only_run(tmp_path):
+    """A function that gives the folder of the only run there is."""
+
+    def find() -> Path:
+        (folder,) = [f for f in (tmp_path / "runs").iterdir() if not f.name.startswith(".")]
+        return folder
+
+    return find

@@ -1,0 +1,187 @@
+"""Whole runs on miniature data: what is written, skipped, resumed, and what failures leave."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from robustseg import recorder
+from robustseg.metrics import summarise_last
+from robustseg.run import run
+from robustseg.runs.folder import RunFolder
+from robustseg.sweep import RunFailed
+
+NOISY = ["noise.alpha=0.5", "noise.beta=0.7"]
+
+
+def results(folder):
+    """What must be equal bit for bit."""
+    weights = torch.load(RunFolder(folder).weights, weights_only=True)
+    tensors = {f"{part}.{k}": v for part, state in weights.items() for k, v in state.items()}
+    return (
+        (folder / "metrics.json").read_bytes(),
+        (folder / "images.csv").read_bytes(),
+        (folder / "noise.csv").read_bytes(),
+        {name: tensor.numpy().tobytes() for name, tensor in tensors.items()},
+    )
+
+
+@pytest.fixture
+def crash_in_epoch(monkeypatch):
+    """Makes a run die after it has recorded an epoch, before it saves it."""
+
+    def arm(epoch):
+        save = recorder.Recorder.save
+
+        def dying(self, trainer):
+            if len(self.epochs) == epoch:
+                raise MemoryError("injected")
+            save(self, trainer)
+
+        monkeypatch.setattr(recorder.Recorder, "save", dying)
+
+    yield arm
+
+
+def test_a_run_leaves_the_files_of_the_design(tiny, only_run):
+    run(tiny(*NOISY, "experiment_name=mine"))
+    folder = only_run()
+    files = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
+    assert files == [
+        "checkpoints/weights.pt",
+        "config.yaml",
+        "epochs.csv",
+        "examples.npz",
+        "images.csv",
+        "metrics.json",
+        "noise.csv",
+        "status.json",
+    ]
+    status = json.loads((folder / "status.json").read_text())
+    assert (status["state"], status["error"], status["experiments"]) == ("done", None, ["mine"])
+    epochs = pd.read_csv(folder / "epochs.csv")
+    assert list(epochs["epoch"]) == [1, 2, 3, 4]
+    assert (
+        epochs[["train_loss", "lr", "nu", "test_dice_image", "test_dice_pooled"]]
+        .notna()
+        .all(axis=None)
+    )
+    kinds = set(pd.read_csv(folder / "noise.csv")["type"]) - {"clean"}
+    for kind in kinds:
+        assert epochs[f"train_dice_noisy/{kind}"].between(0, 1).all()
+        assert epochs[f"train_dice_clean/{kind}"].between(0, 1).all()
+
+
+def test_every_number_derives_from_the_rows(tiny, only_run):
+    run(tiny(*NOISY))
+    metrics = json.loads((only_run() / "metrics.json").read_text())
+    rows = pd.read_csv(only_run() / "images.csv")
+    assert sorted(rows["epoch"].unique()) == [3, 4]
+    for name, value in summarise_last(rows, 2).items():
+        assert metrics[name] == (None if np.isnan(value) else value)
+    dice = 2 * rows.tp / (2 * rows.tp + rows.fp + rows.fn)
+    assert metrics["dice_image"] == pytest.approx(dice.fillna(1).mean())
+    assert metrics["noise"]["noisy"] == 5
+
+
+def test_nu_is_learnt_and_kept(tiny, only_run):
+    run(tiny())
+    state = torch.load(only_run() / "checkpoints" / "weights.pt", weights_only=True)
+    log_nu = float(state["loss"]["log_nu"])
+    assert log_nu != 0
+    metrics = json.loads((only_run() / "metrics.json").read_text())
+    assert metrics["nu"] == pytest.approx(np.exp(log_nu))
+
+
+def test_a_finished_run_is_skipped_and_joins_the_experiment(tiny, only_run, monkeypatch):
+    run(tiny("experiment_name=one"))
+    before = results(only_run())
+    monkeypatch.setattr("robustseg.run._train", lambda *_: pytest.fail("trained again"))
+    run(tiny("experiment_name=two"))
+    assert results(only_run()) == before
+    assert RunFolder(only_run()).read_status()["experiments"] == ["one", "two"]
+
+
+def test_force_trains_again_and_keeps_the_old_folder(tiny, tmp_path, only_run):
+    run(tiny())
+    before = results(only_run())
+    run(tiny("force=true"))
+    assert results(only_run()) == before
+    (old,) = [f for f in (tmp_path / "runs").iterdir() if f.name.startswith(".")]
+    assert results(old) == before
+
+
+@pytest.mark.parametrize("epoch", [1, 2, 4])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        NOISY,
+        ["scheduler=cosine", "loss=gce", *NOISY],
+        ["scheduler=nu_plateau", "scheduler.every=1", "scheduler.patience=6",
+         "scheduler.threshold=1.0", "optimizer.lr=0.01", *NOISY],
+        ["trainer.max_epochs=null", "trainer.max_steps=12", "trainer.steps_per_epoch=3"],
+        ["model=smp"],
+    ],
+    ids=["plain", "cosine", "plateau", "steps", "smp"],
+)  # fmt: skip
+def test_a_resumed_run_ends_in_the_same_numbers(
+    tiny, tmp_path, monkeypatch, crash_in_epoch, overrides, epoch
+):
+    run(tiny(*overrides, f"paths.runs={tmp_path}/whole"))
+    (whole,) = (tmp_path / "whole").iterdir()
+    with monkeypatch.context():
+        crash_in_epoch(epoch)
+        with pytest.raises(RunFailed, match="injected"):
+            run(tiny(*overrides))
+    monkeypatch.undo()
+    folder = tmp_path / "runs" / whole.name
+    assert RunFolder(folder).read_status()["state"] == "failed"
+    assert RunFolder(folder).checkpoint.exists() == (epoch > 1)
+    run(tiny(*overrides))
+    assert results(folder) == results(whole)
+    assert len(RunFolder(folder).read_status()["attempts"]) == 2
+
+
+def test_workers_do_not_change_the_numbers(tiny, tmp_path):
+    for workers in (0, 2):
+        run(tiny(*NOISY, f"dataset.num_workers={workers}", f"paths.runs={tmp_path}/{workers}"))
+    (alone,), (helped,) = (tmp_path / "0").iterdir(), (tmp_path / "2").iterdir()
+    assert alone.name == helped.name
+    assert results(alone) == results(helped)
+
+
+def test_a_failure_is_recorded_with_its_traceback_and_tried_again(tiny, only_run, monkeypatch):
+    def broken(*_, **__):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("robustseg.training.write_examples", broken)
+        with pytest.raises(RunFailed, match="OSError: no space left"):
+            run(tiny())
+    status = RunFolder(only_run()).read_status()
+    assert status["state"] == "failed"
+    assert status["error"]["message"] == "no space left"
+    assert "in broken" in status["error"]["traceback"]
+    assert not (only_run() / "lock").exists()
+    run(tiny())
+    assert RunFolder(only_run()).read_status()["state"] == "done"
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tiny, only_run):
+    with pytest.raises(RunFailed, match=r"training loss is nan in epoch 1.*gradient_clip_val"):
+        run(tiny("loss=mse", "optimizer=sgd", "optimizer.lr=1e30"))
+    assert RunFolder(only_run()).read_status()["error"]["type"] == "TrainingDiverged"
+
+
+def test_all_losses_see_the_same_masks(tiny, tmp_path):
+    for loss in ("gce", "dice"):
+        run(tiny(*NOISY, f"loss={loss}", "trainer.max_epochs=1", f"seed={len(loss)}"))
+    first, second = sorted((tmp_path / "runs").iterdir())
+    assert (first / "noise.csv").read_bytes() == (second / "noise.csv").read_bytes()
+
+
+def test_an_image_size_that_a_network_cannot_take_is_refused(tiny):
+    with pytest.raises(RunFailed, match=r"40×40 is not a multiple of 16.*image_size=48"):
+        run(tiny("dataset.image_size=40", "model.features=[2,2,2,2,2]"))

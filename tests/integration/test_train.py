@@ -1,0 +1,70 @@
+"""train.py as a user calls it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TINY
+
+ROOT = Path(__file__).parents[2]
+
+
+def train(*arguments, python=()):
+    return subprocess.run(
+        [sys.executable, *python, "train.py", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+
+
+@pytest.fixture
+def places(tmp_path, cache):
+    return [f"paths.runs={tmp_path}/runs", f"paths.logs={tmp_path}/logs", f"paths.cache={cache}"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"]])
+def test_help_and_configuration_import_nothing_heavy(arguments):
+    done = train(*arguments, python=["-X", "importtime"])
+    assert done.returncode == 0
+    assert "noise" in done.stdout
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "hydra" in imported
+    assert not imported & {"torch", "pytorch_lightning", "albumentations", "wandb", "pandas"}
+
+
+@pytest.mark.parametrize(
+    ("override", "suggestion"),
+    [
+        ("noise.alhpa=0.3", "Did you mean 'noise.alpha'?"),
+        ("+loss.qq=1", "known: learn, log_nu, log_precision"),
+        ("loss=tlos", "Did you mean 'loss=tloss'?"),
+        ("lose=tloss", "Did you mean 'loss'?"),
+    ],
+)
+def test_a_wrong_override_is_refused_with_a_suggestion(override, suggestion, places, tmp_path):
+    done = train(override, "logger=none", *places)
+    assert done.returncode == 1
+    assert suggestion in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_sweep_goes_on_after_a_failure_and_then_skips_what_is_done(places, tmp_path):
+    # 31 is odd and the network has two stages, so these runs fail.
+    grid = ["-m", *TINY, "trainer.max_epochs=1", *places, "dataset.image_size=32,31"]
+    done = train(*grid, "loss=mae,gce", "noise.alpha=0", "noise.beta=0.5,0.7")
+    assert done.returncode == 1
+    assert "4 runs: 2 done, 2 failed" in done.stdout
+    assert "is not a multiple of 2" in done.stdout
+    again = train(*grid, "loss=mae,gce", "noise.alpha=0")
+    assert "4 runs: 2 skipped, 2 failed" in again.stdout
+    assert again.returncode == 1
+    assert len(list((tmp_path / "runs").iterdir())) == 4
+
+
+def test_skipping_imports_nothing_heavy(places):
+    arguments = [*TINY, "trainer.max_epochs=1", *places]
+    assert train(*arguments).returncode == 0
+    again = train(*arguments, python=["-X", "importtime"])
+    assert "finished before, skipped" in again.stdout
+    assert "| torch\n" not in again.stderr

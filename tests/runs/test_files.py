@@ -1,0 +1,39 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from robustseg.runs.files import read_csv, read_json, replacing, write_csv, write_json
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.integers())
+def test_numbers_come_back_exactly(tmp_path_factory, real, whole):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    write_csv(path, [{"id": "007", "real": real, "whole": whole}])
+    (row,) = read_csv(path)
+    assert row["id"] == "007"
+    assert row["real"] == real
+    assert row["whole"] == whole
+
+
+def test_columns_are_the_union_and_gaps_stay_gaps(tmp_path):
+    path = tmp_path / "a.csv"
+    write_csv(path, [{"epoch": 1, "loss": math.nan}, {"epoch": 2, "loss": 0.5, "nu": None}])
+    assert path.read_text() == "epoch,loss,nu\n1,,\n2,0.5,\n"
+    assert read_csv(path) == [{"epoch": 1}, {"epoch": 2, "loss": 0.5}]
+
+
+def test_nan_is_null_in_json(tmp_path):
+    write_json(tmp_path / "a.json", {"a": math.nan, "b": [1.5, math.inf], "c": (2,)})
+    assert read_json(tmp_path / "a.json") == {"a": None, "b": [1.5, None], "c": [2]}

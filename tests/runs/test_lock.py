@@ -1,0 +1,73 @@
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from robustseg.runs import lock
+from robustseg.runs.lock import AlreadyRunning, hold, holder
+
+
+def test_a_held_lock_cannot_be_held_again(tmp_path):
+    path = tmp_path / "run" / "lock"
+    with hold(path):
+        assert holder(path)["pid"] == os.getpid()
+        with pytest.raises(AlreadyRunning, match=str(os.getpid())), hold(path):
+            pass
+    assert not path.exists()
+
+
+def test_the_lock_of_a_dead_process_is_taken_over(tmp_path):
+    path = tmp_path / "lock"
+    child = subprocess.run(
+        [sys.executable, "-c", f"""
+import os
+from pathlib import Path
+from robustseg.runs.lock import hold
+with hold(Path({str(path)!r})):
+    os.kill(os.getpid(), 9)
+"""])  # fmt: skip
+    assert child.returncode == -9
+    assert path.exists()
+    assert holder(path) is None
+    with hold(path):
+        assert holder(path)["pid"] == os.getpid()
+
+
+def test_a_later_process_of_the_same_pid_is_not_the_holder(tmp_path):
+    path = tmp_path / "lock"
+    path.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "born": "1"}))
+    assert holder(path) is None
+
+
+def test_another_hosts_lock_dies_with_its_heartbeat(tmp_path):
+    path = tmp_path / "lock"
+    path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "born": "1"}))
+    assert holder(path)["host"] == "elsewhere"
+    old = time.time() - lock.DEAD_AFTER - 1
+    os.utime(path, (old, old))
+    assert holder(path) is None
+    with hold(path):
+        assert holder(path)["host"] == socket.gethostname()
+
+
+def test_a_damaged_lock_is_dead_after_a_moment(tmp_path):
+    path = tmp_path / "lock"
+    path.write_text("{")
+    assert holder(path) is not None
+    os.utime(path, (time.time() - 2,) * 2)
+    assert holder(path) is None
+
+
+def test_the_heart_beats(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "HEARTBEAT", 0.02)
+    path = tmp_path / "lock"
+    with hold(path):
+        os.utime(path, (1, 1))
+        deadline = time.time() + 5
+        while path.stat().st_mtime < 2 and time.time() < deadline:
+            time.sleep(0.01)
+        assert path.stat().st_mtime > 2

@@ -1,0 +1,52 @@
+import pytest
+
+from robustseg.config import ConfigError, check_targets, settle, suggest
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("noise.alpha=1.5", r"noise\.alpha=1\.5 .* \[0, 1\]"),
+        ("noise.alpha=-0.1", r"noise\.alpha=-0\.1"),
+        ("noise.beta=0", r"noise\.beta=0"),
+        ("seed=-1", r"seed=-1 .* whole number"),
+        ("dataset.batch_size=0", r"dataset\.batch_size=0"),
+        ("trainer.max_epochs=0", r"trainer\.max_epochs=0"),
+        ("trainer.max_steps=10", r"steps_per_epoch"),
+        ("trainer.precision=bf15", r"trainer\.precision=bf15 .*bf16-mixed"),
+        ("evaluation.last=0", r"evaluation\.last=0"),
+        ("+trainer.max_epoch=3", r"'trainer\.max_epoch'; did you mean 'max_epochs'"),
+        ("+sed=1", r"'sed'; did you mean 'seed'"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused_by_name(tiny, override, said):
+    with pytest.raises(ConfigError, match=said):
+        settle(tiny(override))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["loss=gce", "+loss.qq=1"], r"GCELoss takes no 'qq'.*did you mean 'q'"),
+        (["+loss.qq=1"], r"TLoss takes no 'qq'.*known: .*log_nu"),
+        (["+optimizer.beta=1"], r"Adam takes no 'beta'.*did you mean 'betas'"),
+        (["loss._target_=robustseg.losses.TLos"], r"loss\._target_=robustseg\.losses\.TLos"),
+        (["~model.features"], r"needs features"),
+    ],
+)
+def test_an_argument_that_a_target_does_not_take_is_refused(tiny, overrides, said):
+    with pytest.raises(ConfigError, match=said):
+        check_targets(settle(tiny(*overrides)))
+
+
+def test_auto_becomes_what_this_machine_can(tiny):
+    trainer = settle(tiny("trainer.threads=auto"))["trainer"]
+    assert trainer["accelerator"] in ("cpu", "gpu")
+    assert trainer["precision"] in ("32-true", "bf16-mixed")
+    assert trainer["channels_last"] is (trainer["precision"] == "bf16-mixed")
+    assert trainer["threads"] >= 1
+
+
+def test_suggest_names_what_is_near_or_what_there_is():
+    assert suggest("tlos", ["tloss", "gce"]) == "; did you mean 'tloss'?"
+    assert suggest("zzz", ["b", "a"]) == "; known: a, b"

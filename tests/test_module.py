@@ -1,0 +1,131 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from robustseg.evaluation import evaluate, predict_logits
+from robustseg.losses import CrossEntropyLoss, TLoss
+from robustseg.metrics import summarise
+from robustseg.module import SegmentationModule
+from robustseg.schedule import NuPlateau
+
+
+class Brightness(nn.Module):
+    """Predicts foreground where the first channel is bright."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(4.0))
+
+    def forward(self, images):
+        return images[:, :1] * self.scale
+
+
+def module(loss, **settings):
+    return SegmentationModule(Brightness(), loss, torch.optim.Adam, **settings)
+
+
+def test_the_losss_parameters_have_their_own_rate_and_no_decay():
+    adam = module(TLoss(), loss_lr=0.05).configure_optimizers()
+    network, loss = adam.param_groups
+    assert [p.shape for p in loss["params"]] == [torch.Size([])]
+    assert (network["lr"], loss["lr"], loss["weight_decay"]) == (1e-3, 0.05, 0.0)
+
+
+def test_a_loss_with_parameters_needs_a_rate():
+    with pytest.raises(ValueError, match="parameter_lr"):
+        module(TLoss()).configure_optimizers()
+
+
+def test_colour_is_scaled_to_minus_one_and_grey_to_zero():
+    both = torch.tensor([0, 255], dtype=torch.uint8).reshape(1, 1, 2, 1)
+    net = module(CrossEntropyLoss())
+    assert net(both).flatten().tolist() == [0.0, 4.0]
+    assert net(both.expand(1, 1, 2, 3)).flatten().tolist() == [-4.0, 4.0]
+
+
+def test_ignored_pixels_do_not_reach_the_loss():
+    images = torch.zeros(1, 2, 2, 3, dtype=torch.uint8)
+    masks = torch.tensor([[[0, 0], [255, 255]]], dtype=torch.uint8)
+    loss = module(CrossEntropyLoss(), has_ignored=True).training_step((images, masks), 0)
+    assert float(loss) == pytest.approx(math.log1p(math.exp(-4)), rel=1e-5)
+    masks[masks == 255] = 1
+    assert float(module(CrossEntropyLoss()).training_step((images, masks), 0)) > 1
+
+
+def test_nu_is_found_inside_the_loss():
+    assert module(TLoss(log_nu=1.0), loss_lr=1.0).nu == pytest.approx(math.e)
+    assert module(CrossEntropyLoss()).nu is None
+
+
+def test_the_mean_loss_is_of_the_steps_since_the_last_look():
+    net = module(CrossEntropyLoss())
+    assert math.isnan(net.take_mean_loss())
+    images = torch.zeros(1, 2, 2, 3, dtype=torch.uint8)
+    losses = [
+        float(net.training_step((images, torch.full((1, 2, 2), v, dtype=torch.uint8)), 0))
+        for v in (0, 1)
+    ]
+    assert net.take_mean_loss() == pytest.approx(sum(losses) / 2)
+    assert math.isnan(net.take_mean_loss())
+
+
+def test_the_rate_falls_when_nu_stands_still_and_not_below_the_floor():
+    adam = module(TLoss(), loss_lr=0.05).configure_optimizers()
+    schedule = NuPlateau(adam, patience=10, threshold=1e-3, factor=0.1, min_lr=5e-5)
+    for nu in np.linspace(1.0, 0.5, 30):
+        schedule.step(float(nu))
+    assert adam.param_groups[0]["lr"] == 1e-3
+    schedule = NuPlateau(adam, patience=10, threshold=1e-3, factor=0.1, min_lr=5e-5)
+    rates = []
+    for _ in range(30):
+        schedule.step(0.5)
+        rates.append(adam.param_groups[0]["lr"])
+    assert rates[8:10] == [1e-3, pytest.approx(1e-4)]
+    assert rates[-1] == 5e-5
+    assert adam.param_groups[1]["lr"] == 0.05
+
+
+def test_a_schedule_goes_on_from_its_state():
+    adam = module(TLoss(), loss_lr=0.05).configure_optimizers()
+    whole, first = NuPlateau(adam), NuPlateau(adam)
+    for nu in (3.0, 2.0, 1.0):
+        whole.step(nu)
+        first.step(nu)
+    second = NuPlateau(adam)
+    second.load_state_dict(first.state_dict())
+    assert second.values == whole.values
+
+
+def test_evaluation_counts_every_image_once_whatever_the_batch():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (7, 8, 8, 3), dtype=np.uint8)
+    masks = (images[..., 0] > 100).astype(np.uint8)
+    net = module(CrossEntropyLoss())
+    expected = (
+        2
+        * (images[..., 0] > 127).sum((1, 2))
+        / ((images[..., 0] > 127).sum((1, 2)) + masks.sum((1, 2)))
+    )
+    for batch_size in (1, 3, 7):
+        one, other = evaluate(
+            net, images, [masks, 1 - masks], batch_size=batch_size, precision="32-true", hd95=True
+        )
+        assert one["dice"] == pytest.approx(expected)
+        assert (other["tp"] == one["fp"]).all()
+        assert ((one["hd95"] >= 0) & (one["hd95"] <= 1)).all()
+    assert summarise(one)["dice_image"] == pytest.approx(expected.mean())
+
+
+def test_prediction_is_in_eval_mode_and_leaves_the_mode_as_it_was():
+    class Dropping(Brightness):
+        def forward(self, images):
+            return nn.functional.dropout(super().forward(images), 0.9, self.training)
+
+    net = SegmentationModule(Dropping(), CrossEntropyLoss(), torch.optim.Adam).train()
+    images = np.full((2, 4, 4, 3), 255, dtype=np.uint8)
+    ((_, logits),) = predict_logits(net, images, batch_size=2, precision="32-true")
+    assert (logits == 4).all()
+    assert net.training
