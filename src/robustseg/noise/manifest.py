@@ -1,9 +1,11 @@
 """The manifest: one row a mask that says what was done to it and how wrong it is now."""
 
+import csv
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -91,3 +93,11 @@ def summary(manifest: Sequence[Row]) -> dict[str, Any]:
 
 def _mean_dice(manifest: Sequence[Row], kind: str) -> float:
     return float(np.mean([line["dice"] for line in manifest if line["type"] == kind]))
+
+
+def write(path: Path, manifest: Sequence[Row]) -> None:
+    """Writes a manifest as CSV with the columns `COLUMNS`."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(manifest)

@@ -1,0 +1,67 @@
+"""A sheet of images with the outline of their clean and of their noisy mask."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from robustseg.noise.manifest import Row
+
+CLEAN, NOISY = "#00e5ff", "#ff2d78"  # apart on skin, X-ray and stained tissue, and in grey
+CELL = 2.1  # inches
+
+
+def contact_sheet(
+    path: Path,
+    images: np.ndarray,
+    clean: np.ndarray,
+    noisy: np.ndarray,
+    manifest: Sequence[Row],
+    *,
+    title: str = "",
+    columns: int = 6,
+) -> None:
+    """Draws a contact sheet: each image with both outlines, and under it its type, Dice and id.
+
+    Args:
+        path: The PNG to write.
+        images: uint8 (N, H, W, C), C 1 or 3.
+        clean: uint8 (N, H, W) with 0, 1 and 255 = ignored (drawn as background).
+        noisy: The same after the corruption.
+        manifest: The rows of these N masks.
+        title: What the sheet shows.
+        columns: Images in a row.
+    """
+    if not len(images) == len(clean) == len(noisy) == len(manifest) > 0:
+        raise ValueError("a contact sheet needs as many images, masks and rows, and at least one")
+    rows = math.ceil(len(images) / columns)
+    figure = Figure(figsize=(CELL * columns, (CELL + 0.4) * rows + 0.5), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for cell in axes.flat:
+        cell.axis("off")
+    for cell, image, before, after, row in zip(
+        axes.flat, images, clean, noisy, manifest, strict=False
+    ):
+        cell.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=255)
+        _outline(cell, before, CLEAN)
+        _outline(cell, after, NOISY)
+        cell.set_title(f"{row['type']} · Dice {row['dice']:.2f}\n{row['id']}", fontsize=7, pad=2)
+    lines = [Line2D([], [], color=color) for color in (CLEAN, NOISY)]
+    figure.legend(lines, ["clean", "noisy"], loc="outside lower center", ncols=2, frameon=False)
+    figure.suptitle(title, fontsize=10)
+    figure.savefig(path, dpi=130)
+
+
+def _outline(cell: Axes, mask: np.ndarray, color: str) -> None:
+    """The outline of a mask; where it meets the frame, along the frame."""
+    framed = np.pad((mask == 1).astype(float), 1)
+    height, width = mask.shape
+    if framed.any():
+        grid = np.arange(-1, width + 1), np.arange(-1, height + 1)
+        cell.contour(*grid, framed, levels=[0.5], colors=color, linewidths=1.0)
+    cell.set_xlim(-0.5, width - 0.5)
+    cell.set_ylim(height - 0.5, -0.5)

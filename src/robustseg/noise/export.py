@@ -1,0 +1,47 @@
+"""Noisy masks as files, for any other program to train on."""
+
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+import numpy as np
+from PIL import Image
+
+from robustseg.noise.manifest import Row, write
+
+MANIFEST = "noise.csv"
+IGNORED = 128  # how an ignored pixel is written, between background 0 and foreground 255
+
+
+def export(
+    folder: Path, masks: np.ndarray, names: Sequence[str], manifest: Sequence[Row]
+) -> list[Path]:
+    """Writes masks as 8-bit PNG (0 background, 255 foreground, 128 ignored) and their manifest.
+
+    Args:
+        folder: Where to; made if it is not there. `noise.csv` is written last.
+        masks: uint8 (N, H, W) with 0, 1 and 255 = ignored.
+        names: The original file names of the N masks, without folder; another suffix than .png
+            is replaced by .png.
+        manifest: Their rows.
+
+    Returns:
+        The PNG files.
+
+    Raises:
+        ValueError: Numbers differ, a name has a folder, or two masks would be one file.
+    """
+    if not len(masks) == len(names) == len(manifest):
+        raise ValueError(f"{len(masks)} masks, {len(names)} names, {len(manifest)} manifest rows")
+    for name in names:
+        if name in ("", ".", "..") or PurePath(name).name != name or "\\" in name:
+            raise ValueError(f"{name!r} is not a plain file name")
+    files = [folder / PurePath(name).with_suffix(".png") for name in names]
+    if len({file.name.lower() for file in files}) < len(files):
+        raise ValueError("two masks would be written to one file; their names must differ")
+    folder.mkdir(parents=True, exist_ok=True)
+    grey = np.zeros(256, np.uint8)
+    grey[1], grey[255] = 255, IGNORED
+    for file, mask in zip(files, masks, strict=True):
+        Image.fromarray(grey[mask]).save(file)
+    write(folder / MANIFEST, manifest)
+    return files

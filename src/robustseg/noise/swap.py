@@ -1,0 +1,53 @@
+"""Masks that belong to another image."""
+
+import numpy as np
+
+from robustseg.noise.model import UNREACHED, Corruption, Donors, unchanged
+
+TOLERANCE = 0.05  # how far the donor may be off β before it is noted
+
+
+class Swap:
+    """Puts the clean mask of another image in the place of a mask.
+
+    Some donors are drawn from the other images of the set, and the one whose
+    |donor △ clean| / |clean| is nearest to β is taken; how near that is depends on the set, and
+    Dice(noisy, clean) is 1 − β/2 only for a donor of the same area. One candidate is a swap at
+    random, whatever β says. An empty mask gets the first candidate, since no error relative to it
+    can be asked for. The donor depends on (seed, id, β) and on the set of ids and their clean
+    masks, not on their order or on α.
+
+    The error of mixed-up files; a mask's counterpart of the uniform label noise of classification
+    (Zhang et al., Understanding deep learning requires rethinking generalization, ICLR 2017).
+    """
+
+    def __init__(self, candidates: int = 64) -> None:
+        """How many donors are drawn.
+
+        Args:
+            candidates: At least 1; with fewer other images than that, all of them.
+        """
+        if candidates < 1:
+            raise ValueError(f"noise.model.candidates must be at least 1, not {candidates}")
+        self.candidates = candidates
+
+    def corrupt(
+        self, mask: np.ndarray, beta: float, rng: np.random.Generator, donors: Donors
+    ) -> Corruption:
+        """See `NoiseModel`."""
+        if len(donors) == 0:
+            return unchanged(mask, UNREACHED + "there is no other image")
+        drawn = rng.permutation(len(donors))[: self.candidates]
+        area = int(np.count_nonzero(mask))
+        best, name, error = mask, "", float("inf")
+        for index in drawn:
+            other, donor = donors[int(index)]
+            found = int(np.count_nonzero(donor != mask)) / max(area, 1)
+            if abs(found - beta) < abs(error - beta):
+                best, name, error = donor, other, found
+            if area == 0:
+                break
+        note = ""
+        if abs(error - beta) > TOLERANCE and self.candidates > 1 and area:
+            note = UNREACHED + "no donor is as different, or as alike"
+        return Corruption(best, "swap", {"donor": name}, note)
