@@ -1,0 +1,1 @@
+"""Tables from run folders. Imports neither torch nor Hydra."""

@@ -1,0 +1,64 @@
+"""What tells runs apart, beside their noise and their seeds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+_LABELS = (
+    "domain",
+    "regularizer",
+    "epsilon",
+    "model",
+    "image_size",
+    "batch_size",
+    "subset",
+)
+_COLUMNS = ("noise.name", "noise.alpha", "noise.beta", "noise.seed", "seed")
+
+
+def row_labels(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Find the fewest labels and settings that keep runs of different settings apart.
+
+    The loss comes first (after the dataset, if there are several), then each label, then each
+    setting in which runs differ that agree in all of those before.
+
+    Args:
+        runs: as `load_runs` returns them.
+
+    Returns:
+        The runs, with a column for every name found; and the names.
+    """
+    names = [*(["dataset"] if runs["dataset"].nunique() > 1 else []), "loss"]
+    for label in _LABELS:
+        if _varies(runs, names, label):
+            names.append(label)
+    settings = _settings(runs)
+    runs = pd.concat([runs.drop(columns=settings, errors="ignore"), settings], axis=1)
+    for setting in settings.columns.astype(str):
+        # Settings of the noise are compared where there is any, within one kind of it.
+        of_noise = setting.startswith("noise.")
+        compared = runs[runs["alpha"] > 0] if of_noise else runs
+        if _varies(compared, [*names, "noise"] if of_noise else names, setting):
+            names.append(setting)
+    return runs, names
+
+
+def plain(value: Any) -> Any:
+    """Return a cell of a frame as a plain value; None if it is missing."""
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return None
+    return value.item() if hasattr(value, "item") else value
+
+
+def _settings(runs: pd.DataFrame) -> pd.DataFrame:
+    """A column for every setting that is not the same in all runs; lists as text."""
+    table = pd.DataFrame(runs["settings"].tolist(), index=runs.index, dtype=object)
+    table = table.map(lambda value: str(value) if isinstance(value, list) else value)
+    differing = table.columns[table.nunique(dropna=False) > 1]
+    return table[sorted(set(differing.astype(str)) - set(_COLUMNS))]
+
+
+def _varies(runs: pd.DataFrame, names: Sequence[str], name: str) -> bool:
+    groups = runs.groupby(list(names), dropna=False, sort=False)
+    return bool(len(runs)) and bool((groups[name].nunique(dropna=False) > 1).any())

@@ -1,0 +1,169 @@
+"""Finished runs as rows."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from robustseg.runs.files import read_json
+from robustseg.runs.folder import RunFolder
+from robustseg.runs.identity import SCHEMA
+
+LABELS = (
+    "dataset",
+    "loss",
+    "domain",
+    "regularizer",
+    "epsilon",
+    "model",
+    "image_size",
+    "batch_size",
+    "subset",
+    "noise",
+    "alpha",
+    "beta",
+    "noise_seed",
+    "seed",
+)
+
+
+class NoRuns(LookupError):
+    """There is nothing to make a table of; the message says where and what would help."""
+
+
+def load_runs(folder: Path | str, **filters: Any) -> pd.DataFrame:
+    """Read the finished runs of a folder.
+
+    Args:
+        folder: holds a folder a run; names that begin with a dot are passed over.
+        **filters: a value, or a list of values, that a run must have: of any of ``LABELS``; of
+            ``experiment`` (a run may be of several); or of a setting by its dotted name, such as
+            ``**{"trainer.max_epochs": 100}``.
+
+    Returns:
+        One row a finished run: ``run_id``, ``LABELS`` (missing where not applicable: no β
+        without noise), ``experiments`` (a tuple of names), ``settings`` (dotted names → values) and
+        every number of metrics.json, of nested ones by its dotted name. ``attrs["left_out"]``
+        maps the other folders' names to why they are not finished runs.
+
+    Raises:
+        NoRuns: there is no such folder, no finished run in it, or none that passes the filters.
+        ValueError: a filter names neither a label nor a setting.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise NoRuns(f"there is no folder {folder}{_REMEDY}")
+    rows, left_out = [], {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or not path.is_dir():
+            continue
+        row, reason = _read(RunFolder(path))
+        if reason:
+            left_out[path.name] = reason
+        else:
+            rows.append(row)
+    if not rows:
+        unfinished = f" ({count_reasons(left_out)})" if left_out else ""
+        raise NoRuns(f"there is no finished run in {folder}{unfinished}{_REMEDY}")
+    runs = pd.DataFrame(rows)
+    for name, wanted in filters.items():
+        runs = _select(runs, name, wanted)
+    runs = runs.reset_index(drop=True)
+    runs.attrs["left_out"] = left_out
+    return runs
+
+
+_REMEDY = "; make some with: python train.py -m loss=tloss,gce,mae noise.alpha=0.3,0.5,0.7"
+
+
+def metric_names(runs: pd.DataFrame) -> list[str]:
+    """Return the names of the numbers that tables can show."""
+    others = {"run_id", "experiments", "settings", *LABELS}
+    return [name for name in runs.columns if name not in others]
+
+
+def count_reasons(left_out: Mapping[str, str]) -> str:
+    """Return how often each reason occurs, such as ``2 unfinished, 1 failed``."""
+    counts: dict[str, int] = {}
+    for reason in left_out.values():
+        kind = reason.partition(":")[0]
+        counts[kind] = counts.get(kind, 0) + 1
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items())
+
+
+def suggestion(word: str, known: Iterable[object]) -> str:
+    """Return ``did you mean …?``, or what there is to choose from."""
+    names = sorted(str(name) for name in known)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
+
+
+def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
+    """A run's row, or why there is none."""
+    status = folder.read_status()
+    state = status.get("state")
+    if state == "failed":
+        error = status.get("error") or {}
+        return {}, f"failed: {error.get('type')}: {error.get('message')}"
+    if state != "done":
+        return {}, "unfinished" if state == "running" else "without a readable status.json"
+    if status.get("schema") != SCHEMA:
+        return {}, f"of schema {status.get('schema')} instead of {SCHEMA}"
+    try:
+        metrics = read_json(folder.metrics)
+        labels, settings = dict(metrics.pop("run")), dict(metrics.pop("settings", {}))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return {}, f"with a damaged metrics.json: {type(error).__name__}: {error}"
+    numbers = {
+        name: float("nan") if value is None else value
+        for name, value in _flat(metrics).items()
+        if isinstance(value, int | float) or value is None
+    }
+    own = {
+        "run_id": folder.run_id,
+        "experiments": tuple(status.get("experiments", ())),
+        "settings": _flat(settings),
+    }
+    return {**numbers, **own, **{name: labels.get(name) for name in LABELS}}, ""
+
+
+def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{path}{key}.")
+        else:
+            flat[f"{path}{key}"] = value
+    return flat
+
+
+def _select(runs: pd.DataFrame, name: str, wanted: Any) -> pd.DataFrame:
+    values = list(wanted) if isinstance(wanted, list | tuple | set) else [wanted]
+    if name == "experiment":
+        chosen = runs["experiments"].map(lambda of: any(value in of for value in values))
+        present = {one for of in runs["experiments"] for one in of}
+    else:
+        column = _column(runs, name)
+        chosen = column.isin(values) | (column.isna() & (None in values))
+        present = set(column.dropna())
+    if not chosen.any():
+        sought = " or ".join(map(str, values))
+        raise NoRuns(
+            f"none of the {len(runs)} finished runs has {name}={sought}; "
+            f"{suggestion(sought, present)}"
+            if present
+            else f"none of the {len(runs)} finished runs has any {name}"
+        )
+    return runs[chosen]
+
+
+def _column(runs: pd.DataFrame, name: str) -> pd.Series:
+    if name in LABELS:
+        return runs[name]
+    settings = {key for own in runs["settings"] for key in own}
+    if name not in settings:
+        known = [*LABELS, "experiment", *settings]
+        raise ValueError(f"no run has a setting {name!r}; {suggestion(name, known)}")
+    return runs["settings"].map(lambda own: own.get(name))

@@ -1,0 +1,145 @@
+import csv
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from robustseg.results.published import experiments_folder, load_published
+from robustseg.results.render import render
+from robustseg.results.runs import load_runs
+from robustseg.results.table import make_table
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+# Table 1 of "Robust T-Loss for Medical Image Segmentation" (MICCAI 2023), ISIC 2017, as printed,
+# but for its zero padding: 0.788(08) is 0.788(8) here.
+ISIC2017 = """
+gce      0.828(7) 0.805(9) 0.785(14) 0.772(15) 0.736(17) 0.743(12) 0.691(22)
+mae      0.826(6) 0.803(7) 0.786(12) 0.771(10) 0.742(14) 0.751(9)  0.698(20)
+rce      0.827(5) 0.802(6) 0.791(11) 0.779(11) 0.745(17) 0.752(10) 0.695(16)
+sce      0.828(6) 0.806(9) 0.793(11) 0.774(12) 0.738(14) 0.756(10) 0.691(20)
+ngce     0.825(6) 0.803(7) 0.788(8)  0.773(11) 0.745(16) 0.745(11) 0.688(19)
+nce_rce  0.829(6) 0.799(8) 0.792(12) 0.777(11) 0.751(18) 0.746(11) 0.696(13)
+ngce_mae 0.828(5) 0.802(8) 0.788(13) 0.774(10) 0.741(18) 0.748(11) 0.693(15)
+ngce_rce 0.827(7) 0.807(7) 0.790(11) 0.776(13) 0.736(17) 0.748(10) 0.689(17)
+tloss    0.825(5) 0.809(6) 0.804(5)* 0.800(11)* 0.790(5)* 0.788(7)* 0.761(6)*
+"""
+SETTINGS = [(0.0, None), (0.3, 0.5), (0.3, 0.7), (0.5, 0.5), (0.5, 0.7), (0.7, 0.5), (0.7, 0.7)]
+
+
+def cells(markdown):
+    """Cells of a Markdown table's lines, bold or not, without its heading and notes."""
+    lines = [line for line in markdown.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip().replace("**", "") for cell in line.split("|")[1:-1]] for line in lines]
+
+
+def add_published_runs(add_run, dataset):
+    """Two runs a published cell whose mean and sample deviation are the published ones."""
+    path = EXPERIMENTS / f"tloss_{dataset}" / "published.csv"
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            mean, step = float(row["dice_mean"]), float(row["dice_std"]) / math.sqrt(2)
+            beta = {"beta": float(row["beta"])} if row["beta"] else {}
+            for seed, value in enumerate([mean - step, mean + step]):
+                labels = {"seed": seed, "dataset": dataset, **beta}
+                add_run(row["loss"], float(row["alpha"]), value, **labels)
+
+
+def rendered(add_run, dataset):
+    published = load_published(None, dataset, EXPERIMENTS)
+    table = make_table(load_runs(add_run.runs), ["dice_image"], published, published.losses)
+    return render(table, "md")
+
+
+def test_the_isic_table_comes_out_as_printed(add_run):
+    add_published_runs(add_run, "isic2017")
+    lines = cells(rendered(add_run, "isic2017"))
+    printed = [line.split() for line in ISIC2017.strip().splitlines()]
+    ours, published, differences = lines[::3], lines[1::3], lines[2::3]
+    assert [[line[0], *line[2:]] for line in ours] == [
+        [cell.rstrip("*") for cell in line] for line in printed
+    ]
+    assert [line[2:] for line in published] == [line[1:] for line in printed]
+    assert {cell for line in differences for cell in line[2:]} == {"+0.000"}
+
+
+def test_the_shenzhen_table_equals_its_data(add_run):
+    add_published_runs(add_run, "shenzhen")
+    lines = cells(rendered(add_run, "shenzhen"))
+    assert len(lines) == 3 * 9
+    for ours, published in zip(lines[::3], lines[1::3], strict=True):
+        assert ours[2:] == [cell.rstrip("*") for cell in published[2:]]
+    assert lines[-2][2:] == [
+        "0.949(1)",
+        "0.948(1)*",
+        "0.939(1)*",
+        "0.914(5)*",
+        "0.904(8)*",
+        "0.896(7)*",
+        "0.870(31)*",
+    ]
+
+
+def test_the_best_published_losses_are_bold(add_run):
+    add_published_runs(add_run, "isic2017")
+    bold = re.findall(r"\*\*(.*?)\*\*", rendered(add_run, "isic2017"))
+    best = ["0.829(6)", "0.809(6)", "0.804(5)", "0.800(11)", "0.790(5)", "0.788(7)", "0.761(6)"]
+    assert bold == best
+
+
+def test_presets_of_the_tloss_are_compared_with_it_and_other_losses_with_nothing(add_run):
+    add_run("tloss_paper", 0.7, 0.77, beta=0.7)
+    add_run("tloss_fixed_nu", 0.7, 0.77, beta=0.7)
+    add_run("tloss", 0.7, 0.77, beta=0.6)
+    lines = {line[0]: line for line in cells(rendered(add_run, "isic2017")) if line[1] == "ours"}
+    assert lines.keys() == {"tloss_paper", "tloss_fixed_nu", "tloss"}
+    others = {tuple(line[1:]) for line in cells(rendered(add_run, "isic2017")) if not line[0]}
+    assert ("published", "–", "0.761(6)*") in others
+    assert ("difference", "–", "+0.009") in others
+    assert ("published", "–", "–") in others
+
+
+def test_the_tversky_slides_compare_by_batch_size_and_domain(add_run):
+    numbers = {"dice_image": 0.7, "hd95": 0.1}
+    add_run("dice", 0.0, numbers, dataset="histopathology", subset="positive", domain="batch")
+    add_run("dice", 0.0, numbers, dataset="histopathology", subset="all", domain="batch")
+    published = load_published("tversky_histopathology", "histopathology", EXPERIMENTS)
+    table = make_table(load_runs(add_run.runs), ["dice_image", "hd95"], published)
+    found = {
+        row: cell.published
+        for (row, column), cell in table.cells.items()
+        if column.metric == "hd95"
+    }
+    assert found[("dice", "all")] is None
+    assert (found[("dice", "positive")].mean, found[("dice", "positive")].starred) == (0.149, False)
+    assert "0.665" in render(table, "md")
+
+
+def test_without_data_there_is_nothing_published(tmp_path):
+    assert load_published("tloss_isic2017", "isic2017", None) is None
+    assert load_published("tloss_isic2017", "isic2017", tmp_path) is None
+    assert load_published(None, "synthetic", EXPERIMENTS) is None
+
+
+def test_an_experiment_of_its_own_comes_before_the_dataset():
+    own = load_published("tloss_shenzhen", "isic2017", EXPERIMENTS)
+    assert own.path.parent.name == "tloss_shenzhen"
+    fallback = load_published("tloss_isic2017_code", "isic2017", EXPERIMENTS)
+    assert fallback.path.parent.name == "tloss_isic2017"
+
+
+def test_experiments_are_found_from_the_working_directory_or_the_package(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert experiments_folder() == EXPERIMENTS
+    (tmp_path / "experiments").mkdir()
+    assert experiments_folder() == tmp_path / "experiments"
+
+
+@pytest.mark.parametrize("name", ["tloss_isic2017", "tloss_shenzhen"])
+def test_the_published_data_is_complete(name):
+    published = load_published(name, "", EXPERIMENTS)
+    assert len(published.losses) == 9
+    for loss in published.losses:
+        for alpha, beta in SETTINGS:
+            labels = {"loss": loss, "alpha": alpha, "beta": beta}
+            assert published.find("dice_image", labels) is not None

@@ -1,0 +1,99 @@
+import csv
+import io
+import json
+import re
+
+import pytest
+
+from robustseg.results.render import render
+from robustseg.results.runs import load_runs
+from robustseg.results.table import make_table
+
+
+@pytest.fixture
+def table(add_run):
+    for seed, value in enumerate([0.755, 0.761, 0.767]):
+        add_run("nce_rce", 0.7, value, seed=seed)
+    for seed, value in enumerate([0.80, 0.81]):
+        add_run("tloss", 0.7, value, seed=seed)
+    add_run("tloss", 0.0, 0.9)
+    return make_table(load_runs(add_run.runs), ["dice_image"])
+
+
+def test_markdown(table):
+    assert render(table, "md") == (
+        "| loss    | clean     | α=0.7 β=0.5      |\n"
+        "|---------|-----------|------------------|\n"
+        "| nce_rce | –         | 0.761(6)         |\n"
+        "| tloss   | 0.900 [1] | **0.805(7) [2]** |\n"
+        "\n"
+        "dice_image: mean(std) over 3 runs. [n]: over n runs only.\n"
+    )
+
+
+def test_latex(table):
+    text = render(table, "latex")
+    assert text.splitlines()[1:-1] == [
+        r"\begin{tabular}{lll}",
+        r"\toprule",
+        r"loss & clean & $\alpha$=0.7 $\beta$=0.5 \\",
+        r"\midrule",
+        r"nce\_rce & -- & 0.761(6) \\",
+        r"tloss & 0.900 [1] & \textbf{0.805(7) [2]} \\",
+        r"\bottomrule",
+    ]
+
+
+def test_html_is_well_formed_and_escaped(add_run):
+    from xml.etree import ElementTree
+
+    add_run("<script>&", 0.3, 0.7)
+    add_run("gce", 0.3, 0.8)
+    text = render(make_table(load_runs(add_run.runs), ["dice_image"]), "html")
+    tree = ElementTree.fromstring(text)
+    assert [cell.text for cell in tree.iter("th")] == ["loss", "α=0.3 β=0.5"]
+    assert ["".join(cell.itertext()) for cell in tree.iter("td")] == [
+        "<script>&",
+        "0.700",
+        "gce",
+        "0.800",
+    ]
+    assert [cell.text for cell in tree.iter("b")] == ["0.800"]
+
+
+def test_csv_and_json_hold_the_same_full_numbers(table):
+    rows = list(csv.DictReader(io.StringIO(render(table, "csv"))))
+    records = json.loads(render(table, "json"))
+    assert len(rows) == len(records) == 3
+    for row, record in zip(rows, records, strict=True):
+        assert float(row["mean"]) == record["mean"]
+        assert (row["std"] == "") == (record["std"] is None)
+    clean = records[1]
+    assert (clean["loss"], clean["alpha"], clean["beta"], clean["runs"]) == ("tloss", 0, None, 1)
+    assert records[0]["mean"] == pytest.approx(0.761)
+    assert [record["best"] for record in records] == [False, False, True]
+
+
+def test_a_heading_says_no_more_than_is_needed(add_run):
+    def headings(*metrics):
+        text = render(make_table(load_runs(add_run.runs), metrics), "md")
+        return re.findall(r"[^|]*[^| ]", text.splitlines()[0])[1:]
+
+    add_run("gce")
+    assert [h.strip() for h in headings("dice_image")] == ["clean"]
+    assert [h.strip() for h in headings("dice_image", "dice_pooled")] == [
+        "dice_image",
+        "dice_pooled",
+    ]
+    add_run("gce", 0.3)
+    add_run("gce", 0.3, noise="legacy")
+    assert [h.strip() for h in headings("dice_image")] == [
+        "clean",
+        "legacy α=0.3 β=0.5",
+        "morphological α=0.3 β=0.5",
+    ]
+    assert headings("dice_image", "dice_pooled")[0].strip() == "dice_image clean"
+
+
+def test_decimals(table):
+    assert "0.76(1)" in render(table, "md", decimals=2)
