@@ -108,6 +108,9 @@ def read_memo(file: Path) -> Memo:
         checksum, _, body = file.read_bytes().partition(b"\n")
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        log.warning("%s: cannot be read (%s), the files are hashed again", file, error.strerror)
+        return {}
     if hashlib.sha256(body).hexdigest().encode() != checksum:
         log.warning("%s: damaged, the files are hashed again", file)
         return {}

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +17,8 @@ import requests
 from robustseg.data.progress import track
 from robustseg.data.source import DataError
 
-CHUNK = 1 << 20  # bytes; one step of the progress
+BLOCK = 1 << 14  # bytes written at once; what is lost when a connection breaks
+MIB = 1 << 20  # one step of the progress
 TIMEOUT_S = 30
 ATTEMPTS = 5  # in a row without a new byte
 PAUSE_S = 1.0  # before the second attempt, and more before later ones
@@ -87,10 +88,21 @@ def _receive(response: requests.Response, file: IO[bytes], part: Path) -> None:
     length = int(response.headers.get("Content-Length", 0))
     if length > shutil.disk_usage(part.parent).free:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    chunks = response.iter_content(CHUNK)
     label = f"{part.name.removesuffix('.part')}, MiB"
-    for chunk in track(chunks, math.ceil(length / CHUNK), label):
-        file.write(chunk)
+    for _ in track(_write(response, file), math.ceil(length / MIB), label):
+        pass
+
+
+def _write(response: requests.Response, file: IO[bytes]) -> Iterator[None]:
+    """Writes the body, and tells of each MiB."""
+    waiting = 0
+    for block in response.iter_content(BLOCK):
+        file.write(block)
+        waiting += len(block)
+        if waiting >= MIB:
+            waiting -= MIB
+            yield
+    yield
 
 
 def _range_start(headers: Mapping[str, str]) -> int | None:

@@ -1,0 +1,264 @@
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from robustseg.data import cache as module
+from robustseg.data.cache import default_cache, load
+from robustseg.data.folder import Folder
+from robustseg.data.isic2017 import Isic2017
+from robustseg.data.source import DataError, Record
+
+
+def built(cache):
+    """The cache folders; fails if anything but them and locks is there."""
+    entries = list((cache / "images").iterdir())
+    assert all(entry.is_dir() or entry.suffix == ".lock" for entry in entries)
+    folders = [entry for entry in entries if entry.is_dir()]
+    assert not [folder for folder in folders if folder.name.startswith(".")]
+    return folders
+
+
+def test_holds_what_the_source_reads(isic_root, tmp_path):
+    source = Isic2017(isic_root)
+    images = load(source, 32, tmp_path / "cache")
+    records = source.records()
+    assert images.ids == [r.id for r in records]
+    assert images.splits.tolist() == [r.split for r in records]
+    for k, record in enumerate(records):
+        image, mask = source.read(record)
+        assert np.array_equal(images.images[k], image)
+        assert np.array_equal(images.masks[k], mask)
+    assert images.images.dtype == images.masks.dtype == np.uint8
+    assert not images.images.flags.writeable
+    assert isinstance(images.split("train").images, np.memmap)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_resizing(tmp_path, channels):
+    # 96 × 64 pixels: a ramp across, and classes 0, 1, ignored; to 16 × 16.
+    ramp = np.linspace(0, 255, 96).astype(np.uint8)[None].repeat(64, axis=0)
+    labels = np.zeros((64, 96), np.uint8)
+    labels[:32], labels[32:48] = 1, 2
+    for name, array in (("images", ramp), ("masks", labels)):
+        for stem in ("a", "b"):
+            (tmp_path / name).mkdir(exist_ok=True)
+            Image.fromarray(array).save(tmp_path / name / f"{stem}.png")
+    source = Folder(
+        tmp_path,
+        channels=channels,
+        positive_values=[1],
+        ignore_values=[2],
+        fractions={"train": 0.5, "test": 0.5},
+    )
+    images = load(source, 16, tmp_path / "cache")
+    assert images.images.shape == (2, 16, 16, channels)
+    # Antialiased: each new pixel is near the mean of the six columns it covers.
+    means = ramp[0].reshape(16, 6).mean(axis=1)
+    assert np.abs(images.images[0, :, 1:-1] - means[None, 1:-1, None]).max() < 1.5
+    assert (images.masks[0, :8] == 1).all()
+    assert (images.masks[0, 8:12] == 255).all()
+    assert (images.masks[0, 12:] == 0).all()
+
+
+def test_is_built_once(isic_root, tmp_path, monkeypatch):
+    first = load(Isic2017(isic_root), 24, tmp_path / "cache")
+    monkeypatch.setattr(Isic2017, "read", lambda *_: pytest.fail("decoded again"))
+    again = load(Isic2017(isic_root), 24, tmp_path / "cache")
+    assert np.array_equal(first.images, again.images)
+    assert len(built(tmp_path / "cache")) == 1
+
+
+def test_its_key(isic_root, tmp_path):
+    cache = tmp_path / "cache"
+    load(Isic2017(isic_root), 24, cache)
+    load(Isic2017(isic_root), 16, cache)
+    load(Isic2017(isic_root, mask_threshold=100), 24, cache)
+    shutil.copytree(isic_root, tmp_path / "moved")
+    load(Isic2017(tmp_path / "moved"), 24, cache)  # the same files: no new cache
+    assert len(built(cache)) == 3
+    mask = min((isic_root / "ISIC-2017_Training_Part1_GroundTruth").iterdir())
+    Image.fromarray(np.zeros((32, 32), np.uint8)).save(mask)
+    assert not load(Isic2017(isic_root), 24, cache).masks[0].any()
+    assert len(built(cache)) == 4
+
+
+def shorten(file):
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def break_header(file):
+    file.write_bytes(b"\0" * 8 + file.read_bytes()[8:])
+
+
+def blank_pixels(file):
+    data = file.read_bytes()
+    file.write_bytes(data[:128] + bytes(len(data) - 128))
+
+
+DAMAGES = {
+    "images cut off": ("images.npy", shorten),
+    "masks cut off": ("masks.npy", shorten),
+    "header": ("images.npy", break_header),
+    "empty file": ("masks.npy", lambda file: file.write_bytes(b"")),
+    "pixels lost": ("images.npy", blank_pixels),
+    "masks gone": ("masks.npy", lambda file: file.unlink()),
+    "meta gone": ("meta.json", lambda file: file.unlink()),
+    "meta cut off": ("meta.json", shorten),
+    "meta of another": (
+        "meta.json",
+        lambda file: file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 0})),
+    ),
+    "another shape": (
+        "images.npy",
+        lambda file: np.save(file, np.zeros((8, 24, 24, 1), np.uint8)),
+    ),
+    "another type": (
+        "masks.npy",
+        lambda file: np.save(file, np.zeros((8, 24, 24), np.int8)),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGES)
+def test_is_built_again_when_damaged(isic_root, tmp_path, case, caplog):
+    cache = tmp_path / "cache"
+    expected = load(Isic2017(isic_root), 24, cache)
+    pixels, masks = np.array(expected.images), np.array(expected.masks)
+    (folder,) = built(cache)
+    name, damage = DAMAGES[case]
+    damage(folder / name)
+    mended = load(Isic2017(isic_root), 24, cache)
+    assert np.array_equal(mended.images, pixels)
+    assert np.array_equal(mended.masks, masks)
+    assert "damaged" in caplog.text
+    caplog.clear()
+    load(Isic2017(isic_root), 24, cache)
+    assert "damaged" not in caplog.text
+    assert built(cache) == [folder]
+
+
+def test_an_unusable_file_leaves_nothing(isic_root, tmp_path):
+    mask = next((isic_root / "ISIC-2017_Test_v2_Part1_GroundTruth").iterdir())
+    mask.write_bytes(b"")
+    with pytest.raises(DataError, match=str(mask)):
+        load(Isic2017(isic_root), 24, tmp_path / "cache")
+    assert built(tmp_path / "cache") == []
+
+
+def test_too_little_space_is_told_before_the_work(isic_root, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(Isic2017, "read", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(DataError) as error:
+        load(Isic2017(isic_root), 24, tmp_path / "cache")
+    assert f"{tmp_path / 'cache' / 'images'}: the disk is full" in str(error.value)
+    assert "ROBUSTSEG_CACHE" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "message"), [(errno.ENOSPC, "the disk is full"), (errno.EIO, "cannot be written")]
+)
+def test_a_failed_write_leaves_nothing(isic_root, tmp_path, monkeypatch, number, message):
+    def fail(file):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(DataError, match=message):
+        load(Isic2017(isic_root), 24, tmp_path / "cache")
+    assert built(tmp_path / "cache") == []
+
+
+def test_a_cache_folder_that_is_a_file(isic_root, tmp_path):
+    (tmp_path / "cache").write_text("")
+    with pytest.raises(DataError, match=r"cannot be written.*ROBUSTSEG_CACHE"):
+        load(Isic2017(isic_root), 24, tmp_path / "cache")
+
+
+def test_image_size_and_empty_sources(isic_root, tmp_path):
+    with pytest.raises(DataError, match="image_size must be at least 1"):
+        load(Isic2017(isic_root), 0, tmp_path)
+
+    class Nothing(Isic2017):
+        def records(self) -> list[Record]:
+            return []
+
+    with pytest.raises(DataError, match="the data source is empty"):
+        load(Nothing(isic_root), 8, tmp_path)
+
+
+def test_where_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("ROBUSTSEG_CACHE", str(tmp_path / "c"))
+    assert default_cache() == tmp_path / "c"
+    monkeypatch.delenv("ROBUSTSEG_CACHE")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_cache() == tmp_path / ".cache" / "robustseg"
+
+
+def test_without_locks_it_still_works(isic_root, tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(module.fcntl, "flock", refuse)
+    assert len(load(Isic2017(isic_root), 24, tmp_path / "cache")) == 8
+    assert "no locks here" in caplog.text
+
+
+PROGRAM = """
+import hashlib, os, sys, time
+from pathlib import Path
+from robustseg.data.cache import load
+from robustseg.data.isic2017 import Isic2017
+
+root, cache, seconds = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
+
+class Isic2017(Isic2017):
+    def read(self, record):
+        with open(cache / "reads", "a") as file:
+            file.write(record.id + "\\n")
+        time.sleep(seconds)
+        return super().read(record)
+
+images = load(Isic2017(root), 24, cache)
+print(hashlib.sha256(images.images.tobytes() + images.masks.tobytes()).hexdigest())
+"""
+
+
+def start(root, cache, seconds):
+    command = [sys.executable, "-c", PROGRAM, str(root), str(cache), str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_several_processes_at_once(isic_root, tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    running = [start(isic_root, cache, 0.1) for _ in range(3)]
+    answers = [process.communicate(timeout=60)[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0]
+    assert len(set(answers)) == 1
+    assert len(built(cache)) == 1
+    assert len((cache / "reads").read_text().split()) == 8  # one of them did the work
+
+
+def test_a_killed_builder_is_in_nobodys_way(isic_root, tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    killed = start(isic_root, cache, 60)
+    deadline = time.monotonic() + 30
+    while not (cache / "reads").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate(timeout=30)
+    assert [p for p in (cache / "images").iterdir() if p.is_dir()]  # what it left
+    second = start(isic_root, cache, 0)
+    assert second.communicate(timeout=60)[0]
+    assert second.returncode == 0
+    assert len(built(cache)) == 1

@@ -1,0 +1,158 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from robustseg.data.check import SHARES, check
+from robustseg.data.check_report import render_text, to_json
+from robustseg.data.folder import Folder
+from robustseg.data.isic2017 import Isic2017
+from robustseg.data.source import Record
+
+TRUTH = "ISIC-2017_Training_Part1_GroundTruth"
+DATA = "ISIC-2017_Training_Data"
+
+
+def test_a_whole_set(isic_root):
+    report = check(Isic2017(isic_root))
+    assert report.errors == []
+    assert report.warnings == []
+    assert report.images == {"train": 4, "val": 2, "test": 2}
+    assert report.sizes == {"32×32": 8}
+    assert report.modes == {"RGB/L": 8}
+    assert report.empty_masks == {"train": 0, "val": 0, "test": 0}
+    assert report.cases == {}
+    assert report.duplicates == []
+
+
+def test_the_foreground_histogram(isic_root):
+    report = check(Isic2017(isic_root))
+    shares = [
+        (np.asarray(Image.open(path)) > 0).mean() for path in sorted((isic_root / TRUTH).iterdir())
+    ]
+    expected = [0] * len(SHARES)
+    for share in shares:
+        expected[next(k for k, upper in enumerate(SHARES) if share <= upper)] += 1
+    assert report.foreground["train"] == expected
+
+
+def test_goes_on_over_bad_files(isic_root):
+    paths = [isic_root / DATA / f"ISIC_000000{k}.jpg" for k in range(4)]
+    masks = [isic_root / TRUTH / f"ISIC_000000{k}_segmentation.png" for k in range(4)]
+    paths[0].write_bytes(paths[0].read_bytes()[:200])
+    masks[1].unlink()
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(masks[2])
+    Image.fromarray(np.arange(1024, dtype=np.uint16).reshape(32, 32)).save(masks[3])
+    report = check(Isic2017(isic_root))
+    told = "\n".join(report.errors)
+    assert len(report.errors) == 4
+    assert f"{paths[0]}: the image cannot be read" in told
+    assert f"{paths[1]}: no mask" in told
+    assert f"{masks[2]}: the mask is 8×8" in told
+    assert f"{masks[3]}: the mask is not binary, it holds 1024 values" in told
+    assert report.images == {"train": 3, "val": 2, "test": 2}
+    assert render_text(report).endswith("4 errors")
+
+
+def test_a_root_that_is_not_there(tmp_path):
+    report = check(Isic2017(tmp_path / "gone"))
+    assert len(report.errors) == 1
+    assert "no such folder" in render_text(report)
+    assert render_text(report).endswith("1 error")
+
+
+def test_empty_full_and_long_pictures(tiles_root):
+    Image.fromarray(np.zeros((20, 40, 3), np.uint8)).save(tiles_root / "images/P0_tile0.png")
+    Image.fromarray(np.full((20, 40), 255, np.uint8)).save(tiles_root / "masks/P0_tile0.png")
+    report = check(Folder(tiles_root, group_pattern="P."))
+    assert sum(report.empty_masks.values()) == 5
+    assert sum(report.cases.values()) == 4
+    assert report.sizes == {"32×32": 11, "40×20": 1}
+    assert any("1 images are not square" in text for text in report.warnings)
+    assert any("P0_tile0.png: foreground everywhere" in text for text in report.warnings)
+
+
+def test_ignored_pixels_do_not_count_as_background(tiles_root):
+    mask = np.zeros((32, 32), np.uint8)
+    mask[:16], mask[16:20] = 9, 1
+    for path in (tiles_root / "masks").iterdir():
+        Image.fromarray(mask).save(path)
+    report = check(Folder(tiles_root, positive_values=[1], ignore_values=[9]))
+    assert sum(report.foreground["train"]) == report.foreground["train"][SHARES.index(0.4)]
+
+
+def test_foreground_of_two_values_is_remarked(tiles_root):
+    first = sorted((tiles_root / "masks").iterdir())[1]
+    Image.fromarray(np.eye(32, dtype=np.uint8) * 2).save(first)
+    report = check(Folder(tiles_root))
+    assert any("255 in 5, 2 in 1 masks): one class or more?" in text for text in report.warnings)
+
+
+def test_an_orientation_tag_is_remarked(isic_root):
+    path = isic_root / DATA / "ISIC_0000001.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.open(path).save(path, exif=exif)
+    report = check(Isic2017(isic_root))
+    assert any(f"{path}: an orientation tag" in text for text in report.warnings)
+
+
+def test_duplicates_across_splits(isic_root):
+    source, target = isic_root / DATA, isic_root / "ISIC-2017_Test_v2_Data"
+    shutil.copy(source / "ISIC_0000001.jpg", target / "ISIC_0000006.jpg")
+    Image.open(source / "ISIC_0000002.jpg").save(target / "ISIC_0000007.jpg", quality=50)
+    report = check(Isic2017(isic_root))
+    assert [(p.kind, p.first[-1], p.second[-1]) for p in report.duplicates] == [
+        ("exact", "1", "6"),
+        ("near", "2", "7"),
+    ]
+    assert "1 pairs across splits have the same pixels" in report.warnings
+    assert report.errors == []
+    assert "near   train ISIC_0000002  test ISIC_0000007" in render_text(report)
+
+
+def test_json_holds_all_of_it(isic_root):
+    shutil.copy(
+        isic_root / DATA / "ISIC_0000001.jpg",
+        isic_root / "ISIC-2017_Test_v2_Data" / "ISIC_0000006.jpg",
+    )
+    data = json.loads(to_json(check(Isic2017(isic_root))))
+    assert data["images"] == {"train": 4, "val": 2, "test": 2}
+    assert data["duplicates"][0]["kind"] == "exact"
+    assert data["share_classes"][-1] == 1.0
+    assert data["root"] == str(isic_root)
+
+
+def test_long_lists_are_cut_in_the_text(isic_root):
+    for path in (isic_root / TRUTH).iterdir():
+        path.unlink()
+    for number in range(10, 40):
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(isic_root / DATA / f"ISIC_{number}.png")
+    report = check(Isic2017(isic_root))
+    assert len(report.errors) == 34
+    assert "and 14 more (--format json has all)" in render_text(report)
+
+
+class Drawn:
+    """A source without files."""
+
+    channels = 1
+
+    def records(self) -> list[Record]:
+        return [Record("a", "train"), Record("b", "test")]
+
+    def read(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
+        image = np.full((8, 8, 1), ord(record.id), np.uint8)
+        return image, np.eye(8, dtype=np.uint8)
+
+    def fingerprint(self, cache: Path | None = None) -> str:
+        return "0" * 64
+
+
+def test_drawn_pictures():
+    report = check(Drawn())
+    assert report.modes == {"drawn/drawn": 2}
+    assert report.images == {"train": 1, "test": 1}
+    assert "no errors" in render_text(report)
