@@ -99,6 +99,15 @@ def test_presets_of_the_tloss_are_compared_with_it_and_other_losses_with_nothing
     assert ("published", "–", "–") in others
 
 
+def test_published_values_stand_also_where_we_have_no_run(add_run):
+    add_run("gce", 0.7)
+    add_run("mae", 0.0)
+    lines = cells(rendered(add_run, "isic2017"))
+    assert lines[0] == ["gce", "ours", "–", "0.800"]
+    assert lines[1] == ["", "published", "0.828(7)", "0.743(12)"]
+    assert lines[2] == ["", "difference", "–", "+0.057"]
+
+
 def test_the_tversky_slides_compare_by_batch_size_and_domain(add_run):
     numbers = {"dice_image": 0.7, "hd95": 0.1}
     add_run("dice", 0.0, numbers, dataset="histopathology", subset="positive", domain="batch")

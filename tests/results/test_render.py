@@ -27,7 +27,7 @@ def test_markdown(table):
         "| nce_rce | –         | 0.761(6)         |\n"
         "| tloss   | 0.900 [1] | **0.805(7) [2]** |\n"
         "\n"
-        "dice_image: mean(std) over 3 runs. [n]: over n runs only.\n"
+        "dice_image on synthetic: mean(std) over 3 runs. [n]: over n runs only.\n"
     )
 
 

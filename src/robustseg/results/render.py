@@ -132,8 +132,8 @@ def _difference(cell: Cell | None, decimals: int) -> str:
 def _notes(table: Table) -> list[str]:
     metrics = ", ".join(dict.fromkeys(column.metric for column in table.columns))
     spread = f"mean(std) over {table.n} runs" if table.n > 1 else "one run a cell"
-    notes = [f"{metrics}: {spread}."]
-    if any(cell.n < table.n for cell in table.cells.values()):
+    notes = [f"{metrics} on {', '.join(table.datasets)}: {spread}."]
+    if any(0 < cell.n < table.n for cell in table.cells.values()):
         notes.append("[n]: over n runs only.")
     if any(cell.published and cell.published.starred for cell in table.cells.values()):
         notes.append("*: significant according to the paper.")

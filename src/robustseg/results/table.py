@@ -1,5 +1,6 @@
 """A table as values: what its rows, columns and cells are, before any format."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,14 +25,17 @@ class Column:
     metric: str
 
 
+Groups = dict[tuple[tuple, Column], pd.DataFrame]
+
+
 @dataclass(frozen=True)
 class Cell:
     """A metric of the runs of one row and column.
 
     Attributes:
-        mean: over runs.
+        mean: over runs; NaN without one.
         std: sample standard deviation over runs (n − 1); NaN for one run.
-        n: how many runs.
+        n: how many runs have the number.
         best: whether no other row of the column is better, with the same data.
         published: the paper's value, if there is one.
     """
@@ -51,7 +55,8 @@ class Table:
         labels: names of what tells the rows apart; the loss is always among them.
         rows: a value for each of ``labels``; None where not applicable.
         columns: noise settings, each with the metrics asked for.
-        cells: those that have runs, by row and column.
+        cells: those that have runs or a published value, by row and column.
+        datasets: what the runs were trained on.
         notes: what a reader has to know.
     """
 
@@ -59,6 +64,7 @@ class Table:
     rows: tuple[tuple[Any, ...], ...]
     columns: tuple[Column, ...]
     cells: dict[tuple[tuple[Any, ...], Column], Cell]
+    datasets: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
@@ -85,27 +91,26 @@ def make_table(
         losses: the losses that come first, in this order; the rest follows by name.
     """
     runs, labels = row_labels(runs)
-    setting = ["noise", "alpha", "beta"]
-    groups = {}
-    repeated = 0
-    for _, group in runs.groupby([*labels, *setting], dropna=False, sort=False):
-        first = group.iloc[0]
-        row = tuple(plain(first[name]) for name in labels)
-        repeated += bool(group.duplicated(["seed", "noise_seed"]).any())
-        for metric in metrics:
-            noise, alpha, beta = (plain(first[name]) for name in setting)
-            groups[row, Column(noise, alpha, beta, metric)] = group
+    groups = _groups(runs, labels, metrics)
     rows = sorted({row for row, _ in groups}, key=_row_order(labels, losses))
     columns = sorted({column for _, column in groups}, key=_column_order(metrics))
-    best = _best(groups, labels)
-    cells = {key: _cell(group, key[1], key in best, published) for key, group in groups.items()}
-    notes = []
-    if repeated:
-        notes.append(
-            f"In {repeated} cells a seed occurs more than once with equal settings (on other "
-            "data?); all its runs are averaged."
-        )
-    return Table(tuple(labels), tuple(rows), tuple(columns), cells, tuple(notes))
+    repeated = sum(
+        bool(group.duplicated(["seed", "noise_seed"]).any())
+        for (_, column), group in groups.items()
+        if column.metric == metrics[0]
+    )
+    note = (
+        f"In {repeated} cells a seed occurs more than once with equal settings (on other data?); "
+        "all its runs are averaged."
+    )
+    return Table(
+        labels=tuple(labels),
+        rows=tuple(rows),
+        columns=tuple(columns),
+        cells=_cells(groups, rows, columns, published),
+        datasets=tuple(sorted(runs["dataset"].unique())),
+        notes=(note,) if repeated else (),
+    )
 
 
 def direction(metric: str) -> int:
@@ -115,16 +120,41 @@ def direction(metric: str) -> int:
     return -1 if metric.startswith(_LOWER) else 0
 
 
-def _cell(group: pd.DataFrame, column: Column, best: bool, published: Published | None) -> Cell:
-    values = group[column.metric]
-    value = None
-    if published:
-        of = {str(name): plain(item) for name, item in group.iloc[0].items()}
-        value = published.find(column.metric, of)
-    return Cell(float(values.mean()), float(values.std()), int(values.count()), best, value)
+def _groups(runs: pd.DataFrame, labels: Sequence[str], metrics: Sequence[str]) -> Groups:
+    """The runs of every row and column that has any."""
+    setting = ["noise", "alpha", "beta"]
+    groups = {}
+    for _, group in runs.groupby([*labels, *setting], dropna=False, sort=False):
+        first = group.iloc[0]
+        row = tuple(plain(first[name]) for name in labels)
+        noise, alpha, beta = (plain(first[name]) for name in setting)
+        for metric in metrics:
+            groups[row, Column(noise, alpha, beta, metric)] = group
+    return groups
 
 
-def _best(groups: dict, labels: Sequence[str]) -> set:
+def _cells(
+    groups: Groups, rows: Sequence[tuple], columns: Sequence[Column], published: Published | None
+) -> dict[tuple[tuple, Column], Cell]:
+    best = _best(groups)
+    of_row = {row: group for (row, _), group in groups.items()}
+    cells = {}
+    for row, column in itertools.product(rows, columns):
+        group = groups.get((row, column), of_row[row][:0])
+        value = None
+        if published:
+            # What the runs of the row have in common, at the noise of the column.
+            first = {str(name): plain(item) for name, item in of_row[row].iloc[0].items()}
+            noise = {"noise": column.noise, "alpha": column.alpha, "beta": column.beta}
+            value = published.find(column.metric, {**first, **noise})
+        if len(group) or value:
+            numbers = group[column.metric]
+            mean, std, n = float(numbers.mean()), float(numbers.std()), int(numbers.count())
+            cells[row, column] = Cell(mean, std, n, (row, column) in best, value)
+    return cells
+
+
+def _best(groups: Groups) -> set[tuple[tuple, Column]]:
     """The keys of the best cells, of the columns in which there are several to choose from."""
     contests: dict[tuple, list] = {}
     for (row, column), group in groups.items():
