@@ -131,7 +131,7 @@ def test_a_later_call_goes_on(server, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(transfer.time, "sleep", give_up)
+        patch.setattr(transfer, "sleep", give_up)
         fetch(server.url("a.bin"), tmp_path / "a.bin")
     assert (tmp_path / "a.bin.part").stat().st_size == 6 * BLOCK
     fetch(server.url("a.bin"), tmp_path / "a.bin")

@@ -6,7 +6,7 @@ from robustseg.data.progress import track
 
 def test_lines_where_there_is_no_terminal(capsys, monkeypatch):
     clock = iter(range(0, 1000, 3))  # seconds; three for each item
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(progress, "monotonic", lambda: next(clock))
     assert list(track(iter("abcdefgh"), 8, "Reading")) == list("abcdefgh")
     assert capsys.readouterr().err.splitlines() == [
         "Reading: 1 of 8, 21 s left",

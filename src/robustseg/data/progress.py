@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterable, Iterator
+from time import monotonic
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -30,11 +30,11 @@ def _bar(items: Iterable[T], total: int, label: str) -> Iterator[T]:
 
 
 def _lines(items: Iterable[T], total: int, label: str) -> Iterator[T]:
-    start = time.monotonic()
+    start = monotonic()
     due = start + QUIET_S
     for done, item in enumerate(items, start=1):
         yield item
-        now = time.monotonic()
+        now = monotonic()
         if now >= due:
             due = now + LINE_S
             left = (total - done) * (now - start) / done

@@ -7,9 +7,9 @@ import math
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from time import sleep
 from typing import IO
 
 import requests
@@ -48,7 +48,7 @@ def fetch(url: str, target: Path) -> None:
                     f"{url}: the connection broke {ATTEMPTS} times ({error}). Run the command "
                     f"again: it goes on from the {_size(part)} bytes in {part}"
                 ) from error
-            time.sleep(PAUSE_S * failures)
+            sleep(PAUSE_S * failures)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
