@@ -58,7 +58,9 @@ def focal_tversky_loss(
         soft_target=soft_target,
         classes=classes,
     )
-    return (1 - index).clamp(min=SMALLEST_LOSS).pow(1 / gamma).mean()
+    loss = 1 - index
+    perfect = loss < SMALLEST_LOSS
+    return loss.masked_fill(perfect, 1).pow(1 / gamma).masked_fill(perfect, 0).mean()
 
 
 class FocalTverskyLoss(nn.Module):
