@@ -73,9 +73,8 @@ def tversky_index(
     common, predicted, labelled = overlap(
         logits, target, ignore, domain=domain, soft_target=soft_target, classes=classes
     )
-    # A + α (P - A) + β (Y - A) + δ with the common terms taken together
-    denominator = (1 - alpha - beta) * common + alpha * predicted + beta * labelled + smooth
-    return ratio(common + smooth, denominator)
+    hits = common + smooth
+    return ratio(hits, hits + alpha * (predicted - common) + beta * (labelled - common))
 
 
 class TverskyLoss(nn.Module):
