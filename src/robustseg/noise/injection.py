@@ -4,11 +4,12 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from robustseg.noise.manifest import Row, row
-from robustseg.noise.model import Corruption, Donors, NoiseModel, OrderedModel
+from robustseg.noise.model import UNREACHED, Corruption, Donors, NoiseModel, OrderedModel
 
 
 def inject(
@@ -55,6 +56,8 @@ def inject(
         donors = Donors(names, masks, rows, at)
         result = model.corrupt((clean == 1).astype(np.uint8), beta, rng, donors)
         noisy[rows[at]] = np.where(clean == 255, clean, result.mask)
+        if not result.note and np.array_equal(noisy[rows[at]], clean):
+            result = replace(result, note=UNREACHED + "mask is unchanged")
         done[name] = (beta, result)
     manifest = [row(name, masks[i], noisy[i], *done[name]) for i, name in enumerate(ids)]
     return noisy, manifest

@@ -1,0 +1,78 @@
+"""The contact sheet and the export."""
+
+import csv
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from robustseg.noise import COLUMNS, inject
+from robustseg.noise.contact_sheet import CLEAN, NOISY, contact_sheet
+from robustseg.noise.export import export
+from robustseg.noise.morphological import Morphological
+
+
+@pytest.fixture(scope="module")
+def corrupted(blobs):
+    masks, ids = blobs(5, 48)
+    masks[0] = 0
+    masks[1, :4] = 255
+    return masks, *inject(masks, ids, Morphological(), alpha=1, beta=0.5, seed=0)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_contact_sheet(tmp_path, corrupted, channels):
+    masks, noisy, manifest = corrupted
+    images = np.full((5, 48, 48, channels), 128, np.uint8)
+    path = tmp_path / "sheet.png"
+    contact_sheet(path, images, masks, noisy, manifest, title="blobs", columns=3)
+    sheet = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    for color in (CLEAN, NOISY):
+        wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+        assert np.count_nonzero(np.abs(sheet - wanted).sum(axis=-1) < 30) > 100
+    assert sheet.shape[1] > sheet.shape[0]
+
+
+def test_contact_sheet_of_nothing(tmp_path, corrupted):
+    masks, noisy, manifest = corrupted
+    with pytest.raises(ValueError, match="at least one"):
+        contact_sheet(tmp_path / "a.png", masks[:0, ..., None], masks[:0], noisy[:0], manifest[:0])
+
+
+def test_export(tmp_path, corrupted):
+    _, noisy, manifest = corrupted
+    names = [f"{row['id']}_segmentation.png" for row in manifest[:4]] + ["other.mask.tif"]
+    files = export(tmp_path / "new" / "folder", noisy, names, manifest)
+    assert [file.name for file in files] == [*names[:4], "other.mask.png"]
+    for file, mask in zip(files, noisy, strict=True):
+        written = np.asarray(Image.open(file))
+        assert written.dtype == np.uint8 and written.ndim == 2
+        assert np.array_equal(written == 255, mask == 1)
+        assert np.array_equal(written == 128, mask == 255)
+    with (tmp_path / "new" / "folder" / "noise.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["id"] for row in rows] == [row["id"] for row in manifest]
+    back = np.asarray(Image.open(files[2])) // 255
+    assert hashlib.sha256(back.tobytes()).hexdigest() == rows[2]["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["a.png", "../b.png"], "'../b.png' is not a plain file name"),
+        (["a.png", "/b.png"], "plain"),
+        (["a.png", "c\\b.png"], "plain"),
+        (["a.png", ".."], "plain"),
+        (["a.png", ""], "plain"),
+        (["a.png", "a.tif"], "one file"),
+        (["a.png", "A.png"], "one file"),
+        (["a.png"], "2 masks, 1 names"),
+    ],
+)
+def test_names_that_would_do_harm(tmp_path, corrupted, names, message):
+    _, noisy, manifest = corrupted
+    with pytest.raises(ValueError, match=message):
+        export(tmp_path / "out", noisy[:2], names, manifest[:2])
+    assert not (tmp_path / "out").exists()
