@@ -23,7 +23,16 @@ def test_dilation_is_stepping(mask):
     assert rings.areas[-1] == mask.size
 
 
-@given(MASKS)
+@given(MASKS.filter(np.any), st.integers(1, 250))
+def test_dilation_as_far_as_needed(mask, area):
+    all_rings, rings = dilation_rings(mask), dilation_rings(mask, area)
+    assert np.array_equal(rings.areas, all_rings.areas[: len(rings.areas)])
+    assert rings.areas[-1] >= min(area, mask.size)
+    for steps in range(len(rings.areas)):
+        assert np.array_equal(dilate(rings, steps), dilate(all_rings, steps))
+
+
+@given(MASKS.filter(np.any))
 def test_erosion_is_stepping(mask):
     rings = erosion_rings(mask)
     stepped = mask.astype(bool)

@@ -64,8 +64,8 @@ def _resize(mask: np.ndarray, beta: float, kind: str) -> Corruption:
     grow = kind == "dilate"
     if grow and area == mask.size:
         return unchanged(mask, UNREACHED + "mask fills the frame, the public code crashes")
-    rings = dilation_rings(mask) if grow else erosion_rings(mask)
     target = area + wanted if grow else area - wanted
+    rings = dilation_rings(mask, target) if grow else erosion_rings(mask)
     passed = rings.areas >= target if grow else rings.areas <= target
     limit = mask.size if grow else 0
     steps = int(np.argmax(passed | (rings.areas == limit)))

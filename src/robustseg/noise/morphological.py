@@ -1,5 +1,6 @@
 """Masks that are too large, too small, or in the wrong place."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -62,16 +63,17 @@ def resize(mask: np.ndarray, beta: float, kind: str) -> Corruption:
     Of equally near ones the larger number is taken.
     """
     grow = kind == "dilate"
-    rings = dilation_rings(mask) if grow else erosion_rings(mask)
-    steps, note = _nearest_step(rings, (1 + beta) if grow else (1 - beta), grow)
+    area = (1 + beta if grow else 1 - beta) * np.count_nonzero(mask)
+    rings = dilation_rings(mask, area) if grow else erosion_rings(mask)
+    steps, note = _nearest_step(rings, area, grow)
     noisy = dilate(rings, steps) if grow else erode(rings, steps)
     return Corruption(noisy, kind, {"steps": steps}, note)
 
 
-def _nearest_step(rings: Rings, share: float, grow: bool) -> tuple[int, str]:
-    """The number of steps whose area is nearest to a share of the clean one, and a note."""
-    off = np.abs(rings.areas - share * rings.areas[0])
-    allowed = rings.areas < rings.distance.size if grow else rings.areas > 0
+def _nearest_step(rings: Rings, area: float, grow: bool) -> tuple[int, str]:
+    """The number of steps that comes nearest to an area, and a note."""
+    off = np.abs(rings.areas - area)
+    allowed = rings.areas < math.prod(rings.shape) if grow else rings.areas > 0
     if not allowed[0]:
         return 0, UNREACHED + "mask fills the frame"
     last = int(np.flatnonzero(allowed)[-1])
