@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torchmetrics import Metric
 
-from robustseg.metrics import SegmentationMetrics
+from robustseg.metrics import AveragePrecision, ExpectedCalibrationError, SegmentationMetrics
 
 _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
@@ -62,23 +63,47 @@ def evaluate(
     Returns:
         For each of the masks the columns of ``images.csv``, N entries each.
     """
-    metrics = [SegmentationMetrics() for _ in masks]
-    distances: list[list[float]] = [[] for _ in masks]
+    metrics = [SegmentationMetrics(distances=hd95) for _ in masks]
+    _update(module, images, list(zip(metrics, masks, strict=True)), batch_size, precision)
+    return [metric.rows() for metric in metrics]
+
+
+def evaluate_fully(
+    module: nn.Module,
+    images: np.ndarray,
+    masks: np.ndarray,
+    *,
+    batch_size: int,
+    precision: str,
+    hd95: bool = False,
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """As `evaluate` for one mask, with what no image has by itself.
+
+    Returns:
+        The columns of ``images.csv``, and average precision and expected calibration error over
+        all pixels.
+    """
+    rows = SegmentationMetrics(distances=hd95)
+    pooled = {
+        "average_precision": AveragePrecision(),
+        "calibration_error": ExpectedCalibrationError(),
+    }
+    everything = [(metric, masks) for metric in (rows, *pooled.values())]
+    _update(module, images, everything, batch_size, precision)
+    return rows.rows(), {name: float(metric.compute()) for name, metric in pooled.items()}
+
+
+def _update(
+    module: nn.Module,
+    images: np.ndarray,
+    metrics: Sequence[tuple[Metric, np.ndarray]],
+    batch_size: int,
+    precision: str,
+) -> None:
+    device = next(module.parameters()).device
+    for metric, _ in metrics:
+        metric.to(device)
     for place, logits in predict_logits(module, images, batch_size=batch_size, precision=precision):
-        for metric, distance, mask in zip(metrics, distances, masks, strict=True):
-            target = np.array(mask[place])
-            metric.update(logits, torch.from_numpy(target).to(logits.device).unsqueeze(1))
-            if hd95:
-                distance.extend(_distances(logits, target))
-    columns = [metric.rows() for metric in metrics]
-    if hd95:
-        for column, distance in zip(columns, distances, strict=True):
-            column["hd95"] = np.array(distance)
-    return columns
-
-
-def _distances(logits: Tensor, masks: np.ndarray) -> list[float]:
-    from robustseg.metrics.surface import hd95
-
-    predicted = (logits[:, 0] > 0).cpu().numpy() & (masks != 255)
-    return [hd95(one, mask == 1) for one, mask in zip(predicted, masks, strict=True)]
+        for metric, masks in metrics:
+            target = torch.from_numpy(np.array(masks[place])).to(device, non_blocking=True)
+            metric.update(logits, target.unsqueeze(1))

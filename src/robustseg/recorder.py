@@ -9,14 +9,23 @@ import numpy as np
 import pytorch_lightning as pl
 
 from robustseg.data.prepare import RunData
-from robustseg.evaluation import evaluate
+from robustseg.evaluation import evaluate, evaluate_fully
 from robustseg.metrics import summarise
 from robustseg.module import SegmentationModule
 from robustseg.runs.files import read_csv, replacing, write_csv
 from robustseg.runs.folder import RunFolder
 
 _log = logging.getLogger(__name__)
-_REPORTED = ("dice_image", "dice_image_pos", "dice_pooled", "jaccard_image", "hd95")
+_SHOWN = (
+    "dice_image",
+    "dice_image_pos",
+    "dice_pooled",
+    "jaccard_image",
+    "balanced_accuracy",
+    "hd95",
+    "average_precision",
+    "calibration_error",
+)
 
 
 class TrainingDiverged(RuntimeError):
@@ -52,7 +61,7 @@ class Recorder(pl.callbacks.Checkpoint):
         self.folder = folder
         self.data = data
         self.settings = evaluation
-        self.precision = precision
+        self._how: Any = {"batch_size": evaluation["batch_size"], "precision": precision}
         self.checkpoint_every = checkpoint_every
         every = evaluation["every"]
         self.evaluated = [e for e in range(1, epochs + 1) if e % every == 0 or e == epochs]
@@ -107,10 +116,11 @@ class Recorder(pl.callbacks.Checkpoint):
     def _memorisation(self, module: SegmentationModule, epoch: int) -> dict[str, float]:
         """Mean Dice of training images against noisy and clean masks, by type of noise."""
         index = self._train_index(everything=epoch == self.evaluated[-1])
-        noisy, clean = self._evaluate(
+        noisy, clean = evaluate(
             module,
             self.data.train.images[index],
             [self.data.noisy[index], self.data.train.masks[index]],
+            **self._how,
         )
         types = self.data.types[index]
         row = {}
@@ -131,35 +141,23 @@ class Recorder(pl.callbacks.Checkpoint):
         return np.sort(np.random.default_rng(count).choice(count, sample, replace=False))
 
     def _test(self, module: SegmentationModule, epoch: int) -> dict[str, float]:
-        """Scores on the test images; their rows are kept if this evaluation is reported."""
+        """Scores on the test images; those of reported evaluations are kept in full."""
         test = self.data.test
-        reported = epoch in self.reported
-        (columns,) = self._evaluate(
-            module, test.images, [test.masks], hd95=reported and self.settings["hd95"]
-        )
-        if reported:
-            for at, name in enumerate(test.ids):
-                scores = {key: values[at].item() for key, values in columns.items()}
-                scores.pop("index")
-                self.images.append({"epoch": epoch, "id": name, **scores})
-        numbers = summarise(columns)
-        return {f"test_{name}": numbers[name] for name in _REPORTED if name in numbers}
-
-    def _evaluate(
-        self,
-        module: SegmentationModule,
-        images: np.ndarray,
-        masks: list[np.ndarray],
-        hd95: bool = False,
-    ) -> list[dict[str, np.ndarray]]:
-        return evaluate(
-            module,
-            images,
-            masks,
-            batch_size=self.settings["batch_size"],
-            precision=self.precision,
-            hd95=hd95,
-        )
+        if epoch not in self.reported:
+            (columns,) = evaluate(module, test.images, [test.masks], **self._how)
+            pooled: dict[str, float] = {}
+        else:
+            hd95 = self.settings["hd95"]
+            columns, pooled = evaluate_fully(
+                module, test.images, test.masks, hd95=hd95, **self._how
+            )
+            columns.pop("index")
+            self.images += [
+                {"epoch": epoch, "id": name, **{k: v[at].item() for k, v in columns.items()}}
+                for at, name in enumerate(test.ids)
+            ]
+        numbers = summarise(columns) | pooled
+        return {f"test_{name}": numbers[name] for name in _SHOWN if name in numbers}
 
     def _write(self, trainer: pl.Trainer) -> None:
         write_csv(self.folder.epochs, self.epochs)

@@ -1,8 +1,10 @@
 """Builds one run from its configuration and trains it."""
 
 import logging
+import math
 import warnings
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from robustseg.data.augmented import training_batches
 from robustseg.data.prepare import RunData, prepare
 from robustseg.data.source import Source
 from robustseg.examples import write_examples
+from robustseg.losses.regularizers import Regularized
 from robustseg.metrics import summarise_last
 from robustseg.module import SegmentationModule
 from robustseg.noise.manifest import summary
@@ -48,6 +51,7 @@ def train(
         instantiate(config["noise"]["model"]),
     )
     write_csv(folder.manifest, data.manifest)
+    write_csv(folder.split, data.split_rows())
     module = build_module(config, source.channels, data.has_ignored)
     loggers = make_loggers(config, identity)
     failed = True
@@ -69,7 +73,10 @@ def build_module(
 ) -> SegmentationModule:
     """Network, loss, optimiser and schedule; initial weights are drawn from the seed."""
     pl.seed_everything(config["seed"], verbose=False)
-    loss = instantiate(_arguments(config["loss"], "parameter_lr"))
+    loss = Regularized(
+        instantiate(_arguments(config["loss"], "parameter_lr")),
+        instantiate(_arguments(config["regularizer"])),
+    )
     optimizer = _arguments(config["optimizer"])
     scheduler = _arguments(config["scheduler"])
     return SegmentationModule(
@@ -157,22 +164,32 @@ def _finish(
         torch.save(
             {"network": module.network.state_dict(), "loss": module.loss.state_dict()}, temporary
         )
-    rows, epochs = read_csv(folder.images), read_csv(folder.epochs)
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    numbers = summarise_last(columns, config["evaluation"]["last"])
-    last = epochs[-1]
-    train = {key: value for key, value in last.items() if key.startswith("train_")}
     metrics = {
-        **numbers,
-        **train,
-        **({"nu": last["nu"]} if "nu" in last else {}),
-        "epochs": last["epoch"],
-        "steps": last["step"],
+        **_final_numbers(folder, config["evaluation"]["last"]),
         "test_images": len(data.test),
         "train_images": len(data.train),
-        "evaluations": len(set(columns["epoch"])),
         "noise": summary(data.manifest),
         "run": labels(config, identity.run_id),
+        "settings": identity.settings,
     }
     write_json(folder.metrics, metrics)
     return read_json(folder.metrics)
+
+
+def _final_numbers(folder: RunFolder, last: int) -> dict[str, Any]:
+    """Means over the last evaluations on the test set, and the end of the training curves."""
+    rows, epochs = read_csv(folder.images), read_csv(folder.epochs)
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    reported = [row for row in epochs if row["epoch"] in set(columns["epoch"])]
+    end = epochs[-1]
+    return {
+        **summarise_last(columns, last),
+        **{
+            name: fmean(row.get(f"test_{name}", math.nan) for row in reported)
+            for name in ("average_precision", "calibration_error")
+        },
+        **{name: value for name, value in end.items() if name.startswith(("train_", "nu"))},
+        "epochs": end["epoch"],
+        "steps": end["step"],
+        "evaluations": len(reported),
+    }

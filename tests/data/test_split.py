@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robustseg.data.source import DataError, Record
-from robustseg.data.split import read_split_file, seeded_split, write_split_file
+from robustseg.data.split import read_split_file, seeded_split
+from robustseg.runs.files import write_csv
 
 names = st.lists(st.text("abcdef0123", min_size=1, max_size=6), unique=True, max_size=60)
 shares = st.tuples(st.floats(0, 1), st.floats(0, 1)).map(
@@ -112,9 +113,10 @@ def test_split_file_that_is_no_text(tmp_path):
         read_split_file(table)
 
 
-def test_a_written_split_file_is_read_back(tmp_path):
+def test_the_split_file_of_a_run_is_read_back(tmp_path):
     records = [Record("a, b", "train", group='p"1"'), Record("ü", "val"), Record("c", "test")]
-    write_split_file(tmp_path / "split.csv", records)
+    written = [{"id": r.id, "split": r.split, "case": r.group} for r in records]
+    write_csv(tmp_path / "split.csv", written)
     rows = read_split_file(tmp_path / "split.csv")
     assert [(name, r.split, r.case) for name, r in rows.items()] == [
         (r.id, r.split, r.group) for r in records

@@ -57,6 +57,7 @@ def test_a_run_leaves_the_files_of_the_design(tiny, only_run):
         "images.csv",
         "metrics.json",
         "noise.csv",
+        "split.csv",
         "status.json",
     ]
     status = json.loads((folder / "status.json").read_text())
@@ -84,12 +85,15 @@ def test_every_number_derives_from_the_rows(tiny, only_run):
     dice = 2 * rows.tp / (2 * rows.tp + rows.fp + rows.fn)
     assert metrics["dice_image"] == pytest.approx(dice.fillna(1).mean())
     assert metrics["noise"]["noisy"] == 5
+    epochs = pd.read_csv(only_run() / "epochs.csv")
+    for name in ("average_precision", "calibration_error"):
+        assert metrics[name] == pytest.approx(epochs[f"test_{name}"][2:].mean())
 
 
 def test_nu_is_learnt_and_kept(tiny, only_run):
     run(tiny())
     state = torch.load(only_run() / "checkpoints" / "weights.pt", weights_only=True)
-    log_nu = float(state["loss"]["log_nu"])
+    log_nu = float(state["loss"]["loss.log_nu"])
     assert log_nu != 0
     metrics = json.loads((only_run() / "metrics.json").read_text())
     assert metrics["nu"] == pytest.approx(np.exp(log_nu))

@@ -38,6 +38,15 @@ class RunData:
         """(N,) strings: the type of noise of each training mask, "clean" where there is none."""
         return np.array([row["type"] for row in self.manifest])
 
+    def split_rows(self) -> list[dict[str, str]]:
+        """One row an image: id, split, case; a file of them can be a data set's split.csv."""
+        parts = (("train", self.train), ("test", self.test))
+        return [
+            {"id": name, "split": split, "case": case}
+            for split, images in parts
+            for name, case in zip(images.ids, images.groups, strict=True)
+        ]
+
     @property
     def has_ignored(self) -> bool:
         """Whether any training mask has pixels that do not count."""

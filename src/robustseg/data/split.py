@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from robustseg.data.source import SPLITS, DataError, Record
+from robustseg.data.source import SPLITS, DataError
 
 
 def seeded_split(
@@ -112,11 +112,3 @@ def read_split_file(path: Path, keep_column: str | None = None) -> dict[str, Spl
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason}). Save it as UTF-8") from error
     return rows
-
-
-def write_split_file(path: Path, records: Sequence[Record]) -> None:
-    """Writes the split of records as CSV (id, split, case), which `read_split_file` reads."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["id", "split", "case"])
-        writer.writerows([record.id, record.split, record.group] for record in records)

@@ -51,6 +51,11 @@ class RunFolder:
         return self.path / "noise.csv"
 
     @property
+    def split(self) -> Path:
+        """Which images were trained and tested on."""
+        return self.path / "split.csv"
+
+    @property
     def metrics(self) -> Path:
         """The final numbers; written last."""
         return self.path / "metrics.json"

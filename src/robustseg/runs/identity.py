@@ -97,6 +97,7 @@ def _readable(settings: Mapping[str, Any]) -> list[str]:
 def labels(config: Mapping[str, Any], run_id: str) -> dict[str, Any]:
     """What tables select and group by."""
     noisy = config["noise"]["alpha"] > 0
+    epsilon = config["regularizer"].get("epsilon", 0)
     return {
         "run_id": run_id,
         "dataset": config["dataset"]["name"],
@@ -106,8 +107,8 @@ def labels(config: Mapping[str, Any], run_id: str) -> dict[str, Any]:
         "model": config["model"]["name"],
         "loss": config["loss"]["name"],
         "domain": config["loss"].get("domain"),
-        "regularizer": config["regularizer"]["name"],
-        "epsilon": config["regularizer"].get("epsilon", 0),
+        "regularizer": config["regularizer"]["name"] if epsilon else "none",
+        "epsilon": epsilon,
         "noise": config["noise"]["name"] if noisy else None,
         "alpha": config["noise"]["alpha"],
         "beta": config["noise"]["beta"] if noisy else None,
