@@ -8,11 +8,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 
 from robustseg.noise.manifest import Row
 
-CLEAN, NOISY = "#00e5ff", "#ff2d78"  # apart on skin, X-ray and stained tissue, and in grey
+CLEAN, NOISY = "#00e5ff", "#ffd60a"
+# a dark casing, so that lines are seen on skin, X-ray and stained tissue alike
+CASING: list[AbstractPathEffect] = [withStroke(linewidth=2.2, foreground="#202020")]
 CELL = 2.1  # inches
+LONGEST = 26  # characters of an id that fit over a cell
 
 
 def contact_sheet(
@@ -49,8 +53,9 @@ def contact_sheet(
         cell.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=255)
         _outline(cell, before, CLEAN)
         _outline(cell, after, NOISY)
-        cell.set_title(f"{row['type']} · Dice {row['dice']:.2f}\n{row['id']}", fontsize=7, pad=2)
-    lines = [Line2D([], [], color=color) for color in (CLEAN, NOISY)]
+        name = row["id"] if len(row["id"]) <= LONGEST else "…" + row["id"][1 - LONGEST :]
+        cell.set_title(f"{row['type']} · Dice {row['dice']:.2f}\n{name}", fontsize=7, pad=2)
+    lines = [Line2D([], [], color=color, path_effects=CASING) for color in (CLEAN, NOISY)]
     figure.legend(lines, ["clean", "noisy"], loc="outside lower center", ncols=2, frameon=False)
     figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=130)
@@ -62,6 +67,7 @@ def _outline(cell: Axes, mask: np.ndarray, color: str) -> None:
     height, width = mask.shape
     if framed.any():
         grid = np.arange(-1, width + 1), np.arange(-1, height + 1)
-        cell.contour(*grid, framed, levels=[0.5], colors=color, linewidths=1.0)
+        lines = cell.contour(*grid, framed, levels=[0.5], colors=color, linewidths=1.1)
+        lines.set_path_effects(CASING)
     cell.set_xlim(-0.5, width - 0.5)
     cell.set_ylim(height - 0.5, -0.5)
