@@ -18,8 +18,9 @@ class Morphological:
     β is the error |noisy △ clean| / |clean|. For dilation and erosion, by 4-neighbour steps, that
     is the relative change of the area, and the number of steps that comes nearest is taken (never
     one that fills the frame or empties the mask). An affine error is a rotation by a uniform angle
-    about the mask's own centre, then a shift in one of eight directions, of the size that comes
-    nearest; the direction is drawn from those in which nothing leaves the frame, if there are any.
+    about the mask's own centre (halved while it alone is more than β), then a shift in one of eight
+    directions, of the size that comes nearest; the direction is drawn from those in which nothing
+    leaves the frame, if there are any.
     Dice(noisy, clean) is 2/(2+β), 2(1−β)/(2−β) and, where nothing leaves the frame, 1−β/2. An
     empty mask stays as it is; a β out of reach is noted.
 
