@@ -80,4 +80,4 @@ def nuclei(
     xy = (2 * sin * cos * (short - long)).astype(np.float32)[comb.index]
     level = 1 - (xx * comb.across + xy * comb.down) * comb.across - yy * comb.down**2
     depth = (rng.uniform(0.6, 1.0, TABLE) * (rng.random(TABLE) < share)).astype(np.float32)
-    return smoothstep(level, -0.1, 0.6) * depth[comb.index]
+    return smoothstep(level, -0.1, 0.4) * depth[comb.index]

@@ -4,6 +4,7 @@ Shapes, sizes and grey values follow the Shenzhen films (Jaeger et al. 2014). Ti
 depth d along the ray, and the film shows 1 - exp(-d): bones fade where the body is dense already.
 """
 
+import cv2
 import numpy as np
 
 from robustseg.data.synthetic.texture import (
@@ -105,14 +106,14 @@ def _vessels(rng: np.random.Generator, build: Build) -> Array:
     hilum = build.top + 0.5 * (build.base - build.top)
     middle = -float(build.side[int(hilum * canvas), 0])
     total = np.zeros((canvas, canvas), np.float32)
-    for width, count, reach in ((0.012, 5, 0.10), (0.007, 10, 0.17), (0.004, 26, 0.22)):
+    for width, count, reach in ((0.012, 5, 0.10), (0.007, 9, 0.17), (0.004, 18, 0.22)):
         heading = rng.uniform(-1.4, 1.5, (2, count, 1)) * [[[1]], [[1]]]
         angle = heading + rng.normal(0, 0.8, (2, count, 1)) * np.linspace(0, 1, 10)
         step = np.stack([np.cos(angle) * [[[-1]], [[1]]], np.sin(angle)], -1) * reach / 10
         start = rng.normal(0, 1, (2, count, 1, 2)) * (0.02 + 0.25 * (0.012 - width) * 20)
         start += np.array([[[[middle - 0.09, hilum]]], [[[middle + 0.09, hilum]]]])
         total += strokes(list((start + np.cumsum(step, 2)).reshape(-1, 10, 2)), width, canvas)
-    return rng.uniform(0.04, 0.12) * total
+    return rng.uniform(0.06, 0.18) * cv2.GaussianBlur(total, (0, 0), 0.004 * canvas)
 
 
 def _opacities(rng: np.random.Generator, build: Build) -> Array:
@@ -135,10 +136,13 @@ def _film(rng: np.random.Generator, depth: Array) -> Array:
     x, y = grid(canvas)
     depth = rng.normal(1.0, 0.1) * np.maximum(depth, 0) + rng.uniform(0.03, 0.15)
     picture = 255 * (1 - np.exp(-depth))
+    # Digital films are sharpened: details stand out from their surroundings.
+    smooth = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.012, 0.03) * canvas)
+    picture += rng.uniform(0.2, 0.8) * (picture - smooth)
     left, right, upper, lower = rng.exponential((0.002, 0.002, 0.002, 0.01)).tolist()
     frame = (x > left) & (x < 1 - right) & (y > upper) & (y < 1 - lower)
     picture = np.where(frame, picture, 8)
     corner = np.array([rng.choice([0.15, 0.82]), 0.02]) + rng.uniform(0, 0.06, 2)
     letter = LETTERS["R" if corner[0] < 0.5 else "L"]
-    mark = strokes([corner + 0.014 * letter], 0.006, canvas)
+    mark = strokes([corner + 0.018 * letter], 0.005, canvas)
     return (picture + mark * (250 - picture)).astype(np.float32)

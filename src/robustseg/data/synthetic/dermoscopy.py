@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from robustseg.data.synthetic import dermoscope
+from robustseg.data.synthetic.cells import honeycomb
 from robustseg.data.synthetic.texture import (
     Array,
     canvas_side,
@@ -23,9 +24,9 @@ from robustseg.data.synthetic.texture import (
     smoothstep,
 )
 
-# Share of the frame covered by the lesion: quantiles over ISIC 2017.
+# Share of the frame covered by the lesion: quantiles over ISIC 2017, the two ends cut.
 QUANTILES = (0.0, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 1.0)
-FRACTIONS = (0.010, 0.021, 0.033, 0.067, 0.168, 0.357, 0.622, 0.745, 0.90)
+FRACTIONS = (0.008, 0.022, 0.037, 0.075, 0.181, 0.387, 0.614, 0.751, 0.95)
 
 # Density of skin in red, green and blue over ISIC 2017: mean and Cholesky factor of the covariance.
 SKIN = np.array([0.29, 0.45, 0.53])
@@ -92,8 +93,9 @@ def _lobes(rng: np.random.Generator, angle: Array) -> Array:
 def _skin(rng: np.random.Generator, canvas: int) -> Array:
     """Return the optical density of the skin, (canvas, canvas, 3)."""
     tone = np.clip(SKIN + SKIN_SPREAD @ rng.standard_normal(3), 0.0, 1.3)
+    tone = np.maximum(tone, tone[0] + np.array([0, 0.04, 0.04]))  # skin is never green
     melanin = rng.uniform(0.01, 0.05) * fractal(rng, 3, 5, canvas)
-    melanin += rng.uniform(0.003, 0.02) * field(rng, (120, 90), canvas)
+    melanin += rng.uniform(0.006, 0.03) * field(rng, (120, 90), canvas)
     blood = rng.uniform(0.005, 0.05) * fractal(rng, 5, 5, canvas)
     if rng.random() < 0.5:
         vessels = smoothstep(field(rng, 6, canvas), 0.2, 1.5) * ridges(rng, 14, 0.25, canvas)
@@ -106,7 +108,7 @@ def _skin(rng: np.random.Generator, canvas: int) -> Array:
 
 def _lesion(rng: np.random.Generator, inside: Array, fraction: float, canvas: int) -> Array:
     """Return the optical density that the lesion adds to the skin, (canvas, canvas, 3)."""
-    strength = float(np.clip(rng.lognormal(math.log(0.48), 0.68), 0.08, 2.2))
+    strength = float(np.clip(rng.lognormal(math.log(0.56), 0.68), 0.09, 2.2))
     cells = int(np.clip(2.5 / math.sqrt(fraction), 3, 16))
     clumps = fractal(rng, cells, 5, canvas)
     border = rng.uniform(0.02, 0.5)
@@ -127,9 +129,14 @@ def _lesion(rng: np.random.Generator, inside: Array, fraction: float, canvas: in
 def _pattern(rng: np.random.Generator, canvas: int) -> Array:
     """Return log-pigment of a network (mesh), globules (dots) or neither, (canvas, canvas)."""
     kind = rng.choice(["network", "globules", "plain"], p=[0.4, 0.3, 0.3])
-    if kind == "network":
-        mesh = ridges(rng, int(rng.integers(36, 72)), rng.uniform(0.5, 1.0), canvas)
-        return rng.uniform(0.2, 0.8) * mesh
+    if kind == "network":  # brown lines around pale holes
+        x, y = grid(canvas)
+        holes, bend = rng.uniform(26, 50), rng.uniform(0.1, 0.35)
+        u = x * holes + bend * field(rng, 20, canvas)
+        v = y * holes + bend * field(rng, 20, canvas)
+        comb = honeycomb(rng, u, v, 0.2)
+        mesh = smoothstep(length(comb.across, comb.down), rng.uniform(0.1, 0.3), 0.6)
+        return rng.uniform(0.2, 0.9) * (mesh - 0.5)
     if kind == "globules":
         dots = smoothstep(field(rng, int(rng.integers(24, 56)), canvas), 0.9, 1.8)
         return rng.uniform(-0.4, 1.0) * dots

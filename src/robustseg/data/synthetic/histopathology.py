@@ -25,7 +25,7 @@ from robustseg.data.synthetic.texture import (
 
 # Share of a positive tile that is tumour: quantiles over EBHI-Seg's adenocarcinomas.
 QUANTILES = (0.0, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 1.0)
-FRACTIONS = (0.10, 0.349, 0.426, 0.564, 0.674, 0.786, 0.914, 0.982, 1.0)
+FRACTIONS = (0.138, 0.348, 0.422, 0.558, 0.681, 0.789, 0.913, 0.982, 1.0)
 
 # Density per unit of stain in red, green, blue.
 HAEMATOXYLIN = np.array([1.00, 1.60, 0.40])
@@ -139,21 +139,23 @@ def _tumour(
     """Return haematoxylin, eosin and cover of tumour: crowded uneven nuclei, slits and holes."""
     u, v = _turned(rng, canvas, 0.03)
     holes, seams = _gaps(rng, canvas)
-    unit = zoom * rng.uniform(0.024, 0.036)
+    unit = zoom * rng.uniform(0.020, 0.032)
     if rng.random() < 0.6:  # nuclei stand in rows around slits, back to back with the next rows
         spacing = zoom * rng.uniform(0.25, 0.6)
         glands = honeycomb(rng, u / spacing, v / (spacing * rng.uniform(1, 1.6)), 0.24)
         reach = length(glands.across, glands.down)
         holes = np.minimum(holes, 2.5 * (reach - glands.trait(rng, -0.2, 0.15)))
-        u = np.arctan2(glands.down, glands.across) * (0.35 * spacing / unit)
+        u = np.arctan2(glands.down, glands.across) * (0.35 * spacing / unit) + 0.5 * field(
+            rng, 9, canvas
+        )
         v, slim, turn = reach * (spacing / (1.7 * unit)), (0.9, 1.7), 0.35
-        still = smoothstep(reach, 0.04, 0.18)  # none in the middle, where the rows would meet
+        still = smoothstep(reach, 0.05, 0.18)  # none in the middle, where the rows would meet
     else:
         u, v, slim, turn, still = u / unit, v / unit, (1.0, 2.2), 1.5, np.ones_like(u)
     comb = honeycomb(rng, u, v, 0.24)
     dots = nuclei(rng, comb, radius=(0.34, 0.60), slim=slim, turn=turn, share=0.93) * still
     crowd = rng.uniform(0.6, 1.1) * (1 + 0.25 * fractal(rng, 6, 2, canvas))
-    haema = (0.35 + 1.1 * dots * (1 + 0.25 * field(rng, 80, canvas))) * crowd
+    haema = (0.35 + 1.1 * dots * (1 + 0.25 * field(rng, 120, canvas))) * crowd
     eosin = 0.50 + 0.15 * field(rng, 50, canvas)
     keep = smoothstep(holes, 0.0, 0.12) * (1 - 0.6 * seams)
     cover = smoothstep(inside, -0.03, 0.03)

@@ -80,7 +80,7 @@ def _breasts(rng: np.random.Generator, build: Build) -> Array:
     radius, sag = rng.uniform(0.12, 0.17), rng.uniform(-0.02, 0.05)
     distance = length((build.out - 0.23) / radius, (build.y - build.base + 0.10 - sag) / radius)
     upper = smoothstep(build.y, build.base - 0.30, build.base)
-    return rng.uniform(0.1, 0.35) * smoothstep(-distance, -1.03, -0.97) * upper
+    return rng.uniform(0.05, 0.22) * smoothstep(-distance, -1.06, -0.96) * upper
 
 
 def _gas(rng: np.random.Generator, build: Build) -> Array:
@@ -98,7 +98,8 @@ def _gas(rng: np.random.Generator, build: Build) -> Array:
 
 def bones(rng: np.random.Generator, build: Build) -> Array:
     """Return the depth of ribs, spine, collarbones and shoulder joints."""
-    return _ribs(rng, build) + _spine(rng, build) + _shoulders(rng, build)
+    marrow = 1 + 0.2 * fractal(rng, 12, 4, len(build.y))
+    return marrow * (_ribs(rng, build) + _spine(rng, build) + _shoulders(rng, build))
 
 
 def _ribs(rng: np.random.Generator, build: Build) -> Array:
@@ -109,7 +110,7 @@ def _ribs(rng: np.random.Generator, build: Build) -> Array:
     rows = rows * smoothstep(-y, -build.base - 0.25, -build.base + 0.03)
     cage = smoothstep(inside, -0.012, 0.0) * rows
     rim = np.exp(-(((inside + 0.002) / 0.008) ** 2)) * rows
-    gap, strength = rng.uniform(0.060, 0.080), rng.uniform(0.10, 0.22)
+    gap, strength = rng.uniform(0.060, 0.080), rng.uniform(0.10, 0.24)
     back = y - rng.uniform(1.4, 2.4) * (out - 0.10) ** 2 * (0.5 + y)
     front = y + rng.uniform(0.5, 0.9) * out - 0.3 * out**2
     depth = strength * smoothstep(out, 0.03, 0.06) * _bands(back / gap + rng.random())
@@ -120,16 +121,16 @@ def _ribs(rng: np.random.Generator, build: Build) -> Array:
 def _bands(phase: Array) -> Array:
     """Return one rib per unit of phase: a flat band with brighter rims, in [0, 1]."""
     across = np.abs(phase - np.floor(phase) - 0.5) * 2
-    return smoothstep(-across, -0.58, -0.42) * (0.6 + 0.8 * across)
+    return smoothstep(-across, -0.60, -0.40) * (0.55 + 0.9 * across)
 
 
 def _spine(rng: np.random.Generator, build: Build) -> Array:
     """Return vertebrae: a bright column with darker discs, wider towards the bottom."""
     width = 0.030 + 0.014 * build.y
-    column = smoothstep(width - build.out, -0.004, 0.006)
     beat = np.cos(2 * np.pi * build.y / rng.uniform(0.045, 0.055) + rng.uniform(0, 6))
+    column = smoothstep(width + 0.002 * beat - build.out, -0.008, 0.008)
     rims = np.exp(-(((build.out - width + 0.006) / 0.005) ** 2))
-    return rng.uniform(0.2, 0.5) * column * (0.8 + 0.25 * beat + 0.5 * rims)
+    return rng.uniform(0.2, 0.5) * column * (0.7 + 0.3 * beat + 0.6 * rims)
 
 
 def _shoulders(rng: np.random.Generator, build: Build) -> Array:
@@ -137,7 +138,7 @@ def _shoulders(rng: np.random.Generator, build: Build) -> Array:
     y, out, top = build.y, build.out, build.top
     line = top + rng.uniform(0.05, 0.10) - rng.uniform(0.15, 0.45) * (out - 0.03)
     line = line + 0.012 * np.sin(16 * out)
-    collar = smoothstep(-np.abs(y - line), -0.016, -0.010) * smoothstep(out, 0.03, 0.05)
+    collar = smoothstep(-np.abs(y - line), -0.019, -0.008) * smoothstep(out, 0.03, 0.05)
     depth = rng.uniform(0.15, 0.35) * collar * smoothstep(-out, -0.44, -0.40)
     joint = build.scale * 0.45 + rng.uniform(-0.01, 0.04)
     head = length(out - joint, y - top - 0.02)
