@@ -33,7 +33,7 @@ def ngce_mae_loss(
     b: float = 1.0,
     q: float = 0.1,
 ) -> Tensor:
-    """Return a · NGCE(q) + b · MAE, in [0, a + b]; q in [0.001, 1]."""
+    """Return a · NGCE(q) + b · MAE, in [0, a + b]; q in [0.01, 1]."""
     _check_weights(a, b)
     return a * ngce_loss(logits, target, ignore, q=q) + b * mae_loss(logits, target, ignore)
 
@@ -47,7 +47,7 @@ def ngce_rce_loss(
     b: float = 1.0,
     q: float = 0.1,
 ) -> Tensor:
-    """Return a · NGCE(q) + b · RCE, in [0, a + 9.2103 b]; q in [0.001, 1]."""
+    """Return a · NGCE(q) + b · RCE, in [0, a + 9.2103 b]; q in [0.01, 1]."""
     _check_weights(a, b)
     return a * ngce_loss(logits, target, ignore, q=q) + b * rce_loss(logits, target, ignore)
 

@@ -7,7 +7,7 @@ from torch.nn import functional
 from robustseg.losses.inputs import check_binary, check_range, full_precision
 from robustseg.losses.reduction import pixel_mean
 
-SMALLEST_Q = 1e-3  # below it float32 loses the difference to the cross-entropy
+SMALLEST_Q = 0.01  # below it 1 - p^q loses its digits in float32
 
 
 @full_precision
@@ -24,21 +24,22 @@ def gce_loss(
         logits: (B, 1, H, W).
         target: like the logits, in [0, 1].
         ignore: like the logits, bool, True where a pixel does not count.
-        q: Exponent, in [0.001, 1].
+        q: Exponent, in [0.01, 1].
 
     Returns:
         The mean over counted pixels, then over images; in [0, 1/q].
     """
     check_binary(logits)
     check_range("q", q, SMALLEST_Q, 1)
-    if_positive, if_negative = powers_less_one(logits, q)
-    return pixel_mean(torch.lerp(if_negative, if_positive, target), ignore) / -q
+    if_positive, if_negative = powers(logits, q)
+    values = torch.lerp(if_negative, if_positive, target).neg_().add_(1)
+    return pixel_mean(values, ignore) / q
 
 
-def powers_less_one(logits: Tensor, q: float) -> tuple[Tensor, Tensor]:
-    """Return p^q - 1 and (1 - p)^q - 1 for p = σ(z), precise also near 0."""
+def powers(logits: Tensor, q: float) -> tuple[Tensor, Tensor]:
+    """Return p^q and (1 - p)^q for p = σ(z)."""
     log_p = functional.logsigmoid(logits)
-    return (q * log_p).expm1_(), (log_p - logits).mul_(q).expm1_()
+    return (q * log_p).exp_(), (log_p - logits).mul_(q).exp_()
 
 
 class GCELoss(nn.Module):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from robustseg.losses.gce import SMALLEST_Q, powers_less_one
+from robustseg.losses.gce import SMALLEST_Q, powers
 from robustseg.losses.inputs import check_binary, check_range, full_precision
 from robustseg.losses.reduction import pixel_mean
 
@@ -14,23 +14,25 @@ def ngce_loss(
 ) -> Tensor:
     """Normalised generalised cross-entropy (1 - p_y^q) / (2 - p^q - (1 - p)^q).
 
-    A soft target weighs the values of both classes. Source: Ma et al., Normalized loss
-    functions for deep learning with noisy labels, ICML 2020, applied to the GCE.
+    Computed as ½ + (½ - y) (p^q - (1 - p)^q) / (2 - p^q - (1 - p)^q).
+    Source: Ma et al., Normalized loss functions for deep learning with noisy labels, ICML 2020,
+    applied to the GCE.
 
     Args:
         logits: (B, 1, H, W).
         target: like the logits, in [0, 1].
         ignore: like the logits, bool, True where a pixel does not count.
-        q: Exponent, in [0.001, 1].
+        q: Exponent, in [0.01, 1].
 
     Returns:
         The mean over counted pixels, then over images; in [0, 1].
     """
     check_binary(logits)
     check_range("q", q, SMALLEST_Q, 1)
-    if_positive, if_negative = powers_less_one(logits, q)
-    values = torch.lerp(if_negative, if_positive, target) / (if_positive + if_negative)
-    return pixel_mean(values, ignore)
+    if_positive, if_negative = powers(logits, q)
+    asymmetry = (if_positive - if_negative) / (2 - if_positive - if_negative)
+    half = logits.new_full((), 0.5)
+    return pixel_mean(torch.addcmul(half, half - target, asymmetry), ignore)
 
 
 class NGCELoss(nn.Module):
