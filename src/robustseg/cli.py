@@ -4,6 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from robustseg.commands import data, noise
+from robustseg.config import ConfigError
 from robustseg.data.source import DataError
 from robustseg.results import cli as table
 
@@ -18,10 +20,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="robustseg", description="Results and data of robustseg; training is train.py."
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    table.add_parser(subparsers)
-    options = parser.parse_args(arguments)
+    for command in (table, data, noise):
+        command.add_parser(subparsers)
+    options, rest = parser.parse_known_args(arguments)
+    # Overrides may stand behind an option, where argparse leaves them over.
+    if any(word.startswith("-") for word in rest) or (rest and not hasattr(options, "overrides")):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.overrides += rest
     try:
         return int(options.main(options))
-    except DataError as error:
+    except (DataError, ConfigError) as error:
         print(f"robustseg: {error}", file=sys.stderr)
         return 1

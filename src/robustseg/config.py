@@ -69,6 +69,8 @@ def settle(cfg: DictConfig) -> dict[str, Any]:
     trainer["channels_last"] = hardware.channels_last(
         trainer["channels_last"], trainer["precision"]
     )
+    if config["dataset"]["num_workers"] == "auto":
+        config["dataset"]["num_workers"] = hardware.workers(trainer["accelerator"])
     if trainer["threads"] == "auto":
         trainer["threads"] = hardware.threads()
     _check_ranges(config)

@@ -76,3 +76,8 @@ def threads() -> int:
     """Processors that this process may use: the default number of compute threads."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return int(os.environ.get("OMP_NUM_THREADS", affinity or 1))
+
+
+def workers(on: str) -> int:
+    """Loader processes: none on a CPU, where they would take the cores from the network."""
+    return 0 if on == "cpu" else min(8, max(1, threads() - 1))

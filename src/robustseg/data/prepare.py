@@ -72,12 +72,7 @@ def prepare(
     Raises:
         DataError: a file is unusable, or nothing is left to train or test on.
     """
-    images = select(
-        load(source, dataset["image_size"], cache),
-        subset=dataset["subset"],
-        positive_fraction=dataset["positive_fraction"],
-        train_size=dataset["train_size"],
-    )
+    images = load_selected(source, cache, dataset)
     train, test = images.split("train"), images.split("test")
     for name, part in (("training", train), ("test", test)):
         if not len(part):
@@ -86,3 +81,19 @@ def prepare(
         train.masks, train.ids, model, alpha=noise["alpha"], beta=noise["beta"], seed=noise["seed"]
     )
     return RunData(train, noisy, manifest, test)
+
+
+def load_selected(source: Source, cache: Path, dataset: Mapping[str, Any]) -> ImageSet:
+    """The images that a run uses: decoded and resized once, then selected.
+
+    Args:
+        source: where images come from.
+        cache: folder of decoded images.
+        dataset: image_size, subset, positive_fraction, train_size.
+    """
+    return select(
+        load(source, dataset["image_size"], cache),
+        subset=dataset["subset"],
+        positive_fraction=dataset["positive_fraction"],
+        train_size=dataset["train_size"],
+    )

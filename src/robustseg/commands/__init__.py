@@ -1,0 +1,1 @@
+"""The subcommands of `robustseg` that take train.py's overrides."""
