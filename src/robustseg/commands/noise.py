@@ -56,13 +56,14 @@ def preview(options: argparse.Namespace) -> int:
         return 1
     noise = config["noise"]
     options.out.parent.mkdir(parents=True, exist_ok=True)
+    title = f"{config['dataset']['name']}: {noise['name']}, α {noise['alpha']}, β {noise['beta']}"
     contact_sheet(
         options.out,
         images.images[rows],
         images.masks[rows],
         noisy[rows],
         [manifest[at] for at in rows],
-        title=f"{config['dataset']['name']}: {noise['name']}, α = {noise['alpha']}, β = {noise['beta']}",
+        title=title,
     )
     print(f"{len(rows)} noisy masks of {len(manifest)} are drawn in {options.out}")
     return 0
