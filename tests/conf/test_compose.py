@@ -37,14 +37,12 @@ def test_every_cell_of_an_experiment_composes(experiment):
     cfg = composed(f"+experiment={experiment}", with_hydra=True)
     assert cfg.hydra.mode.name == "MULTIRUN"
     assert cfg.experiment_name == experiment
-    params = dict(cfg.hydra.sweeper.params)
-    losses = params.pop("loss", "tloss").split(",")
-    first = [f"{key}={str(values).split(',')[0]}" for key, values in params.items()]
-    for loss in losses:
-        check_targets(settle(composed(f"+experiment={experiment}", f"loss={loss}", *first)))
-    for key, values in params.items():
-        for value in str(values).split(","):
-            settle(composed(f"+experiment={experiment}", f"{key}={value}"))
+    grid = {key: str(values).split(",") for key, values in cfg.hydra.sweeper.params.items()}
+    first = {key: values[0] for key, values in grid.items()}
+    cells = [first | {key: value} for key, values in grid.items() for value in values]
+    for cell in cells:
+        overrides = [f"{key}={value}" for key, value in cell.items()]
+        check_targets(settle(composed(f"+experiment={experiment}", *overrides)))
 
 
 def test_the_promised_names_are_there():

@@ -81,6 +81,8 @@ def test_without_noise_its_strength_and_seed_do_not_matter(config):
 def test_a_regulariser_scaled_by_zero_is_none(config):
     zero = changed(config, "regularizer", {"name": "confidence", "epsilon": 0.0, "_target_": "x"})
     assert identify(zero, "f") == identify(config, "f")
+    none = changed(config, "regularizer.epsilon", 0.3)
+    assert identify(none, "f") == identify(config, "f")
     some = changed(config, "regularizer", {"name": "confidence", "epsilon": 0.1, "_target_": "x"})
     assert identify(some, "f").run_id != identify(config, "f").run_id
 

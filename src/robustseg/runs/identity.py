@@ -53,11 +53,16 @@ def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
     settings = _without(config, "")
     if settings["noise"]["alpha"] == 0:
         settings["noise"] = {"alpha": 0.0}
-    if settings["regularizer"].get("epsilon", 0) == 0:
+    if not _regularised(config):
         settings["regularizer"] = {"name": "none"}
     if settings["trainer"]["max_steps"] is not None:
         settings["trainer"].pop("max_epochs")
     return settings
+
+
+def _regularised(config: Mapping[str, Any]) -> bool:
+    regularizer = config["regularizer"]
+    return regularizer["name"] != "none" and regularizer["epsilon"] != 0
 
 
 def _without(config: Mapping[str, Any], path: str) -> dict[str, Any]:
@@ -97,7 +102,7 @@ def _readable(settings: Mapping[str, Any]) -> list[str]:
 def labels(config: Mapping[str, Any], run_id: str) -> dict[str, Any]:
     """What tables select and group by."""
     noisy = config["noise"]["alpha"] > 0
-    epsilon = config["regularizer"].get("epsilon", 0)
+    regularizer = config["regularizer"] if _regularised(config) else {"name": "none"}
     return {
         "run_id": run_id,
         "dataset": config["dataset"]["name"],
@@ -107,8 +112,8 @@ def labels(config: Mapping[str, Any], run_id: str) -> dict[str, Any]:
         "model": config["model"]["name"],
         "loss": config["loss"]["name"],
         "domain": config["loss"].get("domain"),
-        "regularizer": config["regularizer"]["name"] if epsilon else "none",
-        "epsilon": epsilon,
+        "regularizer": regularizer["name"],
+        "epsilon": regularizer.get("epsilon", 0),
         "noise": config["noise"]["name"] if noisy else None,
         "alpha": config["noise"]["alpha"],
         "beta": config["noise"]["beta"] if noisy else None,
