@@ -23,8 +23,9 @@ smoothing = st.one_of(st.just(0.0), st.floats(0.01, 20.0))
 
 def index(masks, target, alpha, beta, smooth):
     """T of each row of masks, (N, M), against a target, (M,), in float64."""
+    logits, target = CERTAIN * (2 * masks - 1), target.expand_as(masks)
     return tversky_index(
-        CERTAIN * (2 * masks - 1)[:, None, None, :], target.expand_as(masks)[:, None, None, :], None,
+        logits[:, None, None, :], target[:, None, None, :], None,
         alpha=alpha, beta=beta, smooth=smooth,
         domain="image", soft_target="product", classes="pooled",
     )  # fmt: skip
