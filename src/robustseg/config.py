@@ -131,6 +131,13 @@ def _require(holds: bool, name: str, value: Any, wanted: str) -> None:
         raise ConfigError(f"{name}={value} is out of range: it must be {wanted}")
 
 
+def number_of_epochs(trainer: Mapping[str, Any]) -> int:
+    """Passes over the data, or, with `max_steps`, stretches of `steps_per_epoch` steps."""
+    if trainer["max_steps"] is None:
+        return int(trainer["max_epochs"])
+    return int(trainer["max_steps"] // trainer["steps_per_epoch"])
+
+
 def check_targets(config: Mapping[str, Any]) -> None:
     """Check the arguments of every `_target_` against its signature.
 

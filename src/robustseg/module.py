@@ -52,8 +52,7 @@ class SegmentationModule(pl.LightningModule):
         self._seed = seed
         self._has_ignored = has_ignored
         self.scheduler: Any = None
-        self._loss_sum: Tensor | None = None
-        self._loss_count = 0
+        self._losses: list[Tensor] = []
 
     def forward(self, images: Tensor) -> Tensor:
         """Foreground logits (B, 1, H, W), float32, of uint8 images (B, H, W, C).
@@ -71,20 +70,14 @@ class SegmentationModule(pl.LightningModule):
         mask = masks.unsqueeze(1)
         ignore = mask == _IGNORED if self._has_ignored else None
         loss = self.loss(logits, (mask == 1).to(logits.dtype), ignore)
-        self._note(loss.detach())
+        self._losses.append(loss.detach())  # looked at once an epoch: no step waits for it
         return loss
 
-    def _note(self, loss: Tensor) -> None:
-        self._loss_sum = loss if self._loss_sum is None else self._loss_sum + loss
-        self._loss_count += 1
-
-    def take_mean_loss(self) -> float:
-        """Mean loss of the steps since the last call (NaN if there was none)."""
-        if self._loss_sum is None:
-            return float("nan")
-        mean = float(self._loss_sum) / self._loss_count
-        self._loss_sum, self._loss_count = None, 0
-        return mean
+    def take_losses(self) -> list[float]:
+        """Losses of the steps since the last call."""
+        losses = torch.stack(self._losses).tolist() if self._losses else []
+        self._losses = []
+        return losses
 
     @property
     def nu(self) -> float | None:

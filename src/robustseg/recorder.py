@@ -1,8 +1,13 @@
 """Evaluates a network at epoch ends and keeps the record in the run folder."""
 
+import csv
 import logging
+import math
 import time
 from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -13,7 +18,7 @@ from robustseg.evaluation import evaluate, evaluate_fully
 from robustseg.metrics import summarise
 from robustseg.module import SegmentationModule
 from robustseg.runs.files import read_csv, replacing, write_csv
-from robustseg.runs.folder import RunFolder
+from robustseg.runs.folder import DamagedRun, RunFolder
 
 _log = logging.getLogger(__name__)
 _SHOWN = (
@@ -76,11 +81,20 @@ class Recorder(pl.callbacks.Checkpoint):
         return {"epochs": len(self.epochs)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Read back the rows that belong to the checkpoint."""
+        """Read back the rows that belong to the checkpoint.
+
+        Raises:
+            DamagedRun: they are not all there.
+        """
         done = state_dict["epochs"]
-        self.epochs = [row for row in read_csv(self.folder.epochs) if row["epoch"] <= done]
-        if self.folder.images.exists():
-            self.images = [row for row in read_csv(self.folder.images) if row["epoch"] <= done]
+        self.epochs = _rows(self.folder.epochs, done)
+        reported = [epoch for epoch in sorted(self.reported) if epoch <= done]
+        self.images = _rows(self.folder.images, done) if reported else []
+        wanted = [(epoch, name) for epoch in reported for name in self.data.test.ids]
+        if [row["epoch"] for row in self.epochs] != list(range(1, done + 1)) or [
+            (row["epoch"], row["id"]) for row in self.images
+        ] != wanted:
+            raise DamagedRun(f"epochs.csv or images.csv lacks rows of the first {done} epochs")
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""
@@ -94,13 +108,8 @@ class Recorder(pl.callbacks.Checkpoint):
             "epoch": epoch,
             "step": trainer.global_step,
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
-            "train_loss": pl_module.take_mean_loss(),
+            "train_loss": self._mean_loss(trainer, pl_module.take_losses(), epoch),
         }
-        if not np.isfinite(row["train_loss"]):
-            raise TrainingDiverged(
-                f"the training loss is {row['train_loss']} in epoch {epoch}: "
-                "try a smaller optimizer.lr or trainer.gradient_clip_val=1"
-            )
         if pl_module.nu is not None:
             row["nu"] = pl_module.nu
         if epoch in self.evaluated:
@@ -112,6 +121,20 @@ class Recorder(pl.callbacks.Checkpoint):
                 {k: v for k, v in row.items() if v is not None and k != "epoch"}, step=epoch
             )
         self._write(trainer)
+
+    def _mean_loss(self, trainer: pl.Trainer, losses: list[float], epoch: int) -> float:
+        """Mean of an epoch's losses; the first that is no number is told with its batch."""
+        bad = next((at for at, loss in enumerate(losses) if not math.isfinite(loss)), None)
+        if bad is None:
+            return fmean(losses)
+        assert trainer.train_dataloader is not None
+        batch = next(islice(iter(trainer.train_dataloader.sampler), bad, None))
+        ids = ", ".join(self.data.train.ids[index] for _, index in batch)
+        step = trainer.global_step - len(losses) + bad + 1
+        raise TrainingDiverged(
+            f"the training loss is {losses[bad]} in epoch {epoch} at step {step}, on the images "
+            f"{ids}: try a smaller optimizer.lr or trainer.gradient_clip_val=1"
+        )
 
     def _memorisation(self, module: SegmentationModule, epoch: int) -> dict[str, float]:
         """Mean Dice of training images against noisy and clean masks, by type of noise."""
@@ -171,3 +194,13 @@ class Recorder(pl.callbacks.Checkpoint):
         with replacing(self.folder.checkpoint) as temporary:
             trainer.save_checkpoint(temporary)
         self._saved = time.monotonic()
+
+
+def _rows(path: Path, done: int) -> list[dict[str, Any]]:
+    """The rows of a file up to an epoch."""
+    try:
+        if not path.read_bytes().endswith(b"\n"):
+            raise DamagedRun(f"{path.name} is cut off")
+        return [row for row in read_csv(path) if row["epoch"] <= done]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise DamagedRun(f"{path.name} cannot be read: {error!r}") from error

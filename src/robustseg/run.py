@@ -16,8 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from robustseg import config as configuration
 from robustseg.runs.files import write_text
-from robustseg.runs.folder import RunFolder
-from robustseg.runs.identity import SCHEMA, Identity, identify
+from robustseg.runs.folder import DamagedRun, RunFolder, now
+from robustseg.runs.identity import SCHEMA, Identity, identify, labels
 from robustseg.runs.lock import AlreadyRunning, hold
 from robustseg.sweep import Outcome, RunFailed, job_name, note
 
@@ -55,12 +55,14 @@ def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
     metrics = folder.read_metrics()
     if metrics is not None and not config["force"]:
         _join_experiment(folder, config["experiment_name"])
+        folder.checkpoint.unlink(missing_ok=True)  # left if it was killed in its last moment
         _log.info("%s: finished before, skipped", identity.run_id)
         seconds = time.monotonic() - begin
         return Outcome(identity.run_id, "skipped", metrics["dice_image"], seconds)
     configuration.check_targets(config)
     try:
         with hold(folder.lock):
+            note(Outcome(identity.run_id, "running"))
             metrics = _train(config, identity, source, folder)
     except AlreadyRunning as error:
         _log.warning("%s", error)
@@ -71,36 +73,51 @@ def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
 def _train(
     config: dict[str, Any], identity: Identity, source: Any, folder: RunFolder
 ) -> dict[str, Any]:
-    _start(config, identity, folder)
     try:
+        _start(config, identity, folder)
         from robustseg.training import train
 
-        metrics = train(config, identity, source, folder)
+        try:
+            metrics = train(config, identity, source, folder)
+        except DamagedRun as damage:
+            _start(config, identity, folder, damage)
+            metrics = train(config, identity, source, folder)
     except BaseException as error:
         _fail(folder, error)
         raise
-    folder.update_status(state="done", finished=_now(), error=None)
+    folder.update_status(state="done", finished=now(), error=None, collapsed=metrics["collapsed"])
     folder.checkpoint.unlink(missing_ok=True)
     return metrics
 
 
-def _start(config: dict[str, Any], identity: Identity, folder: RunFolder) -> None:
+def _start(
+    config: dict[str, Any],
+    identity: Identity,
+    folder: RunFolder,
+    damage: DamagedRun | None = None,
+) -> None:
+    """Find what to go on from, or clear the place, and write the status."""
+    folder.clear_temporary()
+    experiments = folder.read_status().get("experiments", [])
+    reason = damage or _reason_to_begin_anew(config, folder)
+    if reason:
+        aside = folder.set_aside()
+        _log.warning("%s: %s; begins anew, the old run is %s", identity.run_id, reason, aside)
     status = folder.read_status()
-    if folder.checkpoint.exists() and not config["force"]:
+    if folder.checkpoint.exists():
         config["trainer"]["threads"] = status.get("threads", config["trainer"]["threads"])
         _log.info("%s: goes on from its last checkpoint", identity.run_id)
-    elif config["force"] and status:
-        status = {}
-        _log.info("%s: starts anew, the old run is kept as %s", identity.run_id, _aside(folder))
     else:
         _log.info("%s", identity.run_id)
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
-    attempt = {"started": _now(), "host": socket.gethostname(), "pid": os.getpid()}
+    attempt = {"started": now(), "host": socket.gethostname(), "pid": os.getpid()}
     folder.update_status(
         schema=SCHEMA,
         run_id=identity.run_id,
         state="running",
-        experiments=_with(status.get("experiments", []), config["experiment_name"]),
+        run=labels(config, identity.run_id),
+        epochs=configuration.number_of_epochs(config["trainer"]),
+        experiments=_with(experiments, config["experiment_name"]),
         fingerprint=identity.fingerprint,
         threads=config["trainer"]["threads"],
         accelerator=config["trainer"]["accelerator"],
@@ -112,27 +129,26 @@ def _start(config: dict[str, Any], identity: Identity, folder: RunFolder) -> Non
     )
 
 
-def _aside(folder: RunFolder) -> Path:
-    """Set the old files aside, but not the lock, which this process holds."""
-    aside = folder.set_aside()
-    folder.path.mkdir()
-    (aside / folder.lock.name).rename(folder.lock)
-    return aside
+def _reason_to_begin_anew(config: dict[str, Any], folder: RunFolder) -> object:
+    if config["force"] and folder.status.exists():
+        return "force=true"
+    try:
+        folder.check()
+    except DamagedRun as damage:
+        return damage
+    return None
 
 
 def _fail(folder: RunFolder, error: BaseException) -> None:
-    interrupted = isinstance(error, KeyboardInterrupt)
-    folder.update_status(
-        state="running" if interrupted else "failed",
-        finished=None if interrupted else _now(),
-        error=None
-        if interrupted
-        else {
-            "type": type(error).__name__,
-            "message": str(error),
-            "traceback": "".join(traceback.format_exception(error)),
-        },
-    )
+    """Note a failure; an interrupted run stays "running", without a live lock."""
+    if isinstance(error, KeyboardInterrupt):
+        return
+    trace = "".join(traceback.format_exception(error))
+    try:
+        folder.mark_failed(type(error).__name__, str(error), trace)
+    except OSError as full:  # a full disk is told of by the error that goes on from here
+        error.add_note(f"It could not be noted in {folder.status}: {full}")
+        _log.error("%s: the failure could not be noted: %s", folder.run_id, full)
 
 
 def _join_experiment(folder: RunFolder, experiment: str | None) -> None:
@@ -144,10 +160,6 @@ def _join_experiment(folder: RunFolder, experiment: str | None) -> None:
 
 def _with(experiments: list[str], experiment: str | None) -> list[str]:
     return experiments if experiment in (None, *experiments) else [*experiments, str(experiment)]
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def _version(library: str) -> str | None:

@@ -1,7 +1,8 @@
 """What became of the runs of a sweep: noted by each job, told at the end."""
 
+import logging
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ class Outcome:
 
     Attributes:
         run_id: the run's id, or the job's overrides if it failed before it had one.
-        state: done, skipped (it was done already), busy (another process trains it) or failed.
+        state: done, skipped (it was done already), busy (another process trains it), failed, or
+            running (in the summary: interrupted).
         dice: mean Dice per test image; None if there is no result.
         seconds: wall time of the job.
         message: why it failed or is busy.
@@ -39,15 +41,25 @@ class Outcome:
 _sweep: dict[str, Any] = {}
 
 
+_log = logging.getLogger(__name__)
+
+
 class SweepCallback(Callback):
     """Remembers where the sweep keeps its jobs' outcomes, for the summary at its end."""
+
+    def __init__(self) -> None:
+        self.swept: list[str] = []
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note the folder of the sweep."""
         _sweep["outcomes"] = Path(config.hydra.sweep.dir) / "outcomes"
         _sweep["runs"] = config.paths.runs
         overrides = config.hydra.overrides.task
-        _sweep["swept"] = [o.split("=")[0] for o in overrides if set(o) & set(",(")]
+        self.swept = [o.split("=")[0] for o in overrides if set(o) & set(",(")]
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Tell the job's process, which need not be the sweep's, what is swept."""
+        _sweep["swept"] = self.swept
 
 
 def job_name() -> str:
@@ -64,24 +76,49 @@ def note(outcome: Outcome) -> None:
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return
     hydra = HydraConfig.get()
-    write_json(Path(hydra.sweep.dir) / "outcomes" / f"{hydra.job.num}.json", asdict(outcome))
+    try:
+        write_outcome(Path(hydra.sweep.dir), hydra.job.num, outcome)
+    except OSError as full:
+        _log.error("%s: %s, which could not be kept: %s", outcome.run_id, outcome.state, full)
+
+
+def write_outcome(sweep: Path, job: int, outcome: Outcome) -> None:
+    """Keep the outcome of a job in the sweep's folder."""
+    write_json(sweep / "outcomes" / f"{job}.json", asdict(outcome))
+
+
+def read_outcome(sweep: Path, job: int) -> Outcome | None:
+    """The outcome of a job; None if it has none yet."""
+    file = sweep / "outcomes" / f"{job}.json"
+    return Outcome(**read_json(file)) if file.exists() else None
 
 
 def summarise() -> int:
     """Print what became of the sweep's runs, if there was a sweep.
 
     Returns:
-        Exit code: 1 if a run failed or is still being trained elsewhere, else 0.
+        Exit code: 1 if a run failed, was interrupted or is being trained elsewhere, else 0.
     """
     if "outcomes" not in _sweep:
         return 0
     files = sorted(_sweep["outcomes"].glob("*.json"), key=lambda file: int(file.stem))
     if not files:
         return 0
-    # Cells of a grid that are the same run are told once, by what the first of them did.
-    outcomes = list({o.run_id: o for o in [Outcome(**read_json(f)) for f in files][::-1]}.values())
-    _print(outcomes[::-1])
-    return int(any(outcome.state in ("failed", "busy") for outcome in outcomes))
+    outcomes = _distinct([Outcome(**read_json(file)) for file in files])
+    _print(outcomes)
+    return int(any(outcome.state not in ("done", "skipped") for outcome in outcomes))
+
+
+def _distinct(outcomes: list[Outcome]) -> list[Outcome]:
+    """Cells of a grid that are the same run are told once, by the first that trained it."""
+    told: dict[str, Outcome] = {}
+    for outcome in outcomes:
+        if outcome.state == "running":
+            outcome = replace(outcome, state="interrupted")
+        before = told.get(outcome.run_id)
+        if before is None or before.state == "busy" or outcome.state == "done":
+            told[outcome.run_id] = outcome
+    return list(told.values())
 
 
 def _print(outcomes: list[Outcome]) -> None:

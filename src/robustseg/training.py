@@ -13,6 +13,8 @@ import torch
 from hydra.utils import instantiate
 from pytorch_lightning.trainer.states import TrainerStatus
 
+from robustseg.collapse import collapse
+from robustseg.config import number_of_epochs
 from robustseg.dashboards.logger import finish, log_examples, make_loggers
 from robustseg.data.augmented import training_batches
 from robustseg.data.prepare import RunData, prepare
@@ -57,9 +59,8 @@ def train(
     failed = True
     try:
         _fit(config, folder, data, module, loggers)
-        write_examples(
-            folder.examples, module, data, _last_dice(folder), config["trainer"]["precision"]
-        )
+        dice = _last_column(folder, "dice")
+        write_examples(folder.examples, module, data, dice, config["trainer"]["precision"])
         log_examples(loggers, config, folder.examples)
         metrics = _finish(config, identity, folder, data, module)
         failed = False
@@ -104,7 +105,7 @@ def _fit(
 ) -> None:
     settings = config["trainer"]
     steps = settings["steps_per_epoch"] if settings["max_steps"] is not None else None
-    epochs = settings["max_steps"] // steps if steps else settings["max_epochs"]
+    epochs = number_of_epochs(settings)
     recorder = Recorder(
         folder,
         data,
@@ -146,10 +147,11 @@ def _fit(
         raise
 
 
-def _last_dice(folder: RunFolder) -> np.ndarray:
+def _last_column(folder: RunFolder, name: str) -> np.ndarray:
+    """A column of images.csv in the last evaluation."""
     rows = read_csv(folder.images)
     last = max(row["epoch"] for row in rows)
-    return np.array([row["dice"] for row in rows if row["epoch"] == last])
+    return np.array([row[name] for row in rows if row["epoch"] == last])
 
 
 def _finish(
@@ -164,8 +166,10 @@ def _finish(
         torch.save(
             {"network": module.network.state_dict(), "loss": module.loss.state_dict()}, temporary
         )
+    counts = (int(_last_column(folder, name).sum()) for name in ("tp", "fp", "fn", "tn"))
     metrics = {
         **_final_numbers(folder, config["evaluation"]["last"]),
+        "collapsed": collapse(*counts),
         "test_images": len(data.test),
         "train_images": len(data.train),
         "noise": summary(data.manifest),

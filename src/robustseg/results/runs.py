@@ -44,7 +44,8 @@ def load_runs(folder: Path | str, **filters: Any) -> pd.DataFrame:
 
     Returns:
         One row a finished run: ``run_id``, ``LABELS`` (missing where not applicable: no β
-        without noise), ``experiments`` (a tuple of names), ``settings`` (dotted names → values) and
+        without noise), ``experiments`` (a tuple of names), ``settings`` (dotted names → values),
+        ``collapsed`` ("background", "foreground" or None: the network predicts only that) and
         every number of metrics.json, of nested ones by its dotted name. ``attrs["left_out"]``
         maps the other folders' names to why they are not finished runs.
 
@@ -80,7 +81,7 @@ _REMEDY = "; make some with: python train.py -m loss=tloss,gce,mae noise.alpha=0
 
 def metric_names(runs: pd.DataFrame) -> list[str]:
     """Return the names of the numbers that tables can show."""
-    others = {"run_id", "experiments", "settings", *LABELS}
+    others = {"run_id", "experiments", "settings", "collapsed", *LABELS}
     return [name for name in runs.columns if name not in others]
 
 
@@ -114,6 +115,7 @@ def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
     try:
         metrics = read_json(folder.metrics)
         labels, settings = dict(metrics.pop("run")), dict(metrics.pop("settings", {}))
+        collapsed = metrics.pop("collapsed", None)
     except (OSError, ValueError, KeyError, TypeError) as error:
         return {}, f"with a damaged metrics.json: {type(error).__name__}: {error}"
     numbers = {
@@ -125,6 +127,7 @@ def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
         "run_id": folder.run_id,
         "experiments": tuple(status.get("experiments", ())),
         "settings": _flat(settings),
+        "collapsed": collapsed,
     }
     return {**numbers, **own, **{name: labels.get(name) for name in LABELS}}, ""
 

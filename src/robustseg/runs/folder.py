@@ -1,12 +1,22 @@
 """The folder that holds one run."""
 
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from robustseg.runs.files import read_json, write_json
 from robustseg.runs.identity import SCHEMA
+
+
+class DamagedRun(RuntimeError):
+    """Files of an unfinished run that cannot be trusted; the message says which and why."""
+
+
+def now() -> str:
+    """The time as it is written into a status."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,11 @@ class RunFolder:
         """Change some entries of the status."""
         write_json(self.status, {**self.read_status(), **changes})
 
+    def mark_failed(self, kind: str, message: str, trace: str = "") -> None:
+        """Note why the run failed; the next call tries it again."""
+        error = {"type": kind, "message": message, "traceback": trace}
+        self.update_status(state="failed", finished=now(), error=error)
+
     def read_metrics(self) -> dict[str, Any] | None:
         """The final numbers of a finished run; None if it is not finished."""
         status = self.read_status()
@@ -98,12 +113,50 @@ class RunFolder:
             return None
         return metrics if isinstance(metrics, dict) else None
 
+    def check(self) -> None:
+        """Look for damage that would spoil going on from the checkpoint or starting beside it.
+
+        Raises:
+            DamagedRun: what is there was not left by an interrupted or failed attempt.
+        """
+        if not any(file.exists() for file in (self.checkpoint, self.metrics, self.status)):
+            return
+        status = self.read_status()
+        if not status:
+            raise DamagedRun("status.json is missing or damaged")
+        if status.get("schema") != SCHEMA:
+            raise DamagedRun(f"it is of schema {status.get('schema')} instead of {SCHEMA}")
+        if status.get("state") == "done":
+            raise DamagedRun("it is said to be done, but metrics.json is missing or damaged")
+        if self.checkpoint.exists():
+            _check_archive(self.checkpoint)
+
+    def clear_temporary(self) -> None:
+        """Delete files that a killed process was writing."""
+        for file in [*self.path.glob(".*.tmp"), *self.checkpoint.parent.glob(".*.tmp")]:
+            file.unlink()
+
     def set_aside(self) -> Path:
-        """Rename the folder, so that the run can start anew and nothing is lost."""
-        aside = self.path.with_name(f".{self.run_id}.{time.strftime('%Y%m%dT%H%M%S')}")
-        number = 1
+        """Move the files, but for the lock, to a hidden folder; the run can then start anew."""
+        name = f".{self.run_id}.{time.strftime('%Y%m%dT%H%M%S')}"
+        number, aside = 1, self.path.with_name(name)
         while aside.exists():
             number += 1
-            aside = aside.with_name(f"{aside.name}.{number}")
-        self.path.rename(aside)
+            aside = self.path.with_name(f"{name}.{number}")
+        aside.mkdir()
+        # The status goes first: what a kill leaves without one is not trusted.
+        for file in sorted(self.path.iterdir(), key=lambda file: file != self.status):
+            if file != self.lock:
+                file.rename(aside / file.name)
         return aside
+
+
+def _check_archive(checkpoint: Path) -> None:
+    """A checkpoint is a zip file, whose checksums can be verified without loading it."""
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            damaged = archive.testzip()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DamagedRun(f"the checkpoint {checkpoint.name} cannot be read: {error}") from error
+    if damaged:
+        raise DamagedRun(f"the checkpoint {checkpoint.name} is damaged in {damaged}")
