@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-_OUTLINES = {"clean": "#00e5ff", "noisy": "#ff2d78", "predicted": "#ffd400"}
+_OUTLINES = {"clean": "#00e5ff", "noisy": "#ffd400", "predicted": "#ff2d78"}
 _CELL = 1.5  # inches
 
 
@@ -56,6 +56,7 @@ def _draw(cell: Axes, arrays: dict[str, np.ndarray], at: int) -> None:
         mask = np.pad((arrays[name][at] == 1).astype(float), 1)
         if mask.any():
             grid = [np.arange(-1, size + 1) for size in image.shape[1::-1]]
+            cell.contour(*grid, mask, levels=[0.5], colors="black", linewidths=1.8)
             cell.contour(*grid, mask, levels=[0.5], colors=_OUTLINES[name], linewidths=1)
     role = "training" if training else f"{arrays['role'][at]}: Dice {arrays['dice'][at]:.2f}"
     cell.set_title(role, fontsize=8)
