@@ -67,7 +67,15 @@ def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
     except AlreadyRunning as error:
         _log.warning("%s", error)
         return Outcome(identity.run_id, "busy", message=str(error))
-    return Outcome(identity.run_id, "done", metrics["dice_image"], time.monotonic() - begin)
+    seconds = time.monotonic() - begin
+    _log.info(
+        "%s: Dice %.3f per image, %.3f pooled, in %.0f s",
+        identity.run_id,
+        metrics["dice_image"],
+        metrics["dice_pooled"],
+        seconds,
+    )
+    return Outcome(identity.run_id, "done", metrics["dice_image"], seconds)
 
 
 def _train(
