@@ -21,13 +21,14 @@ def job(cfg: DictConfig) -> None:
 def main() -> int:
     """Run Hydra's main and turn what it raises into a message and an exit code."""
     from robustseg import sweep
+    from robustseg.config import ConfigError
     from robustseg.refusal import REFUSALS, explain
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let errors through; they are explained here
     code = 0
     try:
         job()
-    except sweep.RunFailed as failure:
+    except (sweep.RunFailed, ConfigError) as failure:
         print(failure, file=sys.stderr)
         code = 1
     except REFUSALS as error:

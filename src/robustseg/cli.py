@@ -8,6 +8,8 @@ from robustseg.commands import data, figures, noise
 from robustseg.config import ConfigError
 from robustseg.data.source import DataError
 from robustseg.results import cli as table
+from robustseg.results import status
+from robustseg.runs import cli as runs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="robustseg", description="Results and data of robustseg; training is train.py."
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (table, figures, data, noise):
+    for command in (table, status, runs, figures, data, noise):
         command.add_parser(subparsers)
     options, rest = parser.parse_known_args(arguments)
     # Overrides may stand behind an option, where argparse leaves them over.

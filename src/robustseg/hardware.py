@@ -31,6 +31,19 @@ def cuda_capability() -> int:
 
 
 @cache
+def cuda_devices() -> int:
+    """How many CUDA devices this process may use; 0 where there is no driver."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int()
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+@cache
 def cpu_flags() -> frozenset[str]:
     """Processor feature flags as Linux lists them; empty where /proc/cpuinfo does not exist."""
     cpuinfo = Path("/proc/cpuinfo")
@@ -72,10 +85,15 @@ def channels_last(requested: bool | str, resolved_precision: str) -> bool:
     return bool(requested)
 
 
-def threads() -> int:
-    """Processors that this process may use: the default number of compute threads."""
+def processors() -> int:
+    """Processors that this process may use."""
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return int(os.environ.get("OMP_NUM_THREADS", affinity or 1))
+    return affinity or 1
+
+
+def threads() -> int:
+    """The default number of compute threads: OMP_NUM_THREADS, else all processors."""
+    return int(os.environ.get("OMP_NUM_THREADS", processors()))
 
 
 def workers(on: str) -> int:

@@ -2,12 +2,15 @@
 
 import time
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from robustseg.runs.files import read_json, write_json
 from robustseg.runs.identity import SCHEMA
+
+ASIDE = r"\.(.+)\.\d{8}T\d{6}(?:\.\d+)?"  # names that `RunFolder.set_aside` gives; group 1: run id
 
 
 class DamagedRun(RuntimeError):
@@ -102,9 +105,13 @@ class RunFolder:
         error = {"type": kind, "message": message, "traceback": trace}
         self.update_status(state="failed", finished=now(), error=error)
 
-    def read_metrics(self) -> dict[str, Any] | None:
-        """The final numbers of a finished run; None if it is not finished."""
-        status = self.read_status()
+    def read_metrics(self, status: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+        """The final numbers of a finished run; None if it is not finished.
+
+        Args:
+            status: as `read_status` gives it, to spare a second reading.
+        """
+        status = self.read_status() if status is None else status
         if status.get("state") != "done" or status.get("schema") != SCHEMA:
             return None
         try:

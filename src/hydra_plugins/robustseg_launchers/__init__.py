@@ -1,0 +1,1 @@
+"""Launchers that Hydra finds by their place in the namespace package `hydra_plugins`."""

@@ -1,0 +1,1 @@
+"""Runs of a sweep side by side: a pool of processes, their places, one display."""

@@ -1,0 +1,173 @@
+"""`robustseg status`: where a sweep stands."""
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from robustseg.duration import duration
+from robustseg.runs.selection import add_options, select
+from robustseg.runs.survey import STATES, RunState, survey
+
+MARKS = {
+    "done": "●",
+    "running": "▶",
+    "interrupted": "◌",
+    "failed": "✗",
+    "damaged": "!",
+    "outdated": "~",
+}
+_COLLAPSED = "○"
+_SHOWN = 10  # failures and running runs that are listed
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command ``status``; its ``main`` is in the options it parses to."""
+    parser = subparsers.add_parser(
+        "status",
+        help="what is done, running, interrupted and failed",
+        description="Count the runs of a folder by state, and show a grid of losses × noise "
+        "settings with a mark for each seed, the running ones' epochs, and why runs failed.",
+    )
+    add_options(parser)
+    parser.add_argument("--watch", action="store_true", help="again every 5 s, until Ctrl-C")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the status.
+
+    Returns:
+        0; 1 if there is nothing to show; 2 if a filter is wrong.
+    """
+    try:
+        while True:
+            runs = select(survey(options.runs), options)
+            text = as_json(runs) if options.format == "json" else as_text(runs, options.runs)
+            if not options.watch:
+                print(text)
+                return 0 if runs else 1
+            print(f"\033[2J\033[H{text}" if sys.stdout.isatty() else text, flush=True)
+            time.sleep(5)
+    except KeyboardInterrupt:
+        return 0
+    except FileNotFoundError:
+        print(f"robustseg status: there is no folder {options.runs}", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        print(f"robustseg status: {error}", file=sys.stderr)
+        return 2
+
+
+def as_json(runs: Sequence[RunState]) -> str:
+    """Counts, and every run, as JSON."""
+    counts = Counter(run.state for run in runs)
+    whole = {
+        "counts": {state: counts[state] for state in STATES},
+        "seconds_left": seconds_left(runs),
+        "runs": [asdict(run) for run in runs],
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def as_text(runs: Sequence[RunState], folder: Path) -> str:
+    """Counts, grid, running runs and failures for a terminal."""
+    if not runs:
+        return f"There is no such run in {folder}."
+    parts = [_counts(runs)]
+    for dataset in dict.fromkeys(run.labels["dataset"] for run in runs if run.labels):
+        chosen = [run for run in runs if run.labels and run.labels["dataset"] == dataset]
+        parts.append(f"{dataset}\n{_grid(chosen)}")
+    parts.append(_legend(runs))
+    parts += _listed("Running", [run for run in runs if run.state == "running"], _pace)
+    unusable = [run for run in runs if run.state in ("failed", "damaged", "outdated")]
+    parts += _listed("Not usable", unusable, lambda run: f"{run.state}. {run.reason}")
+    if unusable:
+        parts.append(
+            f"More: the traceback in {folder / unusable[0].run_id / 'status.json'}, and so on. "
+            "The sweep's command tries them again."
+        )
+    return "\n\n".join(parts)
+
+
+def seconds_left(runs: Sequence[RunState]) -> float | None:
+    """Until the last of the running runs ends; None if none tells."""
+    return max(
+        (run.seconds_left for run in runs if run.state == "running" and run.seconds_left),
+        default=None,
+    )
+
+
+def _counts(runs: Sequence[RunState]) -> str:
+    counts = Counter(run.state for run in runs)
+    said = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state])
+    collapsed = sum(run.collapsed is not None for run in runs)
+    said += f"; {collapsed} collapsed" if collapsed else ""
+    left = seconds_left(runs)
+    said += f"; the running ones end in about {duration(left)}" if left else ""
+    return f"{len(runs)} runs: {said}"
+
+
+def _grid(runs: Sequence[RunState]) -> str:
+    """Losses × noise settings; in a cell a mark for each run, by seed."""
+    rows = list(dict.fromkeys(_row(run) for run in runs))
+    columns = sorted(dict.fromkeys(_column(run) for run in runs), key=lambda column: column[1:])
+    cells: dict[tuple[str, Any], list[tuple[Any, str]]] = {}
+    for run in runs:
+        place = cells.setdefault((_row(run), _column(run)), [])
+        place.append((run.labels["seed"], mark(run)))
+    table = [["", *(column[0] for column in columns)]]
+    for row in rows:
+        marks = ["".join(m for _, m in sorted(cells.get((row, c), []))) for c in columns]
+        table.append([row, *marks])
+    widths = [max(len(line[at]) for line in table) for at in range(len(table[0]))]
+    lines = (zip(line, widths, strict=True) for line in table)
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in line).rstrip() for line in lines)
+
+
+def mark(run: RunState) -> str:
+    """The sign for a run's state."""
+    return _COLLAPSED if run.state == "done" and run.collapsed else MARKS[run.state]
+
+
+def _row(run: RunState) -> str:
+    names = [run.labels["loss"], run.labels.get("domain") or ""]
+    if run.labels.get("epsilon"):
+        names.append(f"{run.labels['regularizer']} {run.labels['epsilon']:g}")
+    return " ".join(name for name in names if name)
+
+
+def _column(run: RunState) -> tuple[str, Any, str, Any]:
+    """Heading and order of a noise setting."""
+    alpha, beta = run.labels["alpha"], run.labels["beta"]
+    if not alpha:
+        return "clean", 0.0, "", 0.0
+    kind = "" if run.labels["noise"] == "morphological" else f"{run.labels['noise']} "
+    return f"{kind}α={alpha:g} β={beta:g}", alpha, kind, beta
+
+
+def _legend(runs: Sequence[RunState]) -> str:
+    used = {mark(run) for run in runs}
+    signs = {**{sign: state for state, sign in MARKS.items()}, _COLLAPSED: "done, but collapsed"}
+    known = "  ".join(f"{sign} {name}" for sign, name in signs.items() if sign in used)
+    return f"One mark a run, by seed: {known}"
+
+
+def _pace(run: RunState) -> str:
+    left = f", about {duration(run.seconds_left)} left" if run.seconds_left else ""
+    return f"epoch {run.epoch} of {run.epochs}{left} ({run.where})"
+
+
+def _listed(title: str, runs: Sequence[RunState], describe: Callable[[RunState], str]) -> list[str]:
+    if not runs:
+        return []
+    lines = [f"  {run.run_id}: {describe(run)}" for run in runs[:_SHOWN]]
+    if len(runs) > _SHOWN:
+        lines.append(f"  and {len(runs) - _SHOWN} more (--format json lists all)")
+    return ["\n".join([f"{title}:", *lines])]

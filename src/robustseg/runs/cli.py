@@ -1,0 +1,141 @@
+"""`robustseg runs rm` and `robustseg runs archive`."""
+
+import argparse
+import re
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from robustseg.runs.folder import ASIDE, RunFolder
+from robustseg.runs.lock import AlreadyRunning, hold
+from robustseg.runs.selection import add_options, select
+from robustseg.runs.survey import RunState, survey
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command ``runs`` and its subcommands."""
+    parser = subparsers.add_parser("runs", help="delete runs, or move them out of the way")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    remove = commands.add_parser(
+        "rm",
+        help="delete runs",
+        description="Delete the runs that the filters select, or those named. Running ones stay.",
+        epilog="robustseg runs rm --state failed damaged",
+    )
+    archive = commands.add_parser(
+        "archive",
+        help="move runs to another folder",
+        description="Move the runs that the filters select, or those named, to another folder, "
+        "from which tables can still be made (--runs). Running ones stay.",
+        epilog="robustseg runs archive --experiment old --to /mnt/old-runs",
+    )
+    archive.add_argument("--to", type=Path, help="folder (default: <runs>-archive)")
+    for command in (remove, archive):
+        command.add_argument("ids", nargs="*", help="run ids; none: all that the filters select")
+        add_options(command)
+        command.add_argument("--yes", action="store_true", help="do not ask")
+        command.set_defaults(main=main, to=None, command=command.prog.split()[-1])
+    remove.add_argument(
+        "--aside", action="store_true", help="also what was set aside by force=true or damage"
+    )
+
+
+def main(options: argparse.Namespace) -> int:
+    """Delete or move what is selected, after a question.
+
+    Returns:
+        0; 1 if nothing is selected, or the answer was no; 2 if the question cannot be answered.
+    """
+    try:
+        chosen = _chosen(options)
+    except FileNotFoundError:
+        return _complain(f"there is no folder {options.runs}", 1)
+    except ValueError as error:
+        return _complain(str(error), 2)
+    folders = [options.runs / run.run_id for run in chosen]
+    if getattr(options, "aside", False):
+        folders += _set_aside(options.runs, options.ids)
+    if not folders:
+        return _complain(f"no run in {options.runs} is selected", 1)
+    if not options.yes and not _agreed(options, chosen, folders):
+        return 1
+    try:
+        kept = [path for path in folders if not _take(path, _destination(options))]
+    except FileExistsError as error:
+        return _complain(str(error), 2)
+    for path in kept:
+        print(f"{path.name} is being trained and stays where it is")
+    verb = "deleted" if options.command == "rm" else f"moved to {_destination(options)}"
+    print(f"{_count([path for path in folders if path not in kept])} {verb}")
+    return 0
+
+
+def _count(folders: Sequence[Path]) -> str:
+    return f"{len(folders)} folder{'' if len(folders) == 1 else 's'}"
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"robustseg runs: {message}", file=sys.stderr)
+    return code
+
+
+def _chosen(options: argparse.Namespace) -> list[RunState]:
+    known = survey(options.runs)
+    unknown = set(options.ids) - {run.run_id for run in known}
+    if unknown:
+        raise ValueError(f"there is no run {', '.join(sorted(unknown))} in {options.runs}")
+    narrowed = options.ids or options.state or options.experiment or options.where
+    if not narrowed and getattr(options, "aside", False):
+        return []
+    if not narrowed:
+        raise ValueError("which runs? Name them, or give --experiment, --state or --where")
+    named = [run for run in known if not options.ids or run.run_id in options.ids]
+    return [run for run in select(named, options) if run.state != "running"]
+
+
+def _set_aside(runs: Path, ids: Sequence[str]) -> list[Path]:
+    """Hidden folders that older attempts were moved to."""
+    found = [(path, re.fullmatch(ASIDE, path.name)) for path in sorted(runs.glob(".*"))]
+    return [path for path, match in found if match and (not ids or match[1] in ids)]
+
+
+def _agreed(options: argparse.Namespace, runs: Sequence[RunState], folders: list[Path]) -> bool:
+    for path in folders[:20]:
+        print(f"  {path.name}")
+    if len(folders) > 20:
+        print(f"  and {len(folders) - 20} more")
+    counts = Counter(run.state for run in runs)
+    said = ", ".join(f"{count} {state}" for state, count in counts.items()) or "set aside"
+    verb = "Delete" if options.command == "rm" else f"Move to {_destination(options)}"
+    try:
+        answer = input(f"{verb}: {_count(folders)} ({said})? [y/N] ")
+    except EOFError:  # nobody is there to answer
+        return False
+    return answer.strip().lower() in ("y", "yes")
+
+
+def _destination(options: argparse.Namespace) -> Path | None:
+    if options.command == "rm":
+        return None
+    return options.to or options.runs.with_name(f"{options.runs.name}-archive")
+
+
+def _take(path: Path, destination: Path | None) -> bool:
+    """Delete a folder, or move it; False if a process has begun to train it."""
+    try:
+        with hold(RunFolder(path).lock):
+            if destination is None:
+                shutil.rmtree(path)
+                return True
+            target = destination / path.name
+            if target.exists():
+                raise FileExistsError(f"{target} exists already: choose another --to")
+            destination.mkdir(parents=True, exist_ok=True)
+            shutil.move(path, target)
+            RunFolder(target).lock.unlink(missing_ok=True)
+            return True
+    except AlreadyRunning:
+        return False

@@ -1,0 +1,52 @@
+"""Which runs a command is about: options common to `status` and `runs`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from robustseg.runs.survey import STATES, RunState
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add --runs, --experiment, --state and --where."""
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder (default: runs)")
+    parser.add_argument("--experiment", help="only runs of this experiment")
+    parser.add_argument(
+        "--state", nargs="+", choices=STATES, default=[], help="only runs in these states"
+    )
+    parser.add_argument(
+        "--where",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE[,VALUE]",
+        help="only runs with this label: loss=gce,mae alpha=0.3 seed=0",
+    )
+
+
+def select(runs: Sequence[RunState], options: argparse.Namespace) -> list[RunState]:
+    """The runs that the options ask for.
+
+    Raises:
+        ValueError: a filter is not KEY=VALUE.
+    """
+    chosen = [
+        run
+        for run in runs
+        if (not options.state or run.state in options.state)
+        and (not options.experiment or options.experiment in run.experiments)
+    ]
+    for text in options.where:
+        name, equals, values = text.partition("=")
+        if not equals:
+            raise ValueError(f"--where takes KEY=VALUE, got {text!r}")
+        wanted = {_spelling(value) for value in values.split(",")}
+        chosen = [run for run in chosen if _spelling(run.labels.get(name)) in wanted]
+    return chosen
+
+
+def _spelling(value: object) -> str:
+    """Numbers in one spelling: 1, 1.0 and 1e0 are one value."""
+    try:
+        return repr(float(str(value)))
+    except ValueError:
+        return str(value)

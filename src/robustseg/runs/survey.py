@@ -1,0 +1,100 @@
+"""What state every run of a folder is in, read from small files only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from robustseg.runs.files import read_csv
+from robustseg.runs.folder import RunFolder
+from robustseg.runs.identity import SCHEMA
+from robustseg.runs.lock import holder
+
+STATES = ("done", "running", "interrupted", "failed", "damaged", "outdated")
+
+
+@dataclass(frozen=True)
+class RunState:
+    """One run at the moment of looking.
+
+    Attributes:
+        run_id: the run's id.
+        state: done; running (a live process holds its lock); interrupted (none does); failed;
+            damaged (its files contradict each other); outdated (of an older schema). All but the
+            first two are tried again when they are asked for.
+        labels: data set, loss, noise, seed, …; empty where the status does not tell.
+        experiments: to which it belongs.
+        reason: why it is failed, damaged or outdated, in one line.
+        epoch: epochs recorded; epochs: how many there will be; seconds_left: at the pace so far.
+            Of running and interrupted runs.
+        collapsed: "background" or "foreground" where a finished network predicts only that.
+        where: host and process of a running one.
+    """
+
+    run_id: str
+    state: str
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    experiments: tuple[str, ...] = ()
+    reason: str = ""
+    epoch: int | None = None
+    epochs: int | None = None
+    seconds_left: float | None = None
+    collapsed: str | None = None
+    where: str = ""
+
+
+def survey(runs: Path) -> list[RunState]:
+    """The state of every run of a folder, by id; hidden folders are passed over.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+    """
+    names = sorted(entry.name for entry in runs.iterdir() if not entry.name.startswith("."))
+    return [look(RunFolder(runs / name)) for name in names if (runs / name).is_dir()]
+
+
+def look(folder: RunFolder) -> RunState:
+    """The state of one run."""
+    status = folder.read_status()
+    state, reason = _judge(folder, status)
+    experiments = status.get("experiments")
+    common: dict[str, Any] = {
+        "labels": status.get("run") or {},
+        "experiments": tuple(experiments) if isinstance(experiments, list) else (),
+        "reason": reason,
+        "collapsed": status.get("collapsed"),
+    }
+    if state not in ("running", "interrupted"):
+        return RunState(folder.run_id, state, **common)
+    owner = holder(folder.lock)
+    where = f"{owner['host']}, process {owner['pid']}" if owner else ""
+    return RunState(folder.run_id, state, **common, where=where, **_progress(folder, status))
+
+
+def _judge(folder: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
+    state = status.get("state")
+    if state not in ("done", "failed", "running"):
+        if holder(folder.lock):
+            return "running", ""
+        return "damaged", "status.json is missing or damaged"
+    if status.get("schema") != SCHEMA:
+        return "outdated", f"of schema {status.get('schema')} instead of {SCHEMA}"
+    if state == "done":
+        readable = folder.read_metrics(status) is not None
+        return ("done", "") if readable else ("damaged", "metrics.json is missing or damaged")
+    if state == "failed":
+        error = status.get("error") or {}
+        lines = str(error.get("message", "")).splitlines() or [""]
+        return "failed", f"{error.get('type')}: {lines[0]}"
+    return ("running" if holder(folder.lock) else "interrupted"), ""
+
+
+def _progress(folder: RunFolder, status: Mapping[str, Any]) -> dict[str, Any]:
+    epochs = status.get("epochs")
+    try:
+        rows = read_csv(folder.epochs)
+        epoch, seconds = len(rows), [row["seconds"] for row in rows]
+    except (OSError, ValueError, KeyError):  # there is none yet, or the run is damaged
+        return {"epoch": 0, "epochs": epochs}
+    left = (epochs - epoch) * sum(seconds) / epoch if epochs and epoch else None
+    return {"epoch": epoch, "epochs": epochs, "seconds_left": left}
