@@ -1,10 +1,16 @@
 """Miniature runs: real program, tiny data."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hypothesis import settings
 from omegaconf import DictConfig
+
+# No test measures time; on a build server every run tries the same examples.
+settings.register_profile("project", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("project")
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
