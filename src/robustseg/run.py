@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 import traceback
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
     metrics = folder.read_metrics()
     if metrics is not None and not config["force"]:
         _join_experiment(folder, config["experiment_name"])
-        folder.checkpoint.unlink(missing_ok=True)  # left if it was killed in its last moment
+        _tidy(folder)
         _log.info("%s: finished before, skipped", identity.run_id)
         seconds = time.monotonic() - begin
         return Outcome(identity.run_id, "skipped", metrics["dice_image"], seconds)
@@ -157,6 +158,13 @@ def _fail(folder: RunFolder, error: BaseException) -> None:
     except OSError as full:  # a full disk is told of by the error that goes on from here
         error.add_note(f"It could not be noted in {folder.status}: {full}")
         _log.error("%s: the failure could not be noted: %s", folder.run_id, full)
+
+
+def _tidy(folder: RunFolder) -> None:
+    """Delete what is left of a finished run that was killed in its last moment."""
+    if folder.checkpoint.exists() or folder.lock.exists():
+        with suppress(AlreadyRunning), hold(folder.lock):  # alive: it does so itself
+            folder.checkpoint.unlink(missing_ok=True)
 
 
 def _join_experiment(folder: RunFolder, experiment: str | None) -> None:

@@ -1,0 +1,171 @@
+"""Damaged run folders are set aside, told of, and made again; none is trusted."""
+
+import json
+import logging
+import zipfile
+from pathlib import Path
+
+import pytest
+from hydra.utils import instantiate
+
+from robustseg import recorder
+from robustseg.data.cache import load
+from robustseg.module import SegmentationModule
+from robustseg.run import run
+from robustseg.runs.folder import RunFolder
+from robustseg.runs.survey import look
+from robustseg.sweep import RunFailed
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+
+
+def flip(path):
+    """Change one bit of the largest tensor."""
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        tensor = archive.read(max(archive.infolist(), key=lambda info: info.file_size))
+    data[data.index(tensor) + len(tensor) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def change(**entries):
+    def apply(path):
+        path.write_text(json.dumps({**json.loads(path.read_text()), **entries}))
+
+    return apply
+
+
+def drop_a_row(path):
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:2] + lines[3:]))
+
+
+@pytest.fixture
+def whole(tiny, tmp_path):
+    run(tiny("experiment_name=mine", f"paths.runs={tmp_path}/whole"))
+    (folder,) = (tmp_path / "whole").iterdir()
+    return folder
+
+
+@pytest.fixture
+def unfinished(tiny, tmp_path, monkeypatch):
+    """A run that failed in its last epoch, with a checkpoint of the one before."""
+    save = recorder.Recorder.save
+
+    def dying(self, trainer):
+        if len(self.epochs) == 4:
+            raise MemoryError("injected")
+        save(self, trainer)
+
+    monkeypatch.setattr(recorder.Recorder, "save", dying)
+    with pytest.raises(RunFailed):
+        run(tiny("experiment_name=mine"))
+    monkeypatch.undo()
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert RunFolder(folder).checkpoint.exists()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "said"),
+    [
+        ("checkpoints/last.ckpt", cut, "last.ckpt cannot be read"),
+        ("checkpoints/last.ckpt", flip, "last.ckpt is damaged"),
+        ("status.json", cut, "status.json is missing or damaged"),
+        ("status.json", lambda path: path.unlink(), "status.json is missing or damaged"),
+        ("status.json", change(schema=0), "of schema 0 instead of"),
+        ("epochs.csv", lambda path: path.unlink(), "epochs.csv cannot be read"),
+        ("epochs.csv", drop_a_row, "lacks rows of the first 3 epochs"),
+        ("images.csv", cut, "images.csv"),
+        ("images.csv", drop_a_row, "lacks rows of the first 3 epochs"),
+    ],
+)
+def test_an_unfinished_run_that_is_damaged_begins_anew(
+    tiny, tmp_path, whole, unfinished, results, caplog, file, damage, said
+):
+    damage(unfinished / file)
+    with caplog.at_level(logging.WARNING):
+        run(tiny("experiment_name=mine"))
+    assert said in caplog.text
+    assert results(unfinished) == results(whole)
+    (aside,) = [f for f in (tmp_path / "runs").iterdir() if f.name.startswith(".")]
+    assert str(aside) in caplog.text
+    status = RunFolder(unfinished).read_status()
+    assert len(status["attempts"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "state"),
+    [
+        ("metrics.json", cut, "damaged"),
+        ("metrics.json", lambda path: path.unlink(), "damaged"),
+        ("status.json", cut, "damaged"),
+        ("status.json", change(schema=0), "outdated"),
+    ],
+)
+def test_a_finished_run_that_is_damaged_is_made_again(
+    tiny, tmp_path, whole, results, file, damage, state
+):
+    expected = results(whole)
+    damage(whole / file)
+    assert look(RunFolder(whole)).state == state
+    run(tiny(f"paths.runs={tmp_path}/whole"))
+    assert look(RunFolder(whole)).state == "done"
+    assert results(whole) == expected
+    (aside,) = [f for f in whole.parent.iterdir() if f.name.startswith(".")]
+    assert (aside / "images.csv").exists()
+    if file == "metrics.json":  # its experiments were still readable
+        assert look(RunFolder(whole)).experiments == ("mine",)
+
+
+def test_a_full_disk_fails_the_run_and_no_more(tiny, tmp_path, monkeypatch, results):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(RunFailed, match="No space left on device"):
+            run(tiny())
+    run(tiny())
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert look(RunFolder(folder)).state == "done"
+    assert not list(folder.rglob("*.tmp"))
+
+
+def test_a_diverged_loss_is_told_with_its_step_and_images(tiny, tmp_path, monkeypatch):
+    seen = []
+    forward = SegmentationModule.forward
+
+    def poisoned(self, images):
+        if self.training:
+            seen.append(images)
+        bad = self.training and len(seen) == 5  # the second step of epoch 2
+        return forward(self, images) * (float("nan") if bad else 1)
+
+    monkeypatch.setattr(SegmentationModule, "forward", poisoned)
+    plain = ["augmentation=none", "noise.alpha=0"]
+    with pytest.raises(RunFailed, match=r"loss is nan in epoch 2 at step 5, on the images"):
+        run(tiny(*plain))
+    (folder,) = (tmp_path / "runs").iterdir()
+    message = RunFolder(folder).read_status()["error"]["message"]
+    named = message.partition("images ")[2].partition(":")[0].split(", ")
+    assert len(named) == 4
+    assert {tuple(image.flatten()[:50].tolist()) for image in seen[4]} == {
+        tuple(image.flatten()[:50].tolist()) for image in _images(tiny(*plain), named)
+    }
+
+
+def _images(cfg, ids):
+    images = load(instantiate(cfg.dataset.source), cfg.dataset.image_size, Path(cfg.paths.cache))
+    return [images.images[images.ids.index(name)] for name in ids]
+
+
+def test_a_collapsed_network_is_told(tiny, tmp_path, monkeypatch):
+    forward = SegmentationModule.forward
+    monkeypatch.setattr(SegmentationModule, "forward", lambda *a: forward(*a) - 100)
+    run(tiny())
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert json.loads((folder / "metrics.json").read_text())["collapsed"] == "background"
+    assert look(RunFolder(folder)).collapsed == "background"
