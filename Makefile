@@ -23,7 +23,11 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP)  ## the main job from nothing: nine runs on drawn images, then their table (5 minutes)
 	$(BIN)/python train.py +experiment=demo
+	@echo
 	$(BIN)/robustseg table demo
+	@echo
+	$(BIN)/robustseg figures demo
+	@echo "Runs in runs/ (one folder each), logs in logs/. What the figures show: experiments/demo/README.md"
 
 test: $(STAMP)  ## all tests that fit into ten minutes on two cores
 	$(TEST) -m "not slow"
