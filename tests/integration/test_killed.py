@@ -92,6 +92,11 @@ def test_a_death_at_any_rename_changes_nothing(tiny, tmp_path, in_process, whole
         assert len(list(place.iterdir())) == 1  # nothing had to be set aside
 
 
+def recorded(folder):
+    """How many epochs a run has recorded."""
+    return len(folder.epochs.read_text().splitlines()) - 1 if folder.epochs.exists() else 0
+
+
 def kill_at_random(forked, cfg, seconds, rng):
     """Kill a run after a random time; say how far it was, or None if it was finished."""
     process = forked(target=train_after, args=(cfg, None))
@@ -111,9 +116,8 @@ def killed_until_done(forked, cfg, folder, seconds, rng, kills):
             break
         assert code == -signal.SIGKILL
         hits += 1
-        epochs = len(folder.epochs.read_text().splitlines()) - 1 if folder.epochs.exists() else 0
         state = folder.read_status().get("state", "no status yet")
-        print(f"kill {hits}: {state}, {epochs} epochs recorded")
+        print(f"kill {hits}: {state}, {recorded(folder)} epochs recorded")
     process = forked(target=train_after, args=(cfg, None))
     process.start()
     process.join()
@@ -123,13 +127,22 @@ def killed_until_done(forked, cfg, folder, seconds, rng, kills):
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_random_kills_change_nothing_with_any_schedule(
-    tiny, tmp_path, forked, whole, results, scheduler
+    tiny, tmp_path, forked, in_process, whole, results, scheduler
 ):
-    overrides = ["noise.alpha=0.5", *SCHEDULERS[scheduler]]
-    undisturbed, _, seconds = whole(*overrides)
-    cfg = tiny(*overrides)
+    overrides = ["noise.alpha=0.5", *SCHEDULERS[scheduler], "trainer.max_epochs=8"]
+    undisturbed, _, _ = whole(*overrides)
+    cfg, rng = tiny(*overrides), random.Random(scheduler)
     folder = RunFolder(tmp_path / "runs" / undisturbed.name)
-    killed_until_done(forked, cfg, folder, seconds, random.Random(scheduler), kills=2)
+    for epochs in (rng.randint(0, 2), rng.randint(3, 5)):
+        process = forked(target=train_after, args=(cfg, None))
+        process.start()
+        while recorded(folder) < epochs:
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, 0.1))
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+    assert in_process(cfg) == 0
     assert results(folder.path) == results(undisturbed)
 
 

@@ -1,9 +1,11 @@
 import copy
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from robustseg.config import settle
 from robustseg.runs.identity import identify, labels
+from tests.conftest import CONF
 
 
 @pytest.fixture
@@ -19,6 +21,102 @@ def changed(config, path, value):
         node = node[key]
     node[last] = value
     return config
+
+
+# Every other setting changes the id: where things lie, who watches, on what it is computed.
+FREE = {
+    "paths.runs",
+    "paths.logs",
+    "paths.cache",
+    "dataset.root",
+    "dataset.source.root",
+    "dataset.num_workers",
+    "dataset.public",
+    "trainer.name",
+    "trainer.accelerator",
+    "trainer.threads",
+    "trainer.progress",
+    "trainer.checkpoint_every",
+    "force",
+    "experiment_name",
+}
+GROUPS = ("dataset", "noise", "model", "loss", "regularizer", "optimizer", "scheduler",
+          "augmentation", "trainer", "logger")  # fmt: skip
+CHOICES = [(group, file.stem) for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
+
+
+def leaves(node, path=""):
+    for key, value in node.items():
+        dotted = f"{path}.{key}" if path else key
+        if isinstance(value, dict) and value:
+            yield from leaves(value, dotted)
+        else:
+            yield dotted, value
+
+
+def other(value):
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return value + 1
+        case str():
+            return f"{value}x"
+        case list():
+            return [*value, 1]
+        case _:
+            return 7
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_each_setting_of_a_choice_is_in_the_id_or_is_known_to_be_free(group, choice):
+    given = [f"{group}={choice}", "noise.alpha=0.3"]
+    if group == "regularizer" and choice != "none":
+        given.append("regularizer.epsilon=0.1")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = settle(compose("train", given))
+    before = identify(config, "f").run_id
+    without = config["regularizer"]["name"] == "none"
+    for path, value in leaves(config):
+        if path == "trainer.steps_per_epoch" or (without and path.startswith("regularizer.")):
+            continue  # counts only together with max_steps; with a regulariser
+        after = identify(changed(config, path, other(value)), "f").run_id
+        is_free = path in FREE or path.startswith("logger.")
+        assert (after == before) == is_free, path
+
+
+@pytest.mark.parametrize("group", [group for group in GROUPS if group not in ("trainer", "logger")])
+def test_each_choice_of_a_group_is_a_run_of_its_own(group):
+    ids = []
+    choices = [choice for of, choice in CHOICES if of == group]
+    for choice in choices:
+        given = [f"{group}={choice}", "noise.alpha=0.3"]
+        if group == "regularizer" and choice != "none":
+            given.append("regularizer.epsilon=0.1")
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            ids.append(identify(settle(compose("train", given)), "f").run_id)
+    assert len(set(ids)) == len(choices) > 1
+
+
+@pytest.mark.parametrize("launcher", ["basic", "local"])
+def test_loggers_and_launchers_do_not_change_the_id(launcher):
+    ids = set()
+    for logger in (choice for group, choice in CHOICES if group == "logger"):
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            cfg = compose("train", [f"logger={logger}", f"hydra/launcher={launcher}"])
+        ids.add(identify(settle(cfg), "f").run_id)
+    assert len(ids) == 1
+
+
+def test_with_a_number_of_steps_the_number_of_epochs_does_not_count(tiny):
+    steps = ["trainer.max_steps=12", "trainer.steps_per_epoch=3"]
+    first, second = (
+        identify(settle(tiny(*steps, f"trainer.max_epochs={epochs}")), "f") for epochs in (4, 5)
+    )
+    assert first == second
+    longer = settle(tiny("trainer.max_steps=24", "trainer.steps_per_epoch=3"))
+    sparser = settle(tiny("trainer.max_steps=12", "trainer.steps_per_epoch=4"))
+    assert len({first.run_id, *(identify(c, "f").run_id for c in (longer, sparser))}) == 3
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from robustseg.launching.display import Display, make_display
 from robustseg.launching.places import places
 from robustseg.launching.pool import run_jobs
 from robustseg.runs.folder import RunFolder
+from robustseg.runs.identity import SCHEMA
 from robustseg.runs.lock import AlreadyRunning, hold
 from robustseg.sweep import Outcome, RunFailed, read_outcome, write_outcome
 
@@ -147,13 +149,12 @@ class _Watch:
         """Record the failure of a run whose process could not record it."""
         message = f"{reason}; its output is in {log_file(self.sweep, job)}"
         folder = RunFolder(self.runs / outcome.run_id)
-        if folder.status.exists():
-            try:
-                with hold(folder.lock):
-                    if folder.read_status().get("state") == "running":
-                        folder.mark_failed("ProcessDied", reason)
-            except AlreadyRunning:  # another sweep goes on with it already
-                pass
+        if folder.path.exists():
+            with suppress(AlreadyRunning), hold(folder.lock):  # another sweep may go on with it
+                if not folder.status.exists():
+                    folder.update_status(schema=SCHEMA, run_id=folder.run_id, state="running")
+                if folder.read_status().get("state") == "running":
+                    folder.mark_failed("ProcessDied", reason)
         outcome = replace(outcome, state="failed", message=message)
         write_outcome(self.sweep, job, outcome)
         return outcome

@@ -1,0 +1,126 @@
+"""`hydra/launcher=local`: the same numbers as one after another, and deaths that stay alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from robustseg.run import run
+from robustseg.runs.folder import RunFolder
+from robustseg.runs.lock import holder
+from tests.conftest import TINY
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def sweep(tmp_path, cache):
+    """Starts train.py -m, in a process group of its own; its output goes to `output`."""
+
+    def start(*arguments, runs="runs"):
+        places = [f"paths.runs={tmp_path}/{runs}", f"paths.logs={tmp_path}", f"paths.cache={cache}"]
+        with open(tmp_path / "output", "w") as output:
+            return subprocess.Popen(
+                [sys.executable, "train.py", "-m", *TINY, *places, *arguments],
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    return start
+
+
+def wait_for_runs(folder, number, program, timeout=90):
+    """Wait until so many runs are being trained at a time; gives them with their owners."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        assert program.poll() is None
+        locks = {path.parent.name: holder(path) for path in folder.glob("*/lock")}
+        held = {name: owner["pid"] for name, owner in locks.items() if owner and owner["pid"] > 0}
+        states = [RunFolder(folder / name).read_status().get("state") for name in held]
+        if states == ["running"] * number:
+            return held
+        time.sleep(0.02)
+    raise AssertionError(f"{number} runs did not begin")
+
+
+def test_side_by_side_one_after_another_and_alone_are_the_same(sweep, tmp_path, tiny, results):
+    grid = ["loss=tloss,gce", "noise.alpha=0.5", "noise.beta=0.5,0.7"]
+    with sweep(*grid, "hydra/launcher=local", "hydra.launcher.n_jobs=2") as program:
+        assert program.wait() == 0
+    output = (tmp_path / "output").read_text()
+    assert "4 runs, 2 at a time" in output
+    assert "4 runs: 4 done" in output
+    assert "epoch 1/4" not in output  # that is in a log of its own for each run
+    logs = sorted(tmp_path.glob("sweeps/*/*/*.log"))
+    assert [log.name for log in logs] == ["0.log", "1.log", "2.log", "3.log"]
+    assert all("epoch 4/4" in log.read_text() for log in logs)
+    with sweep(*grid, runs="basic") as program:
+        assert program.wait() == 0
+    names = sorted(folder.name for folder in (tmp_path / "basic").iterdir())
+    assert len(names) == 4
+    for name in names:
+        assert results(tmp_path / "runs" / name) == results(tmp_path / "basic" / name)
+    run(tiny("loss=tloss", "noise.alpha=0.5", "noise.beta=0.7", f"paths.runs={tmp_path}/alone"))
+    (alone,) = (tmp_path / "alone").iterdir()
+    assert results(alone) == results(tmp_path / "runs" / alone.name)
+
+
+def test_a_killed_process_loses_only_its_run(sweep, tmp_path, tiny, results):
+    grid = ["loss=tloss,gce,mae", "trainer.max_epochs=12"]
+    with sweep(*grid, "hydra/launcher=local", "hydra.launcher.n_jobs=2") as program:
+        victim, pid = sorted(wait_for_runs(tmp_path / "runs", 2, program).items())[-1]
+        os.kill(pid, signal.SIGKILL)
+        assert program.wait() == 1
+    output = (tmp_path / "output").read_text()
+    assert "3 runs: 2 done, 1 failed" in output or "3 runs: 1 failed, 2 done" in output
+    assert "killed by signal 9 (Killed), perhaps out of memory" in output
+    folder = RunFolder(tmp_path / "runs" / victim)
+    status = folder.read_status()
+    assert (status["state"], status["error"]["type"]) == ("failed", "ProcessDied")
+    assert not folder.lock.exists()
+    loss = f"loss={victim.split('-')[1]}"
+    for place in ("runs", "whole"):
+        run(tiny(loss, "trainer.max_epochs=12", f"paths.runs={tmp_path}/{place}"))
+    assert results(folder.path) == results(tmp_path / "whole" / victim)
+
+
+@pytest.mark.parametrize("launcher", ["local", "basic"])
+def test_ctrl_c_stops_the_sweep_and_says_how_to_go_on(sweep, tmp_path, launcher):
+    grid = ["loss=tloss,gce,mae", "trainer.max_epochs=500", f"hydra/launcher={launcher}"]
+    at_once = 2 if launcher == "local" else 1
+    with sweep(*grid, *(["hydra.launcher.n_jobs=2"] if at_once == 2 else [])) as program:
+        pids = wait_for_runs(tmp_path / "runs", at_once, program).values()
+        time.sleep(2)
+        os.killpg(program.pid, signal.SIGINT)  # as a terminal does
+        assert program.wait(timeout=60) == 130
+    output = (tmp_path / "output").read_text()
+    assert "The same command goes on from the last epoch." in output
+    assert f"{at_once} runs: {at_once} interrupted" in output
+    assert "Traceback" not in output
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    for folder in (tmp_path / "runs").iterdir():
+        assert RunFolder(folder).read_status()["state"] == "running"
+        assert not (folder / "lock").exists()
+
+
+def test_jobs_end_with_a_launcher_that_is_killed(sweep, tmp_path):
+    options = ["hydra/launcher=local", "hydra.launcher.n_jobs=2", "trainer.max_epochs=500"]
+    with sweep("loss=tloss,gce", *options) as program:
+        pids = wait_for_runs(tmp_path / "runs", 2, program).values()
+        program.kill()
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+    states = [json.loads(f.read_text())["state"] for f in tmp_path.glob("runs/*/status.json")]
+    assert states == ["running", "running"]
+    assert not list(tmp_path.glob("runs/*/lock"))

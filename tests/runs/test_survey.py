@@ -1,0 +1,168 @@
+"""States of run folders, the status command, and rm and archive."""
+
+import json
+import os
+import socket
+import time
+
+import pytest
+
+from robustseg.cli import main
+from robustseg.runs.files import write_csv, write_json
+from robustseg.runs.folder import RunFolder
+from robustseg.runs.identity import SCHEMA
+from robustseg.runs.lock import hold
+from robustseg.runs.survey import look, survey
+
+
+@pytest.fixture
+def add(tmp_path):
+    """Writes a run folder as the program leaves it."""
+
+    def make(loss, seed=0, state="done", alpha=0.5, **status):
+        name = f"synthetic-{loss}-a{alpha:g}-s{seed}-{abs(hash((loss, seed, alpha))) % 10**8:08d}"
+        folder = RunFolder(tmp_path / "runs" / name)
+        labels = {
+            "dataset": "synthetic", "loss": loss, "domain": None, "regularizer": "none",
+            "epsilon": 0, "noise": "morphological" if alpha else None, "alpha": alpha,
+            "beta": 0.7 if alpha else None, "seed": seed,
+        }  # fmt: skip
+        given = {"schema": SCHEMA, "state": state, "run": labels, "epochs": 10, **status}
+        write_json(folder.status, given)
+        if state == "done":
+            write_json(folder.metrics, {"dice_image": 0.5})
+        return folder
+
+    make.runs = tmp_path / "runs"
+    return make
+
+
+def call(*arguments, runs):
+    return main([*arguments, "--runs", str(runs)])
+
+
+def test_every_state_is_told_from_the_others(add):
+    damaged = add("damaged")
+    damaged.metrics.write_text("{")
+    add("outdated", schema=SCHEMA - 1)
+    add("failed", state="failed", error={"type": "OSError", "message": "disk full\nmore"})
+    add("interrupted", state="running")
+    running = add("running", state="running")
+    write_csv(running.epochs, [{"epoch": n, "seconds": 2.0} for n in (1, 2, 3)])
+    nothing = RunFolder(add.runs / "nothing")
+    nothing.path.mkdir()
+    add("done", collapsed="background")
+    with hold(running.lock):
+        states = {run.run_id.split("-")[1] if "-" in run.run_id else run.run_id: run
+                  for run in survey(add.runs)}  # fmt: skip
+    assert {name: run.state for name, run in states.items()} == {
+        name: name for name in ("damaged", "outdated", "failed", "interrupted", "running", "done")
+    } | {"nothing": "damaged"}
+    assert states["failed"].reason == "OSError: disk full"
+    progress = states["running"]
+    assert (progress.epoch, progress.epochs, progress.seconds_left) == (3, 10, 14.0)
+    assert progress.where == f"{socket.gethostname()}, process {os.getpid()}"
+    assert states["done"].collapsed == "background"
+
+
+def test_a_lock_whose_holder_is_gone_is_an_interruption(add):
+    folder = add("gce", state="running")
+    folder.lock.write_text(json.dumps({"host": "elsewhere", "pid": 1, "born": "1"}))
+    assert look(folder).state == "running"
+    os.utime(folder.lock, (1, 1))
+    assert look(folder).state == "interrupted"
+
+
+def test_the_grid_has_a_mark_for_each_seed(add, capsys):
+    for seed in (2, 0):
+        add("gce", seed)
+    add("gce", 1, state="failed", error={"type": "ValueError", "message": "no"})
+    add("mae", 0, alpha=0.0)
+    add("mae", 1, alpha=0.0, collapsed="foreground")
+    add("gce", 0, state="running", alpha=0.7)
+    assert call("status", runs=add.runs) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "6 runs: 4 done, 1 interrupted, 1 failed; 1 collapsed"
+    assert [line.split() for line in lines[3:6]] == [
+        ["clean", "α=0.5", "β=0.7", "α=0.7", "β=0.7"],
+        ["gce", "●✗●", "◌"],
+        ["mae", "●○"],
+    ]
+    assert "failed. ValueError: no" in "\n".join(lines)
+    assert "status.json" in "\n".join(lines)
+
+
+def test_status_as_json_and_with_filters(add, capsys):
+    add("gce", experiments=["one"])
+    add("mae", 1)
+    assert call("status", "--format", "json", runs=add.runs) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert whole["counts"]["done"] == len(whole["runs"]) == 2
+    for filters, losses in (
+        (["--experiment", "one"], ["gce"]),
+        (["--where", "seed=1.0", "alpha=0.5"], ["mae"]),
+        (["--where", "loss=gce,mae"], ["gce", "mae"]),
+        (["--state", "failed"], []),
+    ):
+        call("status", "--format", "json", *filters, runs=add.runs)
+        found = json.loads(capsys.readouterr().out)["runs"]
+        assert [run["labels"]["loss"] for run in found] == losses
+    assert call("status", "--where", "seed", runs=add.runs) == 2
+    assert call("status", runs=add.runs / "none") == 1
+
+
+def test_ten_thousand_runs_are_surveyed_in_five_seconds(add):
+    for number in range(500):
+        add("gce", number, alpha=0.3)
+    begin = time.perf_counter()
+    assert len(survey(add.runs)) == 500
+    assert time.perf_counter() - begin < 5 / 20 * 3  # three times the share, for a busy machine
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y", 1), ("n", 3), ("", 3)])
+def test_rm_asks_first(add, monkeypatch, capsys, answer, left):
+    add("gce", 0, state="failed")
+    add("gce", 1, state="failed")
+    add("gce", 2)
+    monkeypatch.setattr("builtins.input", lambda question: print(question) or answer)
+    assert call("runs", "rm", "--state", "failed", runs=add.runs) == (0 if answer == "y" else 1)
+    assert "Delete: 2 folders (2 failed)? [y/N]" in capsys.readouterr().out
+    assert len(list(add.runs.iterdir())) == left
+
+
+def test_rm_needs_a_filter_and_spares_running_runs(add, capsys):
+    folder = add("gce", state="running")
+    assert call("runs", "rm", "--yes", runs=add.runs) == 2
+    assert "which runs?" in capsys.readouterr().err
+    with hold(folder.lock):
+        assert call("runs", "rm", "--yes", "--where", "loss=gce", runs=add.runs) == 1
+    assert folder.status.exists()
+    assert call("runs", "rm", "--yes", "--where", "loss=gce", runs=add.runs) == 0
+    assert not folder.path.exists()
+    assert call("runs", "rm", "--yes", "no-such-run", runs=add.runs) == 2
+
+
+def test_what_was_set_aside_can_be_deleted_and_nothing_else(add):
+    folder, other = add("gce", alpha=0.25), add("mae")
+    aside = folder.set_aside()
+    write_json(folder.status, {"schema": SCHEMA, "state": "done"})
+    (add.runs / ".hidden").mkdir()
+    assert call("runs", "rm", "--yes", "--aside", runs=add.runs) == 0
+    assert not aside.exists()
+    assert {path.name for path in add.runs.iterdir()} == {
+        folder.run_id, other.run_id, ".hidden"
+    }  # fmt: skip
+
+
+def test_archive_moves_runs_to_where_tables_can_be_made(add, tmp_path, capsys):
+    folder = add("gce")
+    add("mae")
+    assert call("runs", "archive", "--yes", "--where", "loss=gce", runs=add.runs) == 0
+    archive = tmp_path / "runs-archive"
+    assert [run.state for run in survey(archive)] == ["done"]
+    assert not folder.path.exists()
+    assert not (archive / folder.run_id / "lock").exists()
+    add("gce")
+    assert call("runs", "archive", "--yes", "--where", "loss=gce", runs=add.runs) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert folder.status.exists()
