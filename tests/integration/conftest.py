@@ -40,15 +40,15 @@ def train_after(cfg, before):
 @pytest.fixture(scope="session")
 def results():
     """A function that gives what must be equal bit for bit."""
+    return bits
 
-    def of(folder):
-        weights = torch.load(RunFolder(folder).weights, weights_only=True)
-        tensors = {f"{part}.{k}": v for part, state in weights.items() for k, v in state.items()}
-        return (
-            (folder / "metrics.json").read_bytes(),
-            (folder / "images.csv").read_bytes(),
-            (folder / "noise.csv").read_bytes(),
-            {name: tensor.numpy().tobytes() for name, tensor in tensors.items()},
-        )
 
-    return of
+def bits(folder):
+    weights = torch.load(RunFolder(folder).weights, weights_only=True)
+    tensors = {f"{part}.{k}": v for part, state in weights.items() for k, v in state.items()}
+    return (
+        (folder / "metrics.json").read_bytes(),
+        (folder / "images.csv").read_bytes(),
+        (folder / "noise.csv").read_bytes(),
+        {name: tensor.numpy().tobytes() for name, tensor in tensors.items()},
+    )

@@ -12,20 +12,9 @@ from robustseg.metrics import summarise_last
 from robustseg.run import run
 from robustseg.runs.folder import RunFolder
 from robustseg.sweep import RunFailed
+from tests.integration.conftest import bits as results
 
 NOISY = ["noise.alpha=0.5", "noise.beta=0.7"]
-
-
-def results(folder):
-    """What must be equal bit for bit."""
-    weights = torch.load(RunFolder(folder).weights, weights_only=True)
-    tensors = {f"{part}.{k}": v for part, state in weights.items() for k, v in state.items()}
-    return (
-        (folder / "metrics.json").read_bytes(),
-        (folder / "images.csv").read_bytes(),
-        (folder / "noise.csv").read_bytes(),
-        {name: tensor.numpy().tobytes() for name, tensor in tensors.items()},
-    )
 
 
 @pytest.fixture

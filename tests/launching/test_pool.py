@@ -98,3 +98,20 @@ def test_an_interrupt_ends_the_jobs_and_leaves_no_process(tmp_path):
     for pid, *_ in notes(tmp_path).values():
         with pytest.raises(ProcessLookupError):
             os.kill(int(pid), 0)
+
+
+def test_an_interrupt_before_a_process_is_ready_is_heard(tmp_path):
+    class Impatient(Log):
+        def started(self, job):
+            if job == 1:  # the first process is still importing
+                raise KeyboardInterrupt
+
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(
+            partial(work, tmp_path),
+            [(0, ["sleep"]), (1, ["sleep"])],
+            [{"PLACE": "a"}, {"PLACE": "b"}],
+            Impatient(),
+        )
+    assert time.monotonic() - begin < 15

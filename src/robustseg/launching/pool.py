@@ -64,15 +64,16 @@ def run_jobs(
     workers: list[_Worker] = []
     try:
         for place in places[: len(waiting)]:
-            workers.append(_give(_start(work, place), waiting, observer))
+            workers.append(_start(work, place))
+            _give(workers[-1], waiting, observer)
         while busy := [worker for worker in workers if worker.job is not None]:
             wait([worker.connection for worker in busy], timeout=_LOOK)
             observer.tick()
             for worker in busy:
                 _look(worker, work, workers, waiting, observer)
+    finally:
         for worker in workers:
             worker.connection.close()  # an idle worker ends when nobody is left to give it a job
-    finally:
         _stop([worker.process for worker in workers if worker.process.is_alive()])
 
 
@@ -102,12 +103,13 @@ def _look(
         workers.remove(worker)
         worker.connection.close()
         if waiting:
-            workers.append(_give(_start(work, worker.place), waiting, observer))
+            workers.append(_start(work, worker.place))
+            _give(workers[-1], waiting, observer)
     elif waiting:
         _give(worker, waiting, observer)
 
 
-def _give(worker: _Worker, waiting: deque[Job], observer: Observer) -> _Worker:
+def _give(worker: _Worker, waiting: deque[Job], observer: Observer) -> None:
     job = waiting.popleft()
     worker.job = job[0]
     observer.started(job[0])
@@ -115,7 +117,6 @@ def _give(worker: _Worker, waiting: deque[Job], observer: Observer) -> _Worker:
         worker.connection.send(job)
     except BrokenPipeError:  # it died just now; the next look finds it dead
         pass
-    return worker
 
 
 def _start(work: Callable[[int, Sequence[str]], None], place: Mapping[str, str]) -> _Worker:
@@ -183,6 +184,8 @@ def _serve(connection: Connection, work: Callable[[int, Sequence[str]], Any]) ->
     try:
         while True:
             job, overrides = connection.recv()
+            if connection.poll():  # nothing follows a job but the end: it was interrupted before
+                return  # this process could hear it
             failure = None
             try:
                 work(job, overrides)
