@@ -49,6 +49,7 @@ bench: $(STAMP)  ## measure speed, each figure against a named peer in the same 
 	$(BIN)/python experiments/performance/bench_losses.py
 	$(BIN)/python experiments/performance/bench_metrics.py
 	$(BIN)/python experiments/performance/bench_noise.py
+	$(BIN)/python experiments/performance/bench_sweep.py
 
 clean:  ## remove what the tools left, but neither .venv nor runs
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -47,6 +47,14 @@ def test_auto_becomes_what_this_machine_can(tiny):
     assert trainer["threads"] >= 1
 
 
+@pytest.mark.parametrize("schedule", ["T_max", "total_iters"])
+def test_a_schedule_is_as_long_as_the_run(tiny, schedule):
+    name = {"T_max": "cosine", "total_iters": "poly"}[schedule]
+    steps = ["trainer.max_steps=60", "trainer.steps_per_epoch=5"]
+    assert settle(tiny(f"scheduler={name}"))["scheduler"][schedule] == 4
+    assert settle(tiny(f"scheduler={name}", *steps))["scheduler"][schedule] == 12
+
+
 def test_suggest_names_what_is_near_or_what_there_is():
     assert suggest("tlos", ["tloss", "gce"]) == "; did you mean 'tloss'?"
     assert suggest("zzz", ["b", "a"]) == "; known: a, b"

@@ -1,6 +1,7 @@
 """The command `robustseg`: everything but training."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -31,7 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest:
         options.overrides += rest
     try:
-        return int(options.main(options))
+        code = int(options.main(options))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (DataError, ConfigError) as error:
         print(f"robustseg: {error}", file=sys.stderr)
         return 1

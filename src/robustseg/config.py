@@ -61,7 +61,7 @@ def settle(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         ConfigError: a value is out of range, or a key is unknown.
     """
-    config: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
+    config: dict[str, Any] = OmegaConf.to_container(_in_epochs(cfg), resolve=True)  # type: ignore[assignment]
     _check_keys(config)
     trainer = config["trainer"]
     trainer["accelerator"] = hardware.accelerator(trainer["accelerator"])
@@ -75,6 +75,16 @@ def settle(cfg: DictConfig) -> dict[str, Any]:
         trainer["threads"] = hardware.threads()
     _check_ranges(config)
     return config
+
+
+def _in_epochs(cfg: DictConfig) -> DictConfig:
+    """With `max_steps` an epoch is `steps_per_epoch` steps: the unit of schedules, too."""
+    trainer = cfg.trainer
+    if not trainer.max_steps or not trainer.steps_per_epoch:
+        return cfg
+    cfg = cfg.copy()
+    cfg.trainer.max_epochs = trainer.max_steps // trainer.steps_per_epoch
+    return cfg
 
 
 def _check_keys(config: Mapping[str, Any]) -> None:
@@ -129,13 +139,6 @@ def _whole(name: str, value: Any, least: int) -> None:
 def _require(holds: bool, name: str, value: Any, wanted: str) -> None:
     if not holds:
         raise ConfigError(f"{name}={value} is out of range: it must be {wanted}")
-
-
-def number_of_epochs(trainer: Mapping[str, Any]) -> int:
-    """Passes over the data, or, with `max_steps`, stretches of `steps_per_epoch` steps."""
-    if trainer["max_steps"] is None:
-        return int(trainer["max_epochs"])
-    return int(trainer["max_steps"] // trainer["steps_per_epoch"])
 
 
 def check_targets(config: Mapping[str, Any]) -> None:

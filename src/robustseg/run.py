@@ -125,7 +125,7 @@ def _start(
         run_id=identity.run_id,
         state="running",
         run=labels(config, identity.run_id),
-        epochs=configuration.number_of_epochs(config["trainer"]),
+        epochs=config["trainer"]["max_epochs"],
         experiments=_with(experiments, config["experiment_name"]),
         fingerprint=identity.fingerprint,
         threads=config["trainer"]["threads"],

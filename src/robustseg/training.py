@@ -14,7 +14,6 @@ from hydra.utils import instantiate
 from pytorch_lightning.trainer.states import TrainerStatus
 
 from robustseg.collapse import collapse
-from robustseg.config import number_of_epochs
 from robustseg.dashboards.logger import finish, log_examples, make_loggers
 from robustseg.data.augmented import training_batches
 from robustseg.data.prepare import RunData, prepare
@@ -105,7 +104,7 @@ def _fit(
 ) -> None:
     settings = config["trainer"]
     steps = settings["steps_per_epoch"] if settings["max_steps"] is not None else None
-    epochs = number_of_epochs(settings)
+    epochs = settings["max_epochs"]
     recorder = Recorder(
         folder,
         data,

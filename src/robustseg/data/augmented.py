@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-import albumentations as A  # noqa: N812 (its own documentation's name)
+import albumentations as A
 import numpy as np
 import torch
 from torch import Tensor
