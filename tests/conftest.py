@@ -1,12 +1,17 @@
 """Miniature runs: real program, tiny data."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hypothesis import settings
 from omegaconf import DictConfig
+
+# A build server may start the tests with interrupts ignored, and children inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test measures time; on a build server every run tries the same examples.
 settings.register_profile("project", deadline=None, derandomize=bool(os.environ.get("CI")))
