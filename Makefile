@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@
 
-demo: $(STAMP)  ## the main job from nothing: nine runs on drawn images, then their table (5 minutes)
+demo: $(STAMP)  ## the main job from nothing: nine runs on drawn images, their table and figures (4 minutes)
 	$(BIN)/python train.py +experiment=demo
 	@echo
 	$(BIN)/robustseg table demo
