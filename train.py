@@ -21,18 +21,18 @@ def job(cfg: DictConfig) -> None:
 def main() -> int:
     """Run Hydra's main and turn what it raises into a message and an exit code."""
     from robustseg import sweep
-    from robustseg.config import ConfigError
-    from robustseg.refusal import REFUSALS, explain
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let errors through; they are explained here
     code = 0
     try:
         job()
-    except (sweep.RunFailed, ConfigError) as failure:
-        print(failure, file=sys.stderr)
-        code = 1
-    except REFUSALS as error:
-        print(explain(error, CONF), file=sys.stderr)
+    except Exception as error:
+        from robustseg.refusal import explain
+
+        message = explain(error, CONF)
+        if message is None:
+            raise
+        print(message, file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
         print("\nInterrupted. The same command goes on from the last epoch.", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Hydra's refusals of an override, with the nearest name that would have worked."""
+"""Errors of the user's making as messages; of a wrong override with the nearest right one."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,18 +10,24 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from robustseg.config import suggest
+from robustseg.config import ConfigError, suggest
+from robustseg.sweep import RunFailed
 
-REFUSALS = (HydraException, OmegaConfBaseException)
 
-
-def explain(error: Exception, conf: Path) -> str:
-    """Hydra's message, its cause, and a "did you mean".
+def explain(error: Exception, conf: Path) -> str | None:
+    """What to tell of an error: its message, or Hydra's with its cause and a "did you mean".
 
     Args:
-        error: what Hydra raised when it composed the configuration.
+        error: what was raised.
         conf: the folder of configuration groups.
+
+    Returns:
+        The message; None for an error that is not of the user's making.
     """
+    if isinstance(error, RunFailed | ConfigError):
+        return str(error)
+    if not isinstance(error, HydraException | OmegaConfBaseException):
+        return None
     lines = [str(error).split("\nConfig search path:")[0]]
     if error.__cause__ is not None and str(error.__cause__) not in lines[0]:
         lines.append(str(error.__cause__).splitlines()[0])

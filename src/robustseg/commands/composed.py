@@ -28,13 +28,16 @@ def composed(overrides: Sequence[str], *groups: str) -> dict[str, Any]:
     """
     from hydra import compose, initialize_config_dir
 
-    from robustseg.refusal import REFUSALS, explain
+    from robustseg.refusal import explain
 
     conf = conf_folder()
     try:
         with initialize_config_dir(str(conf), version_base="1.3"):
             config = settle(compose("train", list(overrides)))
-    except REFUSALS as error:
-        raise ConfigError(explain(error, conf)) from error
+    except Exception as error:
+        message = explain(error, conf)
+        if message is None:
+            raise
+        raise ConfigError(message) from error
     check_targets({group: config[group] for group in groups})
     return config
