@@ -12,7 +12,12 @@ from robustseg.config import ConfigError, check_targets, settle, suggest
         ("seed=-1", r"seed=-1 .* whole number"),
         ("dataset.batch_size=0", r"dataset\.batch_size=0"),
         ("trainer.max_epochs=0", r"trainer\.max_epochs=0"),
-        ("trainer.max_steps=10", r"steps_per_epoch"),
+        (["trainer.max_steps=10", "trainer.steps_per_epoch=3"], r"steps_per_epoch=3.*divide"),
+        ("noise.alpha=abc", r"noise\.alpha=abc"),
+        ("noise.beta=inf", r"noise\.beta=inf"),
+        ("trainer.progress=foo", r"trainer\.progress=foo .*lines"),
+        ("trainer.channels_last=no", r"trainer\.channels_last=no .*true, false"),
+        ("trainer.accelerator=gpuu", r"trainer\.accelerator=gpuu"),
         ("trainer.precision=bf15", r"trainer\.precision=bf15 .*bf16-mixed"),
         ("evaluation.last=0", r"evaluation\.last=0"),
         ("+trainer.max_epoch=3", r"'trainer\.max_epoch'; did you mean 'max_epochs'"),
@@ -21,7 +26,7 @@ from robustseg.config import ConfigError, check_targets, settle, suggest
 )
 def test_a_setting_that_cannot_work_is_refused_by_name(tiny, override, said):
     with pytest.raises(ConfigError, match=said):
-        settle(tiny(override))
+        settle(tiny(*([override] if isinstance(override, str) else override)))
 
 
 @pytest.mark.parametrize(
@@ -45,6 +50,12 @@ def test_auto_becomes_what_this_machine_can(tiny):
     assert trainer["precision"] in ("32-true", "bf16-mixed")
     assert trainer["channels_last"] is (trainer["precision"] == "bf16-mixed")
     assert trainer["threads"] >= 1
+
+
+def test_steps_alone_are_cut_into_epochs(tiny):
+    trainer = settle(tiny("trainer.max_steps=1200"))["trainer"]
+    assert (trainer["steps_per_epoch"], trainer["max_epochs"]) == (120, 10)
+    assert settle(tiny("trainer.max_steps=7"))["trainer"]["max_epochs"] == 1
 
 
 @pytest.mark.parametrize("schedule", ["T_max", "total_iters"])

@@ -33,3 +33,7 @@ def test_a_gpu_is_taken_where_there_is_one(monkeypatch):
 def test_threads_respect_the_environment(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert hardware.threads() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "4,2")
+    assert hardware.threads() == 4
+    monkeypatch.setenv("OMP_NUM_THREADS", "")
+    assert hardware.threads() == hardware.processors()

@@ -38,6 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (DataError, ConfigError) as error:
+    except (DataError, ConfigError, FileExistsError) as error:
         print(f"robustseg: {error}", file=sys.stderr)
         return 1

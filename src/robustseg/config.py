@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -43,7 +44,12 @@ _KEYS = {
     "trainer": "name max_epochs max_steps steps_per_epoch accelerator precision channels_last "
     "threads gradient_clip_val checkpoint_every progress",
 }
-_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+_CHOICES: dict[str, tuple[Any, ...]] = {  # of the trainer, once auto is resolved
+    "precision": ("32-true", "bf16-mixed", "16-mixed"),
+    "accelerator": ("cpu", "gpu", "cuda", "mps"),
+    "channels_last": (True, False),
+    "progress": ("auto", "bar", "lines", "none"),
+}
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:
@@ -79,11 +85,14 @@ def settle(cfg: DictConfig) -> dict[str, Any]:
 
 def _in_epochs(cfg: DictConfig) -> DictConfig:
     """With `max_steps` an epoch is `steps_per_epoch` steps: the unit of schedules, too."""
-    trainer = cfg.trainer
-    if not trainer.max_steps or not trainer.steps_per_epoch:
+    if not cfg.trainer.max_steps:
         return cfg
     cfg = cfg.copy()
-    cfg.trainer.max_epochs = trainer.max_steps // trainer.steps_per_epoch
+    steps = cfg.trainer.max_steps
+    if cfg.trainer.steps_per_epoch is None:
+        evaluations = next((n for n in range(10, 51) if steps % n == 0), 1)
+        cfg.trainer.steps_per_epoch = steps // evaluations
+    cfg.trainer.max_epochs = steps // max(1, cfg.trainer.steps_per_epoch)
     return cfg
 
 
@@ -99,8 +108,9 @@ def _check_keys(config: Mapping[str, Any]) -> None:
 def _check_ranges(config: Mapping[str, Any]) -> None:
     noise, dataset, trainer = config["noise"], config["dataset"], config["trainer"]
     evaluation = config["evaluation"]
-    _require(0 <= noise["alpha"] <= 1, "noise.alpha", noise["alpha"], "a share in [0, 1]")
-    _require(noise["beta"] > 0, "noise.beta", noise["beta"], "a strength above 0")
+    alpha, beta = noise["alpha"], noise["beta"]
+    _require(_number(alpha) and 0 <= alpha <= 1, "noise.alpha", alpha, "a share in [0, 1]")
+    _require(_number(beta) and 0 < beta < math.inf, "noise.beta", beta, "a strength above 0")
     _whole("noise.seed", noise["seed"], 0)
     _whole("seed", config["seed"], 0)
     _whole("dataset.image_size", dataset["image_size"], 8)
@@ -109,22 +119,23 @@ def _check_ranges(config: Mapping[str, Any]) -> None:
     for key in ("every", "last", "batch_size", "train_sample"):
         _whole(f"evaluation.{key}", evaluation[key], 1)
     _whole("trainer.threads", trainer["threads"], 1)
-    _require(
-        trainer["precision"] in _PRECISIONS,
-        "trainer.precision",
-        trainer["precision"],
-        "one of auto, " + ", ".join(_PRECISIONS),
-    )
+    for key, choices in _CHOICES.items():
+        wanted = "one of " + ", ".join(str(choice).lower() for choice in choices)
+        _require(trainer[key] in choices, f"trainer.{key}", trainer[key], wanted)
     if trainer["max_steps"] is None:
         _whole("trainer.max_epochs", trainer["max_epochs"], 1)
         return
     _whole("trainer.max_steps", trainer["max_steps"], 1)
     steps = trainer["steps_per_epoch"]
-    if steps is None or steps < 1 or trainer["max_steps"] % steps:
+    if steps < 1 or trainer["max_steps"] % steps:
         raise ConfigError(
-            f"trainer.max_steps={trainer['max_steps']} needs trainer.steps_per_epoch, the steps "
-            f"between evaluations, a divisor of it; got {steps}"
+            f"trainer.steps_per_epoch={steps}, the steps between evaluations, must divide "
+            f"trainer.max_steps={trainer['max_steps']}"
         )
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _whole(name: str, value: Any, least: int) -> None:

@@ -78,11 +78,9 @@ def precision(requested: str, on: str) -> str:
     return "bf16-mixed" if has_bf16.get(on, False) else "32-true"
 
 
-def channels_last(requested: bool | str, resolved_precision: str) -> bool:
+def channels_last(requested: bool | str, resolved_precision: str) -> bool | str:
     """Resolve ``auto`` to channels-last where it was faster: wherever bfloat16 units compute."""
-    if requested == "auto":
-        return resolved_precision.startswith("bf16")
-    return bool(requested)
+    return resolved_precision.startswith("bf16") if requested == "auto" else requested
 
 
 def processors() -> int:
@@ -93,7 +91,8 @@ def processors() -> int:
 
 def threads() -> int:
     """The default number of compute threads: OMP_NUM_THREADS, else all processors."""
-    return int(os.environ.get("OMP_NUM_THREADS", processors()))
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isdigit() and int(first) > 0 else processors()
 
 
 def workers(on: str) -> int:

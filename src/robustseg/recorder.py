@@ -97,8 +97,9 @@ class Recorder(pl.callbacks.Checkpoint):
             raise DamagedRun(f"epochs.csv or images.csv lacks rows of the first {done} epochs")
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock."""
+        """Start the clock; note the rate before the schedule is stepped."""
         self._begin = time.monotonic()
+        self._lr = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Evaluate, record, save."""
@@ -107,7 +108,7 @@ class Recorder(pl.callbacks.Checkpoint):
         row: dict[str, Any] = {
             "epoch": epoch,
             "step": trainer.global_step,
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "lr": self._lr,
             "train_loss": self._mean_loss(trainer, pl_module.take_losses(), epoch),
         }
         if pl_module.nu is not None:

@@ -58,7 +58,8 @@ class NuPlateau:
         average = np.convolve(self.values, np.full(_WINDOW, 1 / _WINDOW), mode="valid")
         if (np.abs(np.diff(average)) <= self.threshold).any():
             network = self.optimizer.param_groups[0]
-            network["lr"] = max(network["lr"] * self.factor, self.min_lr)
+            rate = network["lr"]
+            network["lr"] = min(rate, max(rate * self.factor, self.min_lr))
             self.values = []
 
     def state_dict(self) -> dict[str, Any]:

@@ -52,6 +52,18 @@ def test_export_is_what_a_run_trains_on(tmp_path, tiny, only_run):
     assert [row["sha256"] for row in exported] == [row["sha256"] for row in trained]
 
 
+def test_export_overwrites_no_masks_but_its_own(tmp_path, capsys):
+    make_folder(tmp_path / "mine")
+    masks = tmp_path / "mine" / "masks"
+    before = {file.name: file.read_bytes() for file in masks.iterdir()}
+    own = ["dataset=folder", f"dataset.root={tmp_path / 'mine'}", "dataset.image_size=16"]
+    assert main(["noise", "export", str(masks), *own, "noise.alpha=1"]) == 1
+    assert "nothing was written" in capsys.readouterr().err
+    assert {file.name: file.read_bytes() for file in masks.iterdir()} == before
+    for _ in range(2):
+        assert main(["noise", "export", str(tmp_path / "out"), *own, "noise.alpha=1"]) == 0
+
+
 def test_preview_draws_a_sheet(tmp_path, capsys):
     sheet = tmp_path / "sheets" / "sheet.png"
     assert (

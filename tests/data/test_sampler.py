@@ -21,6 +21,8 @@ def test_an_epoch_is_every_image_once(size, batch_size, number):
     assert sorted(index for _, index in items) == list(range(size))
     assert {one for one, _ in items} == {number}
     assert len(batches) == len(sampler)
+    assert all(len(batch) > 1 for batch in batches) or size == 1 or batch_size == 1
+    assert all(len(batch) <= batch_size + 1 for batch in batches)
 
 
 @given(st.integers(1, 20), st.integers(1, 30), st.integers(1, 6))

@@ -64,6 +64,12 @@ def test_a_run_leaves_the_files_of_the_design(tiny, only_run):
         assert epochs[f"train_dice_clean/{kind}"].between(0, 1).all()
 
 
+def test_the_rate_of_an_epoch_is_the_one_it_was_trained_with(tiny, only_run):
+    run(tiny("scheduler=cosine"))
+    rates = pd.read_csv(only_run() / "epochs.csv")["lr"]
+    assert list(rates) == pytest.approx([1e-3 * (1 + np.cos(np.pi * e / 4)) / 2 for e in range(4)])
+
+
 def test_every_number_derives_from_the_rows(tiny, only_run):
     run(tiny(*NOISY))
     metrics = json.loads((only_run() / "metrics.json").read_text())

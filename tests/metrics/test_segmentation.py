@@ -90,10 +90,14 @@ def test_with_an_index_rows_are_ordered_and_repeated_images_count_once():
     np.testing.assert_equal(metric.rows(), measured((logits, target)).rows())
 
 
-def test_a_wholly_ignored_image_counts_as_empty():
-    logits = torch.ones(1, 1, 4, 4)
-    numbers = measured((logits, torch.full((1, 1, 4, 4), 255, dtype=torch.uint8))).compute()
-    assert numbers["dice_image"] == 1
+def test_a_wholly_ignored_image_is_left_out():
+    logits = torch.ones(2, 1, 4, 4)
+    target = torch.stack([torch.full((1, 4, 4), 255), torch.zeros(1, 4, 4)]).byte()
+    numbers = measured((logits, target), distances=True).compute()
+    assert (numbers["dice_image"], numbers["false_positive_rate_empty"]) == (0, 1)
+    assert numbers["hd95"] == 1
+    with pytest.raises(ValueError, match="no images"):
+        measured((logits[:1], target[:1])).compute()
 
 
 def test_distances_are_those_of_each_image_without_its_ignored_pixels():

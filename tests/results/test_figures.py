@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from robustseg.cli import main
+from robustseg.commands.figures import _told_apart
 from robustseg.results import curves, panels
 from robustseg.results.runs import load_runs
 from robustseg.run import run
@@ -75,6 +76,21 @@ def test_the_command_writes_png_and_svg(runs, folder, tmp_path, capsys):
     for figure in ("memorisation", "nu", "dice_against_alpha", "examples"):
         assert {f"{figure}.png", f"{figure}.svg"} <= names
     assert "Figures in" in capsys.readouterr().out
+
+
+def test_unlike_runs_are_not_averaged(tiny, folder, runs, tmp_path, capsys):
+    for domain in ("image", "batch"):
+        run(
+            tiny(
+                "trainer.max_epochs=1", "loss=dice", f"loss.domain={domain}",
+                f"paths.runs={tmp_path}/runs",
+            )
+        )  # fmt: skip
+    apart = _told_apart(load_runs(tmp_path / "runs"))
+    assert sorted(apart["loss"]) == ["dice batch", "dice image"]
+    run(tiny("trainer.max_epochs=1", "dataset=synthetic_chest", f"paths.runs={tmp_path}/runs"))
+    assert main(["figures", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]) == 1
+    assert "synthetic, synthetic_chest" in capsys.readouterr().err
 
 
 def test_without_runs_the_command_says_so(tmp_path, capsys):

@@ -20,7 +20,8 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         size: number of training images, ≥ 1.
         batch_size: images a batch, ≥ 1.
         seed: of the run.
-        steps: batches an epoch; None for one pass (the last batch may be smaller).
+        steps: batches an epoch; None for one pass (the last batch may be smaller; a single image
+            that is left over joins the batch before it, since batch norm needs more than one).
     """
 
     def __init__(self, size: int, batch_size: int, seed: int, steps: int | None = None) -> None:
@@ -35,7 +36,10 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.steps if self.steps is not None else -(-self.size // self.batch_size)
+        if self.steps is not None:
+            return self.steps
+        whole, rest = divmod(self.size, self.batch_size)
+        return max(1, whole + (rest > 1))
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         if self.steps is None:
@@ -50,8 +54,10 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
             for index in self._permutation(number)
         ]
         items = items[start - first * self.size : stop - first * self.size]
-        for at in range(0, len(items), self.batch_size):
-            yield items[at : at + self.batch_size]
+        for number in range(len(self)):
+            at = number * self.batch_size
+            last = self.steps is None and number == len(self) - 1
+            yield items[at:] if last else items[at : at + self.batch_size]
 
     def _permutation(self, number: int) -> np.ndarray:
         seed = np.random.SeedSequence([self.seed, _ORDER, number])

@@ -44,7 +44,7 @@ def select(
         keep = has_foreground(imageset.masks)
     if positive_fraction is not None:
         keep = _with_fraction(imageset, positive_fraction, seed)
-    for split in np.unique(imageset.splits):
+    for split in _needed(imageset):
         if not keep[imageset.splits == split].any():
             raise DataError(
                 f"dataset.subset={subset}: no image of the split {str(split)!r} has foreground. "
@@ -53,6 +53,11 @@ def select(
     if train_size is not None:
         keep = _with_train_size(imageset, keep, train_size, seed)
     return imageset if keep.all() else imageset.subset(np.flatnonzero(keep))
+
+
+def _needed(imageset: ImageSet) -> list[str]:
+    """The splits that a run needs; it trains and tests, so a val split may be of any kind."""
+    return [name for name in ("train", "test") if (imageset.splits == name).any()]
 
 
 def has_foreground(masks: np.ndarray) -> np.ndarray:
@@ -65,8 +70,8 @@ def _with_fraction(imageset: ImageSet, fraction: float, seed: int) -> np.ndarray
     if not 0 < fraction < 1:
         raise DataError(f"dataset.positive_fraction must be in (0, 1), got {fraction}")
     positive = has_foreground(imageset.masks)
-    keep = ~positive
-    for split in np.unique(imageset.splits):
+    keep = ~positive | (imageset.splits == "val")
+    for split in _needed(imageset):
         inside = imageset.splits == split
         candidates = np.flatnonzero(inside & positive)
         negatives = int((inside & ~positive).sum())

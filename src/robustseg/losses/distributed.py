@@ -4,6 +4,8 @@ Every process computes the loss L of the global batch from them. The backward pa
 gradients of the W processes' equal losses, so that each holds W times its share of dL/dθ, and
 the mean over processes that DistributedDataParallel takes is dL/dθ exactly: what one process
 with the whole batch has. Without a process group both functions return their argument.
+Means over images are each process' own: with them, and with losses that contain one (Dice + CE,
+all pixel losses, the domain "image"), the processes need equal batches for the same equality.
 """
 
 from typing import Any

@@ -56,9 +56,10 @@ def overlap(
     if soft_target == "product":
         common = torch.linalg.vecdot(probability, label)
     else:
-        # min(t, p) = (t + p - |t - p|) / 2, whose backward pass is a third as long
-        distance = functional.l1_loss(probability, label, reduction="none").sum(-1)
-        common = (predicted + labelled - distance) / 2
+        # min(t, p) = (t + p - |t - p|) / 2, whose backward pass is a third as long; formed at each
+        # pixel, since the sums would cancel where there is little foreground
+        distance = functional.l1_loss(probability, label, reduction="none")
+        common = (probability + label - distance).sum(-1) / 2
     return Overlap(*pool(torch.stack([common, predicted, labelled]), domain))
 
 

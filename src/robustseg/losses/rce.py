@@ -10,7 +10,7 @@ LOG_OF_ZERO = math.log(1e-4)  # what stands for ln 0 in the label, as in the pub
 
 
 def rce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-    """Reverse cross-entropy -Σ_k p_k ln(clamp(y_k, 1e-4, 1)) = 9.2103 (1 - p_y).
+    """Reverse cross-entropy -Σ_k p_k ln(clamp(y_k, 1e-4, 1)) = 9.2103 (1 - p_y) for hard labels.
 
     For one sigmoid channel it is 9.2103 times the mean absolute error, so that under Adam the
     two differ by rounding only. Source: Wang et al., Symmetric cross entropy for robust

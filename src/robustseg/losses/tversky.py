@@ -35,7 +35,9 @@ def tversky_loss(
         beta: β, weight of false negatives, at least 0.
         smooth: δ, in pixels, at least 0. The constant s of (2A + s)/(P + Y + s) is 2δ.
         domain: "image" is the mean of the images' losses, "batch" the loss of the whole batch
-            taken as one image (under torch.distributed of the global batch).
+            taken as one image (under torch.distributed of the global batch, to which every
+            process contributes one call). Accumulating gradients over small batches is not a
+            larger batch: each has a loss of its own.
         soft_target: "product" as above; "l1" has A = Σ min(t, p), which is right for soft t.
         classes: "pooled" sums over the classes too; "macro" is the mean of the classes' losses.
 

@@ -18,8 +18,9 @@ class AveragePrecision(Metric):
     of mantissa, TF32's precision (8 MB in all, however large the test set). Pixels of one bin are
     ties. So the result is exact for float16 and bfloat16 logits; on float32 logits it is off by
     less than 1e-3, typically 1e-4, unless they differ among themselves by less than about 1 % of
-    their size (an untrained network: some 1e-2). Logits are ranked, not probabilities, since the
-    sigmoid makes ties of large ones.
+    their size (an untrained network: some 1e-2; and logits computed in bfloat16 have lost the
+    order of such pixels already, so evaluate in 32-true where a network hardly moves). Logits are
+    ranked, not probabilities, since the sigmoid makes ties of large ones.
 
     ``compute`` returns a float in [0, 1]; NaN without any foreground pixel (libraries return 0),
     and NaN if a logit is NaN.

@@ -26,6 +26,7 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
 
     Sums over images are exact (integers, or correctly rounded), so the result depends neither on
     the order of the rows nor on the machine, and is bit for bit the same from ``images.csv``.
+    An image whose pixels are all ignored says nothing and is left out.
 
     Args:
         columns: integer columns ``tp``, ``fp``, ``fn``, ``tn``, one entry an image, and optionally
@@ -48,11 +49,12 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
           is their mean.
 
     Raises:
-        ValueError: there is no row.
+        ValueError: there is no row with a counted pixel.
     """
-    tp, fp, fn, tn = (np.asarray(columns[name], dtype=np.int64) for name in COUNTS)
-    if tp.size == 0:
+    counted = np.sum([np.asarray(columns[name], dtype=np.int64) for name in COUNTS], axis=0) > 0
+    if not counted.any():
         raise ValueError("there are no images to summarise")
+    tp, fp, fn, tn = (np.asarray(columns[name], dtype=np.int64)[counted] for name in COUNTS)
     positive, negative = tp + fn > 0, fp + tn > 0
     empty = ~positive
     dice_image, jaccard_image = dice(tp, fp, fn), jaccard(tp, fp, fn)
@@ -73,7 +75,7 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
         "area_ratio": float(_ratio(pooled[0] + pooled[1], pooled[0] + pooled[2])),
     }
     if "hd95" in columns:
-        distances = np.asarray(columns["hd95"], dtype=np.float64)
+        distances = np.asarray(columns["hd95"], dtype=np.float64)[counted]
         numbers |= {"hd95": _mean(distances), "hd95_pos": _mean(distances[positive])}
     return numbers
 

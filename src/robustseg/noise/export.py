@@ -29,6 +29,7 @@ def export(
 
     Raises:
         ValueError: Numbers differ, a name has a folder, or two masks would be one file.
+        FileExistsError: A file is there already that no earlier export has written.
     """
     if not len(masks) == len(names) == len(manifest):
         raise ValueError(f"{len(masks)} masks, {len(names)} names, {len(manifest)} manifest rows")
@@ -38,6 +39,12 @@ def export(
     files = [folder / PurePath(name).with_suffix(".png") for name in names]
     if len({file.name.lower() for file in files}) < len(files):
         raise ValueError("two masks would be written to one file; their names must differ")
+    there = [file for file in files if file.exists()]
+    if there and not (folder / MANIFEST).exists():
+        raise FileExistsError(
+            f"{there[0]} exists and {folder} is not an earlier export (it has no {MANIFEST}): "
+            "nothing was written. Choose an empty folder"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     grey = np.zeros(256, np.uint8)
     grey[1], grey[255] = 255, IGNORED

@@ -19,6 +19,8 @@ _METRICS = {
     "hd95": "hd95",
 }
 # Presets of one published loss: with the paper's settings and with its code's.
+# The papers' operator, with and without its faults; None: clean masks.
+_SAME_NOISE = ("morphological", "legacy", None)
 _SAME_LOSS = {"tloss_paper": "tloss", "tloss_code": "tloss"}
 
 
@@ -50,6 +52,8 @@ class Published:
 
     def find(self, metric: str, labels: Mapping[str, Any]) -> Value | None:
         """Return the published value of a metric for runs with these labels, if there is one."""
+        if labels.get("noise") not in _SAME_NOISE:
+            return None
         loss = labels["loss"]
         sought = {**labels, "loss": _SAME_LOSS.get(loss, loss)}
         for wanted, name, value in self.entries:

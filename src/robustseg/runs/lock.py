@@ -7,7 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ def hold(path: Path) -> Iterator[None]:
     finally:
         stop.set()
         heart.join()
-        path.unlink(missing_ok=True)
+        if (holder(path) or {}).get("pid") == os.getpid():
+            path.unlink(missing_ok=True)
 
 
 def holder(path: Path) -> dict[str, Any] | None:
@@ -89,7 +90,7 @@ def _bury(path: Path) -> None:
 
 def _beat(path: Path, stop: threading.Event) -> None:
     while not stop.wait(HEARTBEAT):
-        if path.exists():
+        with suppress(OSError):  # a share that fails for a moment; the next beat tries again
             os.utime(path)
 
 
