@@ -188,3 +188,19 @@ def test_an_absent_class_is_no_nan(kind, draw):
     value.backward()
     assert 0 < value < 1
     assert logits.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("soft_target", ["product", "l1"])
+def test_one_foreground_pixel_in_a_batch_keeps_its_digits_in_float32(soft_target):
+    logits = torch.randn(4, 1, 64, 64, generator=torch.Generator().manual_seed(0)) - 4
+    target = torch.zeros_like(logits)
+    target[0, 0, 5, 5] = 1
+    loss = losses.DiceLoss(domain="batch", soft_target=soft_target)
+    gradients = []
+    for dtype in (torch.float32, torch.float64):
+        z = logits.to(dtype).requires_grad_(True)
+        (gradient,) = torch.autograd.grad(loss(z, target.to(dtype)), z)
+        gradients.append(gradient.double())
+    single, double = gradients
+    assert (single - double).norm() < 1e-5 * double.norm()
+    assert (single - double)[1:].norm() < 1e-4 * double[1:].norm()

@@ -56,10 +56,9 @@ def overlap(
     if soft_target == "product":
         common = torch.linalg.vecdot(probability, label)
     else:
-        # min(t, p) = (t + p - |t - p|) / 2, whose backward pass is a third as long; formed at each
-        # pixel, since the sums would cancel where there is little foreground
-        distance = functional.l1_loss(probability, label, reduction="none")
-        common = (probability + label - distance).sum(-1) / 2
+        # min(t, p) = t - max(t - p, 0), whose backward pass is shorter; unlike those of
+        # (t + p - |t - p|) / 2 its sums do not cancel where there is little foreground
+        common = labelled - functional.relu(label - probability).sum(-1)
     return Overlap(*pool(torch.stack([common, predicted, labelled]), domain))
 
 
