@@ -96,6 +96,18 @@ def test_check_reports_and_exits_with_1_on_damage(tmp_path, capsys):
     assert "3.png" in capsys.readouterr().out
 
 
+def test_check_counts_what_a_run_would_use(tmp_path, capsys):
+    make_folder(tmp_path)
+    check = ["data", "check", "dataset=folder", f"dataset.root={tmp_path}", "dataset.train_size=3"]
+    assert main([*check, "--format", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["used"] == {"train": 3, "test": report["images"]["test"]}
+    assert main(check) == 0
+    assert "a run uses 3 train" in capsys.readouterr().out
+    assert main([*check[:-1], "dataset.train_size=99"]) == 1
+    assert "train_size=99" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -1,10 +1,14 @@
 """`robustseg data check` and `robustseg data download`."""
 
 import argparse
+import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from robustseg.commands.composed import composed
+
+if TYPE_CHECKING:
+    from robustseg.data.source import Source
 
 
 def add_parser(subparsers: Any) -> None:
@@ -39,9 +43,32 @@ def check(options: argparse.Namespace) -> int:
     from robustseg.data.check_report import render_text, to_json
 
     config = composed(options.overrides, "dataset")
-    report = check_source(instantiate(config["dataset"]["source"]))
-    print(to_json(report) if options.format == "json" else render_text(report))
+    source = instantiate(config["dataset"]["source"])
+    report = check_source(source)
+    used = {} if report.errors else _used(config, source)
+    if options.format == "json":
+        print(json.dumps(json.loads(to_json(report)) | {"used": used}, indent=2))
+    else:
+        print(render_text(report))
+        if used:
+            print("a run uses " + ", ".join(f"{n} {split}" for split, n in used.items()))
     return int(bool(report.errors))
+
+
+def _used(config: dict[str, Any], source: "Source") -> dict[str, int]:
+    """Images by split after the selection that the overrides ask for; empty if they ask for none.
+
+    Raises:
+        DataError: a run would refuse the selection.
+    """
+    dataset = config["dataset"]
+    chosen = (dataset["positive_fraction"], dataset["train_size"])
+    if dataset["subset"] == "all" and chosen == (None, None):
+        return {}
+    from robustseg.data.prepare import load_selected
+
+    images = load_selected(source, Path(config["paths"]["cache"]), dataset)
+    return {split: len(images.split(split)) for split in ("train", "test")}
 
 
 def download(options: argparse.Namespace) -> int:
