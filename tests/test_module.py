@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from robustseg.evaluation import evaluate, predict_logits
+from robustseg.evaluation import evaluate, evaluate_fully, predict_logits
 from robustseg.losses import CrossEntropyLoss, TLoss
 from robustseg.metrics import summarise
 from robustseg.module import SegmentationModule
@@ -110,12 +110,14 @@ def test_evaluation_counts_every_image_once_whatever_the_batch():
         / ((images[..., 0] > 127).sum((1, 2)) + masks.sum((1, 2)))
     )
     for batch_size in (1, 3, 7):
-        one, other = evaluate(
-            net, images, [masks, 1 - masks], batch_size=batch_size, precision="32-true", hd95=True
-        )
+        how = {"batch_size": batch_size, "precision": "32-true"}
+        one, other = evaluate(net, images, [masks, 1 - masks], **how)
+        full, pooled = evaluate_fully(net, images, masks, hd95=True, **how)
         assert one["dice"] == pytest.approx(expected)
         assert (other["tp"] == one["fp"]).all()
-        assert ((one["hd95"] >= 0) & (one["hd95"] <= 1)).all()
+        assert ((full["hd95"] >= 0) & (full["hd95"] <= 1)).all()
+        assert all((full[name] == values).all() for name, values in one.items())
+        assert pooled["average_precision"] > 0.99  # a brighter pixel is never less foreground
     assert summarise(one)["dice_image"] == pytest.approx(expected.mean())
 
 

@@ -48,7 +48,6 @@ def evaluate(
     *,
     batch_size: int,
     precision: str,
-    hd95: bool = False,
 ) -> list[dict[str, np.ndarray]]:
     """Per-image counts and scores against one or more masks of the same images, in one pass.
 
@@ -58,12 +57,11 @@ def evaluate(
         masks: each (N, H, W) uint8: 0 background, 1 foreground, 255 ignored.
         batch_size: images a batch.
         precision: as the trainer's.
-        hd95: whether to add the HD95 column (share of the image diagonal).
 
     Returns:
         For each of the masks the columns of ``images.csv``, N entries each.
     """
-    metrics = [SegmentationMetrics(distances=hd95) for _ in masks]
+    metrics = [SegmentationMetrics() for _ in masks]
     _update(module, images, list(zip(metrics, masks, strict=True)), batch_size, precision)
     return [metric.rows() for metric in metrics]
 
@@ -78,6 +76,14 @@ def evaluate_fully(
     hd95: bool = False,
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """As `evaluate` for one mask, with what no image has by itself.
+
+    Args:
+        module: as for `evaluate`.
+        images: as for `evaluate`.
+        masks: (N, H, W) uint8.
+        batch_size: images a batch.
+        precision: as the trainer's.
+        hd95: whether to add the HD95 column (share of the image diagonal).
 
     Returns:
         The columns of ``images.csv``, and average precision and expected calibration error over

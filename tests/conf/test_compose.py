@@ -56,6 +56,14 @@ def test_the_promised_names_are_there():
     assert (config.noise.seed, config.noise.beta) == (0, 0.5)
 
 
+def test_the_cache_is_where_the_environment_says_or_in_the_home(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.delenv("ROBUSTSEG_CACHE", raising=False)
+    assert composed().paths.cache == "/home/me/.cache/robustseg"
+    monkeypatch.setenv("ROBUSTSEG_CACHE", "/scratch")
+    assert composed().paths.cache == "/scratch"
+
+
 def test_the_default_is_small_enough_for_a_cpu():
     config = composed()
     assert (config.dataset.name, config.dataset.image_size) == ("synthetic", 64)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from robustseg.data import cache as module
-from robustseg.data.cache import default_cache, load
+from robustseg.data.cache import load
 from robustseg.data.folder import Folder
 from robustseg.data.isic2017 import Isic2017
 from robustseg.data.source import DataError, Record
@@ -193,14 +193,6 @@ def test_image_size_and_empty_sources(isic_root, tmp_path):
 
     with pytest.raises(DataError, match="the data source is empty"):
         load(Nothing(isic_root), 8, tmp_path)
-
-
-def test_where_it_is(monkeypatch, tmp_path):
-    monkeypatch.setenv("ROBUSTSEG_CACHE", str(tmp_path / "c"))
-    assert default_cache() == tmp_path / "c"
-    monkeypatch.delenv("ROBUSTSEG_CACHE")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_cache() == tmp_path / ".cache" / "robustseg"
 
 
 def test_without_locks_it_still_works(isic_root, tmp_path, monkeypatch, caplog):

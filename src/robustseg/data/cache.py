@@ -41,11 +41,6 @@ PROBES = 16  # images whose pixels are compared with the checksum at each openin
 ADVICE = "Free some space there, or set another folder with ROBUSTSEG_CACHE"
 
 
-def default_cache() -> Path:
-    """The folder of the environment variable ROBUSTSEG_CACHE, else ~/.cache/robustseg."""
-    return Path(os.environ.get("ROBUSTSEG_CACHE") or Path.home() / ".cache" / "robustseg")
-
-
 def load(source: Source, image_size: int, cache: Path) -> ImageSet:
     """All images of a source at one size, from the cache, which is built first if need be.
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -113,10 +113,8 @@ def _give(worker: _Worker, waiting: deque[Job], observer: Observer) -> None:
     job = waiting.popleft()
     worker.job = job[0]
     observer.started(job[0])
-    try:
+    with suppress(BrokenPipeError):  # it died just now; the next look finds it dead
         worker.connection.send(job)
-    except BrokenPipeError:  # it died just now; the next look finds it dead
-        pass
 
 
 def _start(work: Callable[[int, Sequence[str]], None], place: Mapping[str, str]) -> _Worker:
