@@ -4,12 +4,14 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 # One compute thread a test process: as many processes as cores.
 TEST := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n auto
+# Engines share this machine: one test at a time.
+ENGINES := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n 0 -m engines tests/engines
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format bench clean
+.PHONY: help setup demo results test test-all test-engines test-browser engines browser lint format docs bench clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(STAMP)  ## create .venv and install everything into it (3 minutes, 6 GB)
 
@@ -29,11 +31,28 @@ demo: $(STAMP)  ## the main job from nothing: nine runs on drawn images, their t
 	$(BIN)/robustseg figures demo
 	@echo "Runs in runs/ (one folder each), logs in logs/. What the figures show: experiments/demo/README.md"
 
-test: $(STAMP)  ## all tests that fit into ten minutes on two cores
-	$(TEST) -m "not slow"
+test: $(STAMP)  ## all tests that fit into ten minutes on two cores and need no service
+	$(TEST) -m "not slow and not engines and not browser"
 
-test-all: $(STAMP)  ## every test
-	$(TEST)
+test-all: engines browser  ## every test
+	$(TEST) -m "not engines"
+	$(ENGINES)
+
+test-engines: engines  ## sweeps through a real Slurm and a real Ray, started by the tests (needs root)
+	$(ENGINES)
+
+test-browser: browser  ## pages in a real browser (needs Debian's chromium)
+	$(TEST) -m browser
+
+engines: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,slurm,ray]"
+
+browser: $(STAMP)
+	@command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
+
+docs: $(STAMP)  ## build the documentation into site/
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,docs]"
+	$(BIN)/mkdocs build --strict
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .
