@@ -20,7 +20,7 @@ def groups() -> list[str]:
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Append the pages to the navigation."""
     pages = [{group: page_of(group)} for group in groups()]
-    config.nav.append({"Settings": [f"{PLACE}/index.md", *pages]})
+    config.nav.append({"Settings": [{"One run": f"{PLACE}/index.md"}, *pages]})
     return config
 
 
@@ -39,7 +39,7 @@ def page_of(group: str) -> str:
 
 def overview() -> str:
     """The page of train.yaml, with the choices of every group."""
-    rows = [f"| [`{group}=`]({Path(page_of(group)).name}) | {choices(group)} |" for group in groups()]
+    rows = [f"| [`{name}=`]({Path(page_of(name)).name}) | {choices(name)} |" for name in groups()]
     table = "\n".join(["| group | choices |", "|---|---|", *rows])
     return f"# Settings\n\n{section(CONF / 'train.yaml')}\n\n## Groups\n\n{table}\n"
 
