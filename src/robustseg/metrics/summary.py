@@ -41,12 +41,12 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
         - ``balanced_accuracy``: (TPR + TNR) / 2 of the summed counts; NaN if a class is absent.
         - ``balanced_accuracy_image``: mean over the images that have both classes.
         - ``false_positive_rate_empty``: share of the images without foreground in which at least
-          one pixel is predicted; ``false_positive_pixels_empty``: share of their pixels.
+            one pixel is predicted; ``false_positive_pixels_empty``: share of their pixels.
         - ``missed_rate_pos``: share of the images with foreground in which nothing is predicted.
         - ``area_ratio``: predicted over true foreground, summed over images; in [0, ∞).
         - ``hd95``, ``hd95_pos``: mean over all images, and over those with foreground; only if
-          the column is there. Unnormalised distances may be NaN (see ``surface.hd95``) and then so
-          is their mean.
+            the column is there. Unnormalised distances may be NaN (see ``surface.hd95``) and
+            then so is their mean.
 
     Raises:
         ValueError: there is no row with a counted pixel.

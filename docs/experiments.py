@@ -1,0 +1,24 @@
+"""MkDocs hook: the folders of experiments/ as pages, with their figures."""
+
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[1]
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Append the pages to the navigation, under their headings."""
+    pages = [str(file.relative_to(ROOT)) for file in sorted(ROOT.glob("experiments/*/README.md"))]
+    config.nav.append({"Experiments": pages})
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages and their figures to the site."""
+    for file in sorted(ROOT.glob("experiments/*/*")):
+        if file.suffix in (".md", ".png"):
+            name = str(file.relative_to(ROOT))
+            files.append(File.generated(config, name, abs_src_path=str(file)))
+    return files
