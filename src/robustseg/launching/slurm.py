@@ -1,6 +1,7 @@
 """A sweep on a Slurm cluster: each run a job of its own, through submitit."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _LOOK = 1.0  # seconds between two looks for results
 _ASK = 10.0  # seconds between two questions to Slurm
+_KILLED = ("0:9", "137:0")  # exit codes of a job that got signal 9, as Slurm and its shell write it
 
 
 def launch(launcher: "SlurmLauncher", jobs: dict[int, list[str]]) -> list[JobReturn]:
@@ -57,7 +59,8 @@ class SlurmJob:
         self.work = work
 
     def __call__(self, job: int, overrides: Sequence[str]) -> None:
-        """Run a job of the sweep."""
+        """Run a job of the sweep; it ends in good order when Slurm asks it to."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         self.work(job, overrides)
 
     def checkpoint(self, job: int, overrides: Sequence[str]) -> Any:
@@ -157,8 +160,9 @@ def cause(job_id: str) -> str:
     words = dict(word.split("=", 1) for word in answer.stdout.split() if "=" in word)
     if "JobState" not in words:
         return "it no longer says why"
-    memory = ", perhaps out of memory" if words.get("ExitCode", "").endswith(":9") else ""
-    return f"{words['JobState']}, exit code {words.get('ExitCode')}{memory}"
+    code = words.get("ExitCode", "")
+    memory = ", killed, perhaps out of memory" if code in _KILLED else ""
+    return f"{words['JobState']}, exit code {code}{memory}"
 
 
 def _cancel(job_ids: Sequence[str]) -> None:

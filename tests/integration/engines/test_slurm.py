@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -62,13 +63,12 @@ def test_a_preempted_job_goes_on_in_the_same_folder(sweep, tmp_path, tiny, resul
         subprocess.run(["scancel", "--signal=USR2", job], check=True)
         assert program.wait() == 0
     print((tmp_path / "output").read_text())
-    log = next(tmp_path.glob("sweeps/*/*/slurm/*/*_log.err")).read_text()
-    print(f"preempted after {before} epochs\n{log}")
+    log = next(tmp_path.glob("sweeps/*/*/0.log")).read_text()
+    print(f"preempted after {before} epochs\n", *re.findall("(?m)^.*submitit.*$", log), sep="\n")
     assert "this job is preempted" in log
+    assert "goes on from its last checkpoint" in log
     status = RunFolder(folder).read_status()
     assert (status["state"], len(status["attempts"])) == ("done", 2)
-    output = next(tmp_path.glob("sweeps/*/*/0.log")).read_text()
-    assert "goes on from its last checkpoint" in output
     run(tiny(*long, f"paths.runs={tmp_path}/whole"))
     assert results(folder) == results(tmp_path / "whole" / name)
 
@@ -85,6 +85,7 @@ def test_a_killed_job_loses_only_its_run(sweep, tmp_path):
     status = RunFolder(tmp_path / "runs" / victim).read_status()
     assert (status["state"], status["error"]["type"]) == ("failed", "ProcessDied")
     assert "Slurm ended job" in status["error"]["message"]
+    assert "killed, perhaps out of memory" in status["error"]["message"]
 
 
 def test_ctrl_c_cancels_the_jobs(sweep, tmp_path):
