@@ -32,6 +32,7 @@ from robustseg.runs.identity import Identity, labels
 
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # tips and device lists
 warnings.filterwarnings("ignore", module="pytorch_lightning")
+warnings.filterwarnings("ignore", module="lightning_fabric")  # that srun is there and not used
 warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch")
 

@@ -1,6 +1,7 @@
 """A sweep on Ray: each run a task of its own, on this machine or on a cluster."""
 
 import logging
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ from hydra.core.utils import JobReturn
 
 from robustseg.config import ConfigError
 from robustseg.launching.display import make_display
-from robustseg.launching.jobs import begin, hydra_job
+from robustseg.launching.jobs import HydraJob, begin, hydra_job
 from robustseg.launching.watch import Watch
 from robustseg.sweep import read_outcome
 
@@ -35,19 +36,25 @@ def launch(launcher: "RayLauncher", jobs: dict[int, list[str]]) -> list[JobRetur
         room = int(ray.cluster_resources().get("CPU", 1) // launcher.num_cpus)
         display = make_display(len(jobs), min(max(room, 1), len(jobs)))
         watch = Watch(sweep, Path(launcher.config.paths.runs), jobs, display)
-        task = ray.remote(num_cpus=launcher.num_cpus, num_gpus=launcher.num_gpus, max_retries=0)(
-            hydra_job(launcher, sweep, launcher.task_function).__call__
-        )
+        needs = {"num_cpus": launcher.num_cpus, "num_gpus": launcher.num_gpus}
+        task = ray.remote(max_retries=0, **needs)(_call)
+        work = ray.put(hydra_job(launcher, sweep, launcher.task_function))
         with display:
-            _wait({task.remote(job, jobs[job]): job for job in jobs}, watch)
+            _wait({task.remote(work, job, jobs[job]): job for job in jobs}, watch)
     finally:
         ray.shutdown()
     return watch.in_order()
 
 
+def _call(work: HydraJob, job: int, overrides: list[str]) -> None:
+    work(job, overrides)
+
+
 def _connect(launcher: "RayLauncher") -> None:
     import ray
 
+    if launcher.address and launcher.address != "auto":
+        _knock(launcher.address)
     threads = str(launcher.num_cpus)
     variables = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     try:
@@ -60,7 +67,19 @@ def _connect(launcher: "RayLauncher") -> None:
         )
     except ConnectionError as error:
         raise ConfigError(
-            f"there is no Ray cluster at hydra.launcher.address={launcher.address}: {error}"
+            f"there is no Ray cluster at hydra.launcher.address={launcher.address} that lets us in "
+            f"(its token, if it wants one, belongs in RAY_AUTH_TOKEN or ~/.ray/auth_token): {error}"
+        ) from error
+
+
+def _knock(address: str) -> None:
+    """Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"there is no Ray cluster at hydra.launcher.address={address}: {error}"
         ) from error
 
 

@@ -1,6 +1,7 @@
 """`hydra/launcher=ray` on a real Ray, of its own and running before."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -23,8 +24,10 @@ def ray_is_there():
 
 
 @pytest.fixture
-def cluster():
-    """The address of a cluster of one node."""
+def cluster(monkeypatch):
+    """The address of a cluster of one node, which wants a token."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
