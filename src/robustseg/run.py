@@ -150,7 +150,7 @@ def _reason_to_begin_anew(config: dict[str, Any], folder: RunFolder) -> object:
 
 def _fail(folder: RunFolder, error: BaseException) -> None:
     """Note a failure; an interrupted run stays "running", without a live lock."""
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt | SystemExit):
         return
     trace = "".join(traceback.format_exception(error))
     try:

@@ -11,6 +11,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
+from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.trainer.states import TrainerStatus
 
 from robustseg.collapse import collapse
@@ -31,6 +32,7 @@ from robustseg.runs.identity import Identity, labels
 
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # tips and device lists
 warnings.filterwarnings("ignore", module="pytorch_lightning")
+warnings.filterwarnings("ignore", module="lightning_fabric")  # that srun is there and not used
 warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch")
 
@@ -119,6 +121,7 @@ def _fit(
         devices=1,
         precision=settings["precision"],
         gradient_clip_val=settings["gradient_clip_val"],
+        plugins=[LightningEnvironment()],  # no signal handlers of its own in a Slurm job
         callbacks=[recorder, *make_progress(settings["progress"], recorder, epochs)],
         logger=loggers or False,
         enable_progress_bar=False,
@@ -140,7 +143,7 @@ def _fit(
     checkpoint = str(folder.checkpoint) if folder.checkpoint.exists() else None
     try:
         trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit as error:  # how Lightning ends on Ctrl-C, which would end a sweep silently
+    except SystemExit as error:  # how Lightning ends on Ctrl-C and SIGTERM, and submitit's jobs
         if trainer.state.status == TrainerStatus.INTERRUPTED:
             raise KeyboardInterrupt from error
         raise

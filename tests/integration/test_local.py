@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -12,42 +10,7 @@ import pytest
 
 from robustseg.run import run
 from robustseg.runs.folder import RunFolder
-from robustseg.runs.lock import holder
-from tests.conftest import TINY
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def sweep(tmp_path, cache):
-    """Starts train.py -m, in a process group of its own; its output goes to `output`."""
-
-    def start(*arguments, runs="runs"):
-        places = [f"paths.runs={tmp_path}/{runs}", f"paths.logs={tmp_path}", f"paths.cache={cache}"]
-        with open(tmp_path / "output", "w") as output:
-            return subprocess.Popen(
-                [sys.executable, "train.py", "-m", *TINY, *places, *arguments],
-                cwd=ROOT,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    return start
-
-
-def wait_for_runs(folder, number, program, timeout=90):
-    """Wait until so many runs are being trained at a time; gives them with their owners."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        assert program.poll() is None
-        locks = {path.parent.name: holder(path) for path in folder.glob("*/lock")}
-        held = {name: owner["pid"] for name, owner in locks.items() if owner and owner["pid"] > 0}
-        states = [RunFolder(folder / name).read_status().get("state") for name in held]
-        if states == ["running"] * number:
-            return held
-        time.sleep(0.02)
-    raise AssertionError(f"{number} runs did not begin")
+from tests.integration.conftest import wait_for_runs
 
 
 def test_side_by_side_one_after_another_and_alone_are_the_same(sweep, tmp_path, tiny, results):

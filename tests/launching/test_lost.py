@@ -3,7 +3,7 @@ import json
 import pytest
 
 from robustseg.launching.display import Display
-from robustseg.launching.local import _Watch
+from robustseg.launching.watch import Watch
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA
 from robustseg.runs.survey import look
@@ -14,7 +14,7 @@ OTHERS = json.dumps({"host": "elsewhere", "pid": 1, "born": "1"})
 
 @pytest.fixture
 def watch(tmp_path):
-    return _Watch(tmp_path / "sweep", tmp_path / "runs", {0: ["loss=gce"]}, Display(1, 1))
+    return Watch(tmp_path / "sweep", tmp_path / "runs", {0: ["loss=gce"]}, Display(1, 1))
 
 
 @pytest.mark.parametrize("before", [None, {"schema": SCHEMA, "state": "running", "run": {"a": 1}}])

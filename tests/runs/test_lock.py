@@ -54,6 +54,19 @@ def test_another_hosts_lock_dies_with_its_heartbeat(tmp_path):
         assert holder(path)["host"] == socket.gethostname()
 
 
+def test_a_slurm_job_that_is_queued_again_takes_over_its_own_lock(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    owner = {"host": "elsewhere", "pid": 1, "born": "1", "job": "cluster:7"}
+    path.write_text(json.dumps(owner))
+    monkeypatch.setenv("SLURM_CLUSTER_NAME", "cluster")
+    monkeypatch.setenv("SLURM_JOB_ID", "8")
+    assert holder(path) == owner
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert holder(path) is None
+    with hold(path):
+        assert json.loads(path.read_text())["job"] == "cluster:7"
+
+
 def test_a_damaged_lock_is_dead_after_a_moment(tmp_path):
     path = tmp_path / "lock"
     path.write_text("{")

@@ -1,14 +1,11 @@
 """`hydra/launcher=local`; Hydra imports this at every start, so heavy imports wait."""
 
-from collections.abc import Sequence
-
 from hydra.core.utils import JobReturn
-from hydra.plugins.launcher import Launcher
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+
+from robustseg.launching.jobs import SweepLauncher
 
 
-class LocalLauncher(Launcher):
+class LocalLauncher(SweepLauncher):
     """Runs the jobs of a sweep on this machine, several at a time.
 
     Args:
@@ -20,18 +17,8 @@ class LocalLauncher(Launcher):
         self.n_jobs = n_jobs
         self.jobs_per_gpu = jobs_per_gpu
 
-    def setup(
-        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
-    ) -> None:
-        """Keep what the jobs need."""
-        self.hydra_context = hydra_context
-        self.task_function = task_function
-        self.config = config
-
-    def launch(
-        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
-    ) -> Sequence[JobReturn]:
-        """Run a job for each list of overrides."""
+    def run_jobs(self, jobs: dict[int, list[str]]) -> list[JobReturn]:
+        """Run them."""
         from robustseg.launching.local import launch
 
-        return launch(self, [list(overrides) for overrides in job_overrides], initial_job_idx)
+        return launch(self, jobs)

@@ -23,9 +23,10 @@ class AlreadyRunning(RuntimeError):
 def hold(path: Path) -> Iterator[None]:
     """Hold the lock file `path` for the length of the block.
 
-    The file names the holder's host and process; its modification time is renewed every 30 s. A
-    holder on this host is dead when its process is gone, one on another host when its sign of
-    life is five minutes old; a dead holder's lock is taken over.
+    The file names the holder's host, process and Slurm job; its modification time is renewed every
+    30 s. A holder on this host is dead when its process is gone, one on another host when its sign
+    of life is five minutes old, or when it is this very Slurm job before it was queued again; a
+    dead holder's lock is taken over.
 
     Raises:
         AlreadyRunning: a live process holds it.
@@ -55,12 +56,21 @@ def holder(path: Path) -> dict[str, Any] | None:
         return owner if age < 1 else None
     if owner["host"] == socket.gethostname():
         return owner if _alive(owner) else None
+    if owner.get("job") and owner["job"] == _slurm_job():
+        return None
     return owner if age < DEAD_AFTER else None
 
 
 def _acquire(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    name = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "born": _born("self")})
+    name = json.dumps(
+        {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "born": _born("self"),
+            "job": _slurm_job(),
+        }
+    )
     while True:
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
@@ -86,6 +96,12 @@ def _bury(path: Path) -> None:
     except FileNotFoundError:
         return
     grave.unlink()
+
+
+def _slurm_job() -> str | None:
+    """The Slurm job that this process belongs to; it keeps its number when it is queued again."""
+    number = os.environ.get("SLURM_JOB_ID")
+    return f"{os.environ.get('SLURM_CLUSTER_NAME', '')}:{number}" if number else None
 
 
 def _beat(path: Path, stop: threading.Event) -> None:
