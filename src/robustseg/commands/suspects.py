@@ -1,0 +1,4 @@
+"""`robustseg suspects`."""
+from typing import Any
+def add_parser(subparsers: Any) -> None:
+    """."""
