@@ -1,6 +1,7 @@
 """Masks, probabilities and overlays of new images, as files at the images' own size."""
 
 import glob
+import math
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -214,11 +215,12 @@ def _write(
 def outlined(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """An image (H, W, C) in colour, with the outline of a mask (H, W) drawn on it.
 
-    The line is about 1/200 of the image's diagonal wide, in a dark casing.
+    The line is about 1/200 of the image's diagonal wide, in a casing that is dark.
     """
     picture = np.ascontiguousarray(np.repeat(image, 3 // image.shape[2], axis=2))
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     width = max(1, round(float(np.hypot(*mask.shape)) / 200))
-    for color, thickness in ((_CASING, width + 2), (_OUTLINE, width)):
+    casing = width + 2 * math.ceil(width / 3)
+    for color, thickness in ((_CASING, casing), (_OUTLINE, width)):
         cv2.drawContours(picture, contours, -1, color, thickness)
     return picture

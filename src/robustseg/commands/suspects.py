@@ -1,4 +1,136 @@
 """`robustseg suspects`."""
-from typing import Any
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustseg.commands.composed import composed
+from robustseg.commands.loaded import add_run, loaded, positive
+from robustseg.config import ConfigError
+
+if TYPE_CHECKING:
+    from robustseg.data.prepare import RunData
+    from robustseg.loading import FinishedRun
+    from robustseg.suspects import Beliefs, Detection
+
+_OVERRIDES = ("dataset.root", "paths.cache")
+
+
 def add_parser(subparsers: Any) -> None:
-    """."""
+    """Add the command ``suspects``."""
+    parser = subparsers.add_parser(
+        "suspects",
+        help="the training masks that a trained network believes least",
+        description="Rank a finished run's training masks by how little its network believes them: "
+        "by the T-Loss's own weight of an image where it was trained with it, else by the mean "
+        "squared residual. With injected noise it is told how many of the wrong masks are found.",
+        epilog="robustseg suspects runs/isic2017-tloss-clean-s0-1f2e3d4c --sheet sheet.png",
+    )
+    add_run(parser)
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="NAME=VALUE",
+        help="dataset.root=… if the data is elsewhere now, paths.cache=…",
+    )
+    parser.add_argument("--top", type=positive, default=20, help="to list (default: 20)")
+    parser.add_argument("-o", "--out", type=Path, help="CSV file of all training masks")
+    parser.add_argument("--sheet", type=Path, help="PNG file: the worst with both outlines")
+    parser.add_argument("--count", type=positive, default=24, help="on the sheet (default: 24)")
+    parser.add_argument(
+        "--compare", action="store_true", help="with cleanlab's label quality score"
+    )
+    parser.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the least believed masks and how many wrong ones are found."""
+    from robustseg.runs.files import write_csv
+    from robustseg.suspects import beliefs, detections, training_data
+
+    for override in options.overrides:
+        if override.partition("=")[0] not in _OVERRIDES:
+            raise ConfigError(f"{override}: suspects takes only {' and '.join(_OVERRIDES)}")
+    config = composed(options.overrides)
+    run = _moved(loaded(options), config["dataset"]["root"])
+    data = training_data(run, Path(config["paths"]["cache"]))
+    found = beliefs(run, data.train.images, data.noisy, compare=options.compare)
+    rows = _rows(found, data)
+    print(f"Least believed of {len(rows)} training masks, by {found.method}")
+    print(_table(rows[: options.top]))
+    detected = detections(found, data.manifest)
+    if detected:
+        print("\nFinding the masks that noise has changed")
+        print(_detection_table(detected))
+    if options.out:
+        write_csv(options.out, rows)
+    if options.sheet:
+        _draw(options.sheet, run, data, found, options.count)
+    return 0
+
+
+def _moved(run: "FinishedRun", root: str | None) -> "FinishedRun":
+    """The run with its images at another place, if one is given."""
+    if root is None:
+        return run
+    dataset = run.config["dataset"]
+    moved = {**dataset, "root": root, "source": {**dataset["source"], "root": root}}
+    return replace(run, config={**run.config, "dataset": moved})
+
+
+def _rows(found: "Beliefs", data: "RunData") -> list[dict[str, Any]]:
+    """One row a training mask, the least believed first."""
+    noisy = any(row["dice"] < 1 for row in data.manifest)
+    rows = []
+    for rank, at in enumerate(found.order, start=1):
+        row: dict[str, Any] = {"rank": rank, "id": data.train.ids[at]}
+        for method, doubt in found.doubt.items():
+            row[f"doubt ({method})"] = float(doubt[at])
+        row["dice"] = float(found.dice[at])
+        if noisy:
+            done = data.manifest[at]
+            row |= {"noise": done["type"], "dice_of_noise": float(done["dice"])}
+        rows.append(row)
+    return rows
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows in columns; each has the keys of the first."""
+    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[at]) for line in cells) for at in range(len(cells[0]))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _detection_table(detected: "Sequence[Detection]") -> str:
+    return _table([asdict(one) for one in detected])
+
+
+def _draw(
+    path: Path, run: "FinishedRun", data: "RunData", found: "Beliefs", count: int
+) -> None:
+    """A contact sheet of the least believed masks and what the network predicts."""
+    from robustseg.noise.contact_sheet import NOISY, PREDICTED, outline_sheet
+
+    chosen = found.order[:count]
+    kinds = [data.manifest[at]["type"] for at in chosen]
+    texts = [
+        f"{rank}. {'' if kind == 'clean' else kind + ' · '}Dice {found.dice[at]:.2f}"
+        for rank, (at, kind) in enumerate(zip(chosen, kinds, strict=True), start=1)
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    outline_sheet(
+        path,
+        data.train.images[chosen],
+        {"mask given": (NOISY, data.noisy[chosen]), "prediction": (PREDICTED, found.predicted[chosen])},
+        list(zip(texts, (data.train.ids[at] for at in chosen), strict=True)),
+        title=f"{run.folder.run_id}: least believed training masks, by {found.method}",
+    )
