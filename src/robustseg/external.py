@@ -50,10 +50,10 @@ def evaluate_external(
         hd95=hd95,
     )
     columns.pop("index")
-    rows = [
-        {"id": name, "split": str(images.splits[at]), **{k: v[at].item() for k, v in columns.items()}}
-        for at, name in enumerate(images.ids)
-    ]
+    values = {name: column.tolist() for name, column in columns.items()}
+    names = ("id", "split", *values)
+    lines = zip(images.ids, images.splits.tolist(), *values.values(), strict=True)
+    rows = [dict(zip(names, line, strict=True)) for line in lines]
     return rows, summarise(columns) | pooled
 
 

@@ -49,9 +49,7 @@ def export_onnx(run: FinishedRun, path: Path, *, threshold: float = 0.5) -> None
     """
     missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
     if missing:
-        raise ConfigError(
-            f"{' and '.join(missing)} not installed: pip install 'robustseg[onnx]'"
-        )
+        raise ConfigError(f"{' and '.join(missing)} not installed: pip install 'robustseg[onnx]'")
     import onnx
 
     # Two images, since a batch of one would be taken for a fixed size.

@@ -185,9 +185,7 @@ def _probabilities(run: FinishedRun, images: Sequence[np.ndarray]) -> list[np.nd
     if not images:
         return []
     small = np.stack([resize_image(image, run.image_size) for image in images])
-    logits = predict_logits(
-        run.predictor, small, batch_size=len(small), precision=run.precision
-    )
+    logits = predict_logits(run.predictor, small, batch_size=len(small), precision=run.precision)
     return [p for _, batch in logits for p in batch[:, 0].sigmoid().cpu().numpy()]
 
 

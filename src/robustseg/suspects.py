@@ -30,7 +30,7 @@ class Beliefs:
 
     Attributes:
         doubt: (N,) by method, higher where a mask is less believed. The first method is the run's
-            own; "cleanlab" is there if it was asked for.
+            own; then "1 - Dice" of mask and prediction; "cleanlab" if it was asked for.
         dice: (N,) of the prediction against the mask given.
         predicted: (N, H, W) uint8, foreground 1.
     """
@@ -61,6 +61,7 @@ class Detection:
         clean: how many right masks they are sought among.
         auroc: probability that a wrong mask is doubted more than a right one.
         precision: share of wrong masks among the first k, k being their number.
+        chance: what the precision of a random order would be; that of the AUROC is ½.
     """
 
     method: str
@@ -69,6 +70,7 @@ class Detection:
     clean: int
     auroc: float
     precision: float
+    chance: float
 
 
 def training_data(run: FinishedRun, cache: Path) -> RunData:
@@ -133,10 +135,11 @@ def beliefs(
         if compare:
             quality.append(_label_quality(logits, given))
     name, doubt = _doubt(run, *(torch.cat(part).double().numpy() for part in (squares, pixels)))
-    methods = {name: doubt}
+    agreement = np.concatenate(scores)
+    methods = {name: doubt, "1 - Dice": 1 - agreement}
     if compare:
         methods["cleanlab"] = -np.concatenate(quality)
-    return Beliefs(methods, np.concatenate(scores), np.concatenate(predicted))
+    return Beliefs(methods, agreement, np.concatenate(predicted))
 
 
 def _doubt(run: FinishedRun, squares: np.ndarray, pixels: np.ndarray) -> tuple[str, np.ndarray]:
@@ -149,7 +152,7 @@ def _doubt(run: FinishedRun, squares: np.ndarray, pixels: np.ndarray) -> tuple[s
 
 
 def _label_quality(logits: Tensor, given: Tensor) -> np.ndarray:
-    """cleanlab's score (B,); an ignored pixel is taken as labelled like its prediction."""
+    """Label quality by cleanlab (B,); an ignored pixel is taken as labelled like its prediction."""
     from cleanlab.segmentation.rank import get_label_quality_scores
 
     labels = torch.where(given == IGNORED, logits > 0, given == 1)[:, 0].long().numpy()
@@ -173,8 +176,9 @@ def detections(found: Beliefs, manifest: Sequence[Mapping[str, Any]]) -> list[De
         for kind in ("all", *sorted(set(types[wrong]))):
             chosen = wrong if kind == "all" else wrong & (types == kind)
             numbers = auroc(doubt[chosen], doubt[~wrong]), precision(doubt[chosen], doubt[~wrong])
-            counts = int(chosen.sum()), int((~wrong).sum())
-            result.append(Detection(method, kind, *counts, *numbers))
+            noisy, clean = int(chosen.sum()), int((~wrong).sum())
+            chance = noisy / (noisy + clean)
+            result.append(Detection(method, kind, noisy, clean, *numbers, chance))
     return result
 
 

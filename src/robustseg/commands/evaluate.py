@@ -82,9 +82,7 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _table(
-    numbers: Mapping[str, float], own: Mapping[str, Any], count: int, dataset: str
-) -> str:
+def _table(numbers: Mapping[str, float], own: Mapping[str, Any], count: int, dataset: str) -> str:
     """The numbers beside those of the run's own test."""
     name = f"{dataset} ({count})"
     lines = [f"{'':28}{name:>20}{'own test' if own else '':>12}"]

@@ -13,7 +13,7 @@ from robustseg.config import ConfigError
 if TYPE_CHECKING:
     from robustseg.data.prepare import RunData
     from robustseg.loading import FinishedRun
-    from robustseg.suspects import Beliefs, Detection
+    from robustseg.suspects import Beliefs
 
 _OVERRIDES = ("dataset.root", "paths.cache")
 
@@ -63,7 +63,7 @@ def main(options: argparse.Namespace) -> int:
     detected = detections(found, data.manifest)
     if detected:
         print("\nFinding the masks that noise has changed")
-        print(_detection_table(detected))
+        print(_table([asdict(one) for one in detected]))
     if options.out:
         write_csv(options.out, rows)
     if options.sheet:
@@ -87,7 +87,8 @@ def _rows(found: "Beliefs", data: "RunData") -> list[dict[str, Any]]:
     for rank, at in enumerate(found.order, start=1):
         row: dict[str, Any] = {"rank": rank, "id": data.train.ids[at]}
         for method, doubt in found.doubt.items():
-            row[f"doubt ({method})"] = float(doubt[at])
+            if method != "1 - Dice":
+                row[f"doubt ({method})"] = float(doubt[at])
         row["dice"] = float(found.dice[at])
         if noisy:
             done = data.manifest[at]
@@ -110,13 +111,7 @@ def _cell(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _detection_table(detected: "Sequence[Detection]") -> str:
-    return _table([asdict(one) for one in detected])
-
-
-def _draw(
-    path: Path, run: "FinishedRun", data: "RunData", found: "Beliefs", count: int
-) -> None:
+def _draw(path: Path, run: "FinishedRun", data: "RunData", found: "Beliefs", count: int) -> None:
     """A contact sheet of the least believed masks and what the network predicts."""
     from robustseg.noise.contact_sheet import NOISY, PREDICTED, outline_sheet
 
@@ -126,11 +121,15 @@ def _draw(
         f"{rank}. {'' if kind == 'clean' else kind + ' · '}Dice {found.dice[at]:.2f}"
         for rank, (at, kind) in enumerate(zip(chosen, kinds, strict=True), start=1)
     ]
+    outlines = {
+        "mask given": (NOISY, data.noisy[chosen]),
+        "prediction": (PREDICTED, found.predicted[chosen]),
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     outline_sheet(
         path,
         data.train.images[chosen],
-        {"mask given": (NOISY, data.noisy[chosen]), "prediction": (PREDICTED, found.predicted[chosen])},
+        outlines,
         list(zip(texts, (data.train.ids[at] for at in chosen), strict=True)),
         title=f"{run.folder.run_id}: least believed training masks, by {found.method}",
     )

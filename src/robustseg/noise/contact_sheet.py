@@ -79,8 +79,9 @@ def outline_sheet(
         name = name if len(name) <= LONGEST else "…" + name[1 - LONGEST :]
         cell.set_title(f"{text}\n{name}", fontsize=7, pad=2)
     lines = [Line2D([], [], color=color, path_effects=CASING) for color, _ in outlines.values()]
-    place = "outside lower center"
-    figure.legend(lines, list(outlines), loc=place, ncols=len(lines), frameon=False)
+    figure.legend(
+        lines, list(outlines), loc="outside lower center", ncols=len(lines), frameon=False
+    )
     figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=130)
 
