@@ -142,11 +142,13 @@ def _check(node: Any, allowed: set[str], name: str) -> None:
 
 
 def _check_model(node: Mapping[str, Any]) -> None:
-    """Raise ConfigError unless a network's arguments are known ones and its strings plain names."""
+    """Raise ConfigError unless a network's arguments are known ones and plain values or lists."""
     known = MODELS[node["_target_"]] | {"_target_"}
     for key, value in node.items():
         if key not in known:
             raise ConfigError(f"model.{key} is none of the arguments that a run folder may give")
-        for text in value if isinstance(value, list) else [value]:
-            if isinstance(text, str) and not _PLAIN_NAME.fullmatch(text):
-                raise ConfigError(f"model.{key}={text!r} is not a plain name")
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, Mapping | list):
+                raise ConfigError(f"model.{key} is neither a value nor a list of values")
+            if isinstance(part, str) and not _PLAIN_NAME.fullmatch(part):
+                raise ConfigError(f"model.{key}={part!r} is not a plain name")
