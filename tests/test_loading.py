@@ -68,7 +68,7 @@ def test_a_size_that_is_none_is_refused(noisy_run, tmp_path, value):
     config = yaml.safe_load((sent / "config.yaml").read_text())
     config["dataset"]["image_size"] = value
     (sent / "config.yaml").write_text(yaml.safe_dump(config))
-    with pytest.raises(DataError, match="dataset.image_size"):
+    with pytest.raises(DataError, match=r"dataset\.image_size"):
         load_run(sent)
 
 
