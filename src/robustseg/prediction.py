@@ -22,6 +22,8 @@ from robustseg.loading import FinishedRun
 
 MASKS, PROBABILITIES, OVERLAYS = "masks", "probabilities", "overlays"  # folders
 _OUTLINE, _CASING = (86, 180, 233), (20, 20, 20)  # sky blue of Okabe and Ito on a dark line
+# Also of runs evaluated in bfloat16, whose eight bits would show in the probabilities.
+_PRECISION = "32-true"
 _THREADS = 4  # that read and write files
 
 
@@ -115,7 +117,7 @@ def predict_files(
 ) -> Iterator[Predicted]:
     """Predict image files and write what is found, batch after batch.
 
-    An image is read and resized as in training; its probabilities are resized back (bilinear) and
+    An image is read and resized as in training; its probabilities (in float32) are resized back (bilinear) and
     then compared with the threshold. For each image: `masks/NAME.png` (8 bits: 0, 255),
     `probabilities/NAME.png` (16 bits: 65535 p) and, if asked for, `overlays/NAME.png`.
 
@@ -185,7 +187,7 @@ def _probabilities(run: FinishedRun, images: Sequence[np.ndarray]) -> list[np.nd
     if not images:
         return []
     small = np.stack([resize_image(image, run.image_size) for image in images])
-    logits = predict_logits(run.predictor, small, batch_size=len(small), precision=run.precision)
+    logits = predict_logits(run.predictor, small, batch_size=len(small), precision=_PRECISION)
     return [p for _, batch in logits for p in batch[:, 0].sigmoid().cpu().numpy()]
 
 

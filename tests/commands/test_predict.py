@@ -73,7 +73,7 @@ def test_probabilities_are_those_of_the_network_resized_back(noisy_run, tmp_path
     assert predict(noisy_run, tmp_path / "a.png", "-o", tmp_path / "out") == 0
     run = load_run(noisy_run, device="cpu")
     small = np.asarray(image.resize((32, 32), Image.Resampling.BILINEAR))
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, "bf16" in run.precision):
+    with torch.inference_mode():
         probability = run.predictor(torch.from_numpy(small.copy())[None]).sigmoid()
     wanted = functional.interpolate(probability, (96, 80), mode="bilinear")[0, 0].numpy()
     found = np.asarray(Image.open(tmp_path / "out" / "probabilities" / "a.png")) / 65535
