@@ -51,7 +51,7 @@ def test_what_is_no_finished_run_is_told_apart(noisy_run, tmp_path):
     ("text", "said"),
     [
         ("[1, 2]", "not the configuration of a run"),
-        ("a: 1", "no setting loss"),
+        ("a: 1", "no setting dataset"),
         (": :", "not plain YAML"),
     ],
 )

@@ -17,7 +17,10 @@ from robustseg.runs.folder import RunFolder
 from robustseg.trust import build, read_config, setting
 
 _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-_PRESENT = ("loss", "noise.alpha", "regularizer.name", "trainer.max_steps")
+_PRESENT = (
+    "dataset.subset dataset.positive_fraction dataset.train_size loss.name noise.alpha noise.beta "
+    "noise.seed regularizer.name trainer.max_steps"
+).split()
 _VALID: dict[str, Callable[[Any], bool]] = {
     "dataset.image_size": lambda value: type(value) is int and value > 0,
     "evaluation.batch_size": lambda value: type(value) is int and value > 0,

@@ -117,9 +117,9 @@ def predict_files(
 ) -> Iterator[Predicted]:
     """Predict image files and write what is found, batch after batch.
 
-    An image is read and resized as in training; its probabilities (in float32) are resized back (bilinear) and
-    then compared with the threshold. For each image: `masks/NAME.png` (8 bits: 0, 255),
-    `probabilities/NAME.png` (16 bits: 65535 p) and, if asked for, `overlays/NAME.png`.
+    An image is read and resized as in training; its probabilities, computed in float32, are resized
+    back (bilinear) and then compared with the threshold. For each image: `masks/NAME.png` (8 bits:
+    0, 255), `probabilities/NAME.png` (16 bits: 65535 p) and, if asked for, `overlays/NAME.png`.
 
     Args:
         run: whose network predicts.

@@ -66,8 +66,10 @@ def main(options: argparse.Namespace) -> int:
         print(_table([asdict(one) for one in detected]))
     if options.out:
         write_csv(options.out, rows)
+        print(f"\nAll of them are in {options.out}")
     if options.sheet:
         _draw(options.sheet, run, data, found, options.count)
+        print(f"The first are drawn in {options.sheet}")
     return 0
 
 
