@@ -12,7 +12,7 @@ from torch import nn
 
 from robustseg.loading import load_run
 from robustseg.losses import t_loss
-from robustseg.suspects import auroc, beliefs, detections, precision
+from robustseg.suspects import DICE, auroc, beliefs, detections, precision
 
 
 class ByBrightness(nn.Module):
@@ -55,8 +55,8 @@ def test_the_mask_that_does_not_fit_is_doubted_most(known):
     run, images, masks = known
     for nu in (2.0, None):
         found = beliefs(replace(run, nu=nu), images, masks)
-        assert found.order[0] == 4
-        assert found.order[-1] == 6  # all ignored
+        assert found.order(found.method)[0] == found.order(DICE)[0] == 4
+        assert found.order(found.method)[-1] == 6  # all ignored
         assert found.dice[4] == found.dice[:5].min() and found.dice[0] == 1
         assert np.array_equal(found.predicted[0], masks[0])
 
@@ -131,7 +131,7 @@ def test_detection_by_type_among_right_masks(known):
     types = ["clean", "erode", "erode", "clean", "affine"]
     dice = [1, 1, 0.5, 1, 0.5]  # the second was left as it was
     manifest = [{"type": t, "dice": d} for t, d in zip(types, dice, strict=True)]
-    by_type = {one.type: one for one in detections(found, manifest) if one.method == "1 - Dice"}
+    by_type = {one.type: one for one in detections(found, manifest) if one.method == DICE}
     assert {name: (one.noisy, one.clean) for name, one in by_type.items()} == {
         "all": (2, 3),
         "affine": (1, 3),

@@ -23,6 +23,8 @@ from robustseg.metrics.summary import dice
 from robustseg.runs.files import read_csv
 from robustseg.trust import setting
 
+DICE = "1 - Dice"  # a method
+
 
 @dataclass(frozen=True, eq=False)
 class Beliefs:
@@ -30,7 +32,7 @@ class Beliefs:
 
     Attributes:
         doubt: (N,) by method, higher where a mask is less believed. The first method is the run's
-            own; then "1 - Dice" of mask and prediction; "cleanlab" if it was asked for.
+            own; then `DICE`, of mask and prediction; "cleanlab" if it was asked for.
         dice: (N,) of the prediction against the mask given.
         predicted: (N, H, W) uint8, foreground 1.
     """
@@ -44,10 +46,9 @@ class Beliefs:
         """The run's own method."""
         return next(iter(self.doubt))
 
-    @property
-    def order(self) -> np.ndarray:
+    def order(self, method: str) -> np.ndarray:
         """Positions of the masks, the least believed first."""
-        return np.argsort(-self.doubt[self.method], kind="stable")
+        return np.argsort(-self.doubt[method], kind="stable")
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def beliefs(
             quality.append(_label_quality(logits, given))
     name, doubt = _doubt(run, *(torch.cat(part).double().numpy() for part in (squares, pixels)))
     agreement = np.concatenate(scores)
-    methods = {name: doubt, "1 - Dice": 1 - agreement}
+    methods = {name: doubt, DICE: 1 - agreement}
     if compare:
         methods["cleanlab"] = -np.concatenate(quality)
     return Beliefs(methods, agreement, np.concatenate(predicted))

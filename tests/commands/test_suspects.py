@@ -31,6 +31,11 @@ def test_of_a_run_with_noise(noisy_run, tmp_path, capsys):
     assert doubts == sorted(doubts, reverse=True)
     assert [row["id"] in text for row in rows[:3]] == [True] * 3
     assert Image.open(sheet).size[0] > 500
+    assert main([*arguments[:-2], "--by", "dice"]) == 0
+    assert "by 1 - Dice" in capsys.readouterr().out
+    with open(out, newline="") as file:
+        doubts = [float(row["doubt (1 - Dice)"]) for row in csv.DictReader(file)]
+    assert doubts == sorted(doubts, reverse=True) != [doubts[0]] * 10
 
 
 def test_of_a_clean_run_there_is_nothing_to_find(grey_run, capsys):

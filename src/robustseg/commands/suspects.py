@@ -11,6 +11,8 @@ from robustseg.commands.loaded import add_run, loaded, positive
 from robustseg.config import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from robustseg.data.prepare import RunData
     from robustseg.loading import FinishedRun
     from robustseg.suspects import Beliefs
@@ -25,7 +27,8 @@ def add_parser(subparsers: Any) -> None:
         help="the training masks that a trained network believes least",
         description="Rank a finished run's training masks by how little its network believes them: "
         "by the T-Loss's own weight of an image where it was trained with it, else by the mean "
-        "squared residual. With injected noise it is told how many of the wrong masks are found.",
+        "squared residual; or by 1 - Dice. With injected noise it is told how well the wrong masks "
+        "are found.",
         epilog="robustseg suspects runs/isic2017-tloss-clean-s0-1f2e3d4c --sheet sheet.png",
     )
     add_run(parser)
@@ -34,6 +37,13 @@ def add_parser(subparsers: Any) -> None:
         nargs="*",
         metavar="NAME=VALUE",
         help="dataset.root=… if the data is elsewhere now, paths.cache=…",
+    )
+    parser.add_argument(
+        "--by",
+        choices=("own", "dice"),
+        default="own",
+        help="own: the weight or residual, larger for large masks (default); dice: 1 - Dice of "
+        "mask and prediction",
     )
     parser.add_argument("--top", type=positive, default=20, help="to list (default: 20)")
     parser.add_argument("-o", "--out", type=Path, help="CSV file of all training masks")
@@ -48,7 +58,7 @@ def add_parser(subparsers: Any) -> None:
 def main(options: argparse.Namespace) -> int:
     """Print the least believed masks and how many wrong ones are found."""
     from robustseg.runs.files import write_csv
-    from robustseg.suspects import beliefs, detections, training_data
+    from robustseg.suspects import DICE, beliefs, detections, training_data
 
     for override in options.overrides:
         if override.partition("=")[0] not in _OVERRIDES:
@@ -57,8 +67,11 @@ def main(options: argparse.Namespace) -> int:
     run = _moved(loaded(options), config["dataset"]["root"])
     data = training_data(run, Path(config["paths"]["cache"]))
     found = beliefs(run, data.train.images, data.noisy, compare=options.compare)
-    rows = _rows(found, data)
-    print(f"Least believed of {len(rows)} training masks, by {found.method}")
+    method = DICE if options.by == "dice" else found.method
+    order = found.order(method)
+    rows = _rows(found, data, order)
+    title = f"{run.folder.run_id}: least believed of {len(rows)} training masks, by {method}"
+    print(title)
     print(_table(rows[: options.top]))
     detected = detections(found, data.manifest)
     if detected:
@@ -68,7 +81,7 @@ def main(options: argparse.Namespace) -> int:
         write_csv(options.out, rows)
         print(f"\nAll of them are in {options.out}")
     if options.sheet:
-        _draw(options.sheet, run, data, found, options.count)
+        _draw(options.sheet, data, found, order[: options.count], title)
         print(f"The first are drawn in {options.sheet}")
     return 0
 
@@ -82,16 +95,14 @@ def _moved(run: "FinishedRun", root: str | None) -> "FinishedRun":
     return replace(run, config={**run.config, "dataset": moved})
 
 
-def _rows(found: "Beliefs", data: "RunData") -> list[dict[str, Any]]:
+def _rows(found: "Beliefs", data: "RunData", order: "np.ndarray") -> list[dict[str, Any]]:
     """One row a training mask, the least believed first."""
     noisy = any(row["dice"] < 1 for row in data.manifest)
     rows = []
-    for rank, at in enumerate(found.order, start=1):
+    for rank, at in enumerate(order, start=1):
         row: dict[str, Any] = {"rank": rank, "id": data.train.ids[at]}
         for method, doubt in found.doubt.items():
-            if method != "1 - Dice":
-                row[f"doubt ({method})"] = float(doubt[at])
-        row["dice"] = float(found.dice[at])
+            row[f"doubt ({method})"] = float(doubt[at])
         if noisy:
             done = data.manifest[at]
             row |= {"noise": done["type"], "dice_of_noise": float(done["dice"])}
@@ -113,11 +124,10 @@ def _cell(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _draw(path: Path, run: "FinishedRun", data: "RunData", found: "Beliefs", count: int) -> None:
-    """A contact sheet of the least believed masks and what the network predicts."""
+def _draw(path: Path, data: "RunData", found: "Beliefs", chosen: "np.ndarray", title: str) -> None:
+    """A contact sheet of masks and what the network predicts."""
     from robustseg.noise.contact_sheet import NOISY, PREDICTED, outline_sheet
 
-    chosen = found.order[:count]
     kinds = [data.manifest[at]["type"] for at in chosen]
     texts = [
         f"{rank}. {'' if kind == 'clean' else kind + ' · '}Dice {found.dice[at]:.2f}"
@@ -133,5 +143,5 @@ def _draw(path: Path, run: "FinishedRun", data: "RunData", found: "Beliefs", cou
         data.train.images[chosen],
         outlines,
         list(zip(texts, (data.train.ids[at] for at in chosen), strict=True)),
-        title=f"{run.folder.run_id}: least believed training masks, by {found.method}",
+        title=title,
     )
