@@ -149,16 +149,16 @@ def predict_files(
             read = list(pool.map(lambda pair: _read(pair[0], run.channels), batch))
             pictures = [image for image in read if isinstance(image, np.ndarray)]
             probabilities = iter(_probabilities(run, pictures))
-            jobs = [
-                pool.submit(
-                    _write, path, name, picture, next(probabilities), out, threshold, overlay
+            jobs = []
+            for (path, name), picture in zip(batch, read, strict=True):
+                if isinstance(picture, str):
+                    jobs.append(pool.submit(Predicted, path, name, error=picture))
+                    continue
+                small = next(probabilities)
+                jobs.append(
+                    pool.submit(_write, path, name, picture, small, out, threshold, overlay)
                 )
-                if isinstance(picture, np.ndarray)
-                else Predicted(path, name, error=picture)
-                for (path, name), picture in zip(batch, read, strict=True)
-            ]
-            for job in jobs:
-                yield job if isinstance(job, Predicted) else job.result()
+            yield from (job.result() for job in jobs)
 
 
 def outputs(images: Sequence[Path], out: Path) -> list[Path]:
