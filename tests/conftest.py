@@ -67,3 +67,37 @@ def only_run(tmp_path):
         return folder
 
     return find
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, cache):
+    """A function from overrides to the folder of a finished miniature run, trained once."""
+    folders: dict[tuple[str, ...], Path] = {}
+
+    def train(*overrides: str) -> Path:
+        if overrides not in folders:
+            from robustseg.run import run
+
+            place = tmp_path_factory.mktemp("finished")
+            paths = [f"paths.runs={place}/runs", f"paths.logs={place}", f"paths.cache={cache}"]
+            small = TINY
+            if "dataset=folder" in overrides:
+                small = [name for name in TINY if not name.startswith("dataset.source.")]
+            with initialize_config_dir(str(CONF), version_base="1.3"):
+                run(compose("train", [*small, *paths, *overrides]))
+            (folders[overrides],) = (place / "runs").iterdir()
+        return folders[overrides]
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def noisy_run(finished):
+    """A finished run in colour with the T-Loss and half of its masks wrong."""
+    return finished("noise.alpha=0.5", "loss=tloss")
+
+
+@pytest.fixture(scope="session")
+def grey_run(finished):
+    """A finished run in grey with another loss and clean masks."""
+    return finished("dataset=synthetic_chest", "loss=mae")

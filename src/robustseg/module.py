@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from robustseg.normalisation import normalise
 from robustseg.schedule import NuPlateau
 
 _IGNORED = 255
@@ -55,13 +56,8 @@ class SegmentationModule(pl.LightningModule):
         self._losses: list[Tensor] = []
 
     def forward(self, images: Tensor) -> Tensor:
-        """Foreground logits (B, 1, H, W), float32, of uint8 images (B, H, W, C).
-
-        Colour images are scaled to [-1, 1] and grey ones to [0, 1], as in the T-Loss code.
-        """
-        pixels = images.permute(0, 3, 1, 2).float()
-        pixels = pixels / 127.5 - 1 if images.shape[-1] == 3 else pixels / 255
-        return self.network(pixels.contiguous(memory_format=self.format)).float()
+        """Foreground logits (B, 1, H, W), float32, of uint8 images (B, H, W, C)."""
+        return self.network(normalise(images).contiguous(memory_format=self.format)).float()
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Loss of a batch of uint8 images (B, H, W, C) and masks (B, H, W)."""

@@ -1,1 +1,1 @@
-"""The subcommands of `robustseg` that take train.py's overrides."""
+"""The subcommands of `robustseg`, one a file."""

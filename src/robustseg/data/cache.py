@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image
 
 from robustseg.data.imageset import ImageSet
 from robustseg.data.progress import track
+from robustseg.data.resizing import resize_image, resize_mask
 from robustseg.data.source import DataError, Record, Source
 
 try:
@@ -179,13 +179,7 @@ def _replace(folder: Path, partial: Path) -> None:
 def _resized(source: Source, record: Record, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Image (size, size, C) and mask (size, size) of a record."""
     image, mask = source.read(record)
-    if image.shape[:2] == (size, size):
-        return image, mask
-    grey = image.shape[2] == 1
-    pillow = Image.fromarray(image[..., 0] if grey else image)
-    small = np.asarray(pillow.resize((size, size), Image.Resampling.BILINEAR))
-    nearest = Image.fromarray(mask).resize((size, size), Image.Resampling.NEAREST)
-    return small.reshape(size, size, -1), np.asarray(nearest)
+    return resize_image(image, size), resize_mask(mask, size)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""A sheet of images with the outline of their clean and of their noisy mask."""
+"""A sheet of images with the outlines of their masks: the clean and the noisy one, or others."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from matplotlib.patheffects import AbstractPathEffect, withStroke
 
 from robustseg.noise.manifest import Row
 
-CLEAN, NOISY = "#00e5ff", "#ffd60a"
+CLEAN, NOISY, PREDICTED = "#00e5ff", "#ffd60a", "#ff2d78"
 # a dark casing, so that lines are seen on skin, X-ray and stained tissue alike
 CASING: list[AbstractPathEffect] = [withStroke(linewidth=2.2, foreground="#202020")]
 CELL = 2.1  # inches
@@ -42,21 +42,46 @@ def contact_sheet(
     """
     if not len(images) == len(clean) == len(noisy) == len(manifest) > 0:
         raise ValueError("a contact sheet needs as many images, masks and rows, and at least one")
+    captions = [(f"{row['type']} · Dice {row['dice']:.2f}", row["id"]) for row in manifest]
+    outlines = {"clean": (CLEAN, clean), "noisy": (NOISY, noisy)}
+    outline_sheet(path, images, outlines, captions, title=title, columns=columns)
+
+
+def outline_sheet(
+    path: Path,
+    images: np.ndarray,
+    outlines: Mapping[str, tuple[str, np.ndarray]],
+    captions: Sequence[tuple[str, str]],
+    *,
+    title: str,
+    columns: int = 6,
+) -> None:
+    """Draws images with the outlines of masks of several kinds.
+
+    Args:
+        path: The PNG to write.
+        images: uint8 (N, H, W, C), C 1 or 3.
+        outlines: For each kind a colour and the masks, uint8 (N, H, W), foreground 1.
+        captions: For each image a line of text and its id, which is cut where it is long.
+        title: What the sheet shows.
+        columns: Images in a row.
+    """
     rows = math.ceil(len(images) / columns)
     figure = Figure(figsize=(CELL * columns, (CELL + 0.4) * rows + 0.5), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     for cell in axes.flat:
         cell.axis("off")
-    for cell, image, before, after, row in zip(
-        axes.flat, images, clean, noisy, manifest, strict=False
-    ):
+    for at, (cell, image) in enumerate(zip(axes.flat, images, strict=False)):
         cell.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=255)
-        _outline(cell, before, CLEAN)
-        _outline(cell, after, NOISY)
-        name = row["id"] if len(row["id"]) <= LONGEST else "…" + row["id"][1 - LONGEST :]
-        cell.set_title(f"{row['type']} · Dice {row['dice']:.2f}\n{name}", fontsize=7, pad=2)
-    lines = [Line2D([], [], color=color, path_effects=CASING) for color in (CLEAN, NOISY)]
-    figure.legend(lines, ["clean", "noisy"], loc="outside lower center", ncols=2, frameon=False)
+        for color, masks in outlines.values():
+            _outline(cell, masks[at], color)
+        text, name = captions[at]
+        name = name if len(name) <= LONGEST else "…" + name[1 - LONGEST :]
+        cell.set_title(f"{text}\n{name}", fontsize=7, pad=2)
+    lines = [Line2D([], [], color=color, path_effects=CASING) for color, _ in outlines.values()]
+    figure.legend(
+        lines, list(outlines), loc="outside lower center", ncols=len(lines), frameon=False
+    )
     figure.suptitle(title, fontsize=10)
     figure.savefig(path, dpi=130)
 
