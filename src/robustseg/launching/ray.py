@@ -36,8 +36,9 @@ def launch(launcher: "RayLauncher", jobs: dict[int, list[str]]) -> list[JobRetur
         room = int(ray.cluster_resources().get("CPU", 1) // launcher.num_cpus)
         display = make_display(len(jobs), min(max(room, 1), len(jobs)))
         watch = Watch(sweep, Path(launcher.config.paths.runs), jobs, display)
-        needs = {"num_cpus": launcher.num_cpus, "num_gpus": launcher.num_gpus}
-        task = ray.remote(max_retries=0, **needs)(_call)
+        task = ray.remote(_call).options(
+            num_cpus=launcher.num_cpus, num_gpus=launcher.num_gpus, max_retries=0
+        )
         work = ray.put(hydra_job(launcher, sweep, launcher.task_function))
         with display:
             _wait({task.remote(work, job, jobs[job]): job for job in jobs}, watch)
