@@ -60,6 +60,7 @@ def _draw(options: argparse.Namespace) -> int:
     """The experiment's figures, as `robustseg figures` draws them."""
     parser = argparse.ArgumentParser()
     figures.add_parser(parser.add_subparsers())
-    places = ["--runs", str(options.runs), "--out", str(options.out)]
-    chosen = parser.parse_args(["figures", options.experiment, *places])
+    words = [options.experiment, "--runs", str(options.runs), "--out", str(options.out)]
+    words += ["--dataset", options.dataset] if options.dataset else []
+    chosen = parser.parse_args(["figures", *words])
     return int(chosen.main(chosen))

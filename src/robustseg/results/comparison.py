@@ -63,8 +63,10 @@ def compare(
     for (key, reference), (p, p_corrected, n) in zip(pairs, found, strict=True):
         comparison = Comparison(table.words(reference[0]), p, p_corrected, int(n))
         cells[key] = replace(cells[key], comparison=comparison)
-    contested = f"the best {table.versus}, all else equal," if table.versus else "the best"
-    said = against or f"{contested} of its column"
+    best = (
+        f"the best {table.versus} at equal settings" if table.versus else "the best of its column"
+    )
+    said = against or best
     return replace(table, cells=cells, test=Test(test, said, len(pairs)))
 
 

@@ -12,6 +12,8 @@ from robustseg.results.cells import EMPTY, Cell, Column, Comparison, Row, Table,
 from robustseg.results.published import Value
 from robustseg.runs.files import read_csv
 
+_LOGICAL = {"True": True, "False": False}
+
 
 def records(table: Table) -> list[dict[str, Any]]:
     """Return a record for each row and column, row after row; what is missing is None.
@@ -49,7 +51,11 @@ def read_results(path: Path) -> Table:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             header = next(csv.reader(file), [])
-        return from_records(read_csv(path), header[: header.index("noise")])
+        rows = [
+            {key: _LOGICAL.get(value, value) for key, value in row.items()}
+            for row in read_csv(path)
+        ]
+        return from_records(rows, header[: header.index("noise")])
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
     except (LookupError, ValueError, TypeError, csv.Error) as error:
@@ -120,8 +126,7 @@ def _cell(record: Mapping[str, Any]) -> Cell:
     published = comparison = interval = None
     if "published_mean" in record:
         std = record.get("published_std", math.nan)
-        star = record["published_star"] in ("True", True)
-        published = Value(record["published_mean"], std, star)
+        published = Value(record["published_mean"], std, record["published_star"])
     if "p" in record:
         p, corrected = record["p"], record["p_corrected"]
         comparison = Comparison(str(record["reference"]), p, corrected, record["pairs"])
@@ -131,10 +136,10 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         mean=record.get("mean", math.nan),
         std=record.get("std", math.nan),
         n=record["runs"],
-        best=record["best"] in ("True", True),
+        best=record["best"],
         published=published,
         collapsed=record["collapsed"],
-        repeated=record["repeated"] in ("True", True),
+        repeated=record["repeated"],
         interval=interval,
         comparison=comparison,
     )
