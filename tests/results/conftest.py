@@ -1,6 +1,8 @@
+from statistics import fmean
+
 import pytest
 
-from robustseg.runs.files import write_json
+from robustseg.runs.files import write_csv, write_json
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA
 
@@ -15,16 +17,40 @@ LABELS = {
     "epsilon": 0,
     "seed": 0,
 }
+COUNTS = {"tp": 40, "fp": 10, "fn": 10, "tn": 40}
 ONLY_NOISY = {"noise": "morphological", "beta": 0.5, "noise_seed": 0}
+
+
+@pytest.fixture(autouse=True)
+def no_cache(tmp_path, monkeypatch):
+    """What tables keep for the next time is kept below the test's own folder."""
+    monkeypatch.setenv("ROBUSTSEG_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
 def add_run(tmp_path):
-    """Write the files of a run that tables read, as the program writes them."""
+    """Write the files of a run that tables read, as the program writes them.
 
-    def add(loss, alpha=0.0, numbers=0.8, *, settings=None, experiments=(), name=None, **labels):
+    With `images`, a Dice for each test image by its id, also images.csv, of two evaluations alike
+    but for their order; the Dice of the run is then their mean.
+    """
+
+    def add(
+        loss,
+        alpha=0.0,
+        numbers=0.8,
+        *,
+        images=None,
+        settings=None,
+        experiments=(),
+        name=None,
+        collapsed=None,
+        **labels,
+    ):
         noise = ONLY_NOISY if alpha else dict.fromkeys(ONLY_NOISY)
         run = {**LABELS, **noise, "loss": loss, "alpha": alpha, **labels}
+        if images:
+            numbers = fmean(images.values())
         if not isinstance(numbers, dict):
             numbers = {"dice_image": numbers, "dice_pooled": numbers + 0.01}
         run_id = name or f"run{len(list((tmp_path / 'runs').glob('*'))):05d}"
@@ -32,6 +58,7 @@ def add_run(tmp_path):
         metrics = {
             **numbers,
             "epochs": 30,
+            "collapsed": collapsed,
             "noise": {"reached": None, "noisy": 5},
             "run": {"run_id": run_id, **run},
             "settings": {"trainer": {"max_epochs": 30.0}, "seed": run["seed"], **(settings or {})},
@@ -39,7 +66,17 @@ def add_run(tmp_path):
         write_json(folder.metrics, metrics)
         status = {"schema": SCHEMA, "state": "done", "experiments": list(experiments)}
         write_json(folder.status, status)
+        if images:
+            write_csv(folder.images, rows_of(images))
         return folder
 
     add.runs = tmp_path / "runs"
     return add
+
+
+def rows_of(images):
+    """Rows of images.csv: the two evaluations' values have the ones given as their means."""
+    values = list(images.items())
+    first = [{"epoch": 1, "id": name, **COUNTS, "dice": dice - 0.01} for name, dice in values]
+    second = [{"epoch": 2, "id": name, **COUNTS, "dice": dice + 0.01} for name, dice in values]
+    return [*first, *reversed(second)]

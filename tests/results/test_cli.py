@@ -59,6 +59,69 @@ def test_unfinished_runs_are_counted_on_the_error_channel(add_run, table):
     assert errors == f"Left out of {add_run.runs}: 1 unfinished.\n"
 
 
+def test_seeds_are_chosen(add_run, table):
+    for seed, value in enumerate([0.7, 0.8, 0.9]):
+        add_run("gce", 0.3, value, seed=seed)
+    assert "0.850(71)" in table("--seeds", "1,2")[1]
+    assert "0.700 " in table("--seeds", "0")[1]
+
+
+def images(shift):
+    return {f"image{at}": 0.5 + shift + at / 100 + at * shift / 100 for at in range(12)}
+
+
+def test_cells_are_compared_and_their_intervals_shown_on_request(add_run, table):
+    for loss, shift in (("gce", 0), ("mae", 0.1)):
+        add_run(loss, 0.3, images=images(shift))
+    code, output, errors = table()
+    assert (code, errors) == (0, "")
+    assert "0.555†" in output and "Wilcoxon" in output and "{" not in output
+    assert "0.555† {0.5" in table("--ci")[1]
+    assert "†" not in table("--test", "none")[1]
+    assert "†: differs from gce" in table("--against", "gce")[1]
+    (record, _) = json.loads(table("--format", "json", "--test", "none")[1])
+    assert record["low"] < record["mean"] < record["high"]
+    assert record["p"] is None
+
+
+def test_what_cannot_be_tested_is_told_and_refused_when_asked_for(add_run, table):
+    add_run("gce", 0.3, images=images(0))
+    add_run("mae", 0.3, 0.8)
+    code, output, errors = table()
+    assert (code, "0.800" in output, "†" in output) == (0, True, False)
+    assert "No test over images: " in errors and "images.csv is missing" in errors
+    code, output, errors = table("--test", "images")
+    assert (code, output) == (2, "")
+    assert "images.csv is missing" in errors
+    assert table("--ci", "--test", "none")[0] == 2
+    assert "the same 6 seeds or more" in table("--test", "seeds")[2]
+
+
+def test_a_paper_s_own_table(table):
+    code, output, _ = table("tloss_isic2017", "--published-only", "--loss", "tloss,mae")
+    assert (code, losses(output)) == (0, ["mae", "tloss"])
+    assert "0.761(6)*" in output
+    slides = ("tversky_histopathology", "--published-only")
+    assert "| hd95 ↓ " in table(*slides, "--layout", "domain")[1]
+    assert "dice_pooled" not in table(*slides)[1]
+    (code, _, errors) = table("tloss_isic", "--published-only")
+    assert (code, "did you mean tloss_isic2017?" in errors) == (2, True)
+    assert "leave out seeds" in table("tloss_isic2017", "--published-only", "--seeds", "0")[2]
+
+
+def test_a_table_from_its_csv(add_run, table, tmp_path):
+    for loss, shift in (("gce", 0), ("mae", 0.1)):
+        add_run(loss, 0.3, images=images(shift))
+    file = tmp_path / "results.csv"
+    file.write_text(table("--format", "csv")[1])
+    for options in (["--ci"], ["--format", "latex"], ["--format", "json"]):
+        assert table("--from", str(file), *options)[1] == table(*options)[1]
+    assert "leave out metric" in table("--from", str(file), "--metric", "hd95")[2]
+    (code, output, errors) = table("--from", str(tmp_path / "absent.csv"))
+    assert (code, output) == (2, "")
+    assert "absent.csv cannot be read" in errors
+
+
 @pytest.mark.parametrize(
     "arguments, code, message",
     [
@@ -66,6 +129,9 @@ def test_unfinished_runs_are_counted_on_the_error_channel(add_run, table):
         (["--dataset", "syntetic"], 1, "did you mean synthetic?"),
         (["other"], 1, "none of the 1 finished runs has any experiment"),
         (["--where", "alpha"], 2, "KEY=VALUE"),
+        (["--layout", "domain"], 2, "no run has a number 'average_precision'"),
+        (["--layout", "domain", "--metric", "dice_image"], 2, "the runs do not differ in domain"),
+        (["--against", "gc"], 2, "no row has loss='gc'; did you mean gce?"),
         (["--where", "alhpa=0.3"], 2, "did you mean alpha?"),
         (["--runs", "/nowhere"], 1, "there is no folder /nowhere; make some with: python train.py"),
     ],

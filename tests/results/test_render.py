@@ -27,7 +27,7 @@ def test_markdown(table):
         "| nce_rce | –         | 0.761(6)         |\n"
         "| tloss   | 0.900 [1] | **0.805(7) [2]** |\n"
         "\n"
-        "dice_image on synthetic: mean(std) over 3 runs. [n]: over n runs only.\n"
+        "dice_image on synthetic: mean(std) over 3 runs. [n]: over n runs only. –: no run.\n"
     )
 
 
@@ -51,12 +51,10 @@ def test_html_is_well_formed_and_escaped(add_run):
     add_run("gce", 0.3, 0.8)
     text = render(make_table(load_runs(add_run.runs), ["dice_image"]), "html")
     tree = ElementTree.fromstring(text)
-    assert [cell.text for cell in tree.iter("th")] == ["loss", "α=0.3 β=0.5"]
-    assert ["".join(cell.itertext()) for cell in tree.iter("td")] == [
-        "<script>&",
-        "0.700",
-        "gce",
-        "0.800",
+    assert [cell.text for cell in tree.find("thead").iter("th")] == ["loss", "α=0.3 β=0.5"]
+    assert [["".join(cell.itertext()) for cell in line] for line in tree.find("tbody")] == [
+        ["<script>&", "0.700"],
+        ["gce", "0.800"],
     ]
     assert [cell.text for cell in tree.iter("b")] == ["0.800"]
 
@@ -64,14 +62,16 @@ def test_html_is_well_formed_and_escaped(add_run):
 def test_csv_and_json_hold_the_same_full_numbers(table):
     rows = list(csv.DictReader(io.StringIO(render(table, "csv"))))
     records = json.loads(render(table, "json"))
-    assert len(rows) == len(records) == 3
+    assert len(rows) == len(records) == 4
     for row, record in zip(rows, records, strict=True):
-        assert float(row["mean"]) == record["mean"]
-        assert (row["std"] == "") == (record["std"] is None)
-    clean = records[1]
+        for name in ("mean", "std"):
+            assert (float(row[name]) if row[name] else None) == record[name]
+    missing, noisy, clean, best = records
+    assert (missing["runs"], missing["mean"], noisy["loss"]) == (0, None, "nce_rce")
     assert (clean["loss"], clean["alpha"], clean["beta"], clean["runs"]) == ("tloss", 0, None, 1)
-    assert records[0]["mean"] == pytest.approx(0.761)
-    assert [record["best"] for record in records] == [False, False, True]
+    assert noisy["mean"] == pytest.approx(0.761)
+    assert [record["best"] for record in records] == [False, False, False, True]
+    assert best["std"] == pytest.approx(0.01 / 2**0.5)
 
 
 def test_a_heading_says_no_more_than_is_needed(add_run):

@@ -5,17 +5,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from robustseg.results.published import (
-    Published,
-    experiments_folder,
-    load_published,
-    plain_value,
-)
+from robustseg.results import question
+from robustseg.results.cells import Table
+from robustseg.results.published import experiments_folder, read_published
+from robustseg.results.published_table import published_table
+from robustseg.results.records import read_results
 from robustseg.results.render import STYLES, render
-from robustseg.results.runs import NoRuns, count_reasons, load_runs, metric_names, suggestion
-from robustseg.results.table import make_table
+from robustseg.results.runs import NoRuns, suggestion
+
+# Options that choose among runs or test them; a table from a file has them behind it.
+_OF_RUNS = ("dataset", "seeds", "where", "test", "against")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -24,33 +23,24 @@ def add_parser(subparsers: Any) -> None:
         "table",
         help="losses × noise settings, mean(std) over seeds",
         description="Print a table of the finished runs: losses × noise settings, mean(std) over "
-        "seeds in the papers' notation, beside published values where there are any.",
+        "seeds in the papers' notation, beside published values where there are any, with marks "
+        "for what differs significantly from the best.",
+        epilog="robustseg table tloss_isic2017 --published-only",
     )
     parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder (default: runs)")
-    parser.add_argument("--dataset", help="only runs on this dataset")
-    parser.add_argument("--loss", nargs="+", default=[], help="only these losses, in this order")
-    parser.add_argument(
-        "--where",
-        nargs="+",
-        default=[],
-        metavar="KEY=VALUE[,VALUE]",
-        help="only runs with this label or setting: alpha=0.3,0.5 optimizer.lr=0.001",
+    question.add_options(parser)
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--published-only", action="store_true", help="the paper's own table; needs no runs"
     )
-    parser.add_argument(
-        "--metric",
-        nargs="+",
-        default=["dice_image"],
-        help="numbers of metrics.json, side by side (default: dice_image)",
+    source.add_argument(
+        "--from",
+        dest="results",
+        type=Path,
+        metavar="FILE",
+        help="the table of a results.csv, which --format csv wrote; needs no runs",
     )
     parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
-    parser.add_argument("--decimals", type=int, default=3, help="of means (default: 3)")
-    parser.add_argument(
-        "--published",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="show the paper's values where there are any (default: yes)",
-    )
     parser.set_defaults(main=main)
 
 
@@ -60,54 +50,42 @@ def main(options: argparse.Namespace) -> int:
     Returns:
         0; 1 if there is nothing to show; 2 if the question cannot be answered.
     """
-    options.metric = _split(options.metric)
-    options.loss = _split(options.loss)
+    remarks: list[str] = []
     try:
-        runs = load_runs(options.runs, **_filters(options))
-        _check_metrics(runs, options.metric)
-        published = _published(runs, options) if options.published else None
-        losses = options.loss or (published.losses if published else [])
-        table = make_table(runs, options.metric, published, losses)
+        if options.published_only or options.results:
+            table = _from_file(options)
+        else:
+            intervals = options.ci or options.format in ("csv", "json")
+            table, remarks = question.answer(options, intervals)
+        text = render(table, options.format, options.decimals, options.layout, options.ci)
     except NoRuns as error:
         print(f"robustseg table: {error}", file=sys.stderr)
         return 1
     except ValueError as error:
         print(f"robustseg table: {error}", file=sys.stderr)
         return 2
-    print(render(table, options.format, options.decimals), end="")
-    if runs.attrs["left_out"]:
-        reasons = count_reasons(runs.attrs["left_out"])
-        print(f"Left out of {options.runs}: {reasons}.", file=sys.stderr)
+    print(text, end="")
+    for remark in remarks:
+        print(remark, file=sys.stderr)
     return 0
 
 
-def _split(words: list[str]) -> list[str]:
-    """Separate words that were joined by commas, as they are in Hydra's sweeps."""
-    return [part for word in words for part in word.split(",")]
-
-
-def _filters(options: argparse.Namespace) -> dict[str, Any]:
-    filters: dict[str, Any] = {}
-    for text in options.where:
-        name, equals, values = text.partition("=")
-        if not equals:
-            raise ValueError(f"--where takes KEY=VALUE, got {text!r}")
-        filters[name] = [plain_value(value) for value in values.split(",")]
-    for name in ("experiment", "dataset", "loss"):
-        if getattr(options, name):
-            filters[name] = getattr(options, name)
-    return filters
-
-
-def _check_metrics(runs: pd.DataFrame, metrics: list[str]) -> None:
-    known = metric_names(runs)
-    for metric in metrics:
-        if metric not in known:
-            raise ValueError(f"no run has a number {metric!r}; {suggestion(metric, known)}")
-
-
-def _published(runs: pd.DataFrame, options: argparse.Namespace) -> Published | None:
-    datasets = runs["dataset"].unique()
-    if len(datasets) > 1:
-        return None
-    return load_published(options.experiment, datasets[0], experiments_folder())
+def _from_file(options: argparse.Namespace) -> Table:
+    """The table of a file that needs no runs."""
+    refused = [name for name in _OF_RUNS if getattr(options, name)]
+    if options.results:
+        refused += [name for name in ("experiment", "loss", "metric") if getattr(options, name)]
+    if refused:
+        source = "--from" if options.results else "--published-only"
+        raise ValueError(f"{source} shows what the file holds: leave out {', '.join(refused)}")
+    if options.results:
+        return read_results(options.results)
+    folder = experiments_folder()
+    known = sorted(path.parent.name for path in folder.glob("*/published.csv")) if folder else []
+    if folder is None or options.experiment not in known:
+        sought = options.experiment or ""
+        raise ValueError(f"no published.csv for {sought!r}; {suggestion(sought, known)}")
+    wanted = question.default_metrics(options.layout) if options.layout == "domain" else ()
+    metrics, losses = question.split(options.metric) or wanted, question.split(options.loss)
+    published = read_published(folder / options.experiment / "published.csv")
+    return published_table(published, metrics, losses, question.versus(options.layout))

@@ -53,10 +53,15 @@ def plain(value: Any) -> Any:
 
 def _settings(runs: pd.DataFrame) -> pd.DataFrame:
     """A column for every setting that is not the same in all runs; lists as text."""
-    table = pd.DataFrame(runs["settings"].tolist(), index=runs.index, dtype=object)
-    table = table.map(lambda value: str(value) if isinstance(value, list) else value)
-    differing = table.columns[table.nunique(dropna=False) > 1]
-    return table[sorted(set(differing.astype(str)) - set(_COLUMNS))]
+    own = list(runs["settings"])
+    names = {name for settings in own for name in settings} - set(_COLUMNS)
+    columns = {name: [_comparable(settings.get(name)) for settings in own] for name in names}
+    differing = {name: columns[name] for name in sorted(names) if len(set(columns[name])) > 1}
+    return pd.DataFrame(differing, index=runs.index, dtype=object)
+
+
+def _comparable(value: Any) -> Any:
+    return str(value) if isinstance(value, list) else value
 
 
 def _varies(runs: pd.DataFrame, names: Sequence[str], name: str) -> bool:

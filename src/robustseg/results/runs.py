@@ -1,15 +1,19 @@
 """Finished runs as rows."""
 
+from __future__ import annotations
+
 import difflib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from robustseg.runs.files import read_json
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LABELS = (
     "dataset",
@@ -53,16 +57,18 @@ def load_runs(folder: Path | str, **filters: Any) -> pd.DataFrame:
         NoRuns: there is no such folder, no finished run in it, or none that passes the filters.
         ValueError: a filter names neither a label nor a setting.
     """
+    import pandas as pd
+
     folder = Path(folder)
     if not folder.is_dir():
         raise NoRuns(f"there is no folder {folder}{_REMEDY}")
     rows, left_out = [], {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not path.is_dir():
-            continue
-        row, reason = _read(RunFolder(path))
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
+    for name in sorted(names):
+        row, reason = _read(RunFolder(folder / name))
         if reason:
-            left_out[path.name] = reason
+            left_out[name] = reason
         else:
             rows.append(row)
     if not rows:
@@ -135,7 +141,7 @@ def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
 def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in tree.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             flat |= _flat(value, f"{path}{key}.")
         else:
             flat[f"{path}{key}"] = value

@@ -1,76 +1,22 @@
-"""A table as values: what its rows, columns and cells are, before any format."""
+"""A table from runs."""
+
+from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
+from robustseg.results.cells import Cell, Column, Key, Row, Sample, Table, direction
 from robustseg.results.distinct import plain, row_labels
-from robustseg.results.published import Published, Value
+from robustseg.results.published import Published
+from robustseg.results.runs import LABELS
 
-_LOWER = ("hd95", "false_positive", "missed_rate", "expected_calibration_error", "test_loss")
-_HIGHER = ("dice", "jaccard", "balanced_accuracy", "average_precision", "train_dice_clean")
+if TYPE_CHECKING:
+    import pandas as pd
 
-
-@dataclass(frozen=True)
-class Column:
-    """A metric at a noise setting; without noise ``noise`` and ``beta`` are None and α is 0."""
-
-    noise: str | None
-    alpha: float
-    beta: float | None
-    metric: str
-
-
-Groups = dict[tuple[tuple, Column], pd.DataFrame]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A metric of the runs of one row and column.
-
-    Attributes:
-        mean: over runs; NaN without one.
-        std: sample standard deviation over runs (n − 1); NaN for one run.
-        n: how many runs have the number.
-        best: whether no other row of the column is better, with the same data.
-        published: the paper's value, if there is one.
-    """
-
-    mean: float
-    std: float
-    n: int
-    best: bool
-    published: Value | None
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows × columns of cells.
-
-    Attributes:
-        labels: names of what tells the rows apart; the loss is always among them.
-        rows: a value for each of ``labels``; None where not applicable.
-        columns: noise settings, each with the metrics asked for.
-        cells: those that have runs or a published value, by row and column.
-        datasets: what the runs were trained on.
-        notes: what a reader has to know.
-    """
-
-    labels: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-    columns: tuple[Column, ...]
-    cells: dict[tuple[tuple[Any, ...], Column], Cell]
-    datasets: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def n(self) -> int:
-        """The largest number of runs in a cell."""
-        return max(cell.n for cell in self.cells.values())
+_SETTING = ("noise", "alpha", "beta")
+Groups = dict[tuple[Row, tuple[Any, Any, Any]], "pd.DataFrame"]
 
 
 def make_table(
@@ -78,6 +24,7 @@ def make_table(
     metrics: Sequence[str],
     published: Published | None = None,
     losses: Sequence[str] = (),
+    versus: str | None = None,
 ) -> Table:
     """Group finished runs by what tells them apart and average over their seeds.
 
@@ -89,101 +36,117 @@ def make_table(
         metrics: names of numbers.
         published: the paper's numbers.
         losses: the losses that come first, in this order; the rest follows by name.
+        versus: a label, such as ``domain``: only rows that differ in nothing else compete for
+            the best of a column. None: all rows on the same data do.
+
+    Raises:
+        ValueError: the runs do not differ in ``versus``.
     """
     runs, labels = row_labels(runs)
+    if versus is not None and versus not in labels:
+        raise ValueError(f"the runs do not differ in {versus}; they do in {', '.join(labels)}")
     groups = _groups(runs, labels, metrics)
+    settings = sorted({setting for _, setting in groups}, key=lambda s: [*map(_sortable, s)])
     rows = sorted({row for row, _ in groups}, key=_row_order(labels, losses))
-    columns = sorted({column for _, column in groups}, key=_column_order(metrics))
-    repeated = sum(
-        bool(group.duplicated(["seed", "noise_seed"]).any())
-        for (_, column), group in groups.items()
-        if column.metric == metrics[0]
-    )
-    note = (
-        f"In {repeated} cells a seed occurs more than once with equal settings (on other data?); "
-        "all its runs are averaged."
-    )
+    columns = [Column(*setting, metric) for setting in settings for metric in metrics]
+    contests = _contests(groups, rows, columns, None if versus is None else labels.index(versus))
     return Table(
         labels=tuple(labels),
         rows=tuple(rows),
         columns=tuple(columns),
-        cells=_cells(groups, rows, columns, published),
+        cells=_cells(groups, rows, columns, _best(groups, contests), published),
         datasets=tuple(sorted(runs["dataset"].unique())),
-        notes=(note,) if repeated else (),
+        contests=contests,
+        versus=versus,
     )
 
 
-def direction(metric: str) -> int:
-    """Return 1 if higher is better, −1 if lower is, 0 if neither."""
-    if metric.startswith(_HIGHER):
-        return 1
-    return -1 if metric.startswith(_LOWER) else 0
-
-
 def _groups(runs: pd.DataFrame, labels: Sequence[str], metrics: Sequence[str]) -> Groups:
-    """The runs of every row and column that has any."""
-    setting = ["noise", "alpha", "beta"]
-    groups = {}
-    for _, group in runs.groupby([*labels, *setting], dropna=False, sort=False):
-        first = group.iloc[0]
-        row = tuple(plain(first[name]) for name in labels)
-        noise, alpha, beta = (plain(first[name]) for name in setting)
-        for metric in metrics:
-            groups[row, Column(noise, alpha, beta, metric)] = group
+    """The runs of every row and noise setting that has any, without what no table needs."""
+    needed = dict.fromkeys([*labels, *LABELS, "run_id", "collapsed", *metrics])
+    groups: Groups = {}
+    names = [*labels, *_SETTING]
+    for key, group in runs[list(needed)].groupby(names, dropna=False, sort=False):
+        *row, noise, alpha, beta = map(plain, key)
+        groups[tuple(row), (noise, alpha, beta)] = group
     return groups
 
 
 def _cells(
-    groups: Groups, rows: Sequence[tuple], columns: Sequence[Column], published: Published | None
-) -> dict[tuple[tuple, Column], Cell]:
-    best = _best(groups)
-    of_row = {row: group for (row, _), group in groups.items()}
+    groups: Groups,
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    best: set[Key],
+    published: Published | None,
+) -> dict[Key, Cell]:
+    of_row = {row: group.iloc[0].to_dict() for (row, _), group in groups.items()}
     cells = {}
     for row, column in itertools.product(rows, columns):
-        group = groups.get((row, column), of_row[row][:0])
         value = None
         if published:
             # What the runs of the row have in common, at the noise of the column.
-            first = {str(name): plain(item) for name, item in of_row[row].iloc[0].items()}
+            first = {str(name): plain(item) for name, item in of_row[row].items()}
             noise = {"noise": column.noise, "alpha": column.alpha, "beta": column.beta}
             value = published.find(column.metric, {**first, **noise})
-        if len(group) or value:
-            numbers = group[column.metric]
-            mean, std, n = float(numbers.mean()), float(numbers.std()), int(numbers.count())
-            cells[row, column] = Cell(mean, std, n, (row, column) in best, value)
+        group = groups.get((row, (column.noise, column.alpha, column.beta)))
+        if group is not None:
+            cells[row, column] = _cell(group, column.metric, (row, column) in best, value)
+        elif value:
+            cells[row, column] = Cell(math.nan, math.nan, 0, False, value)
     return cells
 
 
-def _best(groups: Groups) -> set[tuple[tuple, Column]]:
-    """The keys of the best cells, of the columns in which there are several to choose from."""
-    contests: dict[tuple, list] = {}
-    for (row, column), group in groups.items():
-        score = direction(column.metric) * group[column.metric].mean()
-        if direction(column.metric) and not math.isnan(score):
-            first = group.iloc[0]
-            data = plain(first["dataset"]), plain(first["subset"])
-            contests.setdefault((column, data), []).append((score, (row, column)))
-    return {
-        key
-        for contest in contests.values()
-        for score, key in contest
-        if len(contest) > 1 and score == max(contest)[0]
-    }
+def _cell(group: pd.DataFrame, metric: str, best: bool, published: Any) -> Cell:
+    numbers = group[metric]
+    seeds = zip(*(map(plain, group[name]) for name in ("seed", "noise_seed")), strict=True)
+    everything = zip(group["run_id"], seeds, numbers.astype(float), strict=True)
+    samples = tuple(Sample(*one) for one in everything if not math.isnan(one[2]))
+    return Cell(
+        mean=float(numbers.mean()),
+        std=float(numbers.std()),
+        n=int(numbers.count()),
+        best=best,
+        published=published,
+        collapsed=int(group["collapsed"][numbers.notna()].notna().sum()),
+        repeated=len({sample.seed for sample in samples}) < len(samples),
+        samples=samples,
+    )
 
 
-def _row_order(labels: Sequence[str], losses: Sequence[str]) -> Callable[[tuple], tuple]:
-    def order(row: tuple) -> tuple:
+def _contests(
+    groups: Groups, rows: Sequence[Row], columns: Sequence[Column], versus: int | None
+) -> tuple[tuple[Key, ...], ...]:
+    """Cells of a column with a number, on the same data; and alike but for one label, if any."""
+    contests: dict[tuple, list[Key]] = {}
+    for column, row in itertools.product(columns, rows):
+        group = groups.get((row, (column.noise, column.alpha, column.beta)))
+        if group is None or not direction(column.metric) or not group[column.metric].notna().any():
+            continue
+        first = group.iloc[0]
+        others = () if versus is None else row[:versus] + row[versus + 1 :]
+        place = column, plain(first["dataset"]), plain(first["subset"]), others
+        contests.setdefault(place, []).append((row, column))
+    return tuple(tuple(keys) for keys in contests.values() if len(keys) > 1)
+
+
+def _best(groups: Groups, contests: Sequence[Sequence[Key]]) -> set[Key]:
+    """The keys of the best cells, one a contest but for ties."""
+    best = set()
+    for contest in contests:
+        scores = {
+            (row, column): direction(column.metric)
+            * groups[row, (column.noise, column.alpha, column.beta)][column.metric].mean()
+            for row, column in contest
+        }
+        best |= {key for key, score in scores.items() if score == max(scores.values())}
+    return best
+
+
+def _row_order(labels: Sequence[str], losses: Sequence[str]) -> Callable[[Row], tuple]:
+    def order(row: Row) -> tuple:
         loss = row[labels.index("loss")]
         place = losses.index(loss) if loss in losses else len(losses)
         return place, *(_sortable(value) for value in row)
-
-    return order
-
-
-def _column_order(metrics: Sequence[str]) -> Callable[[Column], tuple]:
-    def order(column: Column) -> tuple:
-        setting = (column.noise, column.alpha, column.beta)
-        return *(_sortable(value) for value in setting), metrics.index(column.metric)
 
     return order
 

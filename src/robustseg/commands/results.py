@@ -1,0 +1,66 @@
+"""`robustseg results`: what an experiment's folder keeps of its runs."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from robustseg.commands import figures
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command ``results``."""
+    from robustseg.results.question import add_options
+
+    parser = subparsers.add_parser(
+        "results",
+        help="results.csv, table.md and figures of an experiment, to keep beside its README",
+        description="Write OUT/EXPERIMENT/results.csv (means, deviations, intervals, p-values), "
+        "table.md, which robustseg table --from results.csv gives again, and the figures.",
+        epilog="robustseg results tloss_isic2017 --runs runs --out experiments",
+    )
+    parser.add_argument("experiment", help="only runs of this experiment")
+    add_options(parser)
+    parser.add_argument(
+        "--out", type=Path, default=Path("experiments"), help="folder (default: experiments)"
+    )
+    parser.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Write the files.
+
+    Returns:
+        0; 1 if there is no such run; 2 if the question cannot be answered.
+    """
+    from robustseg.results.question import answer
+    from robustseg.results.render import render
+    from robustseg.results.runs import NoRuns
+    from robustseg.runs.files import write_text
+
+    folder = options.out / options.experiment
+    try:
+        table, remarks = answer(options, intervals=True)
+        text = render(table, "md", options.decimals, options.layout, options.ci)
+    except NoRuns as error:
+        print(f"robustseg results: {error}", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        print(f"robustseg results: {error}", file=sys.stderr)
+        return 2
+    write_text(folder / "results.csv", render(table, "csv"))
+    write_text(folder / "table.md", text)
+    for remark in remarks:
+        print(remark, file=sys.stderr)
+    print(f"Table in {folder}: results.csv, table.md")
+    return _draw(options)
+
+
+def _draw(options: argparse.Namespace) -> int:
+    """The experiment's figures, as `robustseg figures` draws them."""
+    parser = argparse.ArgumentParser()
+    figures.add_parser(parser.add_subparsers())
+    words = [options.experiment, "--runs", str(options.runs), "--out", str(options.out)]
+    words += ["--dataset", options.dataset] if options.dataset else []
+    chosen = parser.parse_args(["figures", *words])
+    return int(chosen.main(chosen))

@@ -1,0 +1,108 @@
+"""Values of test images, from images.csv."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robustseg.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Metrics that are means over images, and the columns of images.csv that they are means of.
+_COLUMNS = {"dice_image": "dice", "jaccard_image": "jaccard", "hd95": "hd95"}
+PER_IMAGE = (*_COLUMNS, *(f"{name}_pos" for name in _COLUMNS))
+_REMEDY = "; force=true trains the run again"
+
+
+class NoImages(ValueError):
+    """A run's images.csv is missing or damaged."""
+
+
+class UnlikeImages(ValueError):
+    """Runs that are to be compared were tested on different images."""
+
+
+class Images:
+    """Values of test images of the runs of a folder, each file read once.
+
+    Args:
+        folder: of the runs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._tables: dict[str, pd.DataFrame] = {}
+        self._identities: dict[str, list[Any]] = {}
+
+    def identity(self, run_id: str) -> list[Any]:
+        """What changes when the run is trained again: id, time and size of its metrics.json."""
+        if run_id not in self._identities:
+            stat = RunFolder(self.folder / run_id).metrics.stat()
+            self._identities[run_id] = [run_id, stat.st_mtime_ns, stat.st_size]
+        return self._identities[run_id]
+
+    def mean(self, run_ids: Iterable[str], metric: str) -> tuple[list[str], NDArray[np.float64]]:
+        """Each image's value, averaged over reported evaluations and over runs.
+
+        Args:
+            run_ids: one or more.
+            metric: one of `PER_IMAGE`; those that end in ``_pos`` are of the images with
+                foreground.
+
+        Returns:
+            Ids of the images, sorted, and their values.
+
+        Raises:
+            NoImages: a file is missing or damaged.
+            UnlikeImages: the runs were tested on different images.
+        """
+        columns = {run_id: self._column(run_id, metric) for run_id in run_ids}
+        (first, ids), *rest = ((run_id, column.index) for run_id, column in columns.items())
+        for run_id, others in rest:
+            check_alike(first, list(ids), run_id, list(others))
+        return list(ids), np.mean([column.to_numpy() for column in columns.values()], axis=0)
+
+    def _column(self, run_id: str, metric: str) -> pd.Series:
+        path = RunFolder(self.folder / run_id).images
+        if run_id not in self._tables:
+            self._tables[run_id] = _averaged(path)
+        if metric not in self._tables[run_id]:
+            raise NoImages(f"{path} does not tell {metric}{_REMEDY}")
+        return self._tables[run_id][metric].dropna()
+
+
+def check_alike(first: str, ids: list[str], second: str, others: list[str]) -> None:
+    """Refuse to pair the images of runs that were tested on different ones.
+
+    Raises:
+        UnlikeImages: naming the runs and an image.
+    """
+    if ids != others:
+        apart = sorted(set(ids) ^ set(others))
+        raise UnlikeImages(
+            f"{first} and {second} were tested on different images ({len(ids)} and {len(others)}; "
+            f"{apart[0]} is of one only): choose runs on the same data with --where, or --test none"
+        )
+
+
+def _averaged(path: Path) -> pd.DataFrame:
+    """Values by image, a column a metric; NaN where an image does not count for it."""
+    import pandas as pd
+
+    try:
+        rows = pd.read_csv(path, dtype={"id": str})
+        counted = rows[["tp", "fp", "fn", "tn"]].sum(axis=1) > 0
+        positive = rows["tp"] + rows["fn"] > 0
+        known = [name for name in _COLUMNS if _COLUMNS[name] in rows]
+        values = {name: rows[_COLUMNS[name]].where(counted) for name in known}
+        values |= {f"{name}_pos": values[name].where(positive) for name in known}
+        return pd.DataFrame(values).groupby(rows["id"]).mean()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged: {error}"
+        raise NoImages(f"{path} {reason}{_REMEDY}") from error

@@ -1,0 +1,89 @@
+"""Tests and intervals; scipy and statsmodels, imported where they are needed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+RESAMPLES = 5000
+_DIGITS = 12  # to which two means over seeds are taken to be equal
+
+
+def signed_rank(first: ArrayLike, second: ArrayLike) -> float:
+    """Two-sided p-value of Wilcoxon's signed-rank test of paired values.
+
+    Pairs that do not differ keep their ranks and are then left out (Pratt 1959), so that many
+    equal pairs speak for equality; tied differences share their mean rank. Differences below
+    1e-12 count as none. The distribution is exact for few pairs without zeros or ties, else normal.
+
+    Args:
+        first: (n,) values, of images or of seeds.
+        second: (n,), in the same order.
+
+    Returns:
+        p in (0, 1]; 1 if all pairs are equal.
+    """
+    differences = np.round(np.asarray(first, float) - np.asarray(second, float), _DIGITS)
+    if not differences.any():
+        return 1.0
+    from scipy import stats
+
+    return float(stats.wilcoxon(differences, zero_method="pratt").pvalue)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Correct p-values for their number by Holm's step-down procedure (1979)."""
+    if not p:
+        return []
+    from statsmodels.stats.multitest import multipletests
+
+    return [float(value) for value in multipletests(p, method="holm")[1]]
+
+
+def bootstrap_mean(
+    values: NDArray[np.float64], level: float = 0.95, resamples: int = RESAMPLES
+) -> NDArray[np.float64]:
+    """Percentile bootstrap intervals of means over images, each with the same resamples.
+
+    Args:
+        values: (cells, images); what belongs to one image is resampled together.
+        level: of confidence.
+        resamples: how many.
+
+    Returns:
+        (cells, 2), lower and upper end; NaN with fewer than two images. The same on every call.
+    """
+    if values.shape[1] < 2:
+        return np.full((len(values), 2), np.nan)
+    from scipy import stats
+
+    interval = stats.bootstrap(
+        (values,),
+        np.mean,
+        axis=-1,
+        n_resamples=resamples,
+        batch=max(1, 10_000_000 // values.size),  # 80 MB at a time
+        confidence_level=level,
+        method="percentile",
+        rng=0,
+    ).confidence_interval
+    return np.stack([interval.low, interval.high], axis=-1)
+
+
+def anova_tukey(groups: Sequence[ArrayLike]) -> tuple[float, NDArray[np.float64]]:
+    """One-way analysis of variance and Tukey's honestly significant differences.
+
+    Args:
+        groups: two or more, each with two or more values; of different lengths by the
+            Tukey-Kramer method.
+
+    Returns:
+        p of the analysis of variance, and p of each pair, (groups, groups); 1 where no value
+        differs from another, so that there is nothing to test.
+    """
+    from scipy import stats
+
+    if np.ptp(np.concatenate([np.asarray(group, float) for group in groups])) == 0:
+        return 1.0, np.ones((len(groups), len(groups)))
+    anova = float(stats.f_oneway(*groups).pvalue)
+    return anova, np.asarray(stats.tukey_hsd(*groups).pvalue)

@@ -1,0 +1,220 @@
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from robustseg.metrics.summary import dice, jaccard, summarise_last
+from robustseg.results.cells import Column
+from robustseg.results.comparison import add_intervals, compare
+from robustseg.results.images import PER_IMAGE, Images, NoImages, UnlikeImages
+from robustseg.results.records import records
+from robustseg.results.render import render
+from robustseg.results.runs import load_runs
+from robustseg.results.table import make_table
+from robustseg.runs.files import write_csv
+
+NOISY = Column("morphological", 0.3, 0.5, "dice_image")
+RNG = np.random.default_rng(0)
+SHIFTS = {"gce": 0.0, "mae": 0.09, "tloss": 0.1}
+BASE = RNG.uniform(0.4, 0.8, 30)
+
+
+def dice_of(shift, spread=0.05, count=30):
+    """A Dice for each of some images, around the same values for all losses."""
+    values = BASE[:count] + shift + RNG.uniform(-spread, spread, count)
+    return {f"image{at:02d}": float(value) for at, value in enumerate(values)}
+
+
+def table_of(add_run, *metrics, **options):
+    return make_table(load_runs(add_run.runs), metrics or ["dice_image"], **options)
+
+
+def compared(add_run, **options):
+    return compare(table_of(add_run), Images(add_run.runs), **options)
+
+
+def p_of(table, loss):
+    return table.cells[(loss,), NOISY].comparison
+
+
+def test_images_are_averaged_over_seeds_and_evaluations(add_run):
+    values = {loss: [dice_of(shift) for _ in range(2)] for loss, shift in SHIFTS.items()}
+    for loss, seeds in values.items():
+        for seed, images in enumerate(seeds):
+            add_run(loss, 0.3, images=images, seed=seed)
+    table = compared(add_run)
+    mean = {
+        loss: np.mean([[images[name] for name in sorted(images)] for images in seeds], axis=0)
+        for loss, seeds in values.items()
+    }
+    p = {
+        loss: stats.wilcoxon(mean[loss] - mean["tloss"], zero_method="pratt").pvalue
+        for loss in ("gce", "mae")
+    }
+    assert {loss: p_of(table, loss).p for loss in p} == pytest.approx(p)
+    small, large = sorted(p, key=p.get)
+    assert p_of(table, small).p_corrected == pytest.approx(2 * p[small])
+    assert p_of(table, large).p_corrected == pytest.approx(max(p[large], 2 * p[small]))
+    assert (p_of(table, "gce").reference, p_of(table, "gce").n) == ("tloss", 30)
+    assert p_of(table, "tloss") is None
+    assert table.test.family == 2
+
+
+def test_marks_and_note_say_what_was_tested(add_run):
+    for loss, shift in {"gce": 0.0, "mae": 0.1, "tloss": 0.1001}.items():
+        add_run(loss, 0.3, images={name: BASE[at] + shift for at, name in enumerate(dice_of(0))})
+    add_run("ce", 0.3, images=dice_of(0.1), collapsed="background")
+    text = render(compared(add_run), "md")
+    lines = {line.split("|")[1].strip(): line for line in text.splitlines() if "|" in line}
+    assert "†" in lines["gce"] and "†" not in lines["tloss"]
+    assert "‡" in lines["ce"] and "‡" not in lines["gce"]
+    note = text.splitlines()[-1]
+    assert "†: differs from the best of its column (p < 0.05): Wilcoxon's signed-rank" in note
+    assert "over 30 test images, each averaged over seeds and reported evaluations" in note
+    assert "Holm's correction over the table's 3 comparisons" in note
+    assert "‡: collapsed" in note and "(1 of 4 cells)" in note
+
+
+def test_a_loss_may_be_the_reference(add_run):
+    for loss, shift in SHIFTS.items():
+        add_run(loss, 0.3, images=dice_of(shift))
+    table = compared(add_run, against="gce")
+    assert p_of(table, "gce") is None
+    assert {p_of(table, loss).reference for loss in ("mae", "tloss")} == {"gce"}
+    assert "differs from gce" in render(table, "md")
+    with pytest.raises(ValueError, match="no row has loss='tlos'; did you mean tloss"):
+        compared(add_run, against="tlos")
+
+
+def test_of_several_rows_of_the_reference_the_alike_one_is_taken(add_run):
+    for loss, shift in (("dice", 0.0), ("tversky", 0.1)):
+        for size in (8, 32):
+            add_run(loss, 0.3, images=dice_of(shift), batch_size=size)
+    table = compared(add_run, against="dice")
+    found = {row: cell.comparison.reference for (row, _), cell in table.cells.items()
+             if cell.comparison}  # fmt: skip
+    assert found == {("tversky", 8): "dice 8", ("tversky", 32): "dice 32"}
+
+
+def test_domains_compete_at_equal_settings(add_run):
+    for size in (8, 32):
+        for domain, shift in (("image", 0.0), ("batch", 0.1)):
+            add_run("dice", images=dice_of(shift), batch_size=size, domain=domain)
+    table = compare(table_of(add_run, versus="domain"), Images(add_run.runs))
+    best = {row for (row, _), cell in table.cells.items() if cell.best}
+    assert best == {("dice", "batch", 8), ("dice", "batch", 32)}
+    assert table.test.family == 2
+    with pytest.raises(ValueError, match="do not differ in regularizer; they do in loss, domain"):
+        table_of(add_run, versus="regularizer")
+
+
+def test_unlike_test_images_are_refused(add_run):
+    add_run("gce", 0.3, images=dice_of(0))
+    add_run("mae", 0.3, images=dice_of(0.1, count=29))
+    with pytest.raises(UnlikeImages, match=r"run0000. and run0000. .*image29 is of one only"):
+        compared(add_run)
+    # Nor are seeds with other images averaged.
+    add_run("mae", 0.3, images=dice_of(0.1), seed=1)
+    with pytest.raises(UnlikeImages):
+        add_intervals(table_of(add_run), Images(add_run.runs))
+
+
+def test_subsets_are_not_compared_with_one_another(add_run):
+    for subset, count in (("all", 30), ("positive", 10)):
+        for loss, shift in (("gce", 0.0), ("mae", 0.1)):
+            add_run(loss, 0.3, images=dice_of(shift, count=count), subset=subset)
+    table = compared(add_run)
+    assert {cell.comparison.n for cell in table.cells.values() if cell.comparison} == {10, 30}
+    assert "over 10 to 30 test images" in render(table, "md")
+
+
+def test_missing_and_damaged_images_are_told(add_run):
+    add_run("gce", 0.3, images=dice_of(0))
+    folder = add_run("mae", 0.3, images=dice_of(0.1))
+    folder.images.write_text("epoch,id\n1,a\n")
+    with pytest.raises(NoImages, match=r"images\.csv is damaged: .*force=true"):
+        compared(add_run)
+    folder.images.unlink()
+    with pytest.raises(NoImages, match=r"images\.csv is missing"):
+        compared(add_run)
+
+
+def test_a_metric_that_is_no_mean_over_images_is_not_tested(add_run):
+    for loss, shift in SHIFTS.items():
+        add_run(loss, 0.3, images=dice_of(shift))
+    table = compare(table_of(add_run, "dice_image", "dice_pooled"), Images(add_run.runs))
+    tested = {column.metric for (_, column), cell in table.cells.items() if cell.comparison}
+    assert tested == {"dice_image"}
+    assert "Not tested, being no mean over images: dice_pooled." in render(table, "md")
+
+
+def test_values_of_images_have_the_run_s_numbers_as_means(add_run):
+    """What the program derives from the same rows, through other code."""
+    rows = []
+    for epoch, number in itertools.product((1, 2), range(20)):
+        tp, fp, fn, tn = map(int, RNG.integers(0, 20, 4) * RNG.integers(0, 2, 4))
+        # An image has foreground in every evaluation or in none; the first is ignored altogether.
+        tp, fn = (tp, fn + 5) if number % 2 else (0, 0)
+        fp, tn = (fp, tn + 5) if number else (0, 0)
+        scores = {"hd95": RNG.uniform(), "dice": dice(tp, fp, fn), "jaccard": jaccard(tp, fp, fn)}
+        counts = {"tp": tp, "fp": fp, "fn": fn, "tn": tn}
+        rows.append({"epoch": epoch, "id": f"{number:03d}", **counts, **scores})
+    folder = add_run("gce", images=dice_of(0))
+    write_csv(folder.images, rows)
+    expected = summarise_last({key: np.array([row[key] for row in rows]) for key in rows[0]}, 2)
+    images = Images(add_run.runs)
+    for metric in PER_IMAGE:
+        ids, values = images.mean([folder.run_id], metric)
+        assert len(ids) == (10 if metric.endswith("_pos") else 19)
+        assert values.mean() == pytest.approx(expected[metric])
+
+
+def test_seeds_are_paired_with_six_or_more(add_run):
+    values = {"gce": RNG.uniform(0.6, 0.7, 6), "mae": RNG.uniform(0.7, 0.8, 6)}
+    for loss in values:
+        for seed in range(5):
+            add_run(loss, 0.3, values[loss][seed], seed=seed)
+    with pytest.raises(ValueError, match=r"the same 6 seeds or more.*gce has 0, 1, 2, 3, 4 and"):
+        compared(add_run, test="seeds")
+    for loss in values:
+        add_run(loss, 0.3, values[loss][5], seed=5)
+    table = compared(add_run, test="seeds")
+    assert p_of(table, "gce").p == pytest.approx(2 / 2**6)  # all six differ in one direction
+    assert "over 6 seeds" in render(table, "md")
+    add_run("mae", 0.3, 0.7, seed=5)
+    with pytest.raises(ValueError, match="each once"):
+        compared(add_run, test="seeds")
+
+
+def test_the_paper_s_procedure(add_run):
+    values = {"gce": [0.70, 0.71, 0.72], "mae": [0.72, 0.73, 0.71], "tloss": [0.80, 0.81, 0.79]}
+    for loss, numbers in values.items():
+        for seed, number in enumerate(numbers):
+            add_run(loss, 0.3, number, seed=seed)
+    table = compared(add_run, test="tukey")
+    tukey = stats.tukey_hsd(*values.values()).pvalue
+    anova = stats.f_oneway(*values.values()).pvalue
+    assert p_of(table, "gce").p == pytest.approx(tukey[0, 2])
+    assert p_of(table, "mae").p_corrected == pytest.approx(max(tukey[1, 2], anova))
+    assert "the T-Loss paper's procedure: analysis of variance, then Tukey's" in render(table, "md")
+    add_run("ce", 0.3, 0.7)
+    with pytest.raises(ValueError, match="two seeds or more a cell, and ce has one"):
+        compared(add_run, test="tukey")
+
+
+def test_intervals_are_of_images_however_many_seeds_repeat_them(add_run):
+    images = dice_of(0)
+    for seed in range(3):
+        add_run("gce", 0.3, images=images, seed=seed)
+    add_run("mae", 0.3, images=images)
+    cells = add_intervals(table_of(add_run), Images(add_run.runs)).cells
+    many, one = cells[("gce",), NOISY].interval, cells[("mae",), NOISY].interval
+    assert many == pytest.approx(one)
+    mean, half = np.mean(list(images.values())), 1.96 * np.std(list(images.values())) / 30**0.5
+    assert one == pytest.approx([mean - half, mean + half], abs=half / 5)
+    table = add_intervals(table_of(add_run), Images(add_run.runs))
+    assert f"{{{one[0]:.3f}, {one[1]:.3f}}}" in render(table, "md", intervals=True)
+    assert "95% bootstrap interval" in render(table, "md", intervals=True)
+    assert "bootstrap" not in render(table, "md")
+    assert records(table)[0]["low"] == many[0]

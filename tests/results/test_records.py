@@ -1,0 +1,94 @@
+"""A results.csv gives its table again."""
+
+import pytest
+
+from robustseg.results.comparison import add_intervals, compare
+from robustseg.results.images import Images
+from robustseg.results.published import load_published
+from robustseg.results.records import read_results
+from robustseg.results.render import render
+from robustseg.results.runs import load_runs
+from robustseg.results.table import make_table
+from tests.results.test_published import EXPERIMENTS
+
+
+def images(shift):
+    return {f"image{at}": 0.4 + shift + at / 100 + (at * shift) % 0.01 for at in range(12)}
+
+
+@pytest.fixture
+def again(add_run, tmp_path):
+    """Texts of a table, and of the one read from its CSV."""
+
+    def render_both(layout="noise", decimals=3, **options):
+        runs, folder = load_runs(add_run.runs), Images(add_run.runs)
+        table = add_intervals(compare(make_table(runs, **options), folder), folder)
+        file = tmp_path / "results.csv"
+        file.write_text(render(table, "csv"), encoding="utf-8")
+        return [
+            [render(one, style, decimals, layout, intervals=True) for style in ("md", "html")]
+            + [render(one, style) for style in ("csv", "json")]
+            for one in (table, read_results(file))
+        ]
+
+    return render_both
+
+
+def test_losses_by_noise_with_everything_that_is_marked(add_run, again):
+    published = load_published("tloss_isic2017", "isic2017", EXPERIMENTS)
+    for seed in (0, 1):
+        add_run("gce", 0.3, images=images(0), seed=seed, dataset="isic2017")
+        add_run("tloss", 0.3, images=images(0.1 + seed / 50), seed=seed, dataset="isic2017")
+    add_run("tloss", 0.3, images=images(0.1), dataset="isic2017", collapsed="foreground")
+    add_run("tloss", 0.0, images=images(0.2), dataset="isic2017")  # GCE has no clean run
+    before, after = again(
+        metrics=["dice_image", "dice_pooled", "epochs"], published=published, losses=["tloss"]
+    )
+    for mark in ("†", "‡", "[2]", "{", "– ", "published", "more than once", "Not tested"):
+        assert mark in before[0]
+    assert before == after
+
+
+def test_rows_of_labels_of_every_type(add_run, again):
+    for size, epsilon, kind in ((8, 0.0, "none"), (16, 0.1, "label_smoothing")):
+        for rate, amsgrad in ((1e-6, False), (1e-6, True), (0.001, True)):
+            settings = {"optimizer": {"lr": rate, "betas": [0.9, rate], "amsgrad": amsgrad}}
+            labels = {"batch_size": size, "epsilon": epsilon, "regularizer": kind}
+            add_run("gce", images=images(rate), settings=settings, **labels)
+    before, after = again(metrics=["dice_image"], decimals=5)
+    assert all(word in before[0] for word in ("label_smoothing", "| True ", "[0.9, 1e-06]"))
+    assert before == after
+
+
+def test_the_slides_layout(add_run, again):
+    for size in (8, 32):
+        for domain, shift in (("image", 0), ("batch", 0.1)):
+            add_run("dice", images=images(shift), domain=domain, batch_size=size)
+    before, after = again("domain", metrics=["dice_image", "dice_pooled"], versus="domain")
+    assert "the best domain at equal settings" in before[0]
+    assert before == after
+
+
+def test_several_datasets(add_run, again):
+    add_run("gce", images=images(0), dataset="isic2017")
+    add_run("gce", images=images(0), dataset="shenzhen")
+    before, after = again(metrics=["dice_image"])
+    assert "on isic2017, shenzhen" in before[0]
+    assert before == after
+
+
+@pytest.mark.parametrize("experiment", ["tversky_histopathology", "tversky_regularizers"])
+def test_the_results_that_are_kept_with_experiments_can_be_read(experiment):
+    path = EXPERIMENTS / experiment / "results.csv"
+    assert render(read_results(path), "csv") == path.read_text()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a,b\n1,2\n", "loss,noise,alpha\ngce,,zero\n", "loss,noise\n"]
+)
+def test_other_files_are_refused(tmp_path, text):
+    (tmp_path / "other.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"other\.csv is no table of results .*--format csv"):
+        read_results(tmp_path / "other.csv")
+    with pytest.raises(ValueError, match=r"absent\.csv cannot be read: No such file"):
+        read_results(tmp_path / "absent.csv")

@@ -1,0 +1,72 @@
+import json
+
+import pytest
+
+from robustseg.results.comparison import add_intervals, compare
+from robustseg.results.images import Images, NoImages
+from robustseg.results.remembered import remembered
+from robustseg.results.render import render
+from robustseg.results.runs import load_runs
+from robustseg.results.table import make_table
+
+
+@pytest.fixture
+def kept(tmp_path):
+    return lambda: sorted((tmp_path / "cache" / "statistics").iterdir())
+
+
+@pytest.fixture
+def folders(add_run):
+    """Two runs on the same eight images."""
+    images = {f"image{at}": 0.5 + at / 100 for at in range(8)}
+    better = {name: dice + 0.1 + at / 1000 for at, (name, dice) in enumerate(images.items())}
+    return [add_run("gce", 0.3, images=images), add_run("mae", 0.3, images=better)]
+
+
+@pytest.fixture
+def tested(add_run):
+    def make():
+        images = Images(add_run.runs)
+        table = compare(make_table(load_runs(add_run.runs), ["dice_image"]), images)
+        return render(add_intervals(table, images), "csv")
+
+    return make
+
+
+def test_statistics_are_computed_once(folders, tested, kept):
+    first = tested()
+    for folder in folders:
+        folder.images.unlink()
+    assert tested() == first
+    assert len(kept()) == 2
+
+
+def test_a_run_trained_again_is_compared_again(folders, tested):
+    tested()
+    folders[0].metrics.write_text(folders[0].metrics.read_text() + " ")
+    folders[0].images.unlink()
+    with pytest.raises(NoImages):
+        tested()
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[[1]]", '[["a", 1, 2]]', "[[null, 1, 2]]"])
+def test_what_is_damaged_is_computed_again(folders, tested, kept, damage):
+    first, files = tested(), [file.read_text() for file in kept()]
+    for file in kept():
+        file.write_text(damage)
+    assert tested() == first
+    assert [file.read_text() for file in kept()] == files
+
+
+def test_where_nothing_can_be_kept_a_warning_says_so(tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ROBUSTSEG_CACHE", str(tmp_path / "file"))
+    assert remembered("question", (1, 1), lambda: [[0.5]]) == [[0.5]]
+    assert "not kept" in caplog.text
+
+
+def test_questions_have_answers_of_their_own(kept):
+    assert remembered(["a", 1], (1, 1), lambda: [[1.0]]) == [[1.0]]
+    assert remembered(["a", 2], (1, 1), lambda: [[2.0]]) == [[2.0]]
+    assert remembered(["a", 1], (1, 1), lambda: [[3.0]]) == [[1.0]]
+    assert [json.loads(file.read_text()) for file in kept()] in ([[[1]], [[2]]], [[[2]], [[1]]])
