@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.look import legend, looks, panels
+from robustseg.results.figures.look import legend, looks, tiles
 
 
 def dice_against_alpha(
@@ -26,8 +26,8 @@ def dice_against_alpha(
     if runs["alpha"].nunique() < 2:
         return None
     strengths = sorted(runs["beta"].dropna().unique())
-    figure, axes = panels(1, len(strengths), "α, share of noisy masks", "Dice of test images")
-    for axis, beta in zip(axes[0], strengths, strict=True):
+    figure, axes = tiles(len(strengths), "α, share of noisy masks", "Dice of test images")
+    for axis, beta in zip(axes, strengths, strict=True):
         part = runs[(runs["beta"] == beta) | (runs["alpha"] == 0)]
         for name, look in looks(runs["line"]).items():
             group = part[part["line"] == name]
@@ -46,5 +46,5 @@ def dice_against_alpha(
                 label=name,
             )
         axis.set_title(f"β = {beta:g}", fontsize=10)
-    legend(figure, axes[0])
+    legend(figure, axes)
     return figure

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.look import Look, looks, panels
+from robustseg.results.figures.look import Look, looks, tiles
 from robustseg.results.figures.selection import at_setting, heading, settings
 
 _DOTS = 400  # shown a loss; the outline is of all
@@ -33,11 +33,9 @@ def image_dice(runs: pd.DataFrame, folder: Path) -> Figure | None:
         return None
     found = settings(runs)
     known = looks(runs["line"])
-    columns = min(3, len(found))
-    figure, axes = panels(-(-len(found) // columns), columns, "Dice of a test image", "")
-    height = max(2.0, 0.42 * len(known) + 0.7)
-    figure.set_figheight(height * axes.shape[0] + 0.3)
-    for axis, setting in zip(axes.flat, found, strict=False):
+    height = max(1.5, 0.42 * len(known) + 0.6)
+    figure, axes = tiles(len(found), "Dice of a test image", "", height)
+    for axis, setting in zip(axes, found, strict=True):
         part = at_setting(runs, *setting)
         for at, (name, look) in enumerate(known.items()):
             group = part[part["line"] == name]
@@ -45,11 +43,9 @@ def image_dice(runs: pd.DataFrame, folder: Path) -> Figure | None:
                 dice = np.concatenate([_dice(folder / run_id) for run_id in group["run_id"]])
                 _draw(axis, at, dice, look)
         axis.set_title(heading(*setting), fontsize=10)
-    for axis in axes.flat[len(found) :]:
-        axis.axis("off")
-    axes[0, 0].set_yticks(range(len(known)), list(known))
-    axes[0, 0].set_ylim(len(known) - 0.4, -0.7)
-    axes[0, 0].set_xlim(-0.02, 1.02)
+    axes[0].set_yticks(range(len(known)), list(known))
+    axes[0].set_ylim(len(known) - 0.4, -0.7)
+    axes[0].set_xlim(-0.02, 1.02)
     return figure
 
 

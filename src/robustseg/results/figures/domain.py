@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from robustseg.results.distinct import row_labels
-from robustseg.results.figures.look import legend, looks, panels
+from robustseg.results.figures.look import legend, looks, tiles
 from robustseg.results.figures.selection import at_setting, heading, joined, settings
 
 
@@ -32,8 +32,8 @@ def domain_against_batch_size(runs: pd.DataFrame, folder: Path) -> Figure | None
     labels = [*[label for label in labels if label not in ("batch_size", "domain")], "domain"]
     runs = runs.assign(line=joined(named, labels))
     found = settings(runs)
-    figure, axes = panels(1, len(found), "images in a batch", "Dice of test images")
-    for axis, setting in zip(axes[0], found, strict=True):
+    figure, axes = tiles(len(found), "images in a batch", "Dice of test images")
+    for axis, setting in zip(axes, found, strict=True):
         part = at_setting(runs, *setting)
         for name, look in looks(runs["line"]).items():
             group = part[part["line"] == name]
@@ -58,5 +58,5 @@ def domain_against_batch_size(runs: pd.DataFrame, folder: Path) -> Figure | None
         axis.set_xticks(sizes, [f"{size:g}" for size in sizes])
         axis.minorticks_off()
         axis.set_title(heading(*setting), fontsize=10)
-    legend(figure, axes[0])
+    legend(figure, axes)
     return figure

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.look import Look, legend, looks, panels
+from robustseg.results.figures.look import Look, grid, legend, looks, tiles
 from robustseg.results.figures.selection import at_setting, epochs, heading, settings
 
 _MARKED = 8  # markers a line, about
@@ -32,16 +32,16 @@ def memorisation(runs: pd.DataFrame, folder: Path) -> Figure | None:
     if noisy.empty:
         return None
     found = settings(noisy)
-    figure, axes = panels(1, len(found), "epoch", "Dice of training images")
-    for axis, setting in zip(axes[0], found, strict=True):
+    figure, axes = tiles(len(found), "epoch", "Dice of training images")
+    for axis, setting in zip(axes, found, strict=True):
         part = at_setting(noisy, *setting)
         _draw(axis, part, folder, looks(noisy["line"]), "")
         axis.axhline(
             _given_dice(part, ["clean", *_kinds(part)]), color="0.35", linestyle=":", linewidth=1.2
         )
         axis.set_title(heading(*setting), fontsize=10)
-    _key(axes[0, 0], {":": "if every given mask is learnt"})
-    legend(figure, axes.flat)
+    _key(axes[0], {":": "if every given mask is learnt"})
+    legend(figure, axes)
     return figure
 
 
@@ -64,7 +64,7 @@ def memorisation_by_type(runs: pd.DataFrame, folder: Path) -> Figure | None:
     if len(kinds) < 2:
         return None
     found = settings(noisy)
-    figure, axes = panels(len(found), len(kinds), "epoch", "Dice of training images")
+    figure, axes = grid(len(found), len(kinds), "epoch", "Dice of training images")
     for line, setting in zip(axes, found, strict=True):
         part = at_setting(noisy, *setting)
         for axis, kind in zip(line, kinds, strict=True):

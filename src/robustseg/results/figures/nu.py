@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.look import legend, looks, panels
+from robustseg.results.figures.look import legend, looks, tiles
 from robustseg.results.figures.selection import at_setting, epochs, heading, settings
 
 
@@ -26,10 +26,10 @@ def nu(runs: pd.DataFrame, folder: Path) -> Figure | None:
     if learnt.empty:
         return None
     lines = sorted(learnt["line"].unique())
-    figure, axes = panels(1, len(lines), "epoch", "ν")
+    figure, axes = tiles(len(lines), "epoch", "ν")
     found = settings(learnt)
     known = dict(zip(found, looks(range(len(found))).values(), strict=True))
-    for axis, line in zip(axes[0], lines, strict=True):
+    for axis, line in zip(axes, lines, strict=True):
         for setting, look in known.items():
             group = at_setting(learnt[learnt["line"] == line], *setting)
             if group.empty:
@@ -50,5 +50,5 @@ def nu(runs: pd.DataFrame, folder: Path) -> Figure | None:
             )
         axis.set_yscale("log")
         axis.set_title(line, fontsize=10)
-    legend(figure, axes[0])
+    legend(figure, axes)
     return figure

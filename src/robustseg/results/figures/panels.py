@@ -10,12 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.typing import LineStyleType
 
 from robustseg.results.figures.look import looks
 from robustseg.results.figures.selection import hardest, heading, settings
 
 _OUTLINES = {"clean": "#00e5ff", "noisy": "#ffd400", "predicted": "#ff2d78"}
-_DASHES = {"clean": "-", "noisy": (0, (1, 1)), "predicted": (0, (4, 1.2))}
+_DASHES: dict[str, LineStyleType] = {"clean": "-", "noisy": (0, (1, 1)), "predicted": (0, (4, 1.2))}
 _NAMES = {"clean": "clean mask", "noisy": "mask given in training", "predicted": "prediction"}
 _CELL = 1.5  # inches
 _TRAINING = 4  # training images a row

@@ -6,7 +6,7 @@ from typing import Any
 
 # An absolute path of either kind of system, at the beginning of a word; group 1: its last part.
 _PATH = re.compile(
-    r"(?<![\w./:-])(?:~?/|[A-Za-z]:\\)(?:[^\s\"'<>|:;,()\[\]{}]*[/\\])?([^\s\"'<>|:;,()\[\]{}/\\]*)"
+    r"(?<![\w./:<-])(?:~?/|[A-Za-z]:\\)(?:[^\s\"'<>|:;,()\[\]{}]*[/\\])?([^\s\"'<>|:;,()\[\]{}/\\]*)"
 )
 
 

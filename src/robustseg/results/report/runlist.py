@@ -57,7 +57,10 @@ def entries(states: Sequence[RunState], runs: pd.DataFrame, folder: Path) -> lis
         runs: the finished ones, as `load_runs` gives them.
         folder: of the runs.
     """
-    rows = {row["run_id"]: row for row in runs.to_dict("records")}
+    rows: dict[str, dict[str, Any]] = {
+        row["run_id"]: {str(name): value for name, value in row.items()}
+        for row in runs.to_dict("records")
+    }
     settings = {
         state.run_id: _settings(folder / state.run_id, rows.get(state.run_id)) for state in states
     }
