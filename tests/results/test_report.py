@@ -175,6 +175,8 @@ def test_a_readme_is_rendered_plainly(tmp_path):
         ("no mask in /data/jane/masks: empty", "no mask in …/masks: empty"),
         ("open '/a b'", "open '…/a b'"),
         (r"open C:\Users\jane\x.png", "open …/x.png"),
+        ("open file:///home/jane/x.png", "open …/x.png"),
+        ("root:/data/jane root=/data/jane/", "root:…/jane root=…/"),
         ("~/data/x and /", "…/x and /"),
         ("1/2 of a/b, https://example.org/p", "1/2 of a/b, https://example.org/p"),
         ("lost on node7.lan, node7", "lost on …, node7"),

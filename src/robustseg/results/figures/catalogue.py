@@ -80,7 +80,7 @@ PLATES = (
     Plate(
         "examples",
         "Worst, median and best test image, and training images",
-        "Of the hardest noise setting's runs, one row a loss, first seed. Under training images: "
+        "Of the hardest noise setting's runs, one row a loss, first seed. Above training images: "
         "Dice of the prediction against the given and against the clean mask.",
         examples,
         pictures=True,

@@ -67,7 +67,7 @@ def grid(
 
 def tiles(count: int, x: str, y: str, height: float = _HEIGHT) -> tuple[Figure, list[Axes]]:
     """As `grid`, of some panels, three in a row at most."""
-    columns = min(3, count)
+    columns = 2 if count == 4 else min(3, count)
     rows = -(-count // columns)
     figure, axes = grid(rows, columns, x, y, height)
     for spare in axes.flat[count:]:

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-# An absolute path of either kind of system, at the beginning of a word; group 1: its last part.
+# An absolute path of either kind of system, or a file's address; group 1: its last part.
+_PART = r"[^\s\"'<>|:;,()\[\]{}]"
 _PATH = re.compile(
-    r"(?<![\w./:<-])(?:~?/|[A-Za-z]:\\)(?:[^\s\"'<>|:;,()\[\]{}]*[/\\])?([^\s\"'<>|:;,()\[\]{}/\\]*)"
+    r"(?:file://|(?<![\w./<-])(?!//))(?:~?/|[A-Za-z]:\\)"
+    rf"(?:{_PART}*[/\\])?((?:(?![/\\]){_PART})*)"
 )
 
 

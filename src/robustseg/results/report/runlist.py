@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from robustseg.results.figures.selection import heading
 from robustseg.results.report.curve import Curve, read_curve
 from robustseg.results.report.privacy import without_places
 from robustseg.runs.folder import RunFolder
@@ -26,7 +25,6 @@ class Entry:
         anchor: its place on the page.
         run_id: its name.
         loss: its loss; "" where the run does not tell.
-        noise: its noise setting in words; seed: its seed.
         state: done, collapsed, running, interrupted, failed, damaged or outdated.
         reason: why it is not usable, in one line.
         dice: mean Dice over test images, if it is finished.
@@ -38,8 +36,6 @@ class Entry:
     anchor: str
     run_id: str
     loss: str
-    noise: str
-    seed: str
     state: str
     reason: str
     dice: float | None
@@ -99,13 +95,10 @@ def _entry(
 ) -> Entry:
     status = RunFolder(folder / state.run_id).read_status()
     labels = state.labels or row or {}
-    alpha = labels.get("alpha")
     return Entry(
         anchor=f"run-{at}",
         run_id=state.run_id,
         loss=str(labels.get("loss", "")),
-        noise="" if alpha is None else heading(alpha, labels.get("beta") or 0),
-        seed=str(labels.get("seed", "")),
         state="collapsed" if state.state == "done" and state.collapsed else state.state,
         reason=without_places(state.reason, hosts(status)),
         dice=row["dice_image"] if row else None,
@@ -121,8 +114,9 @@ def _facts(
 ) -> dict[str, str]:
     attempts = status.get("attempts") or []
     started = [str(attempt.get("started", "?")) for attempt in attempts]
-    seconds = status.get("epochs")
-    epochs = f"{state.epoch} of {state.epochs}" if state.epoch is not None else seconds
+    epochs = status.get("epochs")
+    if state.epoch is not None:
+        epochs = f"{state.epoch} of {state.epochs}"
     known = {
         "state": f"{state.state}, predicts only {state.collapsed}"
         if state.collapsed
