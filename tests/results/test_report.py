@@ -206,9 +206,14 @@ def test_a_curve_goes_from_the_first_to_the_last_evaluation(tmp_path):
 
 
 def test_provenance_counts_runs_where_they_differ():
-    one = {"versions": {"torch": "2.8", "numpy": "2.1"}, "commit": "abc", "precision": None}
+    commit = "0123456789abcdef+"
+    one = {"versions": {"torch": "2.8", "numpy": "2.1"}, "commit": commit, "precision": None}
     said = provenance([one, one, {**one, "versions": {"torch": "2.9"}}, {}])
-    assert said == {"torch": "2.8 (2 runs), 2.9 (1 runs)", "numpy": "2.1", "commit": "abc"}
+    assert said == {
+        "torch": "2.8 (2 runs), 2.9 (1 run)",
+        "numpy": "2.1",
+        "commit": "0123456789ab+",
+    }
 
 
 def test_the_same_figure_gives_the_same_bytes():

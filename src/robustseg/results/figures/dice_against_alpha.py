@@ -26,16 +26,18 @@ def dice_against_alpha(
     if runs["alpha"].nunique() < 2:
         return None
     strengths = sorted(runs["beta"].dropna().unique())
+    known = looks(runs["line"])
+    faint = min(0.15, 0.7 / len(known))  # many bands overlap
     figure, axes = tiles(len(strengths), "α, share of noisy masks", "Dice of test images")
     for axis, beta in zip(axes, strengths, strict=True):
         part = runs[(runs["beta"] == beta) | (runs["alpha"] == 0)]
-        for name, look in looks(runs["line"]).items():
+        for name, look in known.items():
             group = part[part["line"] == name]
             if group.empty:
                 continue
             over = group.groupby("alpha")[metric]
             mean = over.mean()
-            axis.fill_between(mean.index, over.min(), over.max(), color=look.color, alpha=0.15)
+            axis.fill_between(mean.index, over.min(), over.max(), color=look.color, alpha=faint)
             axis.plot(
                 mean.index,
                 mean,

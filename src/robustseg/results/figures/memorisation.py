@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from robustseg.results.figures.look import Look, grid, legend, looks, tiles
 from robustseg.results.figures.selection import at_setting, epochs, heading, settings
 
 _MARKED = 8  # markers a line, about
+_AGAINST = {"noisy": "--", "clean": "-"}
 
 
 def memorisation(runs: pd.DataFrame, folder: Path) -> Figure | None:
@@ -35,7 +37,7 @@ def memorisation(runs: pd.DataFrame, folder: Path) -> Figure | None:
     figure, axes = tiles(len(found), "epoch", "Dice of training images")
     for axis, setting in zip(axes, found, strict=True):
         part = at_setting(noisy, *setting)
-        _draw(axis, part, folder, looks(noisy["line"]), "")
+        _draw({"": axis}, part, folder, looks(noisy["line"]))
         axis.axhline(
             _given_dice(part, ["clean", *_kinds(part)]), color="0.35", linestyle=":", linewidth=1.2
         )
@@ -67,8 +69,9 @@ def memorisation_by_type(runs: pd.DataFrame, folder: Path) -> Figure | None:
     figure, axes = grid(len(found), len(kinds), "epoch", "Dice of training images")
     for line, setting in zip(axes, found, strict=True):
         part = at_setting(noisy, *setting)
+        by_suffix = {f"/{kind}": axis for kind, axis in zip(kinds, line, strict=True)}
+        _draw(by_suffix, part, folder, looks(noisy["line"]))
         for axis, kind in zip(line, kinds, strict=True):
-            _draw(axis, part, folder, looks(noisy["line"]), f"/{kind}")
             axis.axhline(_given_dice(part, [kind]), color="0.35", linestyle=":", linewidth=1.2)
             floor = expected_floor(kind, setting[1])
             if floor is not None:
@@ -96,15 +99,14 @@ def expected_floor(kind: str, beta: float) -> float | None:
     return max(0.0, 1 - beta / 2) if kind == "affine" else None
 
 
-def _draw(
-    axis: Axes, part: pd.DataFrame, folder: Path, known: dict[str, Look], suffix: str
-) -> None:
+def _draw(axes: dict[str, Axes], part: pd.DataFrame, folder: Path, known: dict[str, Look]) -> None:
+    """The curves of one noise setting; the columns of an axis end in its key."""
     for name, look in known.items():
         group = part[part["line"] == name]
         if group.empty:
             continue
         curves = epochs(group["run_id"], folder)
-        for against, dash in (("noisy", "--"), ("clean", "-")):
+        for (suffix, axis), (against, dash) in product(axes.items(), _AGAINST.items()):
             column = f"train_dice_{against}{suffix}"
             curve = curves[column].dropna() if column in curves else pd.Series(dtype=float)
             axis.plot(

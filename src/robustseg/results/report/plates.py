@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-_SVG_LIMIT = 400_000  # bytes; beyond it a picture is smaller
+_SVG_LIMIT = 1_000_000  # bytes; beyond it a picture is smaller
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ def provenance(statuses: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     for status in statuses:
         known = {
             **(status.get("versions") or {}),
-            "commit": status.get("commit"),
+            "commit": _short(status.get("commit")),
             "processor": status.get("accelerator"),
             "precision": status.get("precision"),
             "threads a run": status.get("threads"),
@@ -29,4 +29,11 @@ def provenance(statuses: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def _said(counts: Counter[str]) -> str:
     if len(counts) == 1:
         return next(iter(counts))
-    return ", ".join(f"{value} ({count} runs)" for value, count in counts.most_common())
+    return ", ".join(
+        f"{value} ({count} run{'' if count == 1 else 's'})" for value, count in counts.most_common()
+    )
+
+
+def _short(commit: str | None) -> str | None:
+    """Twelve digits of a commit, and the "+" of a changed working tree."""
+    return commit and commit[:12] + "+" * commit.endswith("+")
