@@ -5,7 +5,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from robustseg.commands import data, evaluate, export, figures, noise, predict, results, suspects
+from robustseg.commands import (
+    data,
+    evaluate,
+    export,
+    figures,
+    noise,
+    predict,
+    report,
+    results,
+    suspects,
+)
 from robustseg.config import ConfigError
 from robustseg.data.source import DataError
 from robustseg.results import cli as table
@@ -29,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         runs,
         figures,
         results,
+        report,
         data,
         noise,
         predict,

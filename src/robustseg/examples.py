@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from robustseg.data.prepare import RunData
-from robustseg.evaluation import predict_logits
+from robustseg.evaluation import evaluate, predict_logits
 from robustseg.module import SegmentationModule
 from robustseg.runs.files import replacing
 
 _LIMIT = 2_000_000  # bytes
+_FIXED, _DISAGREED = 2, 3  # noisy training images that are kept
 
 
 def write_examples(
@@ -18,10 +19,11 @@ def write_examples(
 ) -> None:
     """Write examples.npz: fixed test images, the worst, median and best, and noisy training ones.
 
-    Arrays of one length: `id`; `role` (fixed, worst, median, best, train); `dice` against the clean
-    mask (NaN for training images); `image` (n, H, W, C), `clean`, `noisy` (the mask trained on; of
-    test images the clean one) and `predicted` (n, H, W), uint8. Halved in size until they fit into
-    2 MB.
+    Arrays of one length: `id`; `role` (fixed, worst, median, best; train, and train_disagreed for
+    those on which the network agrees least with the noisy mask it was given); `dice` against the
+    clean mask (NaN for training images); `image` (n, H, W, C), `clean`, `noisy` (the mask trained
+    on; of test images the clean one) and `predicted` (n, H, W), uint8. Halved in size until they
+    fit into 2 MB.
 
     Args:
         path: of the file.
@@ -31,10 +33,9 @@ def write_examples(
         precision: as the trainer's.
     """
     order = np.argsort(dice, kind="stable")
-    test = [(index, "fixed") for index in range(min(3, len(data.test)))]
+    test = [(index, "fixed") for index in range(min(2, len(data.test)))]
     test += [(order[0], "worst"), (order[len(order) // 2], "median"), (order[-1], "best")]
-    corrupted = np.flatnonzero(data.types != "clean")
-    train = corrupted[:4] if len(corrupted) else np.arange(min(2, len(data.train)))
+    train, train_roles = _training(module, data, precision)
     rows = np.array([index for index, _ in test])
     images = np.concatenate([data.test.images[rows], data.train.images[train]])
     clean = np.concatenate([data.test.masks[rows], data.train.masks[train]])
@@ -53,7 +54,7 @@ def write_examples(
     }
     names: dict[str, Any] = {
         "id": np.array([data.test.ids[i] for i in rows] + [data.train.ids[i] for i in train]),
-        "role": np.array([role for _, role in test] + ["train"] * len(train)),
+        "role": np.array([role for _, role in test] + train_roles),
         "dice": np.concatenate([dice[rows], np.full(len(train), np.nan)]),
     }
     while True:
@@ -62,3 +63,22 @@ def write_examples(
         if path.stat().st_size <= _LIMIT:
             return
         arrays = {key: array[:, ::2, ::2] for key, array in arrays.items()}
+
+
+def _training(
+    module: SegmentationModule, data: RunData, precision: str
+) -> tuple[np.ndarray, list[str]]:
+    """Which training images to keep, and their roles: the first noisy ones, the least learnt."""
+    corrupted = np.flatnonzero(data.types != "clean")
+    if not len(corrupted):
+        fixed = np.arange(min(2, len(data.train)))
+        return fixed, ["train"] * len(fixed)
+    fixed, rest = corrupted[:_FIXED], corrupted[_FIXED:]
+    if not len(rest):
+        return fixed, ["train"] * len(fixed)
+    (against_given,) = evaluate(
+        module, data.train.images[rest], [data.noisy[rest]], batch_size=32, precision=precision
+    )
+    least = rest[np.argsort(against_given["dice"], kind="stable")[:_DISAGREED]]
+    roles = ["train"] * len(fixed) + ["train_disagreed"] * len(least)
+    return np.concatenate([fixed, least]), roles

@@ -1,10 +1,14 @@
+import json
+import shutil
 from statistics import fmean
 
 import pytest
+from hydra import compose, initialize_config_dir
 
 from robustseg.runs.files import write_csv, write_json
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA
+from tests.conftest import CONF, TINY
 
 LABELS = {
     "dataset": "synthetic",
@@ -80,3 +84,53 @@ def rows_of(images):
     first = [{"epoch": 1, "id": name, **COUNTS, "dice": dice - 0.01} for name, dice in values]
     second = [{"epoch": 2, "id": name, **COUNTS, "dice": dice + 0.01} for name, dice in values]
     return [*first, *reversed(second)]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, cache):
+    """A folder with three miniature runs of the experiment "mine", as train.py leaves them."""
+    from robustseg.run import run
+
+    root = tmp_path_factory.mktemp("trained")
+    places = [f"paths.runs={root}/runs", f"paths.logs={root}/logs", f"paths.cache={cache}"]
+    noisy = ["trainer.max_epochs=2", "noise.alpha=0.5", "noise.beta=0.7", "experiment_name=mine"]
+    for overrides in (["loss=tloss"], ["loss=gce"], ["noise.alpha=0"]):
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("train", [*TINY, *places, *noisy, *overrides])
+        run(config)
+    return root / "runs"
+
+
+@pytest.fixture(scope="session")
+def hostile(trained, tmp_path_factory):
+    """The trained runs beside failed and unfinished ones whose names and errors are markup."""
+    folder = tmp_path_factory.mktemp("hostile") / "runs"
+    shutil.copytree(trained, folder)
+    noisy = next(path for path in folder.iterdir() if "-gce-" in path.name)
+    for name, state in ((FAILED, "failed"), ("cut-off", "running")):
+        shutil.copytree(noisy, folder / name)
+        run = RunFolder(folder / name)
+        run.metrics.unlink()
+        labels = {**run.read_status()["run"], "loss": LOSS}
+        run.update_status(state=state, run=labels)
+    RunFolder(folder / FAILED).mark_failed("DataError", ERROR)
+    for path in folder.iterdir():
+        attempts = json.loads((path / "status.json").read_text())["attempts"]
+        RunFolder(path).update_status(attempts=[{**one, "host": HOST} for one in attempts])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def report(hostile, tmp_path_factory):
+    """The page of the hostile runs."""
+    from robustseg.cli import main
+
+    page = tmp_path_factory.mktemp("report") / "report.html"
+    assert main(["report", "mine", "--runs", str(hostile), "-o", str(page)]) == 0
+    return page
+
+
+FAILED = "<img src=x onerror=alert(1)>"
+LOSS = "</script><script>alert(1)</script>"
+HOST = "secret-host"
+ERROR = f"no mask in /home/jane/secret/masks on {HOST}: <b>look</b>\nsecond line"

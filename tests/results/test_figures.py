@@ -1,31 +1,37 @@
 """Figures show what is in the run folders."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from robustseg.cli import main
-from robustseg.commands.figures import _told_apart
-from robustseg.results import curves, panels
+from robustseg.results.figures.catalogue import PLATES
+from robustseg.results.figures.dice_against_alpha import dice_against_alpha
+from robustseg.results.figures.distributions import image_dice
+from robustseg.results.figures.domain import domain_against_batch_size
+from robustseg.results.figures.look import looks
+from robustseg.results.figures.memorisation import (
+    expected_floor,
+    memorisation,
+    memorisation_by_type,
+)
+from robustseg.results.figures.nu import nu
+from robustseg.results.figures.panels import disagreement, examples
+from robustseg.results.figures.selection import told_apart
 from robustseg.results.runs import load_runs
-from robustseg.run import run
+from robustseg.runs.files import write_csv
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("figures")
+def runs(trained):
+    return told_apart(load_runs(trained))
 
 
-@pytest.fixture
-def runs(tiny, folder, cache):
-    for overrides in (["loss=tloss"], ["loss=gce"], ["noise.alpha=0"]):
-        run(
-            tiny(
-                "trainer.max_epochs=2", "noise.alpha=0.5", "noise.beta=0.7", *overrides,
-                f"paths.runs={folder}", "experiment_name=mine",
-            )
-        )  # fmt: skip
-    return load_runs(folder)
+def named(runs, loss):
+    (run_id,) = runs[(runs.loss == loss) & (runs.alpha == 0.5)].run_id
+    return run_id
 
 
 def lines(axis, style):
@@ -34,63 +40,166 @@ def lines(axis, style):
     ]
 
 
-def test_memorisation_shows_the_columns_of_epochs_csv(runs, folder):
-    figure = curves.memorisation(runs, folder)
-    (axis,) = figure.get_axes()
+def titles(figure):
+    return [axis.get_title() for axis in figure.get_axes()]
+
+
+def test_memorisation_shows_the_columns_of_epochs_csv(runs, trained):
+    (axis,) = memorisation(runs, trained).get_axes()
     assert axis.get_title() == "α = 0.5, β = 0.7"
-    (tloss,) = runs[(runs.loss == "tloss") & (runs.alpha == 0.5)].run_id
-    epochs = pd.read_csv(folder / tloss / "epochs.csv")
+    epochs = pd.read_csv(trained / named(runs, "tloss") / "epochs.csv")
     assert lines(axis, "--")[0].get_ydata() == pytest.approx(epochs["train_dice_noisy"])
     assert lines(axis, "-")[0].get_ydata() == pytest.approx(epochs["train_dice_clean"])
-    floor = pd.read_csv(folder / tloss / "noise.csv")["dice"].mean()
-    assert lines(axis, ":")[0].get_ydata() == pytest.approx([floor, floor])
+    learnt = pd.read_csv(trained / named(runs, "tloss") / "noise.csv")["dice"].mean()
+    assert lines(axis, ":")[0].get_ydata() == pytest.approx([learnt, learnt])
 
 
-def test_nu_is_drawn_for_each_noise_setting(runs, folder):
-    (axis,) = curves.nu(runs, folder).get_axes()
-    labels = [text.get_text() for text in axis.get_legend().get_texts()]
-    assert labels == ["clean", "α = 0.5, β = 0.7"]
+def test_memorisation_by_type_has_both_floors(runs, trained):
+    figure = memorisation_by_type(runs, trained)
+    manifest = pd.read_csv(trained / named(runs, "tloss") / "noise.csv")
+    epochs = pd.read_csv(trained / named(runs, "tloss") / "epochs.csv")
+    kinds = sorted(set(manifest["type"]) - {"clean"})
+    assert titles(figure) == [f"α = 0.5, β = 0.7: {kind}" for kind in kinds]
+    for kind, axis in zip(kinds, figure.get_axes(), strict=True):
+        own = manifest[manifest["type"] == kind]["dice"].mean()
+        assert lines(axis, ":")[0].get_ydata()[0] == pytest.approx(own)
+        assert lines(axis, "-.")[0].get_ydata()[0] == expected_floor(kind, 0.7)
+        drawn = lines(axis, "--")[0].get_ydata()
+        assert drawn == pytest.approx(epochs[f"train_dice_noisy/{kind}"])
 
 
-def test_dice_against_alpha_starts_at_the_clean_run(runs):
-    (axis,) = curves.dice_against_alpha(runs).get_axes()
-    clean = runs[runs.alpha == 0].dice_image.iloc[0]
-    first = axis.get_lines()[0]
-    assert list(first.get_xdata()) == [0.0, 0.5]
-    assert first.get_ydata()[0] == pytest.approx(clean)
+@pytest.mark.parametrize(("kind", "dice"), [("dilate", 0.741), ("erode", 0.462), ("affine", 0.650)])
+def test_expected_floors_are_the_dice_of_such_masks(kind, dice):
+    """At β = 0.7: the values that are known, and those of drawn masks of that error."""
+    assert expected_floor(kind, 0.7) == pytest.approx(dice, abs=5e-4)
+    clean = np.zeros((1, 4000), bool)
+    clean[0, 1000:2000] = True
+    masks = {"dilate": clean.copy(), "erode": clean.copy(), "affine": np.roll(clean, 350)}
+    masks["dilate"][0, 2000:2700] = True
+    masks["erode"][0, 1300:] = False
+    given = masks[kind]
+    assert (given ^ clean).sum() == 700
+    drawn = 2 * (given & clean).sum() / (given.sum() + clean.sum())
+    assert expected_floor(kind, 0.7) == pytest.approx(drawn)
 
 
-def test_examples_are_of_the_hardest_setting(runs, folder):
-    figure = panels.examples(runs, folder)
+def test_other_noise_has_no_expected_floor():
+    assert expected_floor("markov", 0.7) is None
+    assert expected_floor("erode", 1.5) == 0
+
+
+def test_nu_starts_where_the_loss_starts_it(runs, trained):
+    figure = nu(runs, trained)
+    (axis,) = figure.get_axes()
+    assert [line.get_label() for line in axis.get_lines()] == ["clean masks", "α = 0.5, β = 0.7"]
+    epochs = pd.read_csv(trained / named(runs, "tloss") / "epochs.csv")
+    line = axis.get_lines()[1]
+    assert list(line.get_xdata()) == [0, 1, 2]
+    assert line.get_ydata() == pytest.approx([math.exp(0.0), *epochs["nu"]])
+
+
+def test_dice_against_alpha_has_a_panel_a_strength_and_a_band_over_seeds(add_run):
+    for seed, value in enumerate([0.7, 0.8]):
+        add_run("gce", 0.3, value, seed=seed)
+        add_run("gce", 0.3, value - 0.3, seed=seed, beta=0.7)
+        add_run("gce", 0.0, value + 0.1, seed=seed)
+    runs = told_apart(load_runs(add_run.runs))
+    figure = dice_against_alpha(runs, add_run.runs)
+    assert titles(figure) == ["β = 0.5", "β = 0.7"]
+    for axis, low in zip(figure.get_axes(), (0.7, 0.4), strict=True):
+        (line,) = axis.get_lines()
+        assert list(line.get_xdata()) == [0.0, 0.3]
+        assert line.get_ydata() == pytest.approx([0.85, low + 0.05])
+        (band,) = axis.collections
+        edges = band.get_paths()[0].vertices
+        assert sorted(set(edges[edges[:, 0] == 0.3, 1].round(6))) == pytest.approx([low, low + 0.1])
+
+
+def test_domain_against_batch_size(add_run):
+    for size in (2, 16):
+        for domain, value in (("image", 0.6), ("batch", 0.01 * size)):
+            for seed in (0, 1):
+                add_run("dice", 0.0, value + 0.1 * seed, domain=domain, batch_size=size, seed=seed)
+    add_run("gce")
+    runs = told_apart(load_runs(add_run.runs))
+    (axis,) = domain_against_batch_size(runs, add_run.runs).get_axes()
+    drawn = {bars.get_label(): bars.lines[0].get_ydata() for bars in axis.containers}
+    assert drawn["dice image"] == pytest.approx([0.65, 0.65])
+    assert drawn["dice batch"] == pytest.approx([0.07, 0.21])
+
+
+def test_image_dice_shows_each_image_once_a_run(add_run):
+    folder = add_run("gce")
+    rows = [
+        {"epoch": epoch, "id": f"0{at}", "dice": at / 10 + epoch / 100}
+        for epoch in (1, 3)
+        for at in range(5)
+    ]
+    write_csv(folder.images, rows)
+    figure = image_dice(told_apart(load_runs(add_run.runs)), add_run.runs)
+    (axis,) = figure.get_axes()
+    dots = next(found for found in axis.collections if len(found.get_offsets()) == 5)
+    assert sorted(dots.get_offsets()[:, 0]) == pytest.approx([0.02, 0.12, 0.22, 0.32, 0.42])
+
+
+def test_examples_are_of_the_hardest_setting(runs, trained):
+    figure = examples(runs, trained)
     assert figure._suptitle.get_text() == "α = 0.5, β = 0.7"
     assert len(figure.get_axes()) == 2 * 7
-    (tloss,) = runs[(runs.loss == "tloss") & (runs.alpha == 0.5)].run_id
-    with np.load(folder / tloss / "examples.npz") as file:
+    with np.load(trained / named(runs, "tloss") / "examples.npz") as file:
         worst = float(file["dice"][list(file["role"]).index("worst")])
-    assert f"worst: Dice {worst:.2f}" in figure.get_axes()[7].get_title()
+    assert titles(figure)[0] == f"worst: Dice {worst:.2f}"
 
 
-def test_the_command_writes_png_and_svg(runs, folder, tmp_path, capsys):
-    assert main(["figures", "mine", "--runs", str(folder), "--out", str(tmp_path)]) == 0
+def test_disagreement_begins_with_the_image_that_fits_its_mask_least(runs, trained):
+    figure = disagreement(runs, trained)
+    with np.load(trained / named(runs, "tloss") / "examples.npz") as file:
+        noisy, predicted = file["noisy"] == 1, file["predicted"] == 1
+        training = np.array([role.startswith("train") for role in file["role"]])
+    both = 2 * (noisy & predicted).sum((1, 2))
+    dice = both / np.maximum(noisy.sum((1, 2)) + predicted.sum((1, 2)), 1)
+    shown = [title for title in titles(figure)[:4] if title]
+    least = sorted(dice[training])[: len(shown)]
+    assert [title.split(",")[0] for title in shown] == [f"training: given {d:.2f}" for d in least]
+
+
+def test_a_run_keeps_the_training_images_that_it_has_learnt_least(runs, trained):
+    path = trained / named(runs, "tloss") / "examples.npz"
+    with np.load(path) as file:
+        roles = list(file["role"])
+    manifest = pd.read_csv(trained / named(runs, "tloss") / "noise.csv")
+    noisy = int((manifest["type"] != "clean").sum())
+    assert roles.count("train") == 2
+    assert roles.count("train_disagreed") == min(3, noisy - 2)
+    assert path.stat().st_size < 2_000_000
+
+
+def test_what_runs_do_not_have_is_not_drawn(add_run):
+    add_run("gce")
+    runs = told_apart(load_runs(add_run.runs))
+    assert [plate.name for plate in PLATES if plate.draw(runs, add_run.runs)] == []
+
+
+def test_looks_differ():
+    found = looks(f"loss{at}" for at in range(40))
+    assert len({(look.color, look.marker) for look in found.values()}) == 40
+
+
+def test_the_command_writes_png_and_svg(runs, trained, tmp_path, capsys):
+    assert main(["figures", "mine", "--runs", str(trained), "--out", str(tmp_path)]) == 0
     names = {file.name for file in (tmp_path / "mine").iterdir()}
-    for figure in ("memorisation", "nu", "dice_against_alpha", "examples"):
-        assert {f"{figure}.png", f"{figure}.svg"} <= names
+    expected = {plate.name for plate in PLATES} - {"domain_against_batch_size"}
+    assert names == {f"{name}.{kind}" for name in expected for kind in ("png", "svg")}
     assert "Figures in" in capsys.readouterr().out
 
 
-def test_unlike_runs_are_not_averaged(tiny, folder, runs, tmp_path, capsys):
-    for domain in ("image", "batch"):
-        run(
-            tiny(
-                "trainer.max_epochs=1", "loss=dice", f"loss.domain={domain}",
-                f"paths.runs={tmp_path}/runs",
-            )
-        )  # fmt: skip
-    apart = _told_apart(load_runs(tmp_path / "runs"))
-    assert sorted(apart["loss"]) == ["dice batch", "dice image"]
-    run(tiny("trainer.max_epochs=1", "dataset=synthetic_chest", f"paths.runs={tmp_path}/runs"))
-    assert main(["figures", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path)]) == 1
-    assert "synthetic, synthetic_chest" in capsys.readouterr().err
+def test_unlike_runs_are_not_averaged(add_run, tmp_path, capsys):
+    add_run("dice", domain="image")
+    add_run("dice", domain="batch")
+    assert sorted(told_apart(load_runs(add_run.runs))["line"]) == ["dice batch", "dice image"]
+    add_run("dice", domain="batch", dataset="chest")
+    assert main(["figures", "--runs", str(add_run.runs), "--out", str(tmp_path / "out")]) == 1
+    assert "chest, synthetic" in capsys.readouterr().err
 
 
 def test_without_runs_the_command_says_so(tmp_path, capsys):

@@ -56,5 +56,5 @@ def log_images(logger: WandbLogger, examples: Path) -> None:
         picture = wandb.Image(
             arrays["image"][at].squeeze(), masks=masks, caption=f"{role} {arrays['id'][at]}"
         )
-        panels["train_images" if role == "train" else "test_images"].append(picture)
+        panels["train_images" if role.startswith("train") else "test_images"].append(picture)
     logger.experiment.log(panels)

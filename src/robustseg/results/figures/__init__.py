@@ -1,0 +1,1 @@
+"""Figures of finished runs, drawn without a display. Imports neither torch nor Hydra."""

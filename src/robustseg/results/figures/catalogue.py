@@ -1,0 +1,113 @@
+"""All figures there are, with what is said below them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from robustseg.results.figures.dice_against_alpha import dice_against_alpha
+from robustseg.results.figures.distributions import image_dice
+from robustseg.results.figures.domain import domain_against_batch_size
+from robustseg.results.figures.memorisation import memorisation, memorisation_by_type
+from robustseg.results.figures.nu import nu
+from robustseg.results.figures.panels import disagreement, examples
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A figure and its words.
+
+    Attributes:
+        name: of its files.
+        title: what it shows.
+        caption: how to read it.
+        draw: from runs, as `told_apart` gives them, and their folder; None if they do not have it.
+        pictures: whether it shows images of the data set.
+    """
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[pd.DataFrame, Path], Figure | None]
+    pictures: bool = False
+
+
+PLATES = (
+    Plate(
+        "dice_against_alpha",
+        "Test Dice against the share of noisy masks",
+        "Mean Dice over test images; the line is the mean over seeds, the band their range.",
+        dice_against_alpha,
+    ),
+    Plate(
+        "memorisation",
+        "Memorisation of noisy masks",
+        "Dice of training images against the clean masks (full) and against those they were given "
+        "(dashed), mean over seeds. Where the dashed curve is above the full one, the noise has "
+        "been learnt; the dotted line is where the full one ends if every given mask is "
+        "reproduced.",
+        memorisation,
+    ),
+    Plate(
+        "memorisation_by_type",
+        "Memorisation by type of noise",
+        "The same for images whose masks were wrong in one way. Dash-dotted: the Dice expected of "
+        "full memorisation, 2/(2+β) for dilated, 2(1−β)/(2−β) for eroded and 1−β/2 for moved "
+        "masks; dotted: what the given masks really have, which differs where β was not reached.",
+        memorisation_by_type,
+    ),
+    Plate(
+        "nu",
+        "ν of the T-Loss",
+        "ν over epochs on a logarithmic axis, from its start at epoch 0; mean over seeds.",
+        nu,
+    ),
+    Plate(
+        "domain_against_batch_size",
+        "Loss over an image or over the batch",
+        "Mean Dice over test images against the batch size; bars are the range over seeds.",
+        domain_against_batch_size,
+    ),
+    Plate(
+        "image_dice",
+        "Dice of single test images",
+        "The outline is a density, a dot an image (mean over the reported evaluations; 400 at "
+        "most are drawn), the bar the median; images of all seeds together.",
+        image_dice,
+    ),
+    Plate(
+        "examples",
+        "Worst, median and best test image, and training images",
+        "Of the hardest noise setting's runs, one row a loss, first seed. Above training images: "
+        "Dice of the prediction against the given and against the clean mask.",
+        examples,
+        pictures=True,
+    ),
+    Plate(
+        "disagreement",
+        "Training images on which the network agrees least with its mask",
+        "Of the training images that a run keeps, those with the lowest Dice of the prediction "
+        "against the noisy mask that was given.",
+        disagreement,
+        pictures=True,
+    ),
+)
+
+
+def drawn(
+    runs: pd.DataFrame, folder: Path, pictures: bool = True
+) -> Iterator[tuple[Plate, Figure]]:
+    """Draw what the runs have, one after another.
+
+    Args:
+        runs: as `told_apart` gives them.
+        folder: of the runs.
+        pictures: whether images of the data set may be shown.
+    """
+    for plate in PLATES:
+        if pictures or not plate.pictures:
+            figure = plate.draw(runs, folder)
+            if figure is not None:
+                yield plate, figure

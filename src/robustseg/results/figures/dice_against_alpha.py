@@ -1,0 +1,52 @@
+"""Scores against the share of noisy masks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from robustseg.results.figures.look import legend, looks, tiles
+
+
+def dice_against_alpha(
+    runs: pd.DataFrame, folder: Path, metric: str = "dice_image"
+) -> Figure | None:
+    """A metric against α, a panel for each β, a line a loss, mean and range over seeds.
+
+    Args:
+        runs: as `told_apart` gives them.
+        folder: of the runs, of which nothing more is read.
+        metric: a number of metrics.json.
+
+    Returns:
+        The figure; None with fewer than two values of α.
+    """
+    if runs["alpha"].nunique() < 2:
+        return None
+    strengths = sorted(runs["beta"].dropna().unique())
+    known = looks(runs["line"])
+    faint = min(0.15, 0.7 / len(known))  # many bands overlap
+    figure, axes = tiles(len(strengths), "α, share of noisy masks", "Dice of test images")
+    for axis, beta in zip(axes, strengths, strict=True):
+        part = runs[(runs["beta"] == beta) | (runs["alpha"] == 0)]
+        for name, look in known.items():
+            group = part[part["line"] == name]
+            if group.empty:
+                continue
+            over = group.groupby("alpha")[metric]
+            mean = over.mean()
+            axis.fill_between(mean.index, over.min(), over.max(), color=look.color, alpha=faint)
+            axis.plot(
+                mean.index,
+                mean,
+                color=look.color,
+                linestyle=look.dash,
+                marker=look.marker,
+                markersize=4.5,
+                label=name,
+            )
+        axis.set_title(f"β = {beta:g}", fontsize=10)
+    legend(figure, axes)
+    return figure

@@ -1,0 +1,72 @@
+"""How the scores of single test images are spread, which a mean hides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from robustseg.results.figures.look import Look, looks, tiles
+from robustseg.results.figures.selection import at_setting, heading, settings
+
+_DOTS = 400  # shown a loss; the outline is of all
+
+
+def image_dice(runs: pd.DataFrame, folder: Path) -> Figure | None:
+    """Dice of each test image, a row a loss, a panel a noise setting.
+
+    The outline is a density, a dot an image (jittered in height; mean over the reported
+    evaluations), the bar the median. Images of all seeds are shown together.
+
+    Args:
+        runs: as `told_apart` gives them.
+        folder: of the runs.
+
+    Returns:
+        The figure; None without images.csv.
+    """
+    runs = runs[[(folder / run_id / "images.csv").exists() for run_id in runs["run_id"]]]
+    if runs.empty:
+        return None
+    found = settings(runs)
+    known = looks(runs["line"])
+    height = max(1.5, 0.42 * len(known) + 0.6)
+    figure, axes = tiles(len(found), "Dice of a test image", "", height)
+    for axis, setting in zip(axes, found, strict=True):
+        part = at_setting(runs, *setting)
+        for at, (name, look) in enumerate(known.items()):
+            group = part[part["line"] == name]
+            if len(group):
+                dice = np.concatenate([_dice(folder / run_id) for run_id in group["run_id"]])
+                _draw(axis, at, dice, look)
+        axis.set_title(heading(*setting), fontsize=10)
+    axes[0].set_yticks(range(len(known)), list(known))
+    axes[0].set_ylim(len(known) - 0.4, -0.7)
+    axes[0].set_xlim(-0.02, 1.02)
+    return figure
+
+
+def _dice(run: Path) -> np.ndarray:
+    """Dice of each test image of a run, mean over the reported evaluations."""
+    rows = pd.read_csv(run / "images.csv", usecols=["id", "dice"], dtype={"id": str})
+    return rows.groupby("id")["dice"].mean().to_numpy()
+
+
+def _draw(axis: Axes, at: int, dice: np.ndarray, look: Look) -> None:
+    """Density above the line, dots below it."""
+    if len(np.unique(dice)) > 1:
+        parts = axis.violinplot(
+            [dice], [at], orientation="horizontal", widths=0.9, side="low", showextrema=False
+        )
+        for body in parts["bodies"]:  # type: ignore[attr-defined]
+            body.set(facecolor=look.color, edgecolor=look.color, alpha=0.3)
+    rng = np.random.default_rng(0)
+    shown = rng.choice(dice, min(len(dice), _DOTS), replace=False)
+    heights = at + rng.uniform(0.06, 0.3, len(shown))
+    axis.scatter(
+        shown, heights, s=3, color=look.color, marker=look.marker, linewidths=0, rasterized=True
+    )
+    axis.vlines(np.median(dice), at - 0.36, at + 0.34, color=look.color, linewidth=2)

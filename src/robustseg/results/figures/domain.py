@@ -1,0 +1,62 @@
+"""Losses over an image or over the batch, against the batch size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from robustseg.results.distinct import row_labels
+from robustseg.results.figures.look import legend, looks, tiles
+from robustseg.results.figures.selection import at_setting, heading, joined, settings
+
+
+def domain_against_batch_size(runs: pd.DataFrame, folder: Path) -> Figure | None:
+    """Dice of test images against the batch size, a line a loss and domain, a panel a setting.
+
+    Means over seeds with their range. Over single images a loss should not care how many are in
+    a batch; over the batch it is another loss for every batch size.
+
+    Args:
+        runs: as `told_apart` gives them.
+        folder: of the runs, of which nothing more is read.
+
+    Returns:
+        The figure; None without losses that have a domain at several batch sizes.
+    """
+    runs = runs[runs["domain"].notna()]
+    if runs["batch_size"].nunique() < 2:
+        return None
+    named, labels = row_labels(runs)
+    labels = [*[label for label in labels if label not in ("batch_size", "domain")], "domain"]
+    runs = runs.assign(line=joined(named, labels))
+    found = settings(runs)
+    figure, axes = tiles(len(found), "images in a batch", "Dice of test images")
+    for axis, setting in zip(axes, found, strict=True):
+        part = at_setting(runs, *setting)
+        for name, look in looks(runs["line"]).items():
+            group = part[part["line"] == name]
+            if group.empty:
+                continue
+            over = group.groupby("batch_size")["dice_image"]
+            mean = over.mean()
+            spread = [mean - over.min(), over.max() - mean]
+            axis.errorbar(
+                mean.index,
+                mean,
+                spread,
+                color=look.color,
+                linestyle=look.dash,
+                marker=look.marker,
+                markersize=4.5,
+                capsize=2,
+                label=name,
+            )
+        sizes = sorted(runs["batch_size"].unique())
+        axis.set_xscale("log")
+        axis.set_xticks(sizes, [f"{size:g}" for size in sizes])
+        axis.minorticks_off()
+        axis.set_title(heading(*setting), fontsize=10)
+    legend(figure, axes)
+    return figure

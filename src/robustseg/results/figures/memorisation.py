@@ -1,0 +1,145 @@
+"""Whether networks learn the noise: Dice of training images against given and clean masks."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from robustseg.results.figures.look import Look, grid, legend, looks, tiles
+from robustseg.results.figures.selection import at_setting, epochs, heading, settings
+
+_MARKED = 8  # markers a line, about
+_AGAINST = {"noisy": "--", "clean": "-"}
+
+
+def memorisation(runs: pd.DataFrame, folder: Path) -> Figure | None:
+    """Dice of training images against the masks they were given and against the clean ones.
+
+    One panel a noise setting; means over seeds. Where a curve against the given masks rises above
+    the one against the clean masks, the network has learnt the noise. The dotted line is the Dice
+    against the clean masks of a network that reproduces every given mask.
+
+    Args:
+        runs: as `told_apart` gives them.
+        folder: of the runs.
+
+    Returns:
+        The figure; None without a noisy run.
+    """
+    noisy = runs[runs["alpha"] > 0]
+    if noisy.empty:
+        return None
+    found = settings(noisy)
+    figure, axes = tiles(len(found), "epoch", "Dice of training images")
+    for axis, setting in zip(axes, found, strict=True):
+        part = at_setting(noisy, *setting)
+        _draw({"": axis}, part, folder, looks(noisy["line"]))
+        axis.axhline(
+            _given_dice(part, ["clean", *_kinds(part)]), color="0.35", linestyle=":", linewidth=1.2
+        )
+        axis.set_title(heading(*setting), fontsize=10)
+    _key(axes[0], {":": "if every given mask is learnt"})
+    legend(figure, axes)
+    return figure
+
+
+def memorisation_by_type(runs: pd.DataFrame, folder: Path) -> Figure | None:
+    """The same by type of noise, with what full memorisation is expected to end at.
+
+    A row a noise setting, a column a type. The dotted line is the given masks' own mean Dice
+    against the clean ones, from the manifest; the dash-dotted one the value expected from β
+    (`expected_floor`), which the manifest misses where β could not be reached.
+
+    Args:
+        runs: as `told_apart` gives them.
+        folder: of the runs.
+
+    Returns:
+        The figure; None without a run whose masks have several types of noise.
+    """
+    noisy = runs[runs["alpha"] > 0]
+    kinds = _kinds(noisy)
+    if len(kinds) < 2:
+        return None
+    found = settings(noisy)
+    figure, axes = grid(len(found), len(kinds), "epoch", "Dice of training images")
+    for line, setting in zip(axes, found, strict=True):
+        part = at_setting(noisy, *setting)
+        by_suffix = {f"/{kind}": axis for kind, axis in zip(kinds, line, strict=True)}
+        _draw(by_suffix, part, folder, looks(noisy["line"]))
+        for axis, kind in zip(line, kinds, strict=True):
+            axis.axhline(_given_dice(part, [kind]), color="0.35", linestyle=":", linewidth=1.2)
+            floor = expected_floor(kind, setting[1])
+            if floor is not None:
+                axis.axhline(floor, color="0.35", linestyle="-.", linewidth=1)
+            axis.set_title(f"{heading(*setting)}: {kind}", fontsize=9)
+    _key(axes[0, 0], {":": "given masks' own Dice", "-.": "expected if learnt by heart"})
+    legend(figure, axes.flat)
+    return figure
+
+
+def expected_floor(kind: str, beta: float) -> float | None:
+    """Dice against the clean masks of a network that has learnt all masks of a type by heart.
+
+    With A the clean foreground: dilated to (1+β)A, 2/(2+β); eroded to (1−β)A, 2(1−β)/(2−β), 0 from
+    β = 1 on; moved, so that the symmetric difference is βA, 1 − β/2. Source: the morphological
+    noise of the T-Loss paper (Gonzalez-Jimenez et al., MICCAI 2023).
+
+    Returns:
+        None for other types of noise.
+    """
+    if kind == "dilate":
+        return 2 / (2 + beta)
+    if kind == "erode":
+        return max(0.0, 2 * (1 - beta) / (2 - beta)) if beta < 2 else 0.0
+    return max(0.0, 1 - beta / 2) if kind == "affine" else None
+
+
+def _draw(axes: dict[str, Axes], part: pd.DataFrame, folder: Path, known: dict[str, Look]) -> None:
+    """The curves of one noise setting; the columns of an axis end in its key."""
+    for name, look in known.items():
+        group = part[part["line"] == name]
+        if group.empty:
+            continue
+        curves = epochs(group["run_id"], folder)
+        for (suffix, axis), (against, dash) in product(axes.items(), _AGAINST.items()):
+            column = f"train_dice_{against}{suffix}"
+            curve = curves[column].dropna() if column in curves else pd.Series(dtype=float)
+            axis.plot(
+                curve.index,
+                curve,
+                color=look.color,
+                linestyle=dash,
+                linewidth=1.3,
+                marker=look.marker,
+                markersize=3.5,
+                markevery=max(1, len(curve) // _MARKED),
+                label=name if against == "clean" else None,
+            )
+
+
+def _key(axis: Axes, constants: dict[str, str]) -> None:
+    """Explain what the dashes mean."""
+    for dash, label in {"-": "against clean masks", "--": "against given masks"}.items():
+        axis.plot([], [], color="0.35", linestyle=dash, label=label)
+    for dash, label in constants.items():
+        axis.plot([], [], color="0.35", linestyle=dash, linewidth=1.2, label=label)
+
+
+def _kinds(runs: pd.DataFrame) -> list[str]:
+    """The types of noise of some runs."""
+    names = [str(n) for n in runs.columns if str(n).startswith("noise.counts.")]
+    kinds = [name.removeprefix("noise.counts.") for name in names if runs[name].fillna(0).any()]
+    return [kind for kind in kinds if kind != "clean"]
+
+
+def _given_dice(runs: pd.DataFrame, kinds: list[str]) -> float:
+    """Mean Dice of the given masks against the clean ones, over masks of some types."""
+    kinds = [kind for kind in kinds if f"noise.counts.{kind}" in runs]
+    counts = runs[[f"noise.counts.{kind}" for kind in kinds]].fillna(0).to_numpy()
+    dice = runs[[f"noise.dice.{kind}" for kind in kinds]].fillna(0).to_numpy()
+    return float((counts * dice).sum() / counts.sum()) if counts.sum() else float("nan")

@@ -1,0 +1,54 @@
+"""The T-Loss's ν over epochs."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from robustseg.results.figures.look import legend, looks, tiles
+from robustseg.results.figures.selection import at_setting, epochs, heading, settings
+
+
+def nu(runs: pd.DataFrame, folder: Path) -> Figure | None:
+    """ν over epochs, a line a noise setting, from where it starts; a panel a start or T-Loss.
+
+    Args:
+        runs: as `told_apart` gives them.
+        folder: of the runs.
+
+    Returns:
+        The figure; None without a run that has a ν.
+    """
+    learnt = runs[runs["nu"].notna()] if "nu" in runs else runs[:0]
+    if learnt.empty:
+        return None
+    lines = sorted(learnt["line"].unique())
+    figure, axes = tiles(len(lines), "epoch", "ν")
+    found = settings(learnt)
+    known = dict(zip(found, looks(range(len(found))).values(), strict=True))
+    for axis, line in zip(axes, lines, strict=True):
+        for setting, look in known.items():
+            group = at_setting(learnt[learnt["line"] == line], *setting)
+            if group.empty:
+                continue
+            curve = epochs(group["run_id"], folder)["nu"].dropna()
+            start = group["settings"].iloc[0].get("loss.log_nu")
+            if start is not None:
+                curve = pd.concat([pd.Series({0: math.exp(start)}), curve])
+            axis.plot(
+                curve.index,
+                curve,
+                color=look.color,
+                linestyle=look.dash,
+                marker=look.marker,
+                markersize=3.5,
+                markevery=max(1, len(curve) // 8),
+                label=heading(*setting),
+            )
+        axis.set_yscale("log")
+        axis.set_title(line, fontsize=10)
+    legend(figure, axes)
+    return figure

@@ -1,0 +1,130 @@
+"""The page: one file, no network."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from robustseg.results.published import experiments_folder, load_published
+from robustseg.results.report.curve import HEIGHT, WIDTH
+from robustseg.results.report.parts import DatasetPart, dataset_part
+from robustseg.results.report.provenance import provenance
+from robustseg.results.report.readme import readme_html, readme_title
+from robustseg.results.report.runlist import entries, read_config
+from robustseg.runs.folder import RunFolder
+from robustseg.runs.survey import RunState
+
+_USABLE = ("done", "collapsed")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a page is to show.
+
+    Attributes:
+        experiment: by its name; None for all runs.
+        metrics: a table each.
+        published: whether the paper's values are shown.
+        pictures: whether images of the data set are shown; None: if all runs' data are public.
+    """
+
+    experiment: str | None
+    metrics: Sequence[str]
+    published: bool = True
+    pictures: bool | None = None
+
+
+def write_page(
+    question: Question, states: Sequence[RunState], runs: pd.DataFrame, folder: Path
+) -> str:
+    """Write the HTML of a page.
+
+    Args:
+        question: what to show.
+        states: of the runs, finished or not.
+        runs: the finished ones, as `load_runs` gives them.
+        folder: of the runs.
+    """
+    home = experiments_folder()
+    readme = home / question.experiment / "README.md" if home and question.experiment else None
+    readme = readme if readme and readme.is_file() else None
+    shown = entries(states, runs, folder)
+    script, style = (
+        files(__package__).joinpath(f"page.{kind}").read_text() for kind in ("js", "css")
+    )
+    environment = Environment(
+        loader=PackageLoader("robustseg.results.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(
+        title=question.experiment or "All runs",
+        subtitle=readme_title(readme) if readme else None,
+        readme=Markup(readme_html(readme)) if readme else None,
+        datasets=_datasets(question, runs, folder),
+        entries=shown,
+        unusable=[entry for entry in shown if entry.state not in _USABLE],
+        collapsed=[entry for entry in shown if entry.state == "collapsed"],
+        finished=len(runs),
+        losses=sorted({entry.loss for entry in shown if entry.loss}),
+        states=sorted({entry.state for entry in shown}),
+        provenance=provenance([RunFolder(folder / s.run_id).read_status() for s in states]),
+        commands=_commands(question.experiment, runs, home),
+        width=WIDTH,
+        height=HEIGHT,
+        script=Markup(script),
+        style=Markup(style),
+        hashes={"script": _hash(script), "style": _hash(style)},
+    )
+
+
+def _datasets(question: Question, runs: pd.DataFrame, folder: Path) -> list[DatasetPart]:
+    parts = []
+    for name in sorted(runs["dataset"].unique()):
+        chosen = runs[runs["dataset"] == name]
+        published = None
+        if question.published:
+            published = load_published(question.experiment, name, experiments_folder())
+        pictures = question.pictures
+        if pictures is None:
+            pictures = all(_is_public(folder / run_id) for run_id in chosen["run_id"])
+        parts.append(dataset_part(chosen, folder, question.metrics, published, pictures))
+    return parts
+
+
+def _is_public(run: Path) -> bool:
+    """Whether the images of a run's data set may be shown: `dataset.public`."""
+    return read_config(run).get("dataset", {}).get("public") is True
+
+
+def _commands(experiment: str | None, runs: pd.DataFrame, home: Path | None) -> list[str]:
+    """What makes the runs, the tables and the page again."""
+    commands = []
+    if (
+        experiment
+        and home
+        and (home.parent / "conf" / "experiment" / f"{experiment}.yaml").exists()
+    ):
+        drawn = all(str(name).startswith("synthetic") for name in runs["dataset"])
+        root = "" if drawn else " dataset.root=…"
+        commands.append(f"python train.py +experiment={experiment}{root}")
+    name = f" {experiment}" if experiment else ""
+    return [
+        *commands,
+        f"robustseg table{name}",
+        f"robustseg figures{name}",
+        f"robustseg report{name} -o report.html",
+    ]
+
+
+def _hash(text: str) -> str:
+    """As the page's content security policy names what may run or apply."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

@@ -1,0 +1,92 @@
+"""The parts of a page that are made from finished runs: tables and figures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from markupsafe import Markup
+
+from robustseg.results.figures.catalogue import Plate, drawn
+from robustseg.results.figures.selection import told_apart
+from robustseg.results.published import Published
+from robustseg.results.render import render
+from robustseg.results.report.plates import Embedded, embed
+from robustseg.results.table import direction, make_table
+
+
+@dataclass(frozen=True)
+class TablePart:
+    """A table of one metric."""
+
+    metric: str
+    better: str
+    html: Markup
+
+
+@dataclass(frozen=True)
+class FigurePart:
+    """A figure with its words."""
+
+    anchor: str
+    plate: Plate
+    image: Embedded
+    alt: str
+
+
+@dataclass(frozen=True)
+class DatasetPart:
+    """What a page shows of one data set.
+
+    Attributes:
+        name: of the data set.
+        tables: the first is the one to read first.
+        figures: by noise model ("" if there is one at most).
+    """
+
+    name: str
+    tables: list[TablePart]
+    figures: dict[str, list[FigurePart]]
+
+
+def dataset_part(
+    runs: pd.DataFrame,
+    folder: Path,
+    metrics: Sequence[str],
+    published: Published | None,
+    pictures: bool,
+) -> DatasetPart:
+    """Make the tables and figures of one data set's runs.
+
+    Args:
+        runs: finished runs on one data set.
+        folder: of the runs.
+        metrics: a table each.
+        published: the paper's numbers.
+        pictures: whether images of the data set may be shown.
+    """
+    name = str(runs["dataset"].iloc[0])
+    words = {1: "higher is better", -1: "lower is better", 0: ""}
+    tables = []
+    for metric in metrics:
+        table = make_table(runs, [metric], published, published.losses if published else [])
+        html = Markup(render(table, "html"))  # escapes what it writes
+        tables.append(TablePart(metric, words[direction(metric)], html))
+    kinds = sorted(runs["noise"].dropna().unique())
+    figures = {}
+    for kind in kinds or [""]:
+        chosen = runs[(runs["noise"] == kind) | (runs["alpha"] == 0)]
+        place = "-".join(filter(None, [name, kind if len(kinds) > 1 else ""]))
+        figures[kind if len(kinds) > 1 else ""] = _figures(chosen, folder, place, pictures)
+    return DatasetPart(name, tables, figures)
+
+
+def _figures(runs: pd.DataFrame, folder: Path, place: str, pictures: bool) -> list[FigurePart]:
+    runs = told_apart(runs)
+    shown = ", ".join(sorted(runs["line"].unique()))
+    parts = []
+    for plate, figure in drawn(runs, folder, pictures):
+        alt = f"{plate.title} on {place}, for {shown}."
+        image = embed(figure, plate.pictures)
+        parts.append(FigurePart(f"figure-{plate.name}-{place}", plate, image, alt))
+    return parts

@@ -1,0 +1,164 @@
+"""The runs of a page, each with its configuration, its state and its curve."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from robustseg.results.report.curve import Curve, read_curve
+from robustseg.results.report.privacy import without_places
+from robustseg.runs.folder import RunFolder
+from robustseg.runs.identity import relevant
+from robustseg.runs.survey import RunState
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run on the page.
+
+    Attributes:
+        anchor: its place on the page.
+        run_id: its name.
+        loss: its loss; "" where the run does not tell.
+        state: done, collapsed, running, interrupted, failed, damaged or outdated.
+        reason: why it is not usable, in one line.
+        dice: mean Dice over test images, if it is finished.
+        facts: names and values of what happened to it.
+        own: settings in which it differs from other runs of the page; shared: the rest.
+        curve: over epochs.
+    """
+
+    anchor: str
+    run_id: str
+    loss: str
+    state: str
+    reason: str
+    dice: float | None
+    facts: dict[str, str]
+    own: dict[str, str]
+    shared: dict[str, str]
+    curve: Curve | None
+
+
+def entries(states: Sequence[RunState], runs: pd.DataFrame, folder: Path) -> list[Entry]:
+    """What the page says of each run.
+
+    Args:
+        states: the runs, finished or not.
+        runs: the finished ones, as `load_runs` gives them.
+        folder: of the runs.
+    """
+    rows: dict[str, dict[str, Any]] = {
+        row["run_id"]: {str(name): value for name, value in row.items()}
+        for row in runs.to_dict("records")
+    }
+    settings = {
+        state.run_id: _settings(folder / state.run_id, rows.get(state.run_id)) for state in states
+    }
+    values: dict[str, set[str]] = {}
+    for own in settings.values():
+        for name, value in own.items():
+            values.setdefault(name, set()).add(value)
+    differing = {name for name, found in values.items() if len(found) > 1}
+    return [
+        _entry(at, state, rows.get(state.run_id), settings[state.run_id], differing, folder)
+        for at, state in enumerate(states, start=1)
+    ]
+
+
+def read_config(run: Path) -> dict[str, Any]:
+    """The configuration of a run; empty if there is none or it is damaged."""
+    try:
+        config = yaml.load(RunFolder(run).config.read_text(encoding="utf-8"), _Loader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def hosts(status: Mapping[str, Any]) -> list[str]:
+    """The machines on which a run was tried."""
+    return sorted({str(attempt.get("host", "")) for attempt in status.get("attempts") or []})
+
+
+def _entry(
+    at: int,
+    state: RunState,
+    row: Mapping[str, Any] | None,
+    settings: dict[str, str],
+    differing: set[str],
+    folder: Path,
+) -> Entry:
+    status = RunFolder(folder / state.run_id).read_status()
+    labels = state.labels or row or {}
+    return Entry(
+        anchor=f"run-{at}",
+        run_id=state.run_id,
+        loss=str(labels.get("loss", "")),
+        state="collapsed" if state.state == "done" and state.collapsed else state.state,
+        reason=without_places(state.reason, hosts(status)),
+        dice=row["dice_image"] if row else None,
+        facts=_facts(state, status, row),
+        own={name: value for name, value in settings.items() if name in differing},
+        shared={name: value for name, value in settings.items() if name not in differing},
+        curve=read_curve(RunFolder(folder / state.run_id).epochs),
+    )
+
+
+def _facts(
+    state: RunState, status: Mapping[str, Any], row: Mapping[str, Any] | None
+) -> dict[str, str]:
+    attempts = status.get("attempts") or []
+    started = [str(attempt.get("started", "?")) for attempt in attempts]
+    epochs = status.get("epochs")
+    if state.epoch is not None:
+        epochs = f"{state.epoch} of {state.epochs}"
+    known = {
+        "state": f"{state.state}, predicts only {state.collapsed}"
+        if state.collapsed
+        else state.state,
+        "reason": without_places(state.reason, hosts(status)),
+        "epochs": epochs,
+        "attempts": f"{len(attempts)} (started {', '.join(started)})" if attempts else None,
+        "finished": status.get("finished"),
+        "experiments": ", ".join(state.experiments),
+        "processor": status.get("accelerator"),
+        "precision": status.get("precision"),
+        "threads": status.get("threads"),
+        "code": status.get("commit"),
+        "pooled Dice": f"{row['dice_pooled']:.3f}" if row and "dice_pooled" in row else None,
+    }
+    return {name: str(value) for name, value in known.items() if value not in (None, "")}
+
+
+def _settings(run: Path, row: Mapping[str, Any] | None) -> dict[str, str]:
+    """Every setting that can change the result, by its dotted name, without places."""
+    if row is not None:
+        flat = dict(row["settings"])
+    else:
+        config = read_config(run)
+        flat = _flat(relevant(config)) if "noise" in config else {}
+    return {name: _text(without_places(value)) for name, value in sorted(flat.items())}
+
+
+def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        inner = f"{path}{key}"
+        flat |= _flat(value, f"{inner}.") if isinstance(value, Mapping) else {inner: value}
+    return flat
+
+
+def _text(value: Any) -> str:
+    """A value as it is written in an override of train.py."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return f"[{','.join(map(_text, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{key}:{_text(item)}' for key, item in value.items())}}}"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,229 @@
+"""The page says what the runs say, and nothing that it should not."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from robustseg.cli import main
+from robustseg.results.notation import mean_std
+from robustseg.results.report.curve import HEIGHT, WIDTH, read_curve
+from robustseg.results.report.plates import embed
+from robustseg.results.report.privacy import without_places
+from robustseg.results.report.provenance import provenance
+from robustseg.results.report.readme import readme_html
+from robustseg.results.runs import load_runs
+from robustseg.runs.files import write_csv
+from tests.results.conftest import FAILED, HOST, LOSS
+
+VOID = {"meta", "link", "img", "br", "hr", "input", "path", "polyline"}
+
+
+class Parsed(HTMLParser):
+    """Elements of a page with their attributes, and the text outside of script and style."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.open, self.words = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("script", "style"):
+            self.words.append(data)
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.fixture(scope="module")
+def source(report):
+    return report.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(source):
+    return Parsed(source)
+
+
+def test_the_page_is_well_formed(page):
+    assert page.open == []
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert all(" " not in one for one in ids)
+    links = [attributes["href"] for attributes in page.all("a")]
+    assert {link.removeprefix("#") for link in links if link.startswith("#")} <= set(ids)
+    for _, attributes in page.elements:
+        for name in ("aria-labelledby", "for"):
+            assert set(attributes.get(name, "").split()) <= set(ids)
+    assert len(page.all("h1")) == len(page.all("main")) == 1
+
+
+def test_the_page_needs_nothing_from_elsewhere(page, source):
+    assert len(page.all("script")) == 1
+    assert page.all("link") == []
+    for _, attributes in page.elements:
+        assert attributes.get("src", "data:image/").startswith("data:image/")
+    assert "@import" not in source
+    assert not re.search(r"url\(", re.search(r"<style>(.*?)</style>", source, re.S)[1])
+    policy = page.all("meta")[-1]["content"]
+    assert "default-src 'none'" in policy
+
+
+def test_figures_have_words(page):
+    images = page.all("img")
+    assert len(images) == 7
+    assert all(len(image["alt"]) > 20 for image in images)
+    captions = page.all("figcaption")
+    assert len(captions) >= len(images)
+    curves = page.all("svg")
+    assert all("Test Dice goes from" in one["aria-label"] for one in curves)
+    assert len(curves) == 5
+
+
+def test_names_and_errors_are_text_not_markup(page):
+    assert FAILED in page.text
+    assert LOSS in page.text
+    assert "DataError: no mask in …/masks on …: <b>look</b>" in page.text
+    assert "second line" not in page.text
+    assert not any("onerror" in attributes for _, attributes in page.elements)
+
+
+def test_neither_paths_nor_hosts_are_told(source, hostile):
+    for secret in (HOST, "/home/jane", "secret", str(hostile), str(hostile.parent)):
+        assert secret not in source
+    assert not re.search(r"[\"'\s=](/(?:home|root|tmp|work|Users|private)/)", source)
+
+
+def test_tables_and_states_are_those_of_the_runs(page, hostile):
+    runs = load_runs(hostile)
+    for run in runs.to_dict("records"):
+        assert mean_std(run["dice_image"]) in page.text
+        assert run["run_id"] in page.text
+    assert "5 runs: 3 finished, 2 not finished" in page.text
+    items = [one for one in page.all("li") if "data-state" in one]
+    assert sorted(one["data-state"] for one in items) == ["done"] * 3 + ["failed", "interrupted"]
+    assert "noise.alpha=0.5" in page.text
+    assert "robustseg report mine -o report.html" in page.text
+
+
+def test_images_of_private_data_are_not_shown(hostile, tmp_path):
+    for path in hostile.glob("*-clean-*/config.yaml"):
+        before = path.read_text()
+        path.write_text(before.replace("public: true", "public: false"))
+    try:
+        command = ["report", "mine", "--runs", str(hostile), "--metric", "dice_image"]
+        assert main([*command, "-o", str(tmp_path / "page.html")]) == 0
+    finally:
+        path.write_text(before)
+    page = Parsed((tmp_path / "page.html").read_text())
+    assert len(page.all("img")) == 5
+    assert not any("webp" in image["src"][:20] for image in page.all("img"))
+    assert len([one for one in page.all("div") if "results" in one.get("class", "")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["other"], 1, "no finished run in"),
+        (["--where", "alhpa=0.3"], 2, "did you mean alpha?"),
+        (["--where", "alpha"], 2, "KEY=VALUE"),
+        (["--metric", "dice_imag"], 2, "did you mean dice_image?"),
+        (["--runs", "/nowhere"], 1, "there is no folder /nowhere"),
+    ],
+)
+def test_mistakes_are_answered_with_what_would_help(add_run, capsys, arguments, code, message):
+    add_run("gce")
+    assert main(["report", "--runs", str(add_run.runs), *arguments]) == code
+    assert message in capsys.readouterr().err
+
+
+def test_a_readme_is_rendered_plainly(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(
+        "# Title\n\n**Question.** Why? <script>x</script>\n\n## Part\n\n![picture](a.png)\n\n"
+        "See [another](../other/README.md) and [the paper](https://example.org/p), "
+        "[x](javascript:alert(1)).\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    )
+    page = Parsed(readme_html(path))
+    assert page.open == []
+    assert page.all("script") == page.all("img") == page.all("h1") == []
+    assert [one["href"] for one in page.all("a")] == ["https://example.org/p"]
+    assert [name for name, _ in page.elements if name[0] == "h"] == ["h3"]
+    assert "<script>x</script>" in page.text
+    assert "See another and the paper" in page.text
+    assert len(page.all("td")) == 2
+    assert page.all("p") == [{}] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("no mask in /data/jane/masks: empty", "no mask in …/masks: empty"),
+        ("open '/a b'", "open '…/a b'"),
+        (r"open C:\Users\jane\x.png", "open …/x.png"),
+        ("open file:///home/jane/x.png", "open …/x.png"),
+        ("root:/data/jane root=/data/jane/", "root:…/jane root=…/"),
+        ("~/data/x and /", "…/x and /"),
+        ("1/2 of a/b, https://example.org/p", "1/2 of a/b, https://example.org/p"),
+        ("lost on node7.lan, node7", "lost on …, node7"),
+        (["/a/b", 1.0, None], ["…/b", 1.0, None]),
+    ],
+)
+def test_places_are_left_out(text, told):
+    assert without_places(text, ["node7.lan"]) == told
+
+
+def test_a_curve_goes_from_the_first_to_the_last_evaluation(tmp_path):
+    rows = [{"epoch": epoch, "train_loss": 1.0} for epoch in range(1, 401)]
+    for row in rows[1::2]:
+        row |= {"test_dice_image": row["epoch"] / 400, "train_dice_noisy": 0.5}
+    write_csv(tmp_path / "epochs.csv", rows)
+    curve = read_curve(tmp_path / "epochs.csv")
+    points = [tuple(map(float, one.split(","))) for one in curve.lines["test"].split()]
+    assert len(points) <= 60
+    assert points[-1] == (WIDTH, 0.0)
+    for x, y in points:
+        assert x / WIDTH == pytest.approx(1 - y / HEIGHT, abs=2e-3)
+    assert set(curve.lines) == {"test", "given"}
+    assert curve.epochs == 400
+    write_csv(tmp_path / "epochs.csv", rows[:1])
+    assert read_curve(tmp_path / "epochs.csv") is None
+    assert read_curve(tmp_path / "absent.csv") is None
+
+
+def test_provenance_counts_runs_where_they_differ():
+    commit = "0123456789abcdef+"
+    one = {"versions": {"torch": "2.8", "numpy": "2.1"}, "commit": commit, "precision": None}
+    said = provenance([one, one, {**one, "versions": {"torch": "2.9"}}, {}])
+    assert said == {
+        "torch": "2.8 (2 runs), 2.9 (1 run)",
+        "numpy": "2.1",
+        "commit": "0123456789ab+",
+    }
+
+
+def test_the_same_figure_gives_the_same_bytes():
+    from robustseg.results.figures.look import legend, tiles
+
+    def draw():
+        figure, axes = tiles(2, "x", "y")
+        axes[0].plot([1, 2], label="a")
+        legend(figure, axes)
+        return embed(figure, pictures=False)
+
+    assert draw() == draw()
+    assert draw().source.startswith("data:image/svg+xml;base64,")
