@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from robustseg.commands import data, figures, noise
+from robustseg.commands import data, figures, noise, wandb
 from robustseg.config import ConfigError
 from robustseg.data.source import DataError
 from robustseg.results import cli as table
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="robustseg", description="Results and data of robustseg; training is train.py."
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (table, status, runs, figures, data, noise):
+    for command in (table, status, runs, figures, data, noise, wandb):
         command.add_parser(subparsers)
     options, rest = parser.parse_known_args(arguments)
     # Overrides may stand behind an option, where argparse leaves them over.
