@@ -12,7 +12,6 @@ from robustseg.runs.survey import RunState, survey
 if TYPE_CHECKING:
     from robustseg.dashboards.wandb_sync import Synced
 
-_NO_KEY = "wandb has no API key: call `wandb login`, or set WANDB_API_KEY"
 _NO_EXTRA = 'the workspace needs wandb-workspaces: pip install "robustseg[dashboards]"'
 
 
@@ -111,10 +110,12 @@ def workspace(options: argparse.Namespace) -> int:
         return _complain("workspace", _NO_EXTRA)
     entity = options.entity or ""
     if options.save:
-        from robustseg.dashboards.wandb_sync import logged_in
+        from robustseg.dashboards.wandb_sync import NoKey, check_key
 
-        if not logged_in():
-            return _complain("workspace", _NO_KEY)
+        try:
+            check_key()
+        except NoKey as error:
+            return _complain("workspace", str(error))
         import wandb
 
         entity = entity or wandb.Api().default_entity
@@ -154,7 +155,7 @@ def _of_experiment(folder: Path, experiment: str) -> list[RunState]:
 
 def sync(options: argparse.Namespace) -> int:
     """Send offline runs; 1 if one could not be sent, or there is no key."""
-    from robustseg.dashboards.wandb_sync import find, logged_in
+    from robustseg.dashboards.wandb_sync import NoKey, check_key, find
     from robustseg.dashboards.wandb_sync import sync as send
 
     if not options.folder.is_dir():
@@ -163,8 +164,10 @@ def sync(options: argparse.Namespace) -> int:
     if not runs:
         print(f"Nothing to sync in {options.folder}: {before} offline runs, all synced")
         return 0
-    if not logged_in():
-        return _complain("sync", _NO_KEY)
+    try:
+        check_key()
+    except NoKey as error:
+        return _complain("sync", str(error))
 
     def tell(at: int, result: "Synced") -> None:
         took = f" ({duration(result.seconds)})" if result.seconds else ""
@@ -179,15 +182,17 @@ def sync(options: argparse.Namespace) -> int:
 
 def upload(options: argparse.Namespace) -> int:
     """Make wandb runs of finished ones and send them; 1 if something could not be."""
-    from robustseg.dashboards.wandb_sync import logged_in
+    from robustseg.dashboards.wandb_sync import NoKey, check_key
     from robustseg.results.runs import NoRuns, load_runs
 
     try:
         runs = load_runs(options.runs, experiment=options.experiment)
+        if not options.offline:
+            check_key()
     except NoRuns as error:
         return _complain("upload", str(error))
-    if not options.offline and not logged_in():
-        return _complain("upload", f"{_NO_KEY}; or write the runs only, with --offline")
+    except NoKey as error:
+        return _complain("upload", f"{error}; --offline only writes the runs")
     from robustseg.dashboards.wandb_upload import uploads, write_offline
     from robustseg.runs.folder import RunFolder
 

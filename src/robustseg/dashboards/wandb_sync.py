@@ -15,6 +15,10 @@ _WANDB = (sys.executable, "-m", "wandb")
 _FRESH = 300  # seconds; a live run writes its machine's load several times a minute
 
 
+class NoKey(RuntimeError):
+    """wandb cannot be reached without a key; the message says how to give it one."""
+
+
 @dataclass(frozen=True)
 class OfflineRun:
     """The files that a run left offline, one for each time it was started.
@@ -57,11 +61,23 @@ def find(folder: Path) -> tuple[list[OfflineRun], int]:
     return runs, len(known) - len(runs)
 
 
-def logged_in() -> bool:
-    """Whether wandb has a key; nothing is asked, neither of the user nor of the server."""
+def check_key() -> None:
+    """Look for wandb's API key; nothing is asked, neither of the user nor of the server.
+
+    Raises:
+        NoKey: there is none, or it cannot be one.
+    """
+    from wandb.errors import AuthenticationError
+
     import wandb
 
-    return wandb.login(prompt=False, verify=False)
+    wandb.setup(wandb.Settings(silent=True))
+    try:
+        found = wandb.login(prompt=False, verify=False)
+    except AuthenticationError as error:
+        raise NoKey(str(error)) from error
+    if not found:
+        raise NoKey("wandb has no API key: call `wandb login`, or set WANDB_API_KEY")
 
 
 def sync(
@@ -136,4 +152,4 @@ def _running(file: Path) -> bool:
         return False
     inspect = [*_WANDB, "leet", "inspect", "--summary", "--json", str(file)]
     told = subprocess.run(inspect, capture_output=True, text=True, check=True)
-    return json.loads(told.stdout)["state"] == "running"
+    return json.loads(told.stdout)["state"] == "unknown"  # no exit record
