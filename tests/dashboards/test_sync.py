@@ -1,6 +1,7 @@
 """Offline runs are sent within limits, once, and every failure is told."""
 
 import os
+import subprocess
 import sys
 import time
 
@@ -8,7 +9,6 @@ import pytest
 
 from robustseg.cli import main
 from robustseg.dashboards.wandb_sync import find, sync
-from tests.dashboards.conftest import files
 
 # In wandb's place: marks what it is given as synced, refuses runs called bad, hangs on slow ones.
 STAND_IN = """
@@ -87,8 +87,7 @@ def test_the_limit_in_all_ends_the_work(offline, tmp_path, stand_in):
 
 def test_a_run_that_is_still_written_is_left_for_later(swept, offline, tmp_path, stand_in):
     unfinished = offline("live")
-    (finished,) = (file for file in files(swept.logs) if "-gce-" in file.name)
-    logged = finished.read_bytes()
+    logged = swept.file("gce").read_bytes()
     unfinished.write_bytes(logged[: len(logged) // 2])
     ended = offline("ended", "20260102")
     ended.write_bytes(logged)
@@ -128,7 +127,6 @@ def test_without_a_key_or_a_network_the_real_wandb_fails_in_time(
 @pytest.fixture
 def in_a_process(tmp_path):
     """A function that calls robustseg in a process of its own: wandb reads its settings once."""
-    import subprocess
 
     def call(*arguments, **environment):
         code = "import sys; from robustseg.cli import main; sys.exit(main())"

@@ -50,12 +50,15 @@ def find(folder: Path) -> tuple[list[OfflineRun], int]:
     """
     waiting: dict[str, list[Path]] = {}
     known = set()
-    files = folder.glob("**/offline-run-*/run-*.wandb")
+    files = [
+        file
+        for file in folder.glob("**/offline-run-*/run-*.wandb")
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    ]
     for file in sorted(files, key=lambda file: file.parent.name):
         run_id = re.sub(r"^offline-run-\d{8}_\d{6}-", "", file.parent.name)
         known.add(run_id)
-        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        if not hidden and not file.with_suffix(".wandb.synced").exists():
+        if not file.with_suffix(".wandb.synced").exists():
             waiting.setdefault(run_id, []).append(file)
     runs = [OfflineRun(run_id, tuple(files)) for run_id, files in waiting.items()]
     return runs, len(known) - len(runs)
@@ -152,4 +155,4 @@ def _running(file: Path) -> bool:
         return False
     inspect = [*_WANDB, "leet", "inspect", "--summary", "--json", str(file)]
     told = subprocess.run(inspect, capture_output=True, text=True, check=True)
-    return json.loads(told.stdout)["state"] == "unknown"  # no exit record
+    return json.loads(told.stdout)["exit_code"] is None
