@@ -15,12 +15,16 @@ from robustseg.commands import (
     report,
     results,
     suspects,
+    wandb,
 )
 from robustseg.config import ConfigError
 from robustseg.data.source import DataError
 from robustseg.results import cli as table
 from robustseg.results import status
 from robustseg.runs import cli as runs
+
+_RESULTS = (table, status, runs, figures, results, report)
+_COMMANDS = (*_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,20 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="robustseg", description="Results and data of robustseg; training is train.py."
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (
-        table,
-        status,
-        runs,
-        figures,
-        results,
-        report,
-        data,
-        noise,
-        predict,
-        evaluate,
-        export,
-        suspects,
-    ):
+    for command in _COMMANDS:
         command.add_parser(subparsers)
     options, rest = parser.parse_known_args(arguments)
     # Overrides may stand behind an option, where argparse leaves them over.
@@ -64,3 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DataError, ConfigError, FileExistsError) as error:
         print(f"robustseg: {error}", file=sys.stderr)
         return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -108,9 +108,11 @@ def _start(
     """Find what to go on from, or clear the place, and write the status."""
     folder.clear_temporary()
     experiments = folder.read_status().get("experiments", [])
+    dashboard_id = folder.dashboard_id
     reason = damage or _reason_to_begin_anew(config, folder)
     if reason:
         aside = folder.set_aside()
+        dashboard_id = aside.name.removeprefix(".")
         _log.warning("%s: %s; begins anew, the old run is %s", identity.run_id, reason, aside)
     status = folder.read_status()
     if folder.checkpoint.exists():
@@ -126,6 +128,7 @@ def _start(
         state="running",
         run=labels(config, identity.run_id),
         epochs=config["trainer"]["max_epochs"],
+        dashboard_id=dashboard_id,
         experiments=_with(experiments, config["experiment_name"]),
         fingerprint=identity.fingerprint,
         threads=config["trainer"]["threads"],

@@ -15,7 +15,7 @@ from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.trainer.states import TrainerStatus
 
 from robustseg.collapse import collapse
-from robustseg.dashboards.logger import finish, log_examples, make_loggers
+from robustseg.dashboards.logger import log_results, open_loggers
 from robustseg.data.augmented import training_batches
 from robustseg.data.prepare import RunData, prepare
 from robustseg.data.source import Source
@@ -46,27 +46,22 @@ def train(
         What was written to metrics.json.
     """
     torch.set_num_threads(config["trainer"]["threads"])
-    data = prepare(
-        source,
-        Path(config["paths"]["cache"]),
-        config["dataset"],
-        config["noise"],
-        instantiate(config["noise"]["model"]),
-    )
-    write_csv(folder.manifest, data.manifest)
-    write_csv(folder.split, data.split_rows())
-    module = build_module(config, source.channels, data.has_ignored)
-    loggers = make_loggers(config, identity)
-    failed = True
-    try:
+    with open_loggers(config, identity, folder) as loggers:
+        data = prepare(
+            source,
+            Path(config["paths"]["cache"]),
+            config["dataset"],
+            config["noise"],
+            instantiate(config["noise"]["model"]),
+        )
+        write_csv(folder.manifest, data.manifest)
+        write_csv(folder.split, data.split_rows())
+        module = build_module(config, source.channels, data.has_ignored)
         _fit(config, folder, data, module, loggers)
         dice = _last_column(folder, "dice")
         write_examples(folder.examples, module, data, dice, config["trainer"]["precision"])
-        log_examples(loggers, config, folder.examples)
         metrics = _finish(config, identity, folder, data, module)
-        failed = False
-    finally:
-        finish(loggers, failed)
+        log_results(loggers, config, folder)
     return metrics
 
 

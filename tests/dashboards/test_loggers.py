@@ -1,65 +1,144 @@
 """What a run leaves in wandb (offline, read back by wandb's own command) and TensorBoard."""
 
 import json
+import os
+import re
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import wandb
 
+from robustseg.dashboards.card import make_card
+from robustseg.recorder import Recorder
 from robustseg.run import run
+from robustseg.runs.files import read_csv, read_json
 from robustseg.sweep import RunFailed
-
-WANDB = ["logger=wandb", "logger.mode=offline"]
-
-
-def summaries(tmp_path):
-    """Every offline run below the logs, as wandb reads it."""
-    files = sorted((tmp_path / "logs" / "wandb").glob("offline-run-*/*.wandb"))
-    inspect = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json"]
-    return [
-        json.loads(subprocess.run([*inspect, str(f)], capture_output=True, check=True).stdout)
-        for f in files
-    ]
+from tests.dashboards.conftest import LOSSES, WANDB, files, records, summaries
 
 
-def test_a_sweep_in_one_process_gives_runs_that_share_nothing(tiny, tmp_path):
-    for loss in ("tloss", "gce"):
-        run(tiny(*WANDB, f"loss={loss}", "noise.alpha=0.5"))
-        assert wandb.run is None
-    found = {one["config"]["loss"]["name"]: one for one in summaries(tmp_path)}
-    assert set(found) == {"tloss", "gce"}
-    for loss, one in found.items():
+def test_a_sweep_in_one_process_gives_runs_that_share_nothing(swept):
+    assert wandb.run is None
+    assert set(swept.found) == set(LOSSES)
+    for loss, one in swept.found.items():
         assert one["name"] == f"synthetic-{loss}-a0.5-b0.5-s0"
-        assert one["run_id"].startswith(one["name"])
+        assert (swept.runs / one["run_id"]).is_dir()
         assert (one["state"], one["exit_code"]) == ("finished", 0)
-        metrics = json.loads((tmp_path / "runs" / one["run_id"] / "metrics.json").read_text())
-        assert one["summary"]["train_dice_clean"] == metrics["train_dice_clean"]
-        assert str(tmp_path) not in json.dumps([one["config"], one["summary"]])
-    assert "nu" in found["tloss"]["summary"]
-    assert "nu" not in found["gce"]["summary"]
+        tags = ["synthetic", loss, "morphological", "alpha=0.5", "beta=0.5"]
+        assert sorted(one["tags"]) == sorted(tags)
+    assert "nu" in swept.found["tloss"]["summary"]
+    assert "nu" not in swept.found["gce"]["summary"]
+
+
+def test_the_summary_has_the_final_numbers_under_their_names(swept):
+    for one in swept.found.values():
+        metrics = read_json(swept.runs / one["run_id"] / "metrics.json")
+        assert one["config"].items() >= metrics["settings"].items()
+        kept = set(metrics) - {"run", "settings"}
+        wanted = {name: metrics[name] for name in kept if metrics[name] is not None}
+        assert {name: one["summary"].get(name) for name in wanted} == wanted
+        assert (one["summary"]["failed"], one["summary"]["error"]) == (0, "")
+
+
+def test_curves_are_over_the_epoch(swept):
+    logged = records(swept.file("tloss"))
+    steps = {r["metric"].get("glob_name"): r["metric"] for r in logged if r["type"] == "metric"}
+    assert steps["*"]["step_metric"] == "epoch"
+    rows = [r["history"]["item"] for r in logged if r["type"] == "history"]
+    curves = [row for row in rows if "train_loss" in row]
+    wanted = read_csv(swept.runs / swept.found["tloss"]["run_id"] / "epochs.csv")
+    assert [{k: row[k] for k in want} for row, want in zip(curves, wanted, strict=True)] == wanted
+    assert "nu" in wanted[0]
+
+
+def test_pictures_table_and_artifacts(swept):
+    one, file = swept.found["tloss"], swept.file("tloss")
+    summary = one["summary"]
+    assert (summary["examples/test"]["count"], summary["examples/train"]["count"]) == (6, 4)
+    for key in ("examples/test", "examples/train"):
+        masks = summary[key]["all_masks"]
+        assert all(set(of) == {"clean", "noisy", "predicted"} for of in masks)
+        alike = [of["clean"]["sha256"] == of["noisy"]["sha256"] for of in masks]
+        assert all(alike) if key == "examples/test" else not any(alike)
+        assert all((file.parent / "files" / f).is_file() for f in summary[key]["filenames"])
+    table = json.loads((file.parent / "files" / summary["predictions"]["path"]).read_text())
+    rows = read_csv(swept.runs / one["run_id"] / "images.csv")
+    scores = {row["id"]: row["dice"] for row in rows if row["epoch"] == 2}
+    at = table["columns"].index("dice")
+    assert {row[0]: row[at] for row in table["data"]}.items() <= scores.items()
+    roles = ", ".join(row[1] for row in table["data"]).split(", ")
+    assert sorted(roles) == ["best", "fixed", "fixed", "fixed", "median", "worst"]
+    logged = [r["artifact"] for r in records(file) if r["type"] == "artifact"]
+    artifacts = {a["type"]: a["manifest"]["contents"][0]["path"] for a in logged}
+    assert artifacts.items() >= {"noise": "noise.csv", "images": "images.csv"}.items()
+
+
+def test_nothing_that_is_logged_tells_of_the_host(swept, cache):
+    for loss in LOSSES:
+        logged = records(swept.file(loss))
+        assert not [r for r in logged if str(swept.runs) in json.dumps(r)]
+        assert not [r for r in logged if str(cache) in json.dumps(r)]
+        ours = [r for r in logged if r["type"] in ("config", "history", "summary")]
+        tables = swept.file(loss).parent.glob("files/media/table/**/*.json")
+        text = json.dumps(ours) + "".join(table.read_text() for table in tables)
+        for place in (str(swept.logs.parent), str(Path.home()), os.getcwd()):
+            assert place not in text
+        assert not re.search(rf"\b{re.escape(socket.gethostname())}\b", text)
+
+
+def test_absolute_paths_among_the_settings_are_cut():
+    labels = {"run_id": "x-1", "dataset": "d", "loss": "ce", "noise": None, "regularizer": "none"}
+    settings = {"model": {"weights": "/home/me/net.pt", "sizes": [1, "C:\\me\\a.pt"]}, "s": "a/b"}
+    card = make_card("x-1", labels, settings, None)
+    assert card.settings == {"model": {"weights": "net.pt", "sizes": [1, "a.pt"]}, "s": "a/b"}
+    assert (card.group, card.tags) == ("d", ["d", "ce", "clean"])
 
 
 def test_images_of_ones_own_data_are_logged_only_when_asked(tiny, tmp_path):
-    pictures = tmp_path / "logs" / "wandb"
     own = [*WANDB, "dataset.public=false", "trainer.max_epochs=1", "noise.alpha=0.5"]
     run(tiny(*own))
-    assert not list(pictures.rglob("*.png"))
+    assert not list((tmp_path / "logs" / "wandb").rglob("media"))
     run(tiny(*own, "logger.images=true", "seed=1"))
-    (one,) = [s for s in summaries(tmp_path) if "train_images" in s["summary"]]
-    panels = [one["summary"][name]["all_masks"] for name in ("test_images", "train_images")]
-    assert all(set(masks) == {"clean", "noisy", "predicted"} for p in panels for masks in p)
-    test, train = ([m["clean"]["sha256"] == m["noisy"]["sha256"] for m in p] for p in panels)
-    assert all(test)
-    assert not any(train)
+    (shown,) = {file.parents[4].name for file in tmp_path.rglob("media/images/examples/*.png")}
+    assert "-s1-" in shown
 
 
 def test_a_failing_run_ends_as_failed_and_leaves_no_run_open(tiny, tmp_path):
     with pytest.raises(RunFailed):
         run(tiny(*WANDB, "loss=mse", "optimizer=sgd", "optimizer.lr=1e30"))
     assert wandb.run is None
-    (one,) = summaries(tmp_path)
+    (one,) = summaries(tmp_path / "logs")
     assert (one["state"], one["exit_code"]) == ("failed", 1)
+    assert (one["summary"]["failed"], one["summary"]["error"]) == (1, "TrainingDiverged")
+
+
+def test_a_resumed_run_goes_on_under_its_id_and_a_forced_one_gets_another(
+    tiny, tmp_path, only_run, monkeypatch
+):
+    def interrupt(self, module, epoch):
+        if epoch == 3:
+            raise KeyboardInterrupt
+        return memorisation(self, module, epoch)
+
+    memorisation = Recorder._memorisation
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "_memorisation", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run(tiny(*WANDB))
+    run(tiny(*WANDB))
+    run(tiny(*WANDB, "force=true"))
+    first, second, anew = summaries(tmp_path / "logs")
+    run_id = only_run().name
+    assert [one["run_id"] for one in (first, second)] == [run_id, run_id]
+    assert re.fullmatch(re.escape(run_id) + r"\.\d{8}T\d{6}", anew["run_id"])
+    assert [one["state"] for one in (first, second, anew)] == ["failed", "finished", "finished"]
+    epochs = []
+    for file in files(tmp_path / "logs"):
+        rows = [r["history"]["item"] for r in records(file) if r["type"] == "history"]
+        epochs.append([row["epoch"] for row in rows if "train_loss" in row])
+    assert epochs == [[1, 2], [3, 4], [1, 2, 3, 4]]
 
 
 def test_tensorboard_gets_the_epochs(tiny, tmp_path):
@@ -69,3 +148,10 @@ def test_tensorboard_gets_the_epochs(tiny, tmp_path):
     (events,) = (tmp_path / "logs" / "tensorboard").rglob("events.out.*")
     scalars = EventAccumulator(str(events)).Reload().Scalars("test_dice_image")
     assert [point.step for point in scalars] == [1, 2, 3]
+
+
+def test_the_command_line_does_not_import_wandb():
+    heavy = "{'wandb', 'wandb_workspaces', 'torch'}"
+    code = f"import sys, robustseg.cli; print(sorted({heavy} & set(sys.modules)))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"

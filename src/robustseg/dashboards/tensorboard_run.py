@@ -2,7 +2,7 @@
 
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from robustseg.dashboards.logger import RunCard
+from robustseg.dashboards.card import RunCard
 
 
 def make_logger(run: RunCard, save_dir: str) -> TensorBoardLogger:

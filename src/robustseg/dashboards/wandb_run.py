@@ -1,29 +1,36 @@
-"""A run in Weights & Biases."""
+"""A run in Weights & Biases; the same whether it is logged live or from its finished folder."""
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import wandb
-from pytorch_lightning.loggers import WandbLogger
 
-from robustseg.dashboards.logger import RunCard
+from robustseg.dashboards.card import RunCard
+from robustseg.runs.files import read_csv, read_json
+from robustseg.runs.folder import RunFolder
 
 Mode = Literal["online", "offline", "disabled"]
 _LABELS = {0: "background", 1: "foreground"}
+_MASKS = ("clean", "noisy", "predicted")
+_SCORES = ("dice", "jaccard", "hd95")  # columns of images.csv in the table of test images
 
 
-def make_logger(
-    run: RunCard, mode: Mode, project: str, entity: str | None, save_dir: str
-) -> WandbLogger:
+def start(
+    run: RunCard, mode: Mode, project: str, entity: str | None, save_dir: str, live: bool = True
+) -> wandb.Run:
     """A wandb run of its own, with the run's id, group, tags and configuration.
 
     Args:
         run: what to show.
-        mode: offline (nothing leaves this machine until `wandb sync`), online or disabled.
+        mode: offline (nothing leaves this machine until `robustseg wandb sync`), online or
+            disabled.
         project: of wandb.
         entity: user or team; None for the default.
         save_dir: folder below which wandb keeps its files.
+        live: whether this process trains the run; if not, its machine and its load are not noted.
     """
     Path(save_dir).mkdir(parents=True, exist_ok=True)
     experiment = wandb.init(
@@ -38,23 +45,81 @@ def make_logger(
         config=run.settings,
         mode=mode,
         resume="allow",
-        settings=wandb.Settings(silent=True, console="off"),
+        settings=wandb.Settings(
+            silent=True, console="off", x_disable_meta=not live, x_disable_stats=not live
+        ),
     )
-    return WandbLogger(experiment=experiment)
+    experiment.define_metric("epoch")
+    experiment.define_metric("*", step_metric="epoch")
+    return experiment
 
 
-def log_images(logger: WandbLogger, examples: Path) -> None:
-    """Log the images of examples.npz with their clean, noisy and predicted masks."""
-    with np.load(examples) as file:
+def log_epoch(run: wandb.Run, epoch: int, row: Mapping[str, float]) -> None:
+    """Log a row of epochs.csv; like there, what is undefined (NaN) is left out."""
+    defined = {key: value for key, value in row.items() if not math.isnan(value)}
+    run.log({**defined, "epoch": epoch})
+
+
+def log_results(run: wandb.Run, folder: RunFolder, pictures: bool) -> None:
+    """Log what a finished run leaves beside its curves.
+
+    The summary takes the numbers of metrics.json under their names; noise.csv and images.csv
+    become artifacts; `examples/test`, `examples/train` and the table `predictions` show
+    examples.npz, at most ten images a key (wandb takes 108).
+
+    Args:
+        run: to log to.
+        folder: of the finished run.
+        pictures: whether the images may be shown.
+    """
+    metrics = read_json(folder.metrics)
+    if pictures:
+        run.log({**_pictures(folder), "epoch": metrics["epochs"]})
+    for kind, path in (("noise", folder.manifest), ("images", folder.images)):
+        artifact = wandb.Artifact(f"{run.id}-{kind}", type=kind)
+        artifact.add_file(str(path))
+        run.log_artifact(artifact)
+    run.summary.update(
+        {k: v for k, v in metrics.items() if v is not None and k not in ("run", "settings")}
+    )
+
+
+def finish(run: wandb.Run, error: str | None) -> None:
+    """End the run, as failed if there is an error; only the error's kind is told."""
+    run.summary.update({"failed": int(error is not None), "error": error or ""})
+    run.finish(exit_code=int(error is not None))
+
+
+def _pictures(folder: RunFolder) -> dict[str, Any]:
+    """Images of examples.npz with their clean, noisy and predicted masks, and their table."""
+    with np.load(folder.examples) as file:
         arrays = {name: file[name] for name in file.files}
-    panels: dict[str, list[wandb.Image]] = {"test_images": [], "train_images": []}
-    for at, role in enumerate(arrays["role"]):
-        masks: dict[str, Any] = {
-            kind: {"mask_data": (arrays[kind][at] == 1).astype(np.uint8), "class_labels": _LABELS}
-            for kind in ("clean", "noisy", "predicted")
-        }
-        picture = wandb.Image(
-            arrays["image"][at].squeeze(), masks=masks, caption=f"{role} {arrays['id'][at]}"
-        )
-        panels["train_images" if role.startswith("train") else "test_images"].append(picture)
-    logger.experiment.log(panels)
+    rows = read_csv(folder.images)
+    last = max(row["epoch"] for row in rows)
+    scores = {row["id"]: row for row in rows if row["epoch"] == last}
+    panels: dict[str, list[wandb.Image]] = {"examples/test": [], "examples/train": []}
+    table: dict[str, list[Any]] = {}
+    for at, (name, role) in enumerate(zip(arrays["id"], arrays["role"], strict=True)):
+        picture = _picture(arrays, at)
+        of_training = role.startswith("train")
+        panels["examples/train" if of_training else "examples/test"].append(picture)
+        if name in table:
+            table[name][1] += f", {role}"  # a fixed image may be the worst as well
+        elif not of_training:
+            numbers = [scores[name].get(score) for score in _SCORES]
+            table[name] = [str(name), str(role), _picture(arrays, at), *numbers]
+    columns: list[str | int] = ["id", "role", "image", *_SCORES]
+    return {**panels, "predictions": wandb.Table(columns, list(table.values()))}
+
+
+def _picture(arrays: Mapping[str, np.ndarray], at: int) -> wandb.Image:
+    image = arrays["image"][at]
+    masks: dict[str, Any] = {
+        kind: {"mask_data": (arrays[kind][at] == 1).astype(np.uint8), "class_labels": _LABELS}
+        for kind in _MASKS
+    }
+    return wandb.Image(
+        image[..., 0] if image.shape[-1] == 1 else image,
+        masks=masks,
+        caption=f"{arrays['role'][at]} {arrays['id'][at]}",
+    )

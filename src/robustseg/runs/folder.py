@@ -34,6 +34,15 @@ class RunFolder:
         return self.path.name
 
     @property
+    def dashboard_id(self) -> str:
+        """The run's id in dashboards: its own and, once it has begun anew, the time of that.
+
+        A dashboard's id stands for one course of training: that of a run that was set aside is
+        not used again.
+        """
+        return str(self.read_status().get("dashboard_id") or self.run_id)
+
+    @property
     def config(self) -> Path:
         """The resolved configuration."""
         return self.path / "config.yaml"

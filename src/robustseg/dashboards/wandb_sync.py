@@ -1,0 +1,157 @@
+"""Sends offline runs to wandb, one after another, each within a time limit."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_WANDB = (sys.executable, "-m", "wandb")
+_FRESH = 300  # seconds; a live run writes its machine's load several times a minute
+
+
+class NoKey(RuntimeError):
+    """wandb cannot be reached without a key; the message says how to give it one."""
+
+
+@dataclass(frozen=True)
+class OfflineRun:
+    """The files that a run left offline, one for each time it was started.
+
+    Attributes:
+        run_id: of wandb.
+        files: in order of time.
+    """
+
+    run_id: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What became of one run: synced, running (it is still written) or failed, and why."""
+
+    run_id: str
+    state: str
+    seconds: float = 0.0
+    reason: str = ""
+
+
+def find(folder: Path) -> tuple[list[OfflineRun], int]:
+    """The offline runs below a folder that have files which are not synced yet.
+
+    Returns:
+        The runs, oldest first, with those files; and how many others are synced already.
+    """
+    waiting: dict[str, list[Path]] = {}
+    known = set()
+    files = [
+        file
+        for file in folder.glob("**/offline-run-*/run-*.wandb")
+        if not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    ]
+    for file in sorted(files, key=lambda file: file.parent.name):
+        run_id = re.sub(r"^offline-run-\d{8}_\d{6}-", "", file.parent.name)
+        known.add(run_id)
+        if not file.with_suffix(".wandb.synced").exists():
+            waiting.setdefault(run_id, []).append(file)
+    runs = [OfflineRun(run_id, tuple(files)) for run_id, files in waiting.items()]
+    return runs, len(known) - len(runs)
+
+
+def check_key() -> None:
+    """Look for wandb's API key; nothing is asked, neither of the user nor of the server.
+
+    Raises:
+        NoKey: there is none, or it cannot be one.
+    """
+    import wandb
+    from wandb.errors import AuthenticationError
+
+    wandb.setup(wandb.Settings(silent=True))
+    try:
+        found = wandb.login(prompt=False, verify=False)
+    except AuthenticationError as error:
+        raise NoKey(str(error)) from error
+    if not found:
+        raise NoKey("wandb has no API key: call `wandb login`, or set WANDB_API_KEY")
+
+
+def sync(
+    runs: Sequence[OfflineRun],
+    run_limit: float,
+    limit: float,
+    report: Callable[[int, Synced], None],
+    command: Sequence[str] = (*_WANDB, "sync"),
+) -> list[Synced]:
+    """Sync runs one after another; a call after an interruption goes on with what is left.
+
+    Args:
+        runs: as `find` gives them.
+        run_limit: seconds for one run; without a network wandb would try for ever.
+        limit: seconds in all.
+        report: told of each run, with its place from 1.
+        command: that syncs the files given to it.
+
+    Returns:
+        What became of each run.
+    """
+    end = time.monotonic() + limit
+    results = []
+    for at, run in enumerate(runs, start=1):
+        left = end - time.monotonic()
+        if left <= 0:
+            result = Synced(run.run_id, "failed", reason=f"not tried: {limit:g} s are over")
+        elif _running(run.files[-1]):
+            result = Synced(run.run_id, "running")
+        else:
+            result = _sync(run, min(run_limit, left), command)
+        report(at, result)
+        results.append(result)
+    return results
+
+
+def _sync(run: OfflineRun, limit: float, command: Sequence[str]) -> Synced:
+    begin = time.monotonic()
+    process = subprocess.Popen(
+        [*command, *(str(file) for file in run.files)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # so that what it starts can be ended with it
+    )
+    try:
+        output, _ = process.communicate(timeout=limit)
+        reason = _last_line(output) or f"wandb ended with code {process.returncode}"
+    except subprocess.TimeoutExpired:
+        reason = f"not done in {limit:.0f} s; is there a network?"
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    seconds = time.monotonic() - begin
+    # wandb's exit code is 0 as well where the server refused: only its marks tell.
+    if all(file.with_suffix(".wandb.synced").exists() for file in run.files):
+        return Synced(run.run_id, "synced", seconds)
+    return Synced(run.run_id, "failed", seconds, reason)
+
+
+def _last_line(output: str) -> str:
+    lines = [line.removeprefix("wandb: ").strip() for line in output.splitlines()]
+    errors = [line for line in lines if "error" in line.lower()]
+    return next(reversed(errors or [line for line in lines if line]), "")
+
+
+def _running(file: Path) -> bool:
+    """Whether a process still writes the run: it has not ended and its file is fresh."""
+    if time.time() - file.stat().st_mtime > _FRESH:
+        return False
+    inspect = [*_WANDB, "leet", "inspect", "--summary", "--json", str(file)]
+    told = subprocess.run(inspect, capture_output=True, text=True, check=True)
+    return json.loads(told.stdout)["exit_code"] is None

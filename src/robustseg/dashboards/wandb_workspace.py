@@ -1,0 +1,184 @@
+"""The dashboard of an experiment in wandb, as code."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import wandb_workspaces.reports.v2 as wr
+import wandb_workspaces.workspaces as ws
+
+from robustseg.runs.folder import RunFolder
+from robustseg.runs.survey import RunState
+
+# Okabe and Ito's colours, told apart by the colour-blind.
+_COLORS = {
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "green": "#009E73",
+    "purple": "#CC79A7",
+    "sky": "#56B4E9",
+    "orange": "#E69F00",
+    "black": "#000000",
+}
+_LOSS = wr.Config("loss.name")
+_ALPHA = wr.Config("noise.alpha")
+_DOMAIN = wr.Config("loss.domain")
+_BATCH_SIZE = wr.Config("dataset.batch_size")
+_DICE = wr.SummaryMetric("dice_image")
+_FAILURES = (
+    "The columns *State* and *error* of the run list tell which runs failed and of what kind of "
+    "error. The whole message: `robustseg status`."
+)
+_RUN = "${run:displayName}"  # what a legend calls a run: it names loss, α, β and seed
+
+
+def make_workspace(
+    experiment: str, runs: Sequence[RunState], folder: Path, project: str, entity: str
+) -> ws.Workspace:
+    """The workspace of an experiment: its runs, coloured by loss, in six sections.
+
+    Args:
+        experiment: whose runs are shown.
+        runs: of the experiment, finished or not.
+        folder: of the runs.
+        project: of wandb.
+        entity: user or team; empty where it is not known yet.
+    """
+    losses = sorted({run.labels["loss"] for run in runs if run.labels})
+    losses.sort(key=lambda loss: loss != "tloss")  # the T-Loss first, as in the figures
+    names = list(_COLORS)
+    colors = {loss: names[at % len(names)] for at, loss in enumerate(losses)}
+    settings = {
+        RunFolder(folder / run.run_id).dashboard_id: ws.RunSettings(
+            color=_COLORS[colors[run.labels["loss"]]]
+        )
+        for run in runs
+        if run.labels
+    }
+    workspace = ws.Workspace(
+        entity=entity,
+        project=project,
+        name=experiment,
+        sections=_sections(colors),
+        settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=100),
+        runset_settings=ws.RunsetSettings(
+            filters=[ws.Metric("Group") == experiment],
+            run_settings=settings,
+            pinned_columns=["run:state", "summary:error", "summary:dice_image"],
+        ),
+    )
+    return _with_fixed_ids(workspace)
+
+
+def to_json(workspace: ws.Workspace) -> str:
+    """What the server would be sent, as JSON; the same for the same workspace."""
+    return str(workspace._to_model().model_dump_json(by_alias=True, exclude_none=True, indent=2))
+
+
+def _sections(colors: Mapping[str, str]) -> list[ws.Section]:
+    legend = "\n".join(f"- {loss}: {color}" for loss, color in colors.items())
+    return [
+        ws.Section(
+            name="Dice against α by loss",
+            is_open=True,
+            panels=[
+                _scatter("Dice against α", _ALPHA, _DICE),
+                _bars("Dice by loss", "dice_image", _LOSS),
+                wr.ParallelCoordinatesPlot(
+                    title="Loss, α, β and Dice",
+                    columns=[
+                        wr.ParallelCoordinatesPlotColumn(_LOSS),
+                        wr.ParallelCoordinatesPlotColumn(_ALPHA),
+                        wr.ParallelCoordinatesPlotColumn(wr.Config("noise.beta")),
+                        wr.ParallelCoordinatesPlotColumn(_DICE),
+                    ],
+                ),
+                wr.MarkdownPanel(markdown=f"A run has the colour of its loss:\n{legend}"),
+            ],
+        ),
+        ws.Section(
+            name="Memorisation",
+            is_open=True,
+            panels=[
+                _curve("Training Dice against the given masks", "train_dice_noisy"),
+                _curve("Training Dice against the clean masks", "train_dice_clean"),
+                _curve("Test Dice per image", "test_dice_image"),
+                _curve("Training loss", "train_loss"),
+            ],
+        ),
+        ws.Section(
+            name="ν of the T-Loss",
+            is_open=True,
+            panels=[
+                _curve("ν", "nu", log_y=True),
+                _scatter("ν at the end against α", _ALPHA, wr.SummaryMetric("nu")),
+            ],
+        ),
+        ws.Section(
+            name="Domain against batch size",
+            panels=[
+                _scatter("Dice against batch size", _BATCH_SIZE, _DICE),
+                _bars("Dice by domain", "dice_image", _DOMAIN),
+                _bars("Dice by batch size", "dice_image", _BATCH_SIZE),
+                wr.ParallelCoordinatesPlot(
+                    title="Domain, batch size and Dice",
+                    columns=[
+                        wr.ParallelCoordinatesPlotColumn(_DOMAIN),
+                        wr.ParallelCoordinatesPlotColumn(_BATCH_SIZE),
+                        wr.ParallelCoordinatesPlotColumn(_DICE),
+                    ],
+                ),
+            ],
+        ),
+        ws.Section(
+            name="Failed runs",
+            panels=[
+                _bars("Runs by state", "epoch", "State", "samples"),
+                _bars("Failed runs by loss", "failed", _LOSS, "sum"),
+                wr.MarkdownPanel(markdown=_FAILURES),
+            ],
+        ),
+        ws.Section(
+            name="Images",
+            panels=[
+                _media("Test images: clean and predicted masks", "examples/test"),
+                _media("Training images: clean, given and predicted masks", "examples/train"),
+                wr.WeavePanelSummaryTable(table_name="predictions"),
+            ],
+        ),
+    ]
+
+
+def _scatter(title: str, x: Any, y: Any) -> wr.ScatterPlot:
+    return wr.ScatterPlot(title=title, x=x, y=y, legend_template=_RUN)
+
+
+def _curve(title: str, metric: str, log_y: bool | None = None) -> wr.LinePlot:
+    return wr.LinePlot(title=title, x="epoch", y=[metric], log_y=log_y, legend_template=_RUN)
+
+
+def _bars(
+    title: str, metric: str, by: Any, over_runs: Literal["mean", "sum", "samples"] = "mean"
+) -> wr.BarPlot:
+    return wr.BarPlot(
+        title=title,
+        metrics=[metric],
+        groupby=by,
+        groupby_aggfunc=over_runs,
+        groupby_rangefunc="minmax" if over_runs == "mean" else "none",
+    )
+
+
+def _media(title: str, key: str) -> wr.MediaBrowser:
+    return wr.MediaBrowser(title=title, media_keys=[key], num_columns=3)
+
+
+def _with_fixed_ids(workspace: ws.Workspace) -> ws.Workspace:
+    """The library draws ids at random; the place of a panel makes one that can be compared."""
+    for section in workspace.sections:
+        for at, panel in enumerate(section.panels):
+            text = f"{workspace.name}/{section.name}/{at}"
+            setattr(panel, "_id", hashlib.sha256(text.encode()).hexdigest()[:11])  # noqa: B010
+    workspace._internal_runset_id = hashlib.sha256(workspace.name.encode()).hexdigest()[:11]
+    return workspace

@@ -1,0 +1,72 @@
+"""The dashboard as code: complete, of keys that runs log, and always the same."""
+
+import json
+import re
+
+import pytest
+
+from robustseg.cli import main
+
+
+@pytest.fixture(scope="module")
+def made(swept, tmp_path_factory):
+    file = tmp_path_factory.mktemp("workspace") / "workspace.json"
+    command = ["wandb", "workspace", "mini", "--runs", str(swept.runs), "-o", str(file)]
+    assert main(command) == 0
+    return command, json.loads(file.read_text())
+
+
+def panels(view):
+    sections = view["spec"]["section"]["panelBankConfig"]["sections"]
+    return {section["name"]: section["panels"] for section in sections}
+
+
+def test_there_is_a_section_for_every_question(made):
+    assert list(panels(made[1])) == [
+        "Dice against α by loss",
+        "Memorisation",
+        "ν of the T-Loss",
+        "Domain against batch size",
+        "Failed runs",
+        "Images",
+    ]
+    assert all(panels(made[1]).values())
+
+
+def test_every_panel_shows_what_runs_log(made, swept):
+    one = swept.found["tloss"]
+    text = json.dumps(panels(made[1]))
+    for path in re.findall(r'"config:([^"]+)"|"groupBy": "([^"]*value[^"]*)"', text):
+        keys = [key for key in "".join(path).split(".") if key != "value"]
+        if keys == ["loss", "domain"]:  # of region losses only
+            continue
+        found = one["config"]
+        for key in keys:
+            found = found[key]
+    shown = re.findall(r'"summary:([^"]+)"', text)
+    for config in (panel["config"] for of in panels(made[1]).values() for panel in of):
+        shown += config.get("metrics", []) + config.get("mediaKeys", [])
+    assert {"dice_image", "nu", "train_dice_noisy", "examples/test"} <= set(shown)
+    assert set(shown) <= set(one["summary"])
+
+
+def test_runs_of_the_experiment_have_the_colour_of_their_loss(made, swept):
+    section = made[1]["spec"]["section"]
+    (filtered,) = section["runSets"][0]["filters"]["filters"]
+    assert (filtered["key"]["name"], filtered["value"]) == ("group", "mini")
+    ids = {one["run_id"] for one in swept.found.values()}
+    assert set(section["customRunColors"]) == ids
+    assert len(set(section["customRunColors"].values())) == 3
+
+
+def test_the_same_call_gives_the_same_file(made, capsys):
+    command, view = made
+    assert main(command[:-2]) == 0
+    assert json.loads(capsys.readouterr().out) == view
+
+
+def test_an_unknown_experiment_is_named_with_the_nearest_known_one(swept, capsys, tmp_path):
+    assert main(["wandb", "workspace", "minni", "--runs", str(swept.runs)]) == 1
+    assert "did you mean 'mini'?" in capsys.readouterr().err
+    assert main(["wandb", "workspace", "mini", "--runs", str(tmp_path / "none")]) == 1
+    assert "there is no folder" in capsys.readouterr().err
