@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 # One compute thread a test process: as many processes as cores.
 TEST := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n auto
 # Engines share this machine: one test at a time.
-ENGINES := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n 0 -m engines tests/engines
+ENGINES := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n 0 -m engines tests/integration/engines
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo results test test-all test-engines test-browser engines browser lint format docs bench clean
@@ -31,6 +31,9 @@ demo: $(STAMP)  ## the main job from nothing: nine runs on drawn images, their t
 	$(BIN)/robustseg figures demo
 	@echo "Runs in runs/ (one folder each), logs in logs/. What the figures show: experiments/demo/README.md"
 
+results: $(STAMP)  ## results.csv, table.md and figures of EXPERIMENT=… from runs/ into experiments/
+	$(BIN)/robustseg results $(EXPERIMENT) --runs runs --out experiments
+
 test: $(STAMP)  ## all tests that fit into ten minutes on two cores and need no service
 	$(TEST) -m "not slow and not engines and not browser"
 
@@ -50,9 +53,9 @@ engines: $(STAMP)
 browser: $(STAMP)
 	@command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
 
-docs: $(STAMP)  ## build the documentation into site/
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,docs]"
-	$(BIN)/mkdocs build --strict
+docs: $(STAMP)  ## the documentation as a site/ that needs no network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "Open site/index.html"
 
 lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -69,6 +72,7 @@ bench: $(STAMP)  ## measure speed, each figure against a named peer in the same 
 	$(BIN)/python experiments/performance/bench_metrics.py
 	$(BIN)/python experiments/performance/bench_noise.py
 	$(BIN)/python experiments/performance/bench_sweep.py
+	$(BIN)/python experiments/performance/bench_results.py
 
 clean:  ## remove what the tools left, but neither .venv nor runs
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
