@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 import wandb
+
 from robustseg.dashboards.card import make_card
 from robustseg.recorder import Recorder
 from robustseg.run import run

@@ -1,8 +1,8 @@
 """Finished folders become the wandb runs that they would have been."""
 
 import pytest
-
 import wandb
+
 from robustseg.cli import main
 from tests.dashboards.conftest import files, records, summaries
 

@@ -70,9 +70,8 @@ def check_key() -> None:
     Raises:
         NoKey: there is none, or it cannot be one.
     """
-    from wandb.errors import AuthenticationError
-
     import wandb
+    from wandb.errors import AuthenticationError
 
     wandb.setup(wandb.Settings(silent=True))
     try:
