@@ -30,7 +30,7 @@ def start(
         project: of wandb.
         entity: user or team; None for the default.
         save_dir: folder below which wandb keeps its files.
-        live: whether this process trains the run; if not, its machine and its load are not noted.
+        live: whether this process trains the run; if not, load and commit are not noted.
     """
     Path(save_dir).mkdir(parents=True, exist_ok=True)
     experiment = wandb.init(
@@ -46,7 +46,13 @@ def start(
         mode=mode,
         resume="allow",
         settings=wandb.Settings(
-            silent=True, console="off", x_disable_meta=not live, x_disable_stats=not live
+            silent=True,
+            console="off",
+            host="",
+            x_disable_meta=True,  # holds the command line, and with it paths.runs, dataset.root, …
+            x_disable_machine_info=True,
+            x_disable_stats=not live,
+            disable_git=not live,  # the commit of this process is not that of the training
         ),
     )
     experiment.define_metric("epoch")
