@@ -139,6 +139,7 @@ def test_a_resumed_run_goes_on_under_its_id_and_a_forced_one_gets_another(
     for file in files(tmp_path / "logs"):
         rows = [r["history"]["item"] for r in records(file) if r["type"] == "history"]
         epochs.append([row["epoch"] for row in rows if "train_loss" in row])
+        assert [row["_step"] for row in rows if "train_loss" in row] == epochs[-1]
     assert epochs == [[1, 2], [3, 4], [1, 2, 3, 4]]
 
 

@@ -61,9 +61,13 @@ def start(
 
 
 def log_epoch(run: wandb.Run, epoch: int, row: Mapping[str, float]) -> None:
-    """Log a row of epochs.csv; like there, what is undefined (NaN) is left out."""
+    """Log a row of epochs.csv; like there, what is undefined (NaN) is left out.
+
+    wandb's own step is the epoch too: a resumed run goes on behind the steps of its first part,
+    and wandb passes over the epochs between the last checkpoint and the kill, which are made again.
+    """
     defined = {key: value for key, value in row.items() if not math.isnan(value)}
-    run.log({**defined, "epoch": epoch})
+    run.log({**defined, "epoch": epoch}, step=epoch, commit=True)
 
 
 def log_results(run: wandb.Run, folder: RunFolder, pictures: bool) -> None:
