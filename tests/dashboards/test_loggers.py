@@ -80,7 +80,8 @@ def test_nothing_that_is_logged_tells_of_the_host(swept, cache):
         logged = records(swept.file(loss))
         assert not [r for r in logged if str(swept.runs) in json.dumps(r)]
         assert not [r for r in logged if str(cache) in json.dumps(r)]
-        ours = [r for r in logged if r["type"] in ("config", "history", "summary")]
+        assert not [r for r in logged if r["type"] == "environment"]  # the command line
+        ours = [r for r in logged if r["type"] != "artifact"]  # which knows where its files wait
         tables = swept.file(loss).parent.glob("files/media/table/**/*.json")
         text = json.dumps(ours) + "".join(table.read_text() for table in tables)
         for place in (str(swept.logs.parent), str(Path.home()), os.getcwd()):
@@ -138,6 +139,7 @@ def test_a_resumed_run_goes_on_under_its_id_and_a_forced_one_gets_another(
     for file in files(tmp_path / "logs"):
         rows = [r["history"]["item"] for r in records(file) if r["type"] == "history"]
         epochs.append([row["epoch"] for row in rows if "train_loss" in row])
+        assert [row["_step"] for row in rows if "train_loss" in row] == epochs[-1]
     assert epochs == [[1, 2], [3, 4], [1, 2, 3, 4]]
 
 

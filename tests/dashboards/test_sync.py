@@ -99,6 +99,16 @@ def test_a_run_that_is_still_written_is_left_for_later(swept, offline, tmp_path,
     assert states(sync(runs, 60, 60, lambda at, result: None, stand_in)) == [("live", "synced")]
 
 
+def test_a_fresh_file_that_cannot_be_read_is_a_failure_of_that_run_only(
+    offline, tmp_path, stand_in
+):
+    offline("bad").write_text("no record")
+    offline("good", "20260102")
+    runs, _ = find(tmp_path / "logs")
+    results = sync(runs, 60, 60, lambda at, result: None, stand_in)
+    assert states(results) == [("bad", "failed"), ("good", "synced")]
+
+
 @pytest.fixture
 def nowhere(monkeypatch, tmp_path):
     """A home without a key, and a server that does not answer."""
@@ -115,7 +125,8 @@ def test_without_a_key_or_a_network_the_real_wandb_fails_in_time(
     code, told = in_a_process("wandb", "sync", "logs")
     assert code == 1
     assert told.splitlines()[-1].startswith("robustseg wandb sync: wandb has no API key")
-    code, told = in_a_process("wandb", "sync", "logs", "--run-limit", "5", WANDB_API_KEY="0" * 40)
+    keyed = {"WANDB_API_KEY": "0" * 40, "WANDB_MODE": "offline"}  # the mode of training
+    code, told = in_a_process("wandb", "sync", "logs", "--run-limit", "5", **keyed)
     assert code == 1
     assert "1/1 one failed" in told
     assert "not done in 5 s" in told

@@ -30,7 +30,7 @@ def start(
         project: of wandb.
         entity: user or team; None for the default.
         save_dir: folder below which wandb keeps its files.
-        live: whether this process trains the run; if not, its machine and its load are not noted.
+        live: whether this process trains the run; if not, load and commit are not noted.
     """
     Path(save_dir).mkdir(parents=True, exist_ok=True)
     experiment = wandb.init(
@@ -46,7 +46,13 @@ def start(
         mode=mode,
         resume="allow",
         settings=wandb.Settings(
-            silent=True, console="off", x_disable_meta=not live, x_disable_stats=not live
+            silent=True,
+            console="off",
+            host="",
+            x_disable_meta=True,  # holds the command line, and with it paths.runs, dataset.root, …
+            x_disable_machine_info=True,
+            x_disable_stats=not live,
+            disable_git=not live,  # the commit of this process is not that of the training
         ),
     )
     experiment.define_metric("epoch")
@@ -55,9 +61,13 @@ def start(
 
 
 def log_epoch(run: wandb.Run, epoch: int, row: Mapping[str, float]) -> None:
-    """Log a row of epochs.csv; like there, what is undefined (NaN) is left out."""
+    """Log a row of epochs.csv; like there, what is undefined (NaN) is left out.
+
+    wandb's own step is the epoch too: a resumed run goes on behind the steps of its first part,
+    and wandb passes over the epochs between the last checkpoint and the kill, which are made again.
+    """
     defined = {key: value for key, value in row.items() if not math.isnan(value)}
-    run.log({**defined, "epoch": epoch})
+    run.log({**defined, "epoch": epoch}, step=epoch, commit=True)
 
 
 def log_results(run: wandb.Run, folder: RunFolder, pictures: bool) -> None:

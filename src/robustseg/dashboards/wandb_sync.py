@@ -73,7 +73,7 @@ def check_key() -> None:
     import wandb
     from wandb.errors import AuthenticationError
 
-    wandb.setup(wandb.Settings(silent=True))
+    wandb.setup(wandb.Settings(silent=True, mode="online"))  # WANDB_MODE is for training
     try:
         found = wandb.login(prompt=False, verify=False)
     except AuthenticationError as error:
@@ -124,6 +124,7 @@ def _sync(run: OfflineRun, limit: float, command: Sequence[str]) -> Synced:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        env={name: value for name, value in os.environ.items() if name != "WANDB_MODE"},
         start_new_session=True,  # so that what it starts can be ended with it
     )
     try:
@@ -153,5 +154,7 @@ def _running(file: Path) -> bool:
     if time.time() - file.stat().st_mtime > _FRESH:
         return False
     inspect = [*_WANDB, "leet", "inspect", "--summary", "--json", str(file)]
-    told = subprocess.run(inspect, capture_output=True, text=True, check=True)
+    told = subprocess.run(inspect, capture_output=True, text=True)
+    if told.returncode:  # unreadable: `wandb sync` says why, and the other runs go on
+        return False
     return json.loads(told.stdout)["exit_code"] is None
