@@ -157,3 +157,9 @@ def test_the_command_line_does_not_import_wandb():
     code = f"import sys, robustseg.cli; print(sorted({heavy} & set(sys.modules)))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_disabled_leaves_nothing(tiny, tmp_path, only_run):
+    run(tiny("logger=wandb", "logger.mode=disabled", "trainer.max_epochs=1"))
+    assert read_json(only_run() / "status.json")["state"] == "done"
+    assert not list((tmp_path / "logs").rglob("*.wandb"))
