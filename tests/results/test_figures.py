@@ -197,6 +197,9 @@ def test_unlike_runs_are_not_averaged(add_run, tmp_path, capsys):
     add_run("dice", domain="image")
     add_run("dice", domain="batch")
     assert sorted(told_apart(load_runs(add_run.runs))["line"]) == ["dice batch", "dice image"]
+    add_run("dice", domain="batch", settings={"optimizer": {"lr": 0.01}})
+    lines = sorted(told_apart(load_runs(add_run.runs))["line"])
+    assert lines == ["dice batch", "dice batch lr=0.01", "dice image"]
     add_run("dice", domain="batch", dataset="chest")
     assert main(["figures", "--runs", str(add_run.runs), "--out", str(tmp_path / "out")]) == 1
     assert "chest, synthetic" in capsys.readouterr().err

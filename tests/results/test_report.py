@@ -1,6 +1,8 @@
 """The page says what the runs say, and nothing that it should not."""
 
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -118,6 +120,7 @@ def test_tables_and_states_are_those_of_the_runs(page, hostile):
     assert sorted(one["data-state"] for one in items) == ["done"] * 3 + ["failed", "interrupted"]
     assert "noise.alpha=0.5" in page.text
     assert "robustseg report mine -o report.html" in page.text
+    assert "python train.py" not in page.text  # there is no such preset
 
 
 def test_images_of_private_data_are_not_shown(hostile, tmp_path):
@@ -227,3 +230,12 @@ def test_the_same_figure_gives_the_same_bytes():
 
     assert draw() == draw()
     assert draw().source.startswith("data:image/svg+xml;base64,")
+
+
+def test_a_page_imports_neither_torch_nor_hydra():
+    program = (
+        "import sys, robustseg.results.report.page; "
+        "print([name for name in ('torch', 'hydra', 'omegaconf') if name in sys.modules])"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert output.stdout.decode().strip() == "[]"

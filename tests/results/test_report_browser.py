@@ -51,7 +51,7 @@ def visit(browser, report):
 
 
 def column(page, at=0):
-    cells = page.locator(".results table").first.locator(f"tbody td:nth-child({at + 1})")
+    cells = page.locator(".results table").first.locator(f"tbody tr > :nth-child({at + 1})")
     return cells.all_inner_texts()
 
 

@@ -1,11 +1,14 @@
 """Runs as figures take them: of one data set and noise model, each with the name of its line."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from robustseg.results.distinct import row_labels
+
+# Labels whose values say what they are of.
+_SELF_EVIDENT = ("dataset", "loss", "domain", "regularizer", "model", "subset")
 
 
 def told_apart(runs: pd.DataFrame) -> pd.DataFrame:
@@ -24,11 +27,18 @@ def told_apart(runs: pd.DataFrame) -> pd.DataFrame:
     return runs.assign(line=joined(named, labels))
 
 
-def joined(runs: pd.DataFrame, labels: Iterable[str]) -> list[str]:
-    """A name for each run: its values of some labels, without the missing ones."""
+def joined(runs: pd.DataFrame, labels: Sequence[str]) -> list[str]:
+    """A name for each run, such as ``dice batch lr=0.01``: its labels without the missing ones."""
     parts = runs[list(labels)].astype(object)
-    rows = parts.where(parts.notna(), "").to_numpy()
-    return [" ".join(_word(value) for value in row if value != "") for row in rows]
+    rows = parts.where(parts.notna(), None).to_numpy()
+    return [
+        " ".join(
+            _word(label, value)
+            for label, value in zip(labels, row, strict=True)
+            if value is not None
+        )
+        for row in rows
+    ]
 
 
 def settings(runs: pd.DataFrame) -> list[tuple[float, float]]:
@@ -58,5 +68,6 @@ def epochs(run_ids: Iterable[str], folder: Path) -> pd.DataFrame:
     return curves.groupby("epoch").mean()
 
 
-def _word(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _word(label: str, value: object) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text if label in _SELF_EVIDENT else f"{label.rpartition('.')[2]}={text}"
