@@ -19,6 +19,8 @@ from robustseg.results.runs import count_reasons, load_runs, metric_names, sugge
 if TYPE_CHECKING:
     import pandas as pd
 
+    from robustseg.results.images import Images
+
 _TESTS = ("images", "seeds", "tukey", "none")
 
 
@@ -84,8 +86,7 @@ def answer(options: argparse.Namespace, intervals: bool) -> tuple[Table, list[st
         NoRuns: no run is selected.
         ValueError: the question cannot be answered.
     """
-    from robustseg.results.comparison import add_intervals, compare
-    from robustseg.results.images import Images, NoImages, UnlikeImages
+    from robustseg.results.images import Images
     from robustseg.results.table import make_table
 
     runs = load_runs(options.runs, **_filters(options))
@@ -94,23 +95,53 @@ def answer(options: argparse.Namespace, intervals: bool) -> tuple[Table, list[st
     published = _published(runs, options) if options.published else None
     losses = split(options.loss) or (published.losses if published else [])
     table = make_table(runs, metrics, published, losses, versus(options.layout))
-    remarks, images = [], Images(options.runs)
+    table, remarks = judged(
+        table, Images(options.runs), options.test, options.against, intervals, options.ci
+    )
+    if runs.attrs["left_out"]:
+        remarks.append(f"Left out of {options.runs}: {count_reasons(runs.attrs['left_out'])}.")
+    return table, remarks
+
+
+def judged(
+    table: Table,
+    images: Images,
+    test: str | None = None,
+    against: str | None = None,
+    intervals: bool = True,
+    must: bool = False,
+) -> tuple[Table, list[str]]:
+    """A table with the differences tested, and with intervals.
+
+    Args:
+        table: as `make_table` makes it.
+        images: of its runs.
+        test: as the option --test; None: over images, where that can be done.
+        against: as the option --against.
+        intervals: whether to compute them.
+        must: whether it is an error if there can be none.
+
+    Returns:
+        The table, and why something is missing.
+    """
+    from robustseg.results.comparison import add_intervals, compare
+    from robustseg.results.images import NoImages, UnlikeImages
+
+    remarks = []
     try:
-        if options.test != "none":
-            table = compare(table, images, options.test or "images", options.against)
+        if test != "none":
+            table = compare(table, images, test or "images", against)
     except (NoImages, UnlikeImages) as error:
-        if options.test:
+        if test:
             raise
         remarks.append(f"No test over images: {error}.")
     try:
         if intervals:
             table = add_intervals(table, images)
     except (NoImages, UnlikeImages) as error:
-        if options.ci:
+        if must:
             raise
         remarks.append(f"No intervals: {error}.")
-    if runs.attrs["left_out"]:
-        remarks.append(f"Left out of {options.runs}: {count_reasons(runs.attrs['left_out'])}.")
     return table, remarks
 
 

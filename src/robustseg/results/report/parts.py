@@ -9,7 +9,9 @@ from markupsafe import Markup
 
 from robustseg.results.figures.catalogue import Plate, drawn
 from robustseg.results.figures.selection import told_apart
+from robustseg.results.images import Images
 from robustseg.results.published import Published
+from robustseg.results.question import judged
 from robustseg.results.render import render
 from robustseg.results.report.plates import Embedded, embed
 from robustseg.results.table import direction, make_table
@@ -22,6 +24,7 @@ class TablePart:
     metric: str
     better: str
     html: Markup
+    remarks: list[str]
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,12 @@ def dataset_part(
     """
     name = str(runs["dataset"].iloc[0])
     words = {1: "higher is better", -1: "lower is better", 0: ""}
-    tables = []
+    tables, images = [], Images(folder)
     for metric in metrics:
         table = make_table(runs, [metric], published, published.losses if published else [])
-        html = Markup(render(table, "html"))  # escapes what it writes
-        tables.append(TablePart(metric, words[direction(metric)], html))
+        table, remarks = judged(table, images)
+        html = Markup(render(table, "html", intervals=True))  # escapes what it writes
+        tables.append(TablePart(metric, words[direction(metric)], html, remarks))
     kinds = sorted(runs["noise"].dropna().unique())
     figures = {}
     for kind in kinds or [""]:
