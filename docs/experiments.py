@@ -17,8 +17,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages and their figures to the site."""
-    for file in sorted(ROOT.glob("experiments/*/*")):
-        if file.suffix in (".md", ".png"):
+    for file in sorted(ROOT.glob("experiments/*/**/*")):
+        if file.suffix in (".md", ".png", ".svg"):
             name = str(file.relative_to(ROOT))
             files.append(File.generated(config, name, abs_src_path=str(file)))
     return files

@@ -127,9 +127,9 @@ def test_a_mistake_is_told_in_a_line_with_the_remedy(arguments, said, capsys):
 
 def test_an_unknown_option_is_refused(capsys):
     with pytest.raises(SystemExit) as exit_:
-        main(["table", "--seed", "3"])
+        main(["table", "--sort", "3"])
     assert exit_.value.code == 2
-    assert "unrecognized arguments: --seed" in capsys.readouterr().err
+    assert "unrecognized arguments: --sort" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not (DATA and GOLDEN), reason="ROBUSTSEG_DATA and ROBUSTSEG_GOLDEN not set")
