@@ -23,6 +23,19 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Draw the figures of finished runs; 1 if there is none."""
+    return draw(options)
+
+
+def draw(options: argparse.Namespace, small: bool = False) -> int:
+    """Draw them.
+
+    Args:
+        options: of the command.
+        small: without SVG, and pictures in 256 colours: to be kept in git.
+
+    Returns:
+        Exit code.
+    """
     from robustseg.results.figures.catalogue import drawn
     from robustseg.results.figures.selection import told_apart
     from robustseg.results.runs import NoRuns, load_runs
@@ -41,8 +54,21 @@ def main(options: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     names = []
     for plate, figure in drawn(runs, options.runs):
-        figure.savefig(folder / f"{plate.name}.png", dpi=120)
-        figure.savefig(folder / f"{plate.name}.svg", dpi=120, metadata={"Date": None})
+        file = folder / f"{plate.name}.png"
+        figure.savefig(file, dpi=120)
+        if not small:
+            figure.savefig(file.with_suffix(".svg"), dpi=120, metadata={"Date": None})
+        elif plate.pictures:
+            _reduce(file)
         names.append(plate.name)
-    print(f"Figures in {folder}: {', '.join(names)} (PNG and SVG)")
+    print(f"Figures in {folder}: {', '.join(names)} ({'PNG' if small else 'PNG and SVG'})")
     return 0
+
+
+def _reduce(file: Path) -> None:
+    """Write a picture with 256 colours, a third of its size."""
+    from PIL import Image
+
+    with Image.open(file) as picture:
+        reduced = picture.convert("RGB").quantize(256)
+    reduced.save(file, optimize=True)

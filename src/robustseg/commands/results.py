@@ -57,10 +57,10 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _draw(options: argparse.Namespace) -> int:
-    """The experiment's figures, as `robustseg figures` draws them."""
+    """The experiment's figures, as `robustseg figures` draws them, but small."""
     parser = argparse.ArgumentParser()
     figures.add_parser(parser.add_subparsers())
     words = [options.experiment, "--runs", str(options.runs), "--out", str(options.out)]
     words += ["--dataset", options.dataset] if options.dataset else []
     chosen = parser.parse_args(["figures", *words])
-    return int(chosen.main(chosen))
+    return figures.draw(chosen, small=True)
