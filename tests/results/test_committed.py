@@ -1,0 +1,22 @@
+"""The tables kept beside the experiments are those of the results kept beside them."""
+
+from pathlib import Path
+
+import pytest
+
+from robustseg.cli import main
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+KEPT = sorted(file.parent for file in EXPERIMENTS.glob("*/table.md"))
+
+
+@pytest.mark.parametrize("folder", KEPT, ids=lambda folder: folder.name)
+def test_the_table_is_that_of_the_results(folder, capsys):
+    assert main(["table", "--from", str(folder / "results.csv")]) == 0
+    table = capsys.readouterr().out
+    assert table == (folder / "table.md").read_text(encoding="utf-8")
+    assert table in (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_there_are_some():
+    assert KEPT
