@@ -132,6 +132,7 @@ def _fit(
         batch_size=config["dataset"]["batch_size"],
         seed=config["seed"],
         steps=steps,
+        epoch=_epochs_saved(folder.checkpoint),
         num_workers=config["dataset"]["num_workers"],
         pin_memory=settings["accelerator"] != "cpu",
     )
@@ -142,6 +143,14 @@ def _fit(
         if trainer.state.status == TrainerStatus.INTERRUPTED:
             raise KeyboardInterrupt from error
         raise
+
+
+def _epochs_saved(checkpoint: Path) -> int:
+    """How many epochs the network of a checkpoint was trained; 0 if there is none yet."""
+    if not checkpoint.exists():
+        return 0
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    return int(state["epoch"]) + 1
 
 
 def _last_column(folder: RunFolder, name: str) -> np.ndarray:

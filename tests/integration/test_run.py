@@ -122,8 +122,9 @@ def test_force_trains_again_and_keeps_the_old_folder(tiny, tmp_path, only_run):
          "scheduler.threshold=1.0", "optimizer.lr=0.01", *NOISY],
         ["trainer.max_epochs=null", "trainer.max_steps=12", "trainer.steps_per_epoch=3"],
         ["model=smp"],
+        ["dataset.num_workers=1", *NOISY],
     ],
-    ids=["plain", "cosine", "plateau", "steps", "smp"],
+    ids=["plain", "cosine", "plateau", "steps", "smp", "workers"],
 )  # fmt: skip
 def test_a_resumed_run_ends_in_the_same_numbers(
     tiny, tmp_path, monkeypatch, crash_in_epoch, overrides, epoch

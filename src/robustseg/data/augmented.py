@@ -64,16 +64,20 @@ def training_batches(
     batch_size: int,
     seed: int,
     steps: int | None = None,
+    epoch: int = 0,
     num_workers: int = 0,
     pin_memory: bool = False,
 ) -> DataLoader[tuple[Tensor, Tensor]]:
     """The training loader: (B, H, W, C) images and (B, H, W) masks, uint8.
 
-    The result does not depend on `num_workers`. For `steps` see `EpochBatches`.
+    The result does not depend on `num_workers`. For `steps` see `EpochBatches`; `epoch` is the
+    first, since Lightning starts the workers, which draw at once, before it sets the epoch.
     """
+    sampler = EpochBatches(len(images), batch_size, seed, steps)
+    sampler.set_epoch(epoch)
     return DataLoader(
         AugmentedImages(images, masks, transforms, seed),
-        sampler=EpochBatches(len(images), batch_size, seed, steps),
+        sampler=sampler,
         batch_size=None,
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
