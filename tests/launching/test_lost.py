@@ -9,12 +9,12 @@ from robustseg.runs.identity import SCHEMA
 from robustseg.runs.survey import look
 from robustseg.sweep import Outcome, read_outcome, write_outcome
 
-OTHERS = json.dumps({"host": "elsewhere", "pid": 1, "born": "1"})
+OTHERS = json.dumps({"host": "elsewhere", "pid": 1, "born": "1", "job": "another:0"})
 
 
 @pytest.fixture
 def watch(tmp_path):
-    return Watch(tmp_path / "sweep", tmp_path / "runs", {0: ["loss=gce"]}, Display(1, 1))
+    return Watch(tmp_path / "sweep", tmp_path / "runs", {0: ["loss=gce"]}, Display(1, 1), "mine")
 
 
 @pytest.mark.parametrize("before", [None, {"schema": SCHEMA, "state": "running", "run": {"a": 1}}])
@@ -36,6 +36,17 @@ def test_a_run_whose_process_died_is_recorded_failed(tmp_path, watch, before):
     assert "0.log" in outcome.message
     with pytest.raises(RuntimeError, match="signal 9"):
         _ = watch.returned[0].return_value
+
+
+def test_the_lock_of_a_job_that_died_on_another_host_is_freed(tmp_path, watch):
+    folder = RunFolder(tmp_path / "runs" / "some-run")
+    folder.update_status(schema=SCHEMA, state="running")
+    folder.lock.write_text(OTHERS.replace("another:0", "mine:0"))  # with a fresh heartbeat
+    write_outcome(tmp_path / "sweep", 0, Outcome("some-run", "running"))
+    watch.started(0)
+    watch.ended(0, "Slurm ended job 7")
+    assert look(folder).state == "failed"
+    assert not folder.lock.exists()
 
 
 def test_a_run_that_another_sweep_took_over_is_left_alone(tmp_path, watch):

@@ -54,17 +54,38 @@ def test_another_hosts_lock_dies_with_its_heartbeat(tmp_path):
         assert holder(path)["host"] == socket.gethostname()
 
 
-def test_a_slurm_job_that_is_queued_again_takes_over_its_own_lock(tmp_path, monkeypatch):
+def test_a_job_that_begins_again_on_another_host_takes_over_its_own_lock(tmp_path, monkeypatch):
     path = tmp_path / "lock"
-    owner = {"host": "elsewhere", "pid": 1, "born": "1", "job": "cluster:7"}
-    path.write_text(json.dumps(owner))
-    monkeypatch.setenv("SLURM_CLUSTER_NAME", "cluster")
-    monkeypatch.setenv("SLURM_JOB_ID", "8")
-    assert holder(path) == owner
-    monkeypatch.setenv("SLURM_JOB_ID", "7")
-    assert holder(path) is None
+    path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "born": "1", "job": "sweep:7"}))
+    for other in (None, "sweep:8", "another:7"):
+        with pytest.raises(AlreadyRunning, match="elsewhere"), hold(path, other):
+            pass
+    monkeypatch.setenv(lock.JOB, "sweep:7")
     with hold(path):
-        assert json.loads(path.read_text())["job"] == "cluster:7"
+        assert holder(path)["job"] == "sweep:7"
+        assert holder(path)["host"] == socket.gethostname()
+    assert not path.exists()
+
+
+def test_processes_of_one_allocation_are_not_one_job(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "born": "1", "job": None}))
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    with pytest.raises(AlreadyRunning, match="elsewhere"), hold(path):
+        pass
+
+
+def test_a_live_process_keeps_its_lock_also_from_its_own_job(tmp_path):
+    path = tmp_path / "lock"
+    with hold(path, "sweep:7"), pytest.raises(AlreadyRunning), hold(path, "sweep:7"):
+        pass
+
+
+def test_a_holder_that_lost_its_lock_leaves_it_to_the_new_one(tmp_path):
+    path = tmp_path / "lock"
+    with hold(path):
+        path.write_text(json.dumps({"host": "elsewhere", "pid": os.getpid(), "born": "1"}))
+    assert holder(path)["host"] == "elsewhere"
 
 
 def test_a_damaged_lock_is_dead_after_a_moment(tmp_path):

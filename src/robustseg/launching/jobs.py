@@ -2,6 +2,7 @@
 
 import os
 import sys
+import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from robustseg.runs.lock import JOB
+
 
 class SweepLauncher(Launcher):
     """A launcher that keeps what its jobs need."""
@@ -25,6 +28,7 @@ class SweepLauncher(Launcher):
         self.hydra_context = hydra_context
         self.task_function = task_function
         self.config = config
+        self.token = uuid.uuid4().hex
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
@@ -62,6 +66,7 @@ class HydraJob:
         task: the program's task function.
         sweep: folder of the sweep.
         folder: where the sweep was started; relative paths of its configuration start there.
+        token: tells this sweep from any other.
     """
 
     context: HydraContext
@@ -69,6 +74,7 @@ class HydraJob:
     task: Callable[[DictConfig], Any]
     sweep: Path
     folder: Path
+    token: str
 
     def __call__(self, job: int, overrides: Sequence[str]) -> None:
         """Run a job; its output goes to <sweep>/<job>.log.
@@ -78,6 +84,7 @@ class HydraJob:
         """
         os.chdir(self.folder)
         _write_to(log_file(self.sweep, job))
+        os.environ[JOB] = job_id(self.token, job)
         Plugins.instance()  # Hydra's global state, as its main sets it up
         setup_globals()
         config = self.context.config_loader.load_sweep_config(self.config, list(overrides))
@@ -105,7 +112,14 @@ def begin(launcher: SweepLauncher) -> Path:
 
 def hydra_job(launcher: SweepLauncher, sweep: Path, task: Callable[[DictConfig], Any]) -> HydraJob:
     """What a launcher's jobs call."""
-    return HydraJob(launcher.hydra_context, launcher.config, task, sweep, Path.cwd())
+    return HydraJob(
+        launcher.hydra_context, launcher.config, task, sweep, Path.cwd(), launcher.token
+    )
+
+
+def job_id(token: str, job: int) -> str:
+    """The name of a job that locks are held under, the same when it is queued again."""
+    return f"{token}:{job}"
 
 
 def log_file(sweep: Path, job: int) -> Path:

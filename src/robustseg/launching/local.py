@@ -23,7 +23,7 @@ def launch(launcher: "LocalLauncher", jobs: dict[int, list[str]]) -> list[JobRet
         launcher.n_jobs, launcher.jobs_per_gpu, config.trainer.accelerator, config.trainer.threads
     )
     display = make_display(len(jobs), min(len(where), len(jobs)))
-    watch = Watch(sweep, Path(config.paths.runs), jobs, display)
+    watch = Watch(sweep, Path(config.paths.runs), jobs, display, launcher.token)
     function = launcher.task_function
     task = ByName(function.__module__, function.__qualname__)
     with display:

@@ -35,7 +35,7 @@ def launch(launcher: "RayLauncher", jobs: dict[int, list[str]]) -> list[JobRetur
     try:
         room = int(ray.cluster_resources().get("CPU", 1) // launcher.num_cpus)
         display = make_display(len(jobs), min(max(room, 1), len(jobs)))
-        watch = Watch(sweep, Path(launcher.config.paths.runs), jobs, display)
+        watch = Watch(sweep, Path(launcher.config.paths.runs), jobs, display, launcher.token)
         task = ray.remote(_call).options(
             num_cpus=launcher.num_cpus, num_gpus=launcher.num_gpus, max_retries=0
         )

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _LOOK = 1.0  # seconds between two looks for results
 _ASK = 10.0  # seconds between two questions to Slurm
+_ENDED = {
+    *("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "DEADLINE", "PREEMPTED"),
+    *("OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL", "REVOKED"),
+}
 _KILLED = ("0:9", "137:0")  # exit codes of a job that got signal 9, as Slurm and its shell write it
 
 
@@ -36,7 +40,7 @@ def launch(launcher: "SlurmLauncher", jobs: dict[int, list[str]]) -> list[JobRet
     work = SlurmJob(hydra_job(launcher, sweep, launcher.task_function))
     executor = _executor(launcher, sweep)
     display = make_display(len(jobs), min(len(jobs), executor.parameters["array_parallelism"]))
-    watch = Watch(sweep, Path(launcher.config.paths.runs), jobs, display)
+    watch = Watch(sweep, Path(launcher.config.paths.runs), jobs, display, launcher.token)
     with display:
         numbers, overrides = zip(*jobs.items(), strict=True)
         submitted = dict(zip(numbers, executor.map_array(work, numbers, overrides), strict=True))
@@ -60,14 +64,38 @@ class SlurmJob:
 
     def __call__(self, job: int, overrides: Sequence[str]) -> None:
         """Run a job of the sweep; it ends in good order when Slurm asks it to."""
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _end)
+        os.register_at_fork(after_in_child=_leave_preemption_to_the_parent)
         self.work(job, overrides)
 
     def checkpoint(self, job: int, overrides: Sequence[str]) -> Any:
         """What submitit queues again; the run's own checkpoint is in its folder."""
         from submitit.helpers import DelayedSubmission
 
+        _hear_no_more()
         return DelayedSubmission(self, job, overrides)
+
+
+def _end(number: int, frame: Any) -> None:
+    """Slurm cancels the job, or queues it again."""
+    _hear_no_more()
+    raise KeyboardInterrupt
+
+
+def _hear_no_more() -> None:
+    """End in good order, whatever else Slurm sends; the run has not failed.
+
+    It signals the loader's processes too, and PyTorch makes an error of their death.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+
+
+def _leave_preemption_to_the_parent() -> None:
+    """Else each of the loader's processes would queue the job again."""
+    from submitit import JobEnvironment
+
+    signal.signal(getattr(signal, f"SIG{JobEnvironment.USR_SIG}"), signal.SIG_IGN)
 
 
 def _executor(launcher: "SlurmLauncher", sweep: Path) -> Any:
@@ -133,9 +161,8 @@ def _failure(job: Any) -> str | None:
     error = job.exception()
     if error is None:
         return None
-    # submitit puts the traceback between two rules.
-    trace = [line for line in str(error).split("\n-----")[0].splitlines() if line]
-    return trace[-1] if trace else type(error).__name__
+    trace = str(error).split("-" * 22)  # submitit puts the traceback between two rules
+    return (trace[1] if len(trace) > 2 else str(error)).strip().splitlines()[-1]
 
 
 def queued(job_ids: Sequence[str]) -> set[str] | None:
@@ -150,8 +177,7 @@ def queued(job_ids: Sequence[str]) -> set[str] | None:
         # All are gone, and forgotten; or the controller is away for a while.
         return set() if "Invalid job id" in answer.stderr else None
     lines = (line.split() for line in answer.stdout.splitlines())
-    ended = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL"}
-    return {job_id for job_id, state in lines if state not in ended}
+    return {job_id for job_id, state in lines if state not in _ENDED}
 
 
 def cause(job_id: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 
 from robustseg.launching.display import Display
-from robustseg.launching.jobs import log_file
+from robustseg.launching.jobs import job_id, log_file
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA
 from robustseg.runs.lock import AlreadyRunning, hold
@@ -22,15 +22,17 @@ class Watch:
         runs: folder of the runs.
         jobs: overrides by number.
         display: shows it.
+        token: of the sweep.
     """
 
     def __init__(
-        self, sweep: Path, runs: Path, jobs: dict[int, list[str]], display: Display
+        self, sweep: Path, runs: Path, jobs: dict[int, list[str]], display: Display, token: str
     ) -> None:
         self.sweep = sweep
         self.runs = runs
         self.jobs = jobs
         self.display = display
+        self.token = token
         self.returned: dict[int, JobReturn] = {}
 
     def started(self, job: int) -> None:
@@ -63,7 +65,8 @@ class Watch:
         message = f"{reason}; its output is in {log_file(self.sweep, job)}"
         folder = RunFolder(self.runs / outcome.run_id)
         if folder.path.exists():
-            with suppress(AlreadyRunning), hold(folder.lock):  # another sweep may go on with it
+            # The job's own lock, on whatever host, is free; another sweep may go on with the run.
+            with suppress(AlreadyRunning), hold(folder.lock, job_id(self.token, job)):
                 if not folder.status.exists():
                     folder.update_status(schema=SCHEMA, run_id=folder.run_id, state="running")
                 if folder.read_status().get("state") == "running":

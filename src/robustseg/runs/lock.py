@@ -13,6 +13,7 @@ from typing import Any
 
 HEARTBEAT = 30.0  # seconds between two signs of life
 DEAD_AFTER = 300.0  # seconds without one
+JOB = "ROBUSTSEG_JOB"  # names the job of a sweep that this process computes, if it does
 
 
 class AlreadyRunning(RuntimeError):
@@ -20,18 +21,23 @@ class AlreadyRunning(RuntimeError):
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[None]:
+def hold(path: Path, job: str | None = None) -> Iterator[None]:
     """Hold the lock file `path` for the length of the block.
 
-    The file names the holder's host, process and Slurm job; its modification time is renewed every
-    30 s. A holder on this host is dead when its process is gone, one on another host when its sign
-    of life is five minutes old, or when it is this very Slurm job before it was queued again; a
-    dead holder's lock is taken over.
+    The file names the holder's host, process and job of a sweep; its modification time is renewed
+    every 30 s. A holder on this host is dead when its process is gone, one on another host when
+    its sign of life is five minutes old, or when it computed the same job: a job begins again only
+    where its engine has ended it before. A dead holder's lock is taken over.
+
+    Args:
+        path: of the lock.
+        job: on whose behalf; None: the one that this process computes, as ROBUSTSEG_JOB says.
 
     Raises:
         AlreadyRunning: a live process holds it.
     """
-    _acquire(path)
+    me = _myself(job or os.environ.get(JOB))
+    _acquire(path, me)
     stop = threading.Event()
     heart = threading.Thread(target=_beat, args=(path, stop), daemon=True)
     heart.start()
@@ -40,12 +46,12 @@ def hold(path: Path) -> Iterator[None]:
     finally:
         stop.set()
         heart.join()
-        if (holder(path) or {}).get("pid") == os.getpid():
+        if holder(path) == me:
             path.unlink(missing_ok=True)
 
 
-def holder(path: Path) -> dict[str, Any] | None:
-    """Host and pid of the live holder of a lock; None if it is free or its holder is dead."""
+def holder(path: Path, job: str | None = None) -> dict[str, Any] | None:
+    """The live holder of a lock, seen by a job; None if it is free or its holder is dead."""
     try:
         owner = json.loads(path.read_text())
         age = time.time() - path.stat().st_mtime
@@ -56,26 +62,23 @@ def holder(path: Path) -> dict[str, Any] | None:
         return owner if age < 1 else None
     if owner["host"] == socket.gethostname():
         return owner if _alive(owner) else None
-    if owner.get("job") and owner["job"] == _slurm_job():
+    if job is not None and owner.get("job") == job:
         return None
     return owner if age < DEAD_AFTER else None
 
 
-def _acquire(path: Path) -> None:
+def _myself(job: str | None) -> dict[str, Any]:
+    host = socket.gethostname()
+    return {"host": host, "pid": os.getpid(), "born": _born("self"), "job": job}
+
+
+def _acquire(path: Path, me: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    name = json.dumps(
-        {
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "born": _born("self"),
-            "job": _slurm_job(),
-        }
-    )
     while True:
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
-            owner = holder(path)
+            owner = holder(path, me["job"])
             if owner is not None:
                 raise AlreadyRunning(
                     f"{path.parent.name} is being trained by process {owner['pid']} on "
@@ -84,7 +87,7 @@ def _acquire(path: Path) -> None:
             _bury(path)
             continue
         with os.fdopen(descriptor, "w") as file:
-            file.write(name)
+            json.dump(me, file)
         return
 
 
@@ -96,12 +99,6 @@ def _bury(path: Path) -> None:
     except FileNotFoundError:
         return
     grave.unlink()
-
-
-def _slurm_job() -> str | None:
-    """The Slurm job that this process belongs to; it keeps its number when it is queued again."""
-    number = os.environ.get("SLURM_JOB_ID")
-    return f"{os.environ.get('SLURM_CLUSTER_NAME', '')}:{number}" if number else None
 
 
 def _beat(path: Path, stop: threading.Event) -> None:

@@ -4,7 +4,9 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
+import sys
 import time
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from robustseg.run import run
 from robustseg.runs.folder import RunFolder
 from tests.integration.conftest import wait_for_runs
+from tests.integration.engines.conftest import HOSTS, start_node, wait_until
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600), pytest.mark.usefixtures("slurm")]
 SLURM = [
@@ -22,14 +25,27 @@ SLURM = [
 ]
 
 
-def job_of(folder):
-    """The Slurm job that trains a run."""
-    return json.loads((folder / "lock").read_text())["job"].removeprefix("test:")
+LONG = ["loss=tloss", "seed=0", "noise.alpha=0.5", "trainer.max_epochs=100"]
+
+
+def only_job():
+    """The Slurm job of a sweep of one run."""
+    (job,) = slurm_says("squeue", "-h", "-o", "%i").split()
+    return job
+
+
+def slurm_says(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def epochs(folder):
     file = RunFolder(folder).epochs
     return len(file.read_text().splitlines()) - 1 if file.exists() else 0
+
+
+def hosts(folder):
+    """Where each attempt at a run was made."""
+    return [attempt["host"] for attempt in RunFolder(folder).read_status()["attempts"]]
 
 
 def test_the_same_numbers_as_alone_and_a_failure_stays_alone(sweep, tmp_path, tiny, results):
@@ -40,6 +56,7 @@ def test_the_same_numbers_as_alone_and_a_failure_stays_alone(sweep, tmp_path, ti
     print(output)
     assert "4 runs: 2 done, 2 failed" in output or "4 runs: 2 failed, 2 done" in output
     assert "TrainingDiverged: the training loss is nan in epoch" in output
+    assert "failed during processing with trace" not in output  # submitit's words
     for loss in ("tloss", "mse"):
         alone = f"paths.runs={tmp_path}/alone"
         run(tiny(f"loss={loss}", "noise.alpha=0.5", "optimizer=sgd", "optimizer.lr=1e-3", alone))
@@ -53,30 +70,78 @@ def test_the_same_numbers_as_alone_and_a_failure_stays_alone(sweep, tmp_path, ti
 
 
 def test_a_preempted_job_goes_on_in_the_same_folder(sweep, tmp_path, tiny, results):
-    long = ["loss=tloss", "noise.alpha=0.5", "trainer.max_epochs=150"]
-    with sweep(*long, "seed=0", *SLURM) as program:
+    # Slurm signals the loader's processes as well.
+    with sweep(*LONG, "dataset.num_workers=2", *SLURM) as program:
         (name,) = wait_for_runs(tmp_path / "runs", 1, program)
         folder = tmp_path / "runs" / name
-        while epochs(folder) < 10:
-            time.sleep(0.05)
-        job, before = job_of(folder), epochs(folder)
-        subprocess.run(["scancel", "--signal=USR2", job], check=True)
+        for number, preempt in enumerate((["scancel", "--signal=USR2"], ["scontrol", "requeue"])):
+            wait_until("it trains", lambda: len(hosts(folder)) == number + 1)  # noqa: B023
+            begin = epochs(folder)
+            wait_until("ten epochs more", lambda: epochs(folder) >= begin + 10)  # noqa: B023
+            print(f"{' '.join(preempt)} after {epochs(folder)} epochs")
+            subprocess.run([*preempt, only_job()], check=True)
         assert program.wait() == 0
     print((tmp_path / "output").read_text())
     log = next(tmp_path.glob("sweeps/*/*/0.log")).read_text()
-    print(f"preempted after {before} epochs\n", *re.findall("(?m)^.*submitit.*$", log), sep="\n")
-    assert "this job is preempted" in log
-    assert "goes on from its last checkpoint" in log
-    status = RunFolder(folder).read_status()
-    assert (status["state"], len(status["attempts"])) == ("done", 2)
-    run(tiny(*long, f"paths.runs={tmp_path}/whole"))
+    print(*re.findall("(?m)^.*(?:submitit|goes on).*$", log), sep="\n")
+    assert len(re.findall("submitit INFO .* Calling checkpoint method", log)) == 1
+    assert log.count("goes on from its last checkpoint") == 2
+    assert RunFolder(folder).read_status()["state"] == "done"
+    assert len(hosts(folder)) == 3
+    run(tiny(*LONG, f"paths.runs={tmp_path}/whole"))
     assert results(folder) == results(tmp_path / "whole" / name)
+
+
+def test_a_job_whose_node_is_lost_goes_on_at_once_on_another(sweep, slurm, tmp_path, tiny, results):
+    with sweep(*LONG, *SLURM) as program:
+        (name,) = wait_for_runs(tmp_path / "runs", 1, program)
+        folder = tmp_path / "runs" / name
+        wait_until("ten epochs", lambda: epochs(folder) >= 10)
+        (lost,) = hosts(folder)
+        kill_node(slurm, lost, only_job())
+        assert RunFolder(folder).lock.exists()  # with a heartbeat of less than five minutes
+        assert program.wait() == 0
+    print((tmp_path / "output").read_text())
+    assert hosts(folder) == [lost, next(host for host in HOSTS if host != lost)]
+    run(tiny(*LONG, f"paths.runs={tmp_path}/whole"))
+    assert results(folder) == results(tmp_path / "whole" / name)
+    start_node(lost)
+    subprocess.run(["scontrol", "update", f"nodename={lost}", "state=resume"], check=True)
+
+
+def kill_node(slurm, host, job):
+    """Kill all that a node does, as if its power went, and tell Slurm that it is down."""
+    daemon = int((slurm / f"{host}.pid").read_text())
+    steps = slurm_says("pgrep", "-f", rf"slurmstepd: \[{job}\.").split()
+    tasks = slurm_says("pgrep", "-P", ",".join(steps)).split()
+    for pid in (daemon, *map(int, steps + tasks)):
+        os.kill(pid, signal.SIGKILL)
+    down = ["state=down", "reason=lost"]
+    subprocess.run(["scontrol", "update", f"nodename={host}", *down], check=True)
+
+
+def test_two_nodes_of_one_allocation_do_not_train_the_same_run(tmp_path):
+    holding = """
+import socket, sys, time
+from pathlib import Path
+from robustseg.runs.lock import AlreadyRunning, hold
+try:
+    with hold(Path(sys.argv[1])):
+        time.sleep(5)
+        print("held")
+except AlreadyRunning:
+    print("refused")
+"""
+    command = ["srun", "-N2", "-n2", sys.executable, "-c", holding, str(tmp_path / "lock")]
+    assert sorted(slurm_says(*command).split()) == ["held", "refused"]
 
 
 def test_a_killed_job_loses_only_its_run(sweep, tmp_path):
     with sweep("loss=tloss,gce", "trainer.max_epochs=150", *SLURM) as program:
         held = wait_for_runs(tmp_path / "runs", 2, program, timeout=120)
         victim, pid = sorted(held.items())[0]
+        host = json.loads((tmp_path / "runs" / victim / "lock").read_text())["host"]
+        assert host != socket.gethostname()  # so that only Slurm knows of the death
         os.kill(pid, signal.SIGKILL)
         assert program.wait() == 1
     output = (tmp_path / "output").read_text()
@@ -86,6 +151,7 @@ def test_a_killed_job_loses_only_its_run(sweep, tmp_path):
     assert (status["state"], status["error"]["type"]) == ("failed", "ProcessDied")
     assert "Slurm ended job" in status["error"]["message"]
     assert "killed, perhaps out of memory" in status["error"]["message"]
+    assert not (tmp_path / "runs" / victim / "lock").exists()
 
 
 def test_ctrl_c_cancels_the_jobs(sweep, tmp_path):
