@@ -37,6 +37,26 @@ with hold(Path({str(path)!r})):
         assert holder(path)["pid"] == os.getpid()
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs /proc")
+def test_a_process_that_died_and_was_not_waited_for_holds_nothing(tmp_path):
+    path = tmp_path / "lock"
+    holding = f"""
+import time
+from pathlib import Path
+from robustseg.runs.lock import hold
+with hold(Path({str(path)!r})):
+    time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", holding]) as child:
+        deadline = time.monotonic() + 30
+        while not holder(path) or holder(path)["pid"] != child.pid:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it is dead, and still listed
+        assert holder(path) is None
+
+
 def test_a_later_process_of_the_same_pid_is_not_the_holder(tmp_path):
     path = tmp_path / "lock"
     path.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "born": "1"}))

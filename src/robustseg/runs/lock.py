@@ -118,6 +118,14 @@ def _alive(owner: dict[str, Any]) -> bool:
 
 
 def _born(pid: int | str) -> str:
-    """Start time of a process in clock ticks: tells a process from a later one of the same pid."""
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.read_text().rpartition(")")[2].split()[19] if stat.exists() else ""
+    """Start time of a process in clock ticks: tells a process from a later one of the same pid.
+
+    A process that has ended and is still listed, because its parent has not asked for it yet, has
+    the time "ended". Empty on systems without /proc.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    fields = stat.rpartition(")")[2].split()
+    return "ended" if fields[0] in "ZX" else fields[19]

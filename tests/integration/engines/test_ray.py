@@ -13,6 +13,7 @@ import pytest
 from robustseg.run import run
 from robustseg.runs.folder import RunFolder
 from tests.integration.conftest import wait_for_runs
+from tests.integration.engines.conftest import free_ports, wait_until
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 RAY = str(Path(sys.executable).with_name("ray"))
@@ -28,15 +29,18 @@ def cluster(monkeypatch):
     """The address of a cluster of one node, which wants a token."""
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"127.0.0.1:{port}"
-    start = [RAY, "start", "--head", "--node-ip-address=127.0.0.1", f"--port={port}"]
+    (port,) = free_ports(1)
+    start = [RAY, "start", "--block", "--head", "--node-ip-address=127.0.0.1", f"--port={port}"]
     quiet = ["--num-cpus=2", "--include-dashboard=false", "--disable-usage-stats"]
-    subprocess.run([*start, *quiet], check=True, stdout=subprocess.DEVNULL)
-    yield address
-    subprocess.run([RAY, "stop", "--force"], check=True, stdout=subprocess.DEVNULL)
+    with subprocess.Popen([*start, *quiet], stdout=subprocess.DEVNULL) as node:
+        wait_until("Ray listens", lambda: listens(port))
+        yield f"127.0.0.1:{port}"
+        node.terminate()  # and nobody else's, as `ray stop` would
+
+
+def listens(port):
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_the_same_numbers_as_alone_and_a_failure_stays_alone(sweep, tmp_path, tiny, results):
