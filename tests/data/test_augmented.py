@@ -2,6 +2,7 @@ import albumentations as A
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from robustseg.data.augmented import AugmentedImages, training_batches
 
@@ -49,3 +50,18 @@ def test_the_data_itself_is_left_alone(transforms):
     AugmentedImages(images, masks, transforms, 0)[[(0, i) for i in range(9)]]
     assert (images == IMAGES).all()
     assert (masks == MASKS).all()
+
+
+def test_flips_and_gamma_are_drawn_independently():
+    """Each of the eight combinations turns up as often as the product of its probabilities."""
+    image = np.array([[50, 100], [150, 200]], np.uint8)[None, ..., None].repeat(3, -1)
+    transforms = [A.HorizontalFlip(p=0.5), A.VerticalFlip(p=0.5), A.RandomGamma((50, 70), p=0.3)]
+    data = AugmentedImages(image, np.array([[[1, 2], [3, 4]]], np.uint8), transforms, seed=0)
+    images, masks = data[[(number, 0) for number in range(2000)]]
+    flipped = masks[:, 0, 0].numpy()  # 1 none, 2 left-right, 3 up-down, 4 both
+    brighter = images.amax((1, 2, 3)).numpy() > 200
+    counts = [
+        (brighter[flipped == state] == gamma).sum() for state in (1, 2, 3, 4) for gamma in (0, 1)
+    ]
+    expected = [2000 / 4 * share for _ in range(4) for share in (0.7, 0.3)]
+    assert stats.chisquare(counts, expected).pvalue > 0.01

@@ -1,5 +1,6 @@
 """Training images with their (noisy) masks, augmented."""
 
+import random
 from collections.abc import Sequence
 
 import albumentations as A
@@ -50,8 +51,12 @@ class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
         image, mask = self.images[index], self.masks[index]
         if self.transform is None:
             return image, mask
-        seed = np.random.SeedSequence([self.seed, number, index]).generate_state(1)[0]
-        self.transform.set_random_seed(int(seed))
+        seed = np.random.SeedSequence([self.seed, number, index])
+        # One stream for all transforms: `set_random_seed` would give each its own with one seed,
+        # and two flips would always fall alike.
+        self.transform.set_random_state(
+            np.random.default_rng(seed), random.Random(int(seed.generate_state(1, np.uint64)[0]))
+        )
         out = self.transform(image=np.array(image), mask=np.array(mask))
         return out["image"], out["mask"]
 

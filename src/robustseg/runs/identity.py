@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SCHEMA = 1  # raise it when the meaning of a setting or of a run's files changes
+SCHEMA = 2  # raise it when the meaning of a setting or of a run's files changes
 
 # Settings that cannot change a result: where things lie, who watches, on how many workers.
 _IRRELEVANT = {
