@@ -5,11 +5,14 @@ import pytest
 import torch
 from torch import nn
 
+from robustseg.config import settle
 from robustseg.evaluation import evaluate, evaluate_fully, predict_logits
 from robustseg.losses import CrossEntropyLoss, TLoss
 from robustseg.metrics import summarise
 from robustseg.module import SegmentationModule
 from robustseg.schedule import NuPlateau
+from robustseg.training import build_module
+from tests.conftest import CONF
 
 
 class Brightness(nn.Module):
@@ -131,3 +134,30 @@ def test_prediction_is_in_eval_mode_and_leaves_the_mode_as_it_was():
     ((_, logits),) = predict_logits(net, images, batch_size=2, precision="32-true")
     assert (logits == 4).all()
     assert net.training
+
+
+WAITING = {"aten::_local_scalar_dense", "aten::is_nonzero", "aten::nonzero", "aten::masked_select"}
+
+
+def operations(step):
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        step()
+    return {event.key for event in profile.key_averages()}
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in (CONF / "loss").glob("*.yaml")))
+@pytest.mark.parametrize("ignored", [False, True])
+def test_nothing_in_a_step_waits_for_the_device(tiny, name, ignored):
+    """None of the operations whose result the host has to fetch from a GPU."""
+    built = build_module(settle(tiny(f"loss={name}")), in_channels=3, has_ignored=ignored)
+    masks = torch.randint(0, 2, (4, 16, 16), dtype=torch.uint8)
+    masks[0, 0, 0] = 255 if ignored else 1
+    images = torch.randint(0, 256, (4, 16, 16, 3), dtype=torch.uint8)
+    done = operations(lambda: built.training_step((images, masks), 0).backward())
+    assert "aten::convolution_backward" in done
+    assert not done & WAITING
+
+
+def test_a_waiting_operation_is_seen():
+    assert operations(lambda: float(torch.ones(3).sum())) & WAITING
+    assert operations(lambda: torch.ones(3)[torch.tensor([True, False, True])]) & WAITING

@@ -36,18 +36,19 @@ _KEYS = {
     "": "dataset noise model loss regularizer optimizer scheduler augmentation trainer logger "
     "seed force experiment_name evaluation paths",
     "dataset": "name source root image_size batch_size num_workers subset positive_fraction "
-    "train_size public",
+    "train_size public device",
     "noise": "name alpha beta seed model",
     "augmentation": "name transforms",
     "evaluation": "every last train_sample batch_size hd95",
     "paths": "runs logs cache",
     "trainer": "name max_epochs max_steps steps_per_epoch accelerator precision channels_last "
-    "threads gradient_clip_val checkpoint_every progress",
+    "compile threads gradient_clip_val checkpoint_every progress",
 }
 _CHOICES: dict[str, tuple[Any, ...]] = {  # of the trainer, once auto is resolved
     "precision": ("32-true", "bf16-mixed", "16-mixed"),
     "accelerator": ("cpu", "gpu", "cuda", "mps"),
     "channels_last": (True, False),
+    "compile": (True, False),
     "progress": ("auto", "bar", "lines", "none"),
 }
 
@@ -122,6 +123,7 @@ def _check_ranges(config: Mapping[str, Any]) -> None:
     for key, choices in _CHOICES.items():
         wanted = "one of " + ", ".join(str(choice).lower() for choice in choices)
         _require(trainer[key] in choices, f"trainer.{key}", trainer[key], wanted)
+    _check_device(dataset["device"], config)
     if trainer["max_steps"] is None:
         _whole("trainer.max_epochs", trainer["max_epochs"], 1)
         return
@@ -131,6 +133,16 @@ def _check_ranges(config: Mapping[str, Any]) -> None:
         raise ConfigError(
             f"trainer.steps_per_epoch={steps}, the steps between evaluations, must divide "
             f"trainer.max_steps={trainer['max_steps']}"
+        )
+
+
+def _check_device(device: Any, config: Mapping[str, Any]) -> None:
+    _require(device in ("cpu", "cuda"), "dataset.device", device, "one of cpu, cuda")
+    accelerator = config["trainer"]["accelerator"]
+    if device == "cuda" and accelerator not in ("gpu", "cuda"):
+        raise ConfigError(
+            "dataset.device=cuda needs a network on the GPU, but the accelerator is "
+            f"{accelerator}: leave dataset.device at cpu"
         )
 
 

@@ -27,6 +27,7 @@ class SegmentationModule(pl.LightningModule):
         loss_lr: learning rate of the loss's own parameters; None where it has none.
         scheduler: makes a schedule from the optimiser; None for a constant rate.
         channels_last: memory format of the network and its input.
+        compiled: whether the network goes through torch.compile.
         seed: of the run; layers that draw random numbers are reseeded from it at every epoch.
         has_ignored: whether masks have pixels that do not count (255).
     """
@@ -40,12 +41,15 @@ class SegmentationModule(pl.LightningModule):
         loss_lr: float | None = None,
         scheduler: Callable[[torch.optim.Optimizer], Any] | None = None,
         channels_last: bool = False,
+        compiled: bool = False,
         seed: int = 0,
         has_ignored: bool = False,
     ) -> None:
         super().__init__()
         self.format = torch.channels_last if channels_last else torch.contiguous_format
         self.network = network.to(memory_format=self.format)
+        if compiled:
+            self.network.compile()  # in place: names of weights stay as they are
         self.loss = loss
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler

@@ -3,6 +3,7 @@
 import logging
 import math
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,6 +18,7 @@ from pytorch_lightning.trainer.states import TrainerStatus
 from robustseg.collapse import collapse
 from robustseg.dashboards.logger import log_results, open_loggers
 from robustseg.data.augmented import training_batches
+from robustseg.data.on_device import DeviceBatches
 from robustseg.data.prepare import RunData, prepare
 from robustseg.data.source import Source
 from robustseg.examples import write_examples
@@ -83,6 +85,7 @@ def build_module(
         loss_lr=config["loss"].get("parameter_lr"),
         scheduler=instantiate(scheduler, _partial_=True) if scheduler else None,
         channels_last=config["trainer"]["channels_last"],
+        compiled=config["trainer"]["compile"],
         seed=config["seed"],
         has_ignored=has_ignored,
     )
@@ -125,17 +128,7 @@ def _fit(
         num_sanity_val_steps=0,
         log_every_n_steps=1_000_000_000,  # the recorder logs, once an epoch
     )
-    batches = training_batches(
-        data.train.images,
-        data.noisy,
-        transforms=[instantiate(t) for t in config["augmentation"]["transforms"]],
-        batch_size=config["dataset"]["batch_size"],
-        seed=config["seed"],
-        steps=steps,
-        epoch=_epochs_saved(folder.checkpoint),
-        num_workers=config["dataset"]["num_workers"],
-        pin_memory=settings["accelerator"] != "cpu",
-    )
+    batches = _batches(config, data, steps, _epochs_saved(folder.checkpoint))
     checkpoint = str(folder.checkpoint) if folder.checkpoint.exists() else None
     try:
         trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
@@ -143,6 +136,24 @@ def _fit(
         if trainer.state.status == TrainerStatus.INTERRUPTED:
             raise KeyboardInterrupt from error
         raise
+
+
+def _batches(config: dict[str, Any], data: RunData, steps: int | None, epoch: int) -> Iterable[Any]:
+    """The training batches, made on the device that keeps the images."""
+    settings = config["dataset"]
+    transforms = [instantiate(t) for t in config["augmentation"]["transforms"]]
+    how = {
+        "transforms": transforms,
+        "batch_size": settings["batch_size"],
+        "seed": config["seed"],
+        "steps": steps,
+        "epoch": epoch,
+        "num_workers": settings["num_workers"],
+    }
+    if settings["device"] == "cuda":
+        return DeviceBatches(data.train.images, data.noisy, torch.device("cuda"), **how)
+    pinned = config["trainer"]["accelerator"] != "cpu"
+    return training_batches(data.train.images, data.noisy, **how, pin_memory=pinned)
 
 
 def _epochs_saved(checkpoint: Path) -> int:

@@ -1,13 +1,16 @@
 """Whole runs on miniature data: what is written, skipped, resumed, and what failures leave."""
 
 import json
+from functools import partialmethod
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
 from robustseg import recorder
+from robustseg.data.on_device import DeviceBatches
 from robustseg.metrics import summarise_last
 from robustseg.run import run
 from robustseg.runs.folder import RunFolder
@@ -150,6 +153,32 @@ def test_workers_do_not_change_the_numbers(tiny, tmp_path):
     (alone,), (helped,) = (tmp_path / "0").iterdir(), (tmp_path / "2").iterdir()
     assert alone.name == helped.name
     assert results(alone) == results(helped)
+
+
+def test_images_kept_on_the_device_give_the_same_numbers(tiny, tmp_path, monkeypatch):
+    def on_device(images, masks, pin_memory, **how):
+        return DeviceBatches(images, masks, torch.device("cpu"), **how)
+
+    run(tiny(*NOISY, f"paths.runs={tmp_path}/host"))
+    monkeypatch.setattr("robustseg.training.training_batches", on_device)
+    run(tiny(*NOISY, f"paths.runs={tmp_path}/device"))
+    (host,), (device,) = (tmp_path / "host").iterdir(), (tmp_path / "device").iterdir()
+    assert results(host) == results(device)
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_a_compiled_network_learns_the_same(tiny, tmp_path, monkeypatch, backend):
+    monkeypatch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend=backend))
+    losses, weights = [], []
+    for compiled in ("false", "true"):
+        place = tmp_path / compiled
+        exact = ["trainer.precision=32-true", "trainer.channels_last=false"]
+        run(tiny(*NOISY, *exact, f"trainer.compile={compiled}", f"paths.runs={place}"))
+        folder = RunFolder(next(place.iterdir()))
+        losses.append(pd.read_csv(folder.epochs)["train_loss"].tolist())
+        weights.append(torch.load(folder.weights, weights_only=True)["network"])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert weights[0].keys() == weights[1].keys()
 
 
 def test_a_failure_is_recorded_with_its_traceback_and_tried_again(tiny, only_run, monkeypatch):

@@ -32,6 +32,7 @@ FREE = {
     "dataset.source.root",
     "dataset.num_workers",
     "dataset.public",
+    "dataset.device",
     "trainer.name",
     "trainer.accelerator",
     "trainer.threads",
@@ -126,6 +127,7 @@ def test_with_a_number_of_steps_the_number_of_epochs_does_not_count(tiny):
         ("paths.cache", "elsewhere"),
         ("dataset.root", "/data"),
         ("dataset.num_workers", 7),
+        ("dataset.device", "cuda"),
         ("trainer.accelerator", "gpu"),
         ("trainer.threads", 9),
         ("trainer.progress", "none"),
@@ -157,6 +159,8 @@ def test_what_cannot_change_the_result_is_not_in_the_id(config, path, value):
         ("trainer.max_epochs", 5),
         ("trainer.precision", "16-mixed"),
         ("trainer.channels_last", "other"),
+        ("trainer.compile", True),
+        ("optimizer.fused", True),
         ("augmentation.transforms", []),
         ("evaluation.last", 3),
         ("evaluation.every", 2),
@@ -164,6 +168,12 @@ def test_what_cannot_change_the_result_is_not_in_the_id(config, path, value):
 )
 def test_what_can_change_the_result_is_in_the_id(config, path, value):
     assert identify(changed(config, path, value), "f").run_id != identify(config, "f").run_id
+
+
+def test_a_run_from_before_a_setting_keeps_its_id(config):
+    before = copy.deepcopy(config)
+    del before["trainer"]["compile"], before["optimizer"]["fused"], before["dataset"]["device"]
+    assert identify(before, "f") == identify(config, "f")
 
 
 def test_other_data_is_another_run(config):

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import albumentations as A
 import numpy as np
@@ -12,11 +13,38 @@ from torch.utils.data import DataLoader, Dataset
 from robustseg.data.sampler import EpochBatches
 
 
+class Augmentation:
+    """Transforms of one image and its mask, drawn from (seed, pass, index) alone.
+
+    albumentations would otherwise repeat its draws over workers and epochs.
+
+    Args:
+        transforms: albumentations transforms, applied in order; may be empty.
+        seed: of the run.
+    """
+
+    def __init__(self, transforms: Sequence[A.BasicTransform], seed: int) -> None:
+        self.seed = seed
+        self.transform = A.Compose(list(transforms)) if transforms else None
+
+    def __call__(
+        self, number: int, index: int, image: np.ndarray, mask: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Augment image `index` (H, W, C) and its mask (H, W) for pass `number`."""
+        if self.transform is None:
+            return image, mask
+        seed = np.random.SeedSequence([self.seed, number, index])
+        # One stream for all transforms: `set_random_seed` would give each its own with one seed,
+        # and two flips would always fall alike.
+        self.transform.set_random_state(
+            np.random.default_rng(seed), random.Random(int(seed.generate_state(1, np.uint64)[0]))
+        )
+        out = self.transform(image=np.array(image), mask=np.array(mask))
+        return out["image"], out["mask"]
+
+
 class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
     """Batches of augmented images and masks, both uint8; scaling is left to the device.
-
-    The augmentation of an image is drawn from (seed, pass, index) alone: albumentations would
-    otherwise repeat its draws over workers and epochs.
 
     Args:
         images: (N, H, W, C) uint8.
@@ -34,31 +62,20 @@ class AugmentedImages(Dataset[tuple[Tensor, Tensor]]):
     ) -> None:
         self.images = images
         self.masks = masks
-        self.seed = seed
-        self.transform = A.Compose(list(transforms)) if transforms else None
+        self.augment = Augmentation(transforms, seed)
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, batch: list[tuple[int, int]]) -> tuple[Tensor, Tensor]:
         """Images (B, H, W, C) and masks (B, H, W) of a batch of (pass, index)."""
-        pairs = [self._augment(*item) for item in batch]
+        pairs = [
+            self.augment(number, index, self.images[index], self.masks[index])
+            for number, index in batch
+        ]
         images = np.stack([image for image, _ in pairs])
         masks = np.stack([mask for _, mask in pairs])
         return torch.from_numpy(images), torch.from_numpy(masks)
-
-    def _augment(self, number: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        image, mask = self.images[index], self.masks[index]
-        if self.transform is None:
-            return image, mask
-        seed = np.random.SeedSequence([self.seed, number, index])
-        # One stream for all transforms: `set_random_seed` would give each its own with one seed,
-        # and two flips would always fall alike.
-        self.transform.set_random_state(
-            np.random.default_rng(seed), random.Random(int(seed.generate_state(1, np.uint64)[0]))
-        )
-        out = self.transform(image=np.array(image), mask=np.array(mask))
-        return out["image"], out["mask"]
 
 
 def training_batches(
@@ -80,8 +97,16 @@ def training_batches(
     """
     sampler = EpochBatches(len(images), batch_size, seed, steps)
     sampler.set_epoch(epoch)
+    data = AugmentedImages(images, masks, transforms, seed)
+    return batch_loader(data, sampler, num_workers=num_workers, pin_memory=pin_memory)
+
+
+def batch_loader(
+    data: Dataset[Any], sampler: EpochBatches, *, num_workers: int, pin_memory: bool
+) -> DataLoader[Any]:
+    """A loader of data that is asked for whole batches of (pass, index)."""
     return DataLoader(
-        AugmentedImages(images, masks, transforms, seed),
+        data,
         sampler=sampler,
         batch_size=None,
         num_workers=num_workers,

@@ -11,10 +11,14 @@ SCHEMA = 2  # raise it when the meaning of a setting or of a run's files changes
 # Settings that cannot change a result: where things lie, who watches, on how many workers.
 _IRRELEVANT = {
     "": ("paths", "logger", "force", "experiment_name"),
-    "dataset": ("root", "num_workers", "public"),
+    "dataset": ("root", "num_workers", "public", "device"),
     "dataset.source": ("root",),
     "trainer": ("name", "accelerator", "threads", "progress", "checkpoint_every"),
 }
+
+# Settings that came later, with the value that stands for what was done before there were any:
+# runs of before keep their ids.
+_LATER: dict[str, dict[str, Any]] = {"trainer": {"compile": False}, "optimizer": {"fused": None}}
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,10 @@ def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
         settings["regularizer"] = {"name": "none"}
     if settings["trainer"]["max_steps"] is not None:
         settings["trainer"].pop("max_epochs")
+    for group, later in _LATER.items():
+        for key, before in later.items():
+            if settings[group].get(key) == before:
+                settings[group].pop(key, None)
     return settings
 
 
