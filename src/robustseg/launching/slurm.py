@@ -129,23 +129,24 @@ def _executor(launcher: "SlurmLauncher", sweep: Path) -> Any:
 def _wait(submitted: dict[int, Any], watch: Watch) -> None:
     """Until every job has ended, by its own word or by Slurm's."""
     waiting, begun = dict(submitted), set[int]()
-    gone: set[int] = set()
+    missed, missing = set[int](), set[int]()  # by Slurm's answer before the last, and the last
     asked = time.monotonic()
     while waiting:
         time.sleep(_LOOK)
         if asking := time.monotonic() - asked >= _ASK:
             asked = time.monotonic()
             known = queued([job.job_id for job in waiting.values()])
+            missed = missing if known is not None else set()
+            missing = {
+                n for n, job in waiting.items() if known is not None and job.job_id not in known
+            }
         for number, job in list(waiting.items()):
             if number not in begun and read_outcome(watch.sweep, number):
                 begun.add(number)
                 watch.started(number)
             if job.paths.result_pickle.exists():
                 failure = _failure(job)
-            elif asking and known is not None and job.job_id not in known:
-                if number not in gone:  # its result may be on the way: ask once more
-                    gone.add(number)
-                    continue
+            elif asking and number in missed & missing:  # twice running: no result is on its way
                 failure = f"Slurm ended job {job.job_id} ({cause(job.job_id)})"
             else:
                 continue
