@@ -29,13 +29,12 @@ from robustseg.run import run
 from robustseg.training import build_module
 
 ROOT = Path(__file__).parents[2]
+DRAWN = ["dataset.source.train=480", "dataset.source.test=16"]
 
 
 def composed(overrides: list[str], folder: str, epochs: int, seed: int):
     """The configuration of one turn: nothing is evaluated before the last epoch."""
     fixed = [
-        "dataset.source.train=480",
-        "dataset.source.test=16",
         "evaluation.every=1000",
         "evaluation.train_sample=16",
         "trainer.progress=lines",
@@ -109,6 +108,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--out", type=Path, help="write the turns as CSV")
     options, overrides = parser.parse_known_args()
+    overrides = [*DRAWN, *overrides]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         time_program(overrides, folder, 1, 999)  # imports, cache
