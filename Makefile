@@ -66,8 +66,12 @@ format: $(STAMP)  ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## measure speed, each figure against a named peer in the same run (10 minutes)
+bench: $(STAMP)  ## measure speed, each figure against a named peer in the same run (20 minutes)
 	$(BIN)/python experiments/performance/bench_training.py
+	$(BIN)/python experiments/performance/bench_epoch.py
+	$(BIN)/python experiments/performance/bench_data.py
+	$(BIN)/python experiments/performance/bench_evaluation.py
+	$(BIN)/python experiments/performance/profile_epoch.py
 	$(BIN)/python experiments/performance/bench_losses.py
 	$(BIN)/python experiments/performance/bench_metrics.py
 	$(BIN)/python experiments/performance/bench_noise.py

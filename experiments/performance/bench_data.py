@@ -86,9 +86,11 @@ def training(
     time_program(settings, folder, 1, 999)  # imports, cache
     for turn in range(options.turns):
         rates.append({})
-        for workers, threads in SPLITS:
+        for number, (workers, threads) in enumerate(SPLITS):
             chosen = [f"dataset.num_workers={workers}", f"trainer.threads={threads}"]
-            seconds = time_program([*settings, *chosen], folder, options.epochs, turn)
+            # A seed each: neither setting is part of a run's identity, and a known run is skipped.
+            seed = turn * len(SPLITS) + number
+            seconds = time_program([*settings, *chosen], folder, options.epochs, seed)
             rates[-1][workers, threads] = images / seconds
     rows = []
     for workers, threads in SPLITS:
