@@ -66,7 +66,7 @@ format: $(STAMP)  ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## measure speed, each figure against a named peer in the same run (20 minutes)
+bench: $(STAMP)  ## measure speed, each figure against a named peer in the same run (half an hour)
 	$(BIN)/python experiments/performance/bench_training.py
 	$(BIN)/python experiments/performance/bench_epoch.py
 	$(BIN)/python experiments/performance/bench_data.py

@@ -4,7 +4,7 @@ ours     `train.py` as it is: decoded once into a cache, precision and memory fo
          the processor, run folder, wandb offline
 user     `user_pipeline.py`: each image decoded, resized and augmented in each epoch, Lightning's
          own precision (32 bits); with 0 and with 2 loader processes, the faster is the peer
-user16   the same with precision="bf16-mixed": what is left then comes from the data
+user16   the same with precision="bf16-mixed": what is left then is data, memory format, logging
 
 All train the same network class on the same files with cross-entropy, Adam and 16 images a batch;
 nobody evaluates between epochs. Turns alternate; a ratio is taken within a turn, and the median

@@ -39,6 +39,7 @@ def composed(overrides: list[str], folder: str, epochs: int, seed: int):
         "evaluation.train_sample=16",
         "trainer.progress=lines",
         "hydra.mode=RUN",
+        "force=true",  # a run that differs in nothing that matters would be skipped
         f"trainer.max_epochs={epochs}",
         f"seed={seed}",
         f"paths.runs={folder}/runs",

@@ -45,6 +45,17 @@ def test_data_alone(bench):
     assert all(float(row["images_per_s"]) > 0 for row in rows)
 
 
+@pytest.mark.slow
+def test_no_division_of_the_processors_is_skipped_as_a_finished_run(bench, caplog):
+    caplog.set_level("INFO")
+    sizes = ["--images=4", "--epochs=1", "--turns=1", "--parts", "training"]
+    small = [*NETWORK[:2], "dataset.image_size=16", "trainer.accelerator=cpu"]
+    rows = bench("bench_data", *small, "dataset.batch_size=4", *sizes)
+    assert {row["what"] for row in rows} >= {"1 workers, 1 threads", "2 workers, 2 threads"}
+    assert "Dice" in caplog.text
+    assert "skipped" not in caplog.text
+
+
 def test_the_evaluations_agree_and_a_wrong_number_is_told(bench, monkeypatch):
     rows = bench("bench_evaluation", "--images=4", "--side=64", "--turns=1")
     assert [row["what"] for row in rows] == ["counts", "pooled", "hd95", "network"]
