@@ -47,6 +47,11 @@ def test_an_argument_that_a_target_does_not_take_is_refused(tiny, overrides, sai
         check_targets(settle(tiny(*overrides)))
 
 
+def test_a_data_set_of_ones_own_from_before_there_was_a_device_still_works(tiny):
+    config = settle(tiny("~dataset.device", "~trainer.compile"))
+    assert (config["dataset"]["device"], config["trainer"]["compile"]) == ("cpu", False)
+
+
 def test_auto_becomes_what_this_machine_can(tiny):
     trainer = settle(tiny("trainer.threads=auto"))["trainer"]
     assert trainer["accelerator"] in ("cpu", "gpu")

@@ -71,6 +71,8 @@ def settle(cfg: DictConfig) -> dict[str, Any]:
     config: dict[str, Any] = OmegaConf.to_container(_in_epochs(cfg), resolve=True)  # type: ignore[assignment]
     _check_keys(config)
     trainer = config["trainer"]
+    trainer.setdefault("compile", False)  # files of one's own may be older than these two
+    config["dataset"].setdefault("device", "cpu")
     trainer["accelerator"] = hardware.accelerator(trainer["accelerator"])
     trainer["precision"] = hardware.precision(trainer["precision"], trainer["accelerator"])
     trainer["channels_last"] = hardware.channels_last(
