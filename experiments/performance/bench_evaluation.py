@@ -8,9 +8,10 @@ hd95      `evaluate_fully` with HD95; the loop: MONAI's compute_hausdorff_distan
 network   hd95 with `nnunet_tiny`, 32 bits, batches of 32 on both sides, before the metrics
 
 But in the last, the network is a view of the image's first channel, in which a prediction is drawn,
-so that metrics alone are timed. The numbers of both sides are checked to agree within 1e-4, those
-over all pixels within 1e-3: our average precision is binned, and torchmetrics sums calibration in
-float32. Turns alternate; a ratio is taken within a turn, and the median counts.
+so that metrics alone are timed. The numbers of both sides are checked to agree within 1e-4, counts
+within two pixels an image, and those over all pixels within 1e-3: our average precision is binned,
+and torchmetrics sums calibration in float32. Turns alternate; a ratio is taken within a turn, and
+the median counts.
 
     python experiments/performance/bench_evaluation.py [--parts counts pooled hd95 network]
                         [--images 200] [--side 256] [--turns 5] [--out FILE.csv]
@@ -132,9 +133,15 @@ def by_image(part: str, module: nn.Module, images: np.ndarray, masks: np.ndarray
 
 
 def check(mine: Numbers, peers: Numbers) -> None:
-    """Raise AssertionError unless the numbers of both sides agree."""
+    """Raise AssertionError unless the numbers of both sides agree.
+
+    An image may differ by two pixels: a logit just above 0, which is foreground for us, has a
+    float32 probability of 1/2, which is not for the loop. An untrained network has such ones.
+    """
+    tolerances = dict.fromkeys(("average_precision", "calibration_error"), 1e-3)
+    tolerances |= dict.fromkeys(("tp", "fp", "tn", "fn"), 2)
     for name, values in peers.items():
-        tolerance = 1e-3 if name in ("average_precision", "calibration_error") else 1e-4
+        tolerance = tolerances.get(name, 1e-4)
         np.testing.assert_allclose(mine[name], values, atol=tolerance, err_msg=name)
 
 
