@@ -23,6 +23,10 @@ from robustseg.config import ConfigError, check_targets, settle, suggest
         ("trainer.compile=2", r"trainer\.compile=2 .*true, false"),
         ("dataset.device=gpu", r"dataset\.device=gpu .*cpu, cuda"),
         (["dataset.device=cuda", "trainer.accelerator=cpu"], r"leave dataset\.device at cpu"),
+        (
+            ["dataset.device=cuda", "trainer.accelerator=gpu", "augmentation=tloss_code"],
+            r"no CenterCrop \(it has HorizontalFlip, .*dataset\.device=cpu",
+        ),
         ("+trainer.max_epoch=3", r"'trainer\.max_epoch'; did you mean 'max_epochs'"),
         ("+sed=1", r"'sed'; did you mean 'seed'"),
     ],

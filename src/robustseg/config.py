@@ -51,6 +51,8 @@ _CHOICES: dict[str, tuple[Any, ...]] = {  # of the trainer, once auto is resolve
     "compile": (True, False),
     "progress": ("auto", "bar", "lines", "none"),
 }
+# Transforms of albumentations that dataset.device=cuda knows: flips and maps of grey levels.
+ON_DEVICE = ("HorizontalFlip", "VerticalFlip", "RandomGamma")
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:
@@ -146,6 +148,23 @@ def _check_device(device: Any, config: Mapping[str, Any]) -> None:
             "dataset.device=cuda needs a network on the GPU, but the accelerator is "
             f"{accelerator}: leave dataset.device at cpu"
         )
+    if device == "cuda":
+        targets = (str(transform.get("_target_")) for transform in config["augmentation"]["transforms"])
+        check_on_device(target.rpartition(".")[2] for target in targets)
+
+
+def check_on_device(transforms: Iterable[str]) -> None:
+    """Refuse augmentation that `dataset.device=cuda` cannot do, by the names of its classes.
+
+    Raises:
+        ConfigError: a transform is not one of `ON_DEVICE`.
+    """
+    for name in transforms:
+        if name not in ON_DEVICE:
+            raise ConfigError(
+                f"dataset.device=cuda has no {name} (it has {', '.join(ON_DEVICE)}): "
+                "take another augmentation or dataset.device=cpu"
+            )
 
 
 def _number(value: Any) -> bool:

@@ -12,27 +12,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from robustseg.config import check_on_device
 from robustseg.data.augmented import Augmentation, batch_loader
 from robustseg.data.sampler import EpochBatches
 
-_DRAWABLE = (A.HorizontalFlip, A.VerticalFlip, A.RandomGamma)
 # An image of all grey levels, each once: what comes out shows how it was turned and mapped.
 _PROBE = np.arange(256, dtype=np.uint8).reshape(16, 16)
-
-
-def check_drawable(transforms: Sequence[A.BasicTransform]) -> None:
-    """Refuse what is neither a flip nor a map of grey levels.
-
-    Raises:
-        ValueError: a transform that the device cannot repeat.
-    """
-    for transform in transforms:
-        if type(transform) not in _DRAWABLE:
-            known = ", ".join(kind.__name__ for kind in _DRAWABLE)
-            raise ValueError(
-                f"dataset.device=cuda has no {type(transform).__name__} (it has {known}): "
-                "take another augmentation or dataset.device=cpu"
-            )
 
 
 class DrawnAugmentations(Dataset[tuple[Tensor, Tensor, Tensor]]):
@@ -46,11 +31,11 @@ class DrawnAugmentations(Dataset[tuple[Tensor, Tensor, Tensor]]):
         seed: of the run.
 
     Raises:
-        ValueError: another transform.
+        ConfigError: another transform.
     """
 
     def __init__(self, transforms: Sequence[A.BasicTransform], seed: int) -> None:
-        check_drawable(transforms)
+        check_on_device(type(transform).__name__ for transform in transforms)
         self.augment = Augmentation(transforms, seed)
 
     def __getitem__(self, batch: list[tuple[int, int]]) -> tuple[Tensor, Tensor, Tensor]:
@@ -79,7 +64,7 @@ class DeviceBatches:
         num_workers: processes that draw; no number depends on it.
 
     Raises:
-        ValueError: a transform that is neither.
+        ConfigError: a transform that is neither.
     """
 
     def __init__(
