@@ -84,7 +84,9 @@ def note(outcome: Outcome) -> None:
 
 def write_outcome(sweep: Path, job: int, outcome: Outcome) -> None:
     """Keep the outcome of a job in the sweep's folder."""
-    write_json(sweep / "outcomes" / f"{job}.json", asdict(outcome))
+    # Read by the sweep alone, which a machine's death ends, too: to wait for the disk would be
+    # half of what it costs to skip a run.
+    write_json(sweep / "outcomes" / f"{job}.json", asdict(outcome), durable=False)
 
 
 def read_outcome(sweep: Path, job: int) -> Outcome | None:

@@ -1,4 +1,5 @@
 import math
+import os
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,15 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
         raise RuntimeError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_the_disk_is_waited_for_unless_the_file_need_not_last(tmp_path, monkeypatch, durable):
+    waited = []
+    monkeypatch.setattr(os, "fsync", waited.append)
+    write_json(tmp_path / "a.json", {"a": 1}, durable=durable)
+    assert bool(waited) == durable
+    assert read_json(tmp_path / "a.json") == {"a": 1}
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers())
