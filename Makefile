@@ -76,6 +76,7 @@ bench: $(STAMP)  ## measure speed, each figure against a named peer in the same 
 	$(BIN)/python experiments/performance/bench_metrics.py
 	$(BIN)/python experiments/performance/bench_noise.py
 	$(BIN)/python experiments/performance/bench_sweep.py
+	$(BIN)/python experiments/performance/bench_packing.py
 	$(BIN)/python experiments/performance/bench_results.py
 
 clean:  ## remove what the tools left, but neither .venv nor runs

@@ -1,6 +1,6 @@
-"""What a sweep costs beside training: start, skip, side by side, status.
+"""What a sweep costs beside training: start, skip, status.
 
-    python experiments/performance/bench_sweep.py [--parts fixed skip local status] [--out FILE.csv]
+    python experiments/performance/bench_sweep.py [--parts fixed skip status] [--out FILE.csv]
                                                   [--runs 20] [--skips 100] [--folders 10000]
 
 fixed   seconds a run spends outside training and evaluation: the time from the end of one run to
@@ -8,8 +8,6 @@ fixed   seconds a run spends outside training and evaluation: the time from the 
         median over a sweep of small runs after the first. Goal 1.5 s.
 skip    milliseconds to skip a finished run, beside an empty job of Hydra's on the same grid;
         the shortest of three alternating turns. Goal 10 ms.
-local   a sweep with hydra/launcher=local against one run after another with all cores, both with
-        their start; throughput of the first over the second. Goal 1.3 on two cores.
 status  seconds of `robustseg status` over many run folders. Goal 5 s for 10,000.
 """
 
@@ -99,14 +97,6 @@ def skip_cost(folder: Path, runs: int, skips: int) -> tuple[float, float]:
     return skip, vacant
 
 
-def side_by_side(folder: Path, runs: int, epochs: int) -> tuple[float, float]:
-    """Seconds of the same sweep with the local launcher and with one run after another."""
-    grid = [f"seed=range({runs})", f"trainer.max_epochs={epochs}"]
-    sweep(folder / "warm", *SMALL, "seed=0")  # the processor's and the disk's caches
-    local = sweep(folder / "local", *grid, "hydra/launcher=local")
-    return local, sweep(folder / "basic", *grid)
-
-
 def status_time(folder: Path, folders: int) -> float:
     """Seconds of the command over copies of one finished run."""
     sweep(folder / "one", *SMALL, "seed=0")
@@ -130,12 +120,10 @@ def status_time(folder: Path, folders: int) -> float:
 def main() -> None:
     """Measure the parts asked for, print a table, and write it as CSV if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    known = ("fixed", "skip", "local", "status")
+    known = ("fixed", "skip", "status")
     parser.add_argument("--parts", nargs="+", choices=known, default=known)
     parser.add_argument("--runs", type=int, default=20, help="runs of `fixed` and `skip`")
     parser.add_argument("--skips", type=int, default=100)
-    parser.add_argument("--local-runs", type=int, default=8)
-    parser.add_argument("--local-epochs", type=int, default=5)
     parser.add_argument("--folders", type=int, default=10000)
     parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     options = parser.parse_args()
@@ -152,11 +140,6 @@ def main() -> None:
             rows.append(("a skipped run", skip, "ms"))
             rows.append(("an empty job of Hydra's", empty, "ms"))
             rows.append(("skipping, our share", skip - empty, "ms"))
-        if "local" in options.parts:
-            local, basic = side_by_side(folder, options.local_runs, options.local_epochs)
-            rows.append((f"{options.local_runs} runs, hydra/launcher=local", local, "s"))
-            rows.append((f"{options.local_runs} runs, one after another", basic, "s"))
-            rows.append(("throughput side by side", basic / local, "times"))
         if "status" in options.parts:
             seconds = status_time(folder, options.folders)
             rows.append((f"robustseg status, {options.folders} runs", seconds, "s"))

@@ -107,6 +107,14 @@ def test_both_sides_read_the_same_images(tmp_path, monkeypatch):
     assert len(theirs) == len(ours) == 2
 
 
+def test_packing_trains_the_same_runs_each_way(bench):
+    small = [*NETWORK, "dataset.image_size=16", "dataset.source.train=4", "dataset.batch_size=4"]
+    rows = bench("bench_packing", "--jobs", "2", "--runs=2", "--epochs=1", *small)
+    assert [row["what"] for row in rows] == ["one after another", "2 at a time"]
+    assert all(float(row["dice_difference"]) == 0 for row in rows)  # one thread each way
+    assert float(rows[1]["dice_std_seeds"]) > 0
+
+
 def test_plot(tmp_path, monkeypatch):
     out = tmp_path / "ratios.png"
     monkeypatch.setattr(sys, "argv", ["plot", "--out", str(out)])
