@@ -18,11 +18,12 @@ import statistics
 import tempfile
 from pathlib import Path
 
-from bench_sweep import SMALL, sweep
+from bench_sweep import sweep
 
 from robustseg import hardware
 from robustseg.runs.files import read_json
 
+DRAWN = ["dataset.source.train=240", "dataset.source.test=16"]
 COLUMNS = ("what", "seconds", "runs_per_hour", "ratio", "dice_difference", "dice_std_seeds")
 
 
@@ -64,7 +65,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5, help="epochs a run")
     parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     options, overrides = parser.parse_known_args()
-    grid = [*SMALL, f"trainer.max_epochs={options.epochs}", *overrides]
+    grid = [*DRAWN, f"trainer.max_epochs={options.epochs}", *overrides]
     with tempfile.TemporaryDirectory() as name:
         rows = measure(Path(name), options.jobs, grid, options.runs)
     gpus = hardware.cuda_devices()
