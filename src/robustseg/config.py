@@ -149,8 +149,8 @@ def _check_device(device: Any, config: Mapping[str, Any]) -> None:
             f"{accelerator}: leave dataset.device at cpu"
         )
     if device == "cuda":
-        targets = (str(transform.get("_target_")) for transform in config["augmentation"]["transforms"])
-        check_on_device(target.rpartition(".")[2] for target in targets)
+        transforms = config["augmentation"]["transforms"]
+        check_on_device(str(each.get("_target_")).rpartition(".")[2] for each in transforms)
 
 
 def check_on_device(transforms: Iterable[str]) -> None:
