@@ -1,9 +1,13 @@
-"""MkDocs hook: the folders of experiments/ as pages, with their figures."""
+"""MkDocs hook: the folders of experiments/ as pages, with their figures.
+
+Links between them and docs/ are those of the repository; in the site the two lie side by side.
+"""
 
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,3 +26,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             name = str(file.relative_to(ROOT))
             files.append(File.generated(config, name, abs_src_path=str(file)))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, **kwargs: object) -> str:
+    """Turn links between experiments/ and docs/ into those of the site."""
+    if page.file.src_uri.startswith("experiments/"):
+        return markdown.replace("](../../docs/", "](../../")
+    return markdown.replace("../experiments/", "experiments/")

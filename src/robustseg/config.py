@@ -10,6 +10,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from robustseg import hardware
+from robustseg.data.drawable import check_drawable
 
 
 class ConfigError(ValueError):
@@ -51,8 +52,6 @@ _CHOICES: dict[str, tuple[Any, ...]] = {  # of the trainer, once auto is resolve
     "compile": (True, False),
     "progress": ("auto", "bar", "lines", "none"),
 }
-# Transforms of albumentations that dataset.device=cuda knows: flips and maps of grey levels.
-ON_DEVICE = ("HorizontalFlip", "VerticalFlip", "RandomGamma")
 
 
 def suggest(word: str, choices: Iterable[str]) -> str:
@@ -150,21 +149,10 @@ def _check_device(device: Any, config: Mapping[str, Any]) -> None:
         )
     if device == "cuda":
         transforms = config["augmentation"]["transforms"]
-        check_on_device(str(each.get("_target_")).rpartition(".")[2] for each in transforms)
-
-
-def check_on_device(transforms: Iterable[str]) -> None:
-    """Refuse augmentation that `dataset.device=cuda` cannot do, by the names of its classes.
-
-    Raises:
-        ConfigError: a transform is not one of `ON_DEVICE`.
-    """
-    for name in transforms:
-        if name not in ON_DEVICE:
-            raise ConfigError(
-                f"dataset.device=cuda has no {name} (it has {', '.join(ON_DEVICE)}): "
-                "take another augmentation or dataset.device=cpu"
-            )
+        try:
+            check_drawable(str(each.get("_target_")).rpartition(".")[2] for each in transforms)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
 
 
 def _number(value: Any) -> bool:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from robustseg.config import check_on_device
 from robustseg.data.augmented import Augmentation, batch_loader
+from robustseg.data.drawable import check_drawable
 from robustseg.data.sampler import EpochBatches
 
 # An image of all grey levels, each once: what comes out shows how it was turned and mapped.
@@ -31,11 +31,11 @@ class DrawnAugmentations(Dataset[tuple[Tensor, Tensor, Tensor]]):
         seed: of the run.
 
     Raises:
-        ConfigError: another transform.
+        ValueError: another transform.
     """
 
     def __init__(self, transforms: Sequence[A.BasicTransform], seed: int) -> None:
-        check_on_device(type(transform).__name__ for transform in transforms)
+        check_drawable(type(transform).__name__ for transform in transforms)
         self.augment = Augmentation(transforms, seed)
 
     def __getitem__(self, batch: list[tuple[int, int]]) -> tuple[Tensor, Tensor, Tensor]:
@@ -64,7 +64,7 @@ class DeviceBatches:
         num_workers: processes that draw; no number depends on it.
 
     Raises:
-        ConfigError: a transform that is neither.
+        ValueError: a transform that is neither.
     """
 
     def __init__(
