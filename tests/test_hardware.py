@@ -26,6 +26,7 @@ def test_precision_follows_from_processor_features(monkeypatch, flags, capabilit
 def test_a_gpu_is_taken_where_there_is_one(monkeypatch):
     monkeypatch.setattr(hardware, "cuda_capability", lambda: 9)
     assert (hardware.accelerator("auto"), hardware.accelerator("cpu")) == ("gpu", "cpu")
+    assert hardware.accelerator("cuda") == "gpu"
     monkeypatch.setattr(hardware, "cuda_capability", lambda: 0)
     assert hardware.accelerator("auto") == "cpu"
 

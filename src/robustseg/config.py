@@ -47,7 +47,7 @@ _KEYS = {
 }
 _CHOICES: dict[str, tuple[Any, ...]] = {  # of the trainer, once auto is resolved
     "precision": ("32-true", "bf16-mixed", "16-mixed"),
-    "accelerator": ("cpu", "gpu", "cuda", "mps"),
+    "accelerator": ("cpu", "gpu"),
     "channels_last": (True, False),
     "compile": (True, False),
     "progress": ("auto", "bar", "lines", "none"),
@@ -92,11 +92,13 @@ def _in_epochs(cfg: DictConfig) -> DictConfig:
     if not cfg.trainer.max_steps:
         return cfg
     cfg = cfg.copy()
-    steps = cfg.trainer.max_steps
-    if cfg.trainer.steps_per_epoch is None:
+    steps, each = cfg.trainer.max_steps, cfg.trainer.steps_per_epoch
+    if not _counts(steps) or not (each is None or _counts(each)):
+        return cfg  # refused with the other ranges
+    if each is None:
         evaluations = next((n for n in range(10, 51) if steps % n == 0), 1)
         cfg.trainer.steps_per_epoch = steps // evaluations
-    cfg.trainer.max_epochs = steps // max(1, cfg.trainer.steps_per_epoch)
+    cfg.trainer.max_epochs = steps // cfg.trainer.steps_per_epoch
     return cfg
 
 
@@ -115,8 +117,9 @@ def _check_ranges(config: Mapping[str, Any]) -> None:
     alpha, beta = noise["alpha"], noise["beta"]
     _require(_number(alpha) and 0 <= alpha <= 1, "noise.alpha", alpha, "a share in [0, 1]")
     _require(_number(beta) and 0 < beta < math.inf, "noise.beta", beta, "a strength above 0")
-    _whole("noise.seed", noise["seed"], 0)
-    _whole("seed", config["seed"], 0)
+    for key, value in (("noise.seed", noise["seed"]), ("seed", config["seed"])):
+        _whole(key, value, 0)
+        _require(value < 2**32, key, value, "below 2^32")
     _whole("dataset.image_size", dataset["image_size"], 8)
     _whole("dataset.batch_size", dataset["batch_size"], 1)
     _whole("dataset.num_workers", dataset["num_workers"], 0)
@@ -126,23 +129,48 @@ def _check_ranges(config: Mapping[str, Any]) -> None:
     for key, choices in _CHOICES.items():
         wanted = "one of " + ", ".join(str(choice).lower() for choice in choices)
         _require(trainer[key] in choices, f"trainer.{key}", trainer[key], wanted)
+    every, clip = trainer["checkpoint_every"], trainer["gradient_clip_val"]
+    _require(_number(every) and every >= 0, "trainer.checkpoint_every", every, "seconds ≥ 0")
+    finite = clip is None or (_number(clip) and 0 < clip < math.inf)
+    _require(finite, "trainer.gradient_clip_val", clip, "a norm above 0, or null")
+    _check_precision(config)
     _check_device(dataset["device"], config)
+    _check_length(trainer)
+
+
+def _check_length(trainer: Mapping[str, Any]) -> None:
     if trainer["max_steps"] is None:
         _whole("trainer.max_epochs", trainer["max_epochs"], 1)
         return
     _whole("trainer.max_steps", trainer["max_steps"], 1)
     steps = trainer["steps_per_epoch"]
-    if steps < 1 or trainer["max_steps"] % steps:
+    _whole("trainer.steps_per_epoch", steps, 1)
+    if trainer["max_steps"] % steps:
         raise ConfigError(
             f"trainer.steps_per_epoch={steps}, the steps between evaluations, must divide "
             f"trainer.max_steps={trainer['max_steps']}"
         )
 
 
+def _check_precision(config: Mapping[str, Any]) -> None:
+    trainer = config["trainer"]
+    if trainer["precision"] == "16-mixed" and trainer["accelerator"] == "cpu":
+        raise ConfigError(
+            "trainer.precision=16-mixed needs a GPU (Lightning would train in bfloat16 on a CPU): "
+            "take bf16-mixed or 32-true"
+        )
+    clipped = trainer["gradient_clip_val"] is not None
+    if clipped and trainer["precision"] != "32-true" and config["optimizer"].get("fused"):
+        raise ConfigError(
+            "optimizer.fused=true cannot clip gradients in mixed precision: "
+            "leave out trainer.gradient_clip_val or take optimizer.fused=false"
+        )
+
+
 def _check_device(device: Any, config: Mapping[str, Any]) -> None:
     _require(device in ("cpu", "cuda"), "dataset.device", device, "one of cpu, cuda")
     accelerator = config["trainer"]["accelerator"]
-    if device == "cuda" and accelerator not in ("gpu", "cuda"):
+    if device == "cuda" and accelerator != "gpu":
         raise ConfigError(
             "dataset.device=cuda needs a network on the GPU, but the accelerator is "
             f"{accelerator}: leave dataset.device at cpu"
@@ -159,13 +187,12 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _counts(value: Any, least: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
 def _whole(name: str, value: Any, least: int) -> None:
-    _require(
-        isinstance(value, int) and not isinstance(value, bool) and value >= least,
-        name,
-        value,
-        f"a whole number ≥ {least}",
-    )
+    _require(_counts(value, least), name, value, f"a whole number ≥ {least}")
 
 
 def _require(holds: bool, name: str, value: Any, wanted: str) -> None:

@@ -56,10 +56,10 @@ def cpu_flags() -> frozenset[str]:
 
 
 def accelerator(requested: str) -> str:
-    """The accelerator that a requested one (``auto``, ``cpu``, ``gpu``, …) stands for."""
-    if requested != "auto":
-        return requested
-    return "gpu" if cuda_capability() else "cpu"
+    """The accelerator that a requested one (``auto``, ``cpu``, ``gpu``, ``cuda``) stands for."""
+    if requested == "auto":
+        return "gpu" if cuda_capability() else "cpu"
+    return "gpu" if requested == "cuda" else requested
 
 
 def precision(requested: str, on: str) -> str:

@@ -49,6 +49,9 @@ class SegmentationModule(pl.LightningModule):
         self.format = torch.channels_last if channels_last else torch.contiguous_format
         self.network = network.to(memory_format=self.format)
         if compiled:
+            # Graphs belong to the class: those of an earlier run of the process would be met
+            # again, and count towards the limit at which torch stops compiling.
+            torch._dynamo.reset()
             self.network.compile()  # in place: names of weights stay as they are
         self.loss = loss
         self._make_optimizer = optimizer

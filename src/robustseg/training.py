@@ -59,9 +59,11 @@ def train(
         write_csv(folder.manifest, data.manifest)
         write_csv(folder.split, data.split_rows())
         module = build_module(config, source.channels, data.has_ignored)
-        _fit(config, folder, data, module, loggers)
+        device = _fit(config, folder, data, module, loggers)
         dice = _last_column(folder, "dice")
+        module.to(device)  # Lightning leaves it on the CPU
         write_examples(folder.examples, module, data, dice, config["trainer"]["precision"])
+        module.cpu()
         metrics = _finish(config, identity, folder, data, module)
         log_results(loggers, config, folder)
     return metrics
@@ -101,7 +103,8 @@ def _fit(
     data: RunData,
     module: SegmentationModule,
     loggers: list[Any],
-) -> None:
+) -> torch.device:
+    """Train to the end; returns where the network was."""
     settings = config["trainer"]
     steps = settings["steps_per_epoch"] if settings["max_steps"] is not None else None
     epochs = settings["max_epochs"]
@@ -136,6 +139,10 @@ def _fit(
         if trainer.state.status == TrainerStatus.INTERRUPTED:
             raise KeyboardInterrupt from error
         raise
+    finally:
+        if isinstance(batches, DeviceBatches):
+            batches.close()
+    return trainer.strategy.root_device
 
 
 def _batches(config: dict[str, Any], data: RunData, steps: int | None, epoch: int) -> Iterable[Any]:

@@ -15,6 +15,7 @@ from robustseg.dashboards.card import make_card
 from robustseg.recorder import Recorder
 from robustseg.run import run
 from robustseg.runs.files import read_csv, read_json
+from robustseg.runs.folder import RunFolder
 from robustseg.sweep import RunFailed
 from tests.dashboards.conftest import LOSSES, WANDB, files, records, summaries
 
@@ -113,6 +114,19 @@ def test_a_failing_run_ends_as_failed_and_leaves_no_run_open(tiny, tmp_path):
     (one,) = summaries(tmp_path / "logs")
     assert (one["state"], one["exit_code"]) == ("failed", 1)
     assert (one["summary"]["failed"], one["summary"]["error"]) == (1, "TrainingDiverged")
+
+
+def test_a_dashboard_that_fails_at_the_end_does_not_undo_the_run(
+    tiny, only_run, monkeypatch, caplog
+):
+    def broken(*_):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr("robustseg.dashboards.wandb_run.log_results", broken)
+    run(tiny(*WANDB))
+    assert RunFolder(only_run()).read_status()["state"] == "done"
+    assert "ConnectionError: no route to host" in caplog.text
+    assert wandb.run is None
 
 
 def test_a_resumed_run_goes_on_under_its_id_and_a_forced_one_gets_another(

@@ -27,6 +27,17 @@ def test_workers_do_not_change_what_is_drawn():
     assert torch.equal(epochs(0), epochs(2))
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_stream_that_dropout_draws_from_is_left_alone(workers):
+    loader = training_batches(
+        IMAGES, MASKS, transforms=TRANSFORMS, batch_size=4, seed=7, num_workers=workers
+    )
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    assert len(list(loader)) == 2
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_augmentation_differs_between_passes_and_images():
     data = AugmentedImages(np.repeat(IMAGES[:1], 2, 0), np.repeat(MASKS[:1], 2, 0), TRANSFORMS, 0)
     images, _ = data[[(0, 0), (0, 1), (1, 0), (0, 0)]]

@@ -1,3 +1,5 @@
+import multiprocessing
+
 import albumentations as A
 import numpy as np
 import pytest
@@ -47,6 +49,23 @@ def test_workers_do_not_change_what_is_drawn():
     for (image, mask), (other, other_mask) in zip(alone, two, strict=True):
         assert torch.equal(image, other)
         assert torch.equal(mask, other_mask)
+
+
+def test_closed_it_leaves_no_process():
+    batches = DeviceBatches(
+        MASKS[..., None],
+        MASKS,
+        torch.device("cpu"),
+        transforms=FLIPS,
+        batch_size=4,
+        seed=3,
+        num_workers=1,
+    )
+    others = set(multiprocessing.active_children())
+    assert len(list(batches)) == len(batches)
+    assert set(multiprocessing.active_children()) - others
+    batches.close()
+    assert not set(multiprocessing.active_children()) - others
 
 
 def test_what_the_device_cannot_repeat_is_refused():

@@ -1,5 +1,6 @@
 """Loggers of a run: made, given its results, and ended."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,8 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 from robustseg.dashboards.card import make_card, may_show
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import Identity, labels
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -27,7 +30,8 @@ def open_loggers(
     except BaseException as error:
         _finish(loggers, type(error).__name__)
         raise
-    _finish(loggers, None)
+    with _warned(identity.run_id):
+        _finish(loggers, None)
 
 
 def _make_loggers(config: dict[str, Any], identity: Identity, folder: RunFolder) -> list[Logger]:
@@ -50,7 +54,23 @@ def log_results(loggers: list[Logger], config: dict[str, Any], folder: RunFolder
         if isinstance(logger, WandbLogger):
             from robustseg.dashboards import wandb_run
 
-            wandb_run.log_results(logger.experiment, folder, pictures)
+            with _warned(folder.run_id):
+                wandb_run.log_results(logger.experiment, folder, pictures)
+
+
+@contextmanager
+def _warned(run_id: str) -> Iterator[None]:
+    """Make a warning of an error: a run whose results are kept is not undone by its dashboard."""
+    try:
+        yield
+    except Exception as error:
+        _log.warning(
+            "%s is finished, but its dashboard did not get everything (%s: %s). "
+            "Once that is mended: robustseg wandb upload EXPERIMENT --all",
+            run_id,
+            type(error).__name__,
+            error,
+        )
 
 
 def _finish(loggers: list[Logger], error: str | None) -> None:

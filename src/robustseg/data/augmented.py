@@ -112,4 +112,7 @@ def batch_loader(
         num_workers=num_workers,
         persistent_workers=num_workers > 0,
         pin_memory=pin_memory,
+        # Else the loader draws its workers' seed from the stream that dropout draws from, at
+        # another moment in a resumed run.
+        generator=torch.Generator(),
     )

@@ -95,6 +95,10 @@ class DeviceBatches:
     def __len__(self) -> int:
         return len(self.sampler)
 
+    def close(self) -> None:
+        """Let go of the images and of the processes that draw; Lightning sees neither."""
+        del self.images, self.masks, self._draws
+
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Images (B, H, W, C) and masks (B, H, W), uint8, on the device; nothing waits for it."""
         for draws in self._draws:
