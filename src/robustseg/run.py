@@ -19,7 +19,7 @@ from robustseg import config as configuration
 from robustseg.runs.files import write_text
 from robustseg.runs.folder import DamagedRun, RunFolder, now
 from robustseg.runs.identity import SCHEMA, Identity, identify, labels
-from robustseg.runs.lock import AlreadyRunning, hold
+from robustseg.runs.lock import JOB, AlreadyRunning, hold
 from robustseg.sweep import Outcome, RunFailed, job_name, note
 
 _log = logging.getLogger(__name__)
@@ -53,16 +53,14 @@ def run(cfg: DictConfig) -> None:
 def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
     begin = time.monotonic()
     folder = RunFolder(Path(config["paths"]["runs"]) / identity.run_id)
-    metrics = folder.read_metrics()
-    if metrics is not None and not config["force"]:
-        _join_experiment(folder, config["experiment_name"])
-        _tidy(folder)
-        _log.info("%s: finished before, skipped", identity.run_id)
-        seconds = time.monotonic() - begin
-        return Outcome(identity.run_id, "skipped", metrics["dice_image"], seconds)
+    if skipped := _skip(config, folder, begin):
+        return skipped
     configuration.check_targets(config)
     try:
         with hold(folder.lock):
+            # Another process may have finished it while this one was importing.
+            if skipped := _skip(config, folder, begin):
+                return skipped
             note(Outcome(identity.run_id, "running"))
             metrics = _train(config, identity, source, folder)
     except AlreadyRunning as error:
@@ -77,6 +75,28 @@ def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
         seconds,
     )
     return Outcome(identity.run_id, "done", metrics["dice_image"], seconds)
+
+
+def _skip(config: dict[str, Any], folder: RunFolder, begin: float) -> Outcome | None:
+    """The outcome of a run that is finished; None where there is something to train."""
+    metrics = folder.read_metrics()
+    if metrics is None or _forced(config, folder):
+        return None
+    _join_experiment(folder, config["experiment_name"])
+    _tidy(folder)
+    _log.info("%s: finished before, skipped", folder.run_id)
+    return Outcome(folder.run_id, "skipped", metrics["dice_image"], time.monotonic() - begin)
+
+
+def _forced(config: dict[str, Any], folder: RunFolder) -> bool:
+    """Whether to train again what there is: once a sweep, or a queued job would begin for ever."""
+    sweep = _sweep_token()
+    return config["force"] and not (sweep and folder.read_status().get("forced_by") == sweep)
+
+
+def _sweep_token() -> str:
+    """What tells the sweep of this process from others; empty where it has none."""
+    return os.environ.get(JOB, "").partition(":")[0]
 
 
 def _train(
@@ -138,11 +158,12 @@ def _start(
         versions={"python": platform.python_version(), **{n: _version(n) for n in _LIBRARIES}},
         commit=_commit(),
         error=None,
+        forced_by=_sweep_token() if config["force"] else None,
     )
 
 
 def _reason_to_begin_anew(config: dict[str, Any], folder: RunFolder) -> object:
-    if config["force"] and folder.status.exists():
+    if folder.status.exists() and _forced(config, folder):
         return "force=true"
     try:
         folder.check()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from robustseg import recorder
+from robustseg import config, recorder
 from robustseg.data.on_device import DeviceBatches
 from robustseg.metrics import summarise_last
 from robustseg.run import run
@@ -113,6 +113,48 @@ def test_force_trains_again_and_keeps_the_old_folder(tiny, tmp_path, only_run):
     assert results(only_run()) == before
     (old,) = [f for f in (tmp_path / "runs").iterdir() if f.name.startswith(".")]
     assert results(old) == before
+
+
+def test_a_run_that_another_process_finishes_meanwhile_is_skipped(tiny, only_run, monkeypatch):
+    check, finished = config.check_targets, []
+
+    def slow(part):
+        """By the time the network's libraries are imported, the other process is done."""
+        if "model" in part and not finished:
+            finished.append(True)
+            run(tiny())
+            monkeypatch.setattr("robustseg.run._train", lambda *_: pytest.fail("trained again"))
+        check(part)
+
+    monkeypatch.setattr(config, "check_targets", slow)
+    run(tiny())
+    assert finished
+    assert RunFolder(only_run()).read_status()["state"] == "done"
+
+
+def test_a_forced_job_that_begins_again_goes_on(tiny, tmp_path, monkeypatch):
+    def asides():
+        return len([f for f in (tmp_path / "runs").iterdir() if f.name.startswith(".")])
+
+    def interrupted(self, trainer):
+        save(self, trainer)
+        raise KeyboardInterrupt
+
+    save = recorder.Recorder.save
+    run(tiny())
+    monkeypatch.setenv("ROBUSTSEG_JOB", "sweep:3")
+    with monkeypatch.context() as patch:
+        patch.setattr(recorder.Recorder, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(tiny("force=true"))
+    assert asides() == 1
+    run(tiny("force=true"))  # goes on
+    monkeypatch.setenv("ROBUSTSEG_JOB", "sweep:4")
+    run(tiny("force=true"))  # another cell that is the same run
+    assert asides() == 1
+    monkeypatch.setenv("ROBUSTSEG_JOB", "later:3")
+    run(tiny("force=true"))
+    assert asides() == 2
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 4])

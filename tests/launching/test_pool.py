@@ -52,8 +52,34 @@ def run(folder, *kinds, places=({"PLACE": "a"}, {"PLACE": "b"})):
     return log
 
 
+class Deadly:
+    """Work that kills the process that unpickles it, the first time."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __setstate__(self, state):
+        self.__dict__ = state
+        try:
+            (self.folder / "killed").mkdir()
+        except FileExistsError:
+            return
+        time.sleep(0.5)  # so that the job is in the pipe, unread
+        os._exit(3)
+
+    def __call__(self, job, overrides):
+        pass
+
+
 def notes(folder):
     return {int(note.name): note.read_text().split() for note in folder.iterdir()}
+
+
+def test_a_process_that_dies_before_it_reads_its_job_costs_that_job_alone(tmp_path):
+    log = Log()
+    run_jobs(Deadly(tmp_path), [(0, ["a"]), (1, ["b"])], [{"PLACE": "a"}], log)
+    assert "3" in log.failures[0]
+    assert log.failures[1] is None
 
 
 def test_every_job_is_done_once_in_its_turn_and_processes_are_kept(tmp_path):

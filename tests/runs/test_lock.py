@@ -125,3 +125,36 @@ def test_the_heart_beats(tmp_path, monkeypatch):
         while path.stat().st_mtime < 2 and time.time() < deadline:
             time.sleep(0.01)
         assert path.stat().st_mtime > 2
+
+
+def test_a_lock_that_another_took_over_first_stays_its_own(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    path.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "born": "1"}))
+    bury = lock._bury
+
+    def too_late(path, dead):
+        """Between our judgement and our burying, another process takes the lock over."""
+        monkeypatch.setattr(lock, "_bury", bury)
+        with hold(path):
+            taken.append(path.read_text())
+            bury(path, dead)
+            assert path.read_text() == taken[0]
+
+    taken = []
+    monkeypatch.setattr(lock, "_bury", too_late)
+    with hold(path):
+        assert holder(path)["pid"] == os.getpid()
+    assert taken
+    assert not list(tmp_path.iterdir())
+
+
+def test_process_numbers_of_another_namespace_mean_nothing(tmp_path):
+    path = tmp_path / "lock"
+    owner = {"host": socket.gethostname(), "pid": 2**22 + 1, "born": "1"}
+    path.write_text(json.dumps({**owner, "space": "pid:[1]"}))
+    assert holder(path) is not None  # a container with our host's name: its sign of life is fresh
+    old = time.time() - lock.DEAD_AFTER - 1
+    os.utime(path, (old, old))
+    assert holder(path) is None
+    path.write_text(json.dumps(owner))  # as earlier versions wrote it
+    assert holder(path) is None

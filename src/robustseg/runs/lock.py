@@ -52,15 +52,25 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
 
 def holder(path: Path, job: str | None = None) -> dict[str, Any] | None:
     """The live holder of a lock, seen by a job; None if it is free or its holder is dead."""
+    found = _read(path)
+    return _living(*found, job) if found else None
+
+
+def _read(path: Path) -> tuple[str, float] | None:
+    """What a lock says, and seconds since its last sign of life; None if there is none."""
     try:
-        owner = json.loads(path.read_text())
-        age = time.time() - path.stat().st_mtime
+        return path.read_text(), time.time() - path.stat().st_mtime
     except FileNotFoundError:
         return None
+
+
+def _living(text: str, age: float, job: str | None) -> dict[str, Any] | None:
+    try:
+        owner = json.loads(text)
     except ValueError:  # killed before it could write its name: alive only for a moment
-        owner, age = {"host": "?", "pid": -1}, time.time() - path.stat().st_mtime
-        return owner if age < 1 else None
-    if owner["host"] == socket.gethostname():
+        return {"host": "?", "pid": -1} if age < 1 else None
+    here = owner["host"] == socket.gethostname()
+    if here and owner.get("space", _space()) == _space():  # containers may share a host's name
         return owner if _alive(owner) else None
     if job is not None and owner.get("job") == job:
         return None
@@ -68,8 +78,21 @@ def holder(path: Path, job: str | None = None) -> dict[str, Any] | None:
 
 
 def _myself(job: str | None) -> dict[str, Any]:
-    host = socket.gethostname()
-    return {"host": host, "pid": os.getpid(), "born": _born("self"), "job": job}
+    return {
+        "host": socket.gethostname(),
+        "space": _space(),
+        "pid": os.getpid(),
+        "born": _born("self"),
+        "job": job,
+    }
+
+
+def _space() -> str:
+    """The namespace in which process numbers mean something; empty on systems without /proc."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
 
 
 def _acquire(path: Path, me: dict[str, Any]) -> None:
@@ -78,26 +101,36 @@ def _acquire(path: Path, me: dict[str, Any]) -> None:
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
-            owner = holder(path, me["job"])
+            found = _read(path)
+            if found is None:
+                continue
+            owner = _living(*found, me["job"])
             if owner is not None:
                 raise AlreadyRunning(
                     f"{path.parent.name} is being trained by process {owner['pid']} on "
                     f"{owner['host']}; if that is not so, delete {path}"
                 ) from None
-            _bury(path)
+            _bury(path, found[0])
             continue
         with os.fdopen(descriptor, "w") as file:
             json.dump(me, file)
         return
 
 
-def _bury(path: Path) -> None:
-    """Take a dead holder's lock away; of several processes that try, one succeeds."""
+def _bury(path: Path, dead: str) -> None:
+    """Take a dead holder's lock away, by what it says.
+
+    Of several processes that try, one succeeds; a live lock that another one has put there since
+    is put back.
+    """
     grave = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         os.rename(path, grave)
     except FileNotFoundError:
         return
+    if grave.read_text() != dead:
+        with suppress(FileExistsError):
+            os.link(grave, path)
     grave.unlink()
 
 
