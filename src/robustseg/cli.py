@@ -55,6 +55,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DataError, ConfigError, FileExistsError) as error:
         print(f"robustseg: {error}", file=sys.stderr)
         return 1
+    except Exception as error:
+        refusal = _refusal(error)
+        if refusal is None:
+            raise
+        print(f"robustseg: {refusal}", file=sys.stderr)
+        return 1
+
+
+def _refusal(error: Exception) -> str | None:
+    """What a class that Hydra was to build said of its arguments; None for any other error."""
+    from hydra.errors import InstantiationException
+
+    built = isinstance(error, InstantiationException)
+    return str(error.__cause__) if built and isinstance(error.__cause__, ValueError) else None
 
 
 if __name__ == "__main__":

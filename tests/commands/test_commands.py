@@ -116,6 +116,8 @@ def test_check_counts_what_a_run_would_use(tmp_path, capsys):
         (["noise", "export", "out", "noise.alhpa=1"], "Did you mean 'noise.alpha'"),
         (["noise", "export", "out", "+noise.model.maximum_angle=1"], "did you mean 'max_angle'"),
         (["data", "download", "isic"], "isic2017"),
+        (["data", "check", "dataset=synthetic", "dataset.image_size=8"], "choose 16 to 2048"),
+        (["noise", "preview", "noise=markov", "noise.model.theta2=7"], "0 < theta2 <= 1"),
     ],
 )
 def test_a_mistake_is_told_in_a_line_with_the_remedy(arguments, said, capsys):
