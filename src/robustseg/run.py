@@ -53,16 +53,17 @@ def run(cfg: DictConfig) -> None:
 def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
     begin = time.monotonic()
     folder = RunFolder(Path(config["paths"]["runs"]) / identity.run_id)
-    metrics = folder.read_metrics()
-    if metrics is not None and not config["force"]:
-        _join_experiment(folder, config["experiment_name"])
+    metrics = _finished(config, folder)
+    if metrics is not None:
         _tidy(folder)
-        _log.info("%s: finished before, skipped", identity.run_id)
-        seconds = time.monotonic() - begin
-        return Outcome(identity.run_id, "skipped", metrics["dice_image"], seconds)
+        return _skip(config, folder, metrics, begin)
     configuration.check_targets(config)
     try:
         with hold(folder.lock):
+            # Another process may have finished it while this one was importing.
+            metrics = _finished(config, folder)
+            if metrics is not None:
+                return _skip(config, folder, metrics, begin)
             note(Outcome(identity.run_id, "running"))
             metrics = _train(config, identity, source, folder)
     except AlreadyRunning as error:
@@ -77,6 +78,18 @@ def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
         seconds,
     )
     return Outcome(identity.run_id, "done", metrics["dice_image"], seconds)
+
+
+def _finished(config: dict[str, Any], folder: RunFolder) -> dict[str, Any] | None:
+    return None if config["force"] else folder.read_metrics()
+
+
+def _skip(
+    config: dict[str, Any], folder: RunFolder, metrics: dict[str, Any], begin: float
+) -> Outcome:
+    _join_experiment(folder, config["experiment_name"])
+    _log.info("%s: finished before, skipped", folder.run_id)
+    return Outcome(folder.run_id, "skipped", metrics["dice_image"], time.monotonic() - begin)
 
 
 def _train(

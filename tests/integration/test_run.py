@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from robustseg import recorder
+from robustseg import run as run_module
 from robustseg.data.on_device import DeviceBatches
 from robustseg.metrics import summarise_last
 from robustseg.run import run
@@ -104,6 +105,24 @@ def test_a_finished_run_is_skipped_and_joins_the_experiment(tiny, only_run, monk
     run(tiny("experiment_name=two"))
     assert results(only_run()) == before
     assert RunFolder(only_run()).read_status()["experiments"] == ["one", "two"]
+
+
+def test_a_run_that_another_process_finishes_meanwhile_is_skipped(tiny, tmp_path, monkeypatch):
+    run(tiny(f"paths.runs={tmp_path}/other"))
+    check_targets = run_module.configuration.check_targets
+
+    def finish(config):
+        check_targets(config)
+        if "model" in config:  # the last thing before the lock
+            (tmp_path / "other").rename(tmp_path / "runs")
+
+    monkeypatch.setattr(run_module.configuration, "check_targets", finish)
+    monkeypatch.setattr(run_module, "_train", lambda *_: pytest.fail("trained again"))
+    run(tiny("experiment_name=mine"))
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert RunFolder(folder).read_status()["experiments"] == ["mine"]
+    assert not RunFolder(folder).lock.exists()
+    RunFolder(folder).check()  # nothing about it is damaged
 
 
 def test_force_trains_again_and_keeps_the_old_folder(tiny, tmp_path, only_run):
