@@ -85,6 +85,29 @@ def test_a_job_that_fails_or_dies_is_lost_alone(tmp_path, kind, said):
     assert len(processes) == (1 if kind == "raise" else 3)
 
 
+class DeadlyIn:
+    """Work that ends the process that unpickles it in a place, before it reads its job."""
+
+    def __init__(self, place, folder):
+        self.place, self.folder = place, folder
+
+    def __reduce__(self):
+        return unpickle, (self.place, self.folder)
+
+
+def unpickle(place, folder):
+    if os.environ["PLACE"] == place:
+        os._exit(3)
+    return partial(work, folder)
+
+
+def test_a_process_that_dies_before_it_reads_its_job_loses_that_job_alone(tmp_path):
+    log = Log()
+    places = [{"PLACE": "a"}, {"PLACE": "b"}]
+    run_jobs(DeadlyIn("a", tmp_path), [(0, ["fine"]), (1, ["fine"])], places, log)
+    assert log.failures == {0: "its process ended with exit code 3", 1: None}
+
+
 def test_there_are_no_more_processes_than_jobs(tmp_path):
     assert run(tmp_path, "fine", places=[{"PLACE": str(n)} for n in range(5)]).most == 1
 
