@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import time
+from unittest.mock import Mock
 
 import pytest
 
@@ -108,6 +109,35 @@ def test_a_holder_that_lost_its_lock_leaves_it_to_the_new_one(tmp_path):
     assert holder(path)["host"] == "elsewhere"
 
 
+DEAD = json.dumps({"host": "elsewhere", "pid": 1, "born": "1"})
+
+
+@pytest.mark.parametrize("dead", [DEAD, ""], ids=["named", "empty"])
+@pytest.mark.parametrize("third", [False, True])
+def test_of_two_that_find_a_lock_dead_one_takes_it_over(tmp_path, monkeypatch, dead, third):
+    path = tmp_path / "lock"
+    path.write_text(dead)
+    os.utime(path, (1, 1))
+    quick = json.dumps({"host": "quick", "pid": 1, "born": "1"}) if dead else ""
+    late = json.dumps({"host": "late", "pid": 1, "born": "1"})
+    rename = os.rename
+
+    def overtaken(source, grave):
+        """The lock was judged dead; before it is taken away, a quicker process takes it over."""
+        path.unlink()
+        path.write_text(quick)
+        rename(source, grave)
+        if third:
+            path.write_text(late)
+
+    monkeypatch.setattr(lock.os, "rename", overtaken)
+    with pytest.raises(AlreadyRunning, match="late" if third else "quick" if quick else None):
+        with hold(path):
+            pass
+    assert path.read_text() == (late if third else quick)
+    assert list(tmp_path.iterdir()) == [path]  # the grave is gone
+
+
 def test_a_damaged_lock_is_dead_after_a_moment(tmp_path):
     path = tmp_path / "lock"
     path.write_text("{")
@@ -125,3 +155,13 @@ def test_the_heart_beats(tmp_path, monkeypatch):
         while path.stat().st_mtime < 2 and time.time() < deadline:
             time.sleep(0.01)
         assert path.stat().st_mtime > 2
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_the_heart_beats_for_its_own_lock_only(tmp_path, mine):
+    path = tmp_path / "lock"
+    me = {"host": "here", "pid": 1, "born": "1", "job": None}
+    path.write_text(json.dumps(me) if mine else DEAD)
+    os.utime(path, (1, 1))
+    lock._beat(path, me, Mock(wait=Mock(side_effect=[False, True])))
+    assert (path.stat().st_mtime > 1) == mine

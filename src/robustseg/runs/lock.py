@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 HEARTBEAT = 30.0  # seconds between two signs of life
 DEAD_AFTER = 300.0  # seconds without one
@@ -27,7 +27,10 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
     The file names the holder's host, process and job of a sweep; its modification time is renewed
     every 30 s. A holder on this host is dead when its process is gone, one on another host when
     its sign of life is five minutes old, or when it computed the same job: a job begins again only
-    where its engine has ended it before. A dead holder's lock is taken over.
+    where its engine has ended it before. A dead holder's lock is taken over, by one of those that
+    try. Without a server that all ask this cannot be made certain: the lock of a process that only
+    stood still for five minutes is taken over, too, and a lock that was mistaken for the dead one
+    is missing for the moment until it is put back.
 
     Args:
         path: of the lock.
@@ -39,7 +42,7 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
     me = _myself(job or os.environ.get(JOB))
     _acquire(path, me)
     stop = threading.Event()
-    heart = threading.Thread(target=_beat, args=(path, stop), daemon=True)
+    heart = threading.Thread(target=_beat, args=(path, me, stop), daemon=True)
     heart.start()
     try:
         yield
@@ -52,14 +55,31 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
 
 def holder(path: Path, job: str | None = None) -> dict[str, Any] | None:
     """The live holder of a lock, seen by a job; None if it is free or its holder is dead."""
+    lock = _read(path)
+    return None if lock is None else _living(lock, job)
+
+
+class _Lock(NamedTuple):
+    """A lock file as it was read: no two locks are the same in both."""
+
+    text: str
+    renewed: int  # modification time in ns
+
+
+def _read(path: Path) -> _Lock | None:
     try:
-        owner = json.loads(path.read_text())
-        age = time.time() - path.stat().st_mtime
+        return _Lock(path.read_text(), path.stat().st_mtime_ns)
     except FileNotFoundError:
         return None
+
+
+def _living(lock: _Lock, job: str | None) -> dict[str, Any] | None:
+    """The holder, if it lives."""
+    age = time.time() - lock.renewed / 1e9
+    try:
+        owner: dict[str, Any] = json.loads(lock.text)
     except ValueError:  # killed before it could write its name: alive only for a moment
-        owner, age = {"host": "?", "pid": -1}, time.time() - path.stat().st_mtime
-        return owner if age < 1 else None
+        return {"host": "?", "pid": -1} if age < 1 else None
     if owner["host"] == socket.gethostname():
         return owner if _alive(owner) else None
     if job is not None and owner.get("job") == job:
@@ -78,33 +98,43 @@ def _acquire(path: Path, me: dict[str, Any]) -> None:
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
-            owner = holder(path, me["job"])
+            lock = _read(path)
+            if lock is None:
+                continue
+            owner = _living(lock, me["job"])
             if owner is not None:
                 raise AlreadyRunning(
                     f"{path.parent.name} is being trained by process {owner['pid']} on "
                     f"{owner['host']}; if that is not so, delete {path}"
                 ) from None
-            _bury(path)
+            _bury(path, lock)
             continue
         with os.fdopen(descriptor, "w") as file:
             json.dump(me, file)
         return
 
 
-def _bury(path: Path) -> None:
-    """Take a dead holder's lock away; of several processes that try, one succeeds."""
+def _bury(path: Path, dead: _Lock) -> None:
+    """Take a dead holder's lock away; of several processes that try, one succeeds.
+
+    What is there may be the lock of one that was quicker: that is put back.
+    """
     grave = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         os.rename(path, grave)
     except FileNotFoundError:
         return
+    if _read(grave) != dead:
+        with suppress(FileExistsError):  # a third came in this moment, and stays
+            os.link(grave, path)
     grave.unlink()
 
 
-def _beat(path: Path, stop: threading.Event) -> None:
+def _beat(path: Path, me: dict[str, Any], stop: threading.Event) -> None:
     while not stop.wait(HEARTBEAT):
         with suppress(OSError):  # a share that fails for a moment; the next beat tries again
-            os.utime(path)
+            if path.read_text() == json.dumps(me):  # nobody renews what another took over
+                os.utime(path)
 
 
 def _alive(owner: dict[str, Any]) -> bool:
