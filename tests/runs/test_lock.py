@@ -75,6 +75,26 @@ def test_another_hosts_lock_dies_with_its_heartbeat(tmp_path):
         assert holder(path)["host"] == socket.gethostname()
 
 
+def test_a_pid_of_another_container_tells_nothing(tmp_path):
+    path = tmp_path / "lock"
+    there = {"host": socket.gethostname(), "namespace": "pid:[1]", "pid": os.getpid(), "born": "1"}
+    path.write_text(json.dumps(there))
+    assert holder(path) == there
+    old = time.time() - lock.DEAD_AFTER - 1
+    os.utime(path, (old, old))
+    assert holder(path) is None
+
+
+def test_a_process_of_the_same_container_is_known_by_its_pid(tmp_path):
+    path = tmp_path / "lock"
+    with hold(path):
+        owner = json.loads(path.read_text())
+        if os.path.exists("/proc/self/ns/pid"):
+            assert owner["namespace"] == os.readlink("/proc/self/ns/pid")
+        os.utime(path, (1, 1))
+        assert holder(path) == owner
+
+
 def test_a_job_that_begins_again_on_another_host_takes_over_its_own_lock(tmp_path, monkeypatch):
     path = tmp_path / "lock"
     path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "born": "1", "job": "sweep:7"}))

@@ -1,4 +1,4 @@
-"""A lock with a heartbeat, so that two processes never train the same run."""
+"""A lock with a heartbeat, so that two processes do not train the same run."""
 
 import json
 import os
@@ -25,12 +25,14 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
     """Hold the lock file `path` for the length of the block.
 
     The file names the holder's host, process and job of a sweep; its modification time is renewed
-    every 30 s. A holder on this host is dead when its process is gone, one on another host when
-    its sign of life is five minutes old, or when it computed the same job: a job begins again only
-    where its engine has ended it before. A dead holder's lock is taken over, by one of those that
-    try. Without a server that all ask this cannot be made certain: the lock of a process that only
-    stood still for five minutes is taken over, too, and a lock that was mistaken for the dead one
-    is missing for the moment until it is put back.
+    every 30 s. A holder on this host is dead when its process is gone, one on another host or in
+    another container when its sign of life is five minutes old, or when it computed the same job:
+    a job begins again only where its engine has ended it before. A dead holder's lock is taken
+    over by one of those that try.
+
+    Files alone do not make this certain: a process of another host that stood still for five
+    minutes loses its lock, and one that was quicker to take a dead lock over loses it to a third
+    that comes in the moment between its lock being mistaken for the dead one and put back.
 
     Args:
         path: of the lock.
@@ -80,7 +82,8 @@ def _living(lock: _Lock, job: str | None) -> dict[str, Any] | None:
         owner: dict[str, Any] = json.loads(lock.text)
     except ValueError:  # killed before it could write its name: alive only for a moment
         return {"host": "?", "pid": -1} if age < 1 else None
-    if owner["host"] == socket.gethostname():
+    here = _namespace()
+    if owner["host"] == socket.gethostname() and owner.get("namespace", here) == here:
         return owner if _alive(owner) else None
     if job is not None and owner.get("job") == job:
         return None
@@ -88,8 +91,21 @@ def _living(lock: _Lock, job: str | None) -> dict[str, Any] | None:
 
 
 def _myself(job: str | None) -> dict[str, Any]:
-    host = socket.gethostname()
-    return {"host": host, "pid": os.getpid(), "born": _born("self"), "job": job}
+    return {
+        "host": socket.gethostname(),
+        "namespace": _namespace(),
+        "pid": os.getpid(),
+        "born": _born("self"),
+        "job": job,
+    }
+
+
+def _namespace() -> str:
+    """Tells apart containers that share a host's name; empty on systems without /proc."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except FileNotFoundError:
+        return ""
 
 
 def _acquire(path: Path, me: dict[str, Any]) -> None:
