@@ -20,7 +20,7 @@ from robustseg.runs.files import write_text
 from robustseg.runs.folder import DamagedRun, RunFolder, now
 from robustseg.runs.identity import SCHEMA, Identity, identify, labels
 from robustseg.runs.lock import AlreadyRunning, hold
-from robustseg.sweep import Outcome, RunFailed, job_name, note
+from robustseg.sweep import Outcome, RunFailed, job_name, note, sweep_token
 
 _log = logging.getLogger(__name__)
 _LIBRARIES = ("robustseg", "torch", "pytorch-lightning", "albumentations", "numpy", "scipy")
@@ -81,7 +81,13 @@ def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
 
 
 def _finished(config: dict[str, Any], folder: RunFolder) -> dict[str, Any] | None:
-    return None if config["force"] else folder.read_metrics()
+    return None if _forced(config, folder) else folder.read_metrics()
+
+
+def _forced(config: dict[str, Any], folder: RunFolder) -> bool:
+    """Whether the run must begin anew: a sweep does so once, also if its job is queued again."""
+    sweep = sweep_token()
+    return config["force"] and (sweep is None or folder.read_status().get("forced_by") != sweep)
 
 
 def _skip(
@@ -143,6 +149,7 @@ def _start(
         epochs=config["trainer"]["max_epochs"],
         dashboard_id=dashboard_id,
         experiments=_with(experiments, config["experiment_name"]),
+        forced_by=sweep_token() if config["force"] else status.get("forced_by"),
         fingerprint=identity.fingerprint,
         threads=config["trainer"]["threads"],
         accelerator=config["trainer"]["accelerator"],
@@ -155,7 +162,7 @@ def _start(
 
 
 def _reason_to_begin_anew(config: dict[str, Any], folder: RunFolder) -> object:
-    if config["force"] and folder.status.exists():
+    if _forced(config, folder) and folder.status.exists():
         return "force=true"
     try:
         folder.check()

@@ -15,6 +15,7 @@ from robustseg.data.on_device import DeviceBatches
 from robustseg.metrics import summarise_last
 from robustseg.run import run
 from robustseg.runs.folder import RunFolder
+from robustseg.runs.lock import JOB
 from robustseg.sweep import RunFailed
 from tests.integration.conftest import bits as results
 
@@ -132,6 +133,34 @@ def test_force_trains_again_and_keeps_the_old_folder(tiny, tmp_path, only_run):
     assert results(only_run()) == before
     (old,) = [f for f in (tmp_path / "runs").iterdir() if f.name.startswith(".")]
     assert results(old) == before
+
+
+def test_a_sweep_forces_a_run_once(tiny, tmp_path, only_run, monkeypatch, crash_in_epoch):
+    def aside():
+        return [f for f in (tmp_path / "runs").iterdir() if f.name.startswith(".")]
+
+    run(tiny())
+    before = results(only_run())
+    with monkeypatch.context() as patch:
+        patch.setenv(JOB, "sweep:3")
+        crash_in_epoch(4)
+        with pytest.raises(RunFailed, match="injected"):
+            run(tiny("force=true"))
+    monkeypatch.undo()
+    monkeypatch.setenv(JOB, "sweep:3")  # queued again
+    run(tiny("force=true"))
+    assert results(only_run()) == before
+    assert len(RunFolder(only_run()).read_status()["attempts"]) == 2  # it went on
+    assert len(aside()) == 1
+    monkeypatch.setenv(JOB, "sweep:5")  # another cell of the grid that is the same run
+    monkeypatch.setattr(run_module, "_train", lambda *_: pytest.fail("trained again"))
+    run(tiny("force=true"))
+    monkeypatch.setenv(JOB, "another:3")
+    with pytest.raises(pytest.fail.Exception):
+        run(tiny("force=true"))
+    monkeypatch.delenv(JOB)
+    with pytest.raises(pytest.fail.Exception):
+        run(tiny("force=true"))
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 4])
