@@ -19,8 +19,8 @@ from robustseg import config as configuration
 from robustseg.runs.files import write_text
 from robustseg.runs.folder import DamagedRun, RunFolder, now
 from robustseg.runs.identity import SCHEMA, Identity, identify, labels
-from robustseg.runs.lock import JOB, AlreadyRunning, hold
-from robustseg.sweep import Outcome, RunFailed, job_name, note
+from robustseg.runs.lock import AlreadyRunning, hold
+from robustseg.sweep import Outcome, RunFailed, job_name, note, sweep_token
 
 _log = logging.getLogger(__name__)
 _LIBRARIES = ("robustseg", "torch", "pytorch-lightning", "albumentations", "numpy", "scipy")
@@ -53,14 +53,17 @@ def run(cfg: DictConfig) -> None:
 def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
     begin = time.monotonic()
     folder = RunFolder(Path(config["paths"]["runs"]) / identity.run_id)
-    if skipped := _skip(config, folder, begin):
-        return skipped
+    metrics = _finished(config, folder)
+    if metrics is not None:
+        _tidy(folder)
+        return _skip(config, folder, metrics, begin)
     configuration.check_targets(config)
     try:
         with hold(folder.lock):
             # Another process may have finished it while this one was importing.
-            if skipped := _skip(config, folder, begin):
-                return skipped
+            metrics = _finished(config, folder)
+            if metrics is not None:
+                return _skip(config, folder, metrics, begin)
             note(Outcome(identity.run_id, "running"))
             metrics = _train(config, identity, source, folder)
     except AlreadyRunning as error:
@@ -77,26 +80,22 @@ def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
     return Outcome(identity.run_id, "done", metrics["dice_image"], seconds)
 
 
-def _skip(config: dict[str, Any], folder: RunFolder, begin: float) -> Outcome | None:
-    """The outcome of a run that is finished; None where there is something to train."""
-    metrics = folder.read_metrics()
-    if metrics is None or _forced(config, folder):
-        return None
-    _join_experiment(folder, config["experiment_name"])
-    _tidy(folder)
-    _log.info("%s: finished before, skipped", folder.run_id)
-    return Outcome(folder.run_id, "skipped", metrics["dice_image"], time.monotonic() - begin)
+def _finished(config: dict[str, Any], folder: RunFolder) -> dict[str, Any] | None:
+    return None if _forced(config, folder) else folder.read_metrics()
 
 
 def _forced(config: dict[str, Any], folder: RunFolder) -> bool:
-    """Whether to train again what there is: once a sweep, or a queued job would begin for ever."""
-    sweep = _sweep_token()
-    return config["force"] and not (sweep and folder.read_status().get("forced_by") == sweep)
+    """Whether the run must begin anew: a sweep does so once, also if its job is queued again."""
+    sweep = sweep_token()
+    return config["force"] and (sweep is None or folder.read_status().get("forced_by") != sweep)
 
 
-def _sweep_token() -> str:
-    """What tells the sweep of this process from others; empty where it has none."""
-    return os.environ.get(JOB, "").partition(":")[0]
+def _skip(
+    config: dict[str, Any], folder: RunFolder, metrics: dict[str, Any], begin: float
+) -> Outcome:
+    _join_experiment(folder, config["experiment_name"])
+    _log.info("%s: finished before, skipped", folder.run_id)
+    return Outcome(folder.run_id, "skipped", metrics["dice_image"], time.monotonic() - begin)
 
 
 def _train(
@@ -150,6 +149,7 @@ def _start(
         epochs=config["trainer"]["max_epochs"],
         dashboard_id=dashboard_id,
         experiments=_with(experiments, config["experiment_name"]),
+        forced_by=sweep_token() if config["force"] else status.get("forced_by"),
         fingerprint=identity.fingerprint,
         threads=config["trainer"]["threads"],
         accelerator=config["trainer"]["accelerator"],
@@ -158,12 +158,11 @@ def _start(
         versions={"python": platform.python_version(), **{n: _version(n) for n in _LIBRARIES}},
         commit=_commit(),
         error=None,
-        forced_by=_sweep_token() if config["force"] else None,
     )
 
 
 def _reason_to_begin_anew(config: dict[str, Any], folder: RunFolder) -> object:
-    if folder.status.exists() and _forced(config, folder):
+    if _forced(config, folder) and folder.status.exists():
         return "force=true"
     try:
         folder.check()

@@ -1,6 +1,8 @@
 """What became of the runs of a sweep: noted by each job, told at the end."""
 
 import logging
+import os
+import uuid
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from robustseg.runs.files import read_json, write_json
+from robustseg.runs.lock import JOB
 
 
 class RunFailed(RuntimeError):
@@ -54,12 +57,20 @@ class SweepCallback(Callback):
         """Note the folder of the sweep."""
         _sweep["outcomes"] = Path(config.hydra.sweep.dir) / "outcomes"
         _sweep["runs"] = config.paths.runs
+        _sweep["token"] = uuid.uuid4().hex
         overrides = config.hydra.overrides.task
         self.swept = [o.split("=")[0] for o in overrides if set(o) & set(",(")]
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Tell the job's process, which need not be the sweep's, what is swept."""
         _sweep["swept"] = self.swept
+
+
+def sweep_token() -> str | None:
+    """What tells the sweep of this process's run from any other; None for a single run."""
+    if JOB in os.environ:  # set by the launcher, in a process that is not the sweep's
+        return os.environ[JOB].partition(":")[0]
+    return _sweep.get("token")
 
 
 def job_name() -> str:

@@ -9,11 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from robustseg import config, recorder
+from robustseg import recorder
+from robustseg import run as run_module
 from robustseg.data.on_device import DeviceBatches
 from robustseg.metrics import summarise_last
 from robustseg.run import run
 from robustseg.runs.folder import RunFolder
+from robustseg.runs.lock import JOB
 from robustseg.sweep import RunFailed
 from tests.integration.conftest import bits as results
 
@@ -106,6 +108,24 @@ def test_a_finished_run_is_skipped_and_joins_the_experiment(tiny, only_run, monk
     assert RunFolder(only_run()).read_status()["experiments"] == ["one", "two"]
 
 
+def test_a_run_that_another_process_finishes_meanwhile_is_skipped(tiny, tmp_path, monkeypatch):
+    run(tiny(f"paths.runs={tmp_path}/other"))
+    check_targets = run_module.configuration.check_targets
+
+    def finish(config):
+        check_targets(config)
+        if "model" in config:  # the last thing before the lock
+            (tmp_path / "other").rename(tmp_path / "runs")
+
+    monkeypatch.setattr(run_module.configuration, "check_targets", finish)
+    monkeypatch.setattr(run_module, "_train", lambda *_: pytest.fail("trained again"))
+    run(tiny("experiment_name=mine"))
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert RunFolder(folder).read_status()["experiments"] == ["mine"]
+    assert not RunFolder(folder).lock.exists()
+    RunFolder(folder).check()  # nothing about it is damaged
+
+
 def test_force_trains_again_and_keeps_the_old_folder(tiny, tmp_path, only_run):
     run(tiny())
     before = results(only_run())
@@ -115,46 +135,32 @@ def test_force_trains_again_and_keeps_the_old_folder(tiny, tmp_path, only_run):
     assert results(old) == before
 
 
-def test_a_run_that_another_process_finishes_meanwhile_is_skipped(tiny, only_run, monkeypatch):
-    check, finished = config.check_targets, []
+def test_a_sweep_forces_a_run_once(tiny, tmp_path, only_run, monkeypatch, crash_in_epoch):
+    def aside():
+        return [f for f in (tmp_path / "runs").iterdir() if f.name.startswith(".")]
 
-    def slow(part):
-        """By the time the network's libraries are imported, the other process is done."""
-        if "model" in part and not finished:
-            finished.append(True)
-            run(tiny())
-            monkeypatch.setattr("robustseg.run._train", lambda *_: pytest.fail("trained again"))
-        check(part)
-
-    monkeypatch.setattr(config, "check_targets", slow)
     run(tiny())
-    assert finished
-    assert RunFolder(only_run()).read_status()["state"] == "done"
-
-
-def test_a_forced_job_that_begins_again_goes_on(tiny, tmp_path, monkeypatch):
-    def asides():
-        return len([f for f in (tmp_path / "runs").iterdir() if f.name.startswith(".")])
-
-    def interrupted(self, trainer):
-        save(self, trainer)
-        raise KeyboardInterrupt
-
-    save = recorder.Recorder.save
-    run(tiny())
-    monkeypatch.setenv("ROBUSTSEG_JOB", "sweep:3")
+    before = results(only_run())
     with monkeypatch.context() as patch:
-        patch.setattr(recorder.Recorder, "save", interrupted)
-        with pytest.raises(KeyboardInterrupt):
+        patch.setenv(JOB, "sweep:3")
+        crash_in_epoch(4)
+        with pytest.raises(RunFailed, match="injected"):
             run(tiny("force=true"))
-    assert asides() == 1
-    run(tiny("force=true"))  # goes on
-    monkeypatch.setenv("ROBUSTSEG_JOB", "sweep:4")
-    run(tiny("force=true"))  # another cell that is the same run
-    assert asides() == 1
-    monkeypatch.setenv("ROBUSTSEG_JOB", "later:3")
+    monkeypatch.undo()
+    monkeypatch.setenv(JOB, "sweep:3")  # queued again
     run(tiny("force=true"))
-    assert asides() == 2
+    assert results(only_run()) == before
+    assert len(RunFolder(only_run()).read_status()["attempts"]) == 2  # it went on
+    assert len(aside()) == 1
+    monkeypatch.setenv(JOB, "sweep:5")  # another cell of the grid that is the same run
+    monkeypatch.setattr(run_module, "_train", lambda *_: pytest.fail("trained again"))
+    run(tiny("force=true"))
+    monkeypatch.setenv(JOB, "another:3")
+    with pytest.raises(pytest.fail.Exception):
+        run(tiny("force=true"))
+    monkeypatch.delenv(JOB)
+    with pytest.raises(pytest.fail.Exception):
+        run(tiny("force=true"))
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 4])

@@ -62,6 +62,13 @@ def test_a_sweep_goes_on_after_a_failure_and_then_skips_what_is_done(places, tmp
     assert len(list((tmp_path / "runs").iterdir())) == 4
 
 
+def test_a_sweep_in_one_process_forces_a_run_of_two_cells_once(places, tmp_path):
+    twice = ["noise.alpha=0", "noise.beta=0.5,0.7"]  # without noise β changes nothing
+    done = train("-m", *TINY, "trainer.max_epochs=1", *places, *twice, "force=true")
+    assert done.returncode == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 1  # nothing was set aside
+
+
 def test_skipping_imports_nothing_heavy(places):
     arguments = [*TINY, "trainer.max_epochs=1", *places]
     assert train(*arguments).returncode == 0

@@ -52,34 +52,8 @@ def run(folder, *kinds, places=({"PLACE": "a"}, {"PLACE": "b"})):
     return log
 
 
-class Deadly:
-    """Work that kills the process that unpickles it, the first time."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def __setstate__(self, state):
-        self.__dict__ = state
-        try:
-            (self.folder / "killed").mkdir()
-        except FileExistsError:
-            return
-        time.sleep(0.5)  # so that the job is in the pipe, unread
-        os._exit(3)
-
-    def __call__(self, job, overrides):
-        pass
-
-
 def notes(folder):
     return {int(note.name): note.read_text().split() for note in folder.iterdir()}
-
-
-def test_a_process_that_dies_before_it_reads_its_job_costs_that_job_alone(tmp_path):
-    log = Log()
-    run_jobs(Deadly(tmp_path), [(0, ["a"]), (1, ["b"])], [{"PLACE": "a"}], log)
-    assert "3" in log.failures[0]
-    assert log.failures[1] is None
 
 
 def test_every_job_is_done_once_in_its_turn_and_processes_are_kept(tmp_path):
@@ -109,6 +83,29 @@ def test_a_job_that_fails_or_dies_is_lost_alone(tmp_path, kind, said):
     assert log.failures == {0: None, 1: said, 2: None, 3: said, 4: None}
     processes = {pid for pid, place, _ in notes(tmp_path).values() if place == "only"}
     assert len(processes) == (1 if kind == "raise" else 3)
+
+
+class DeadlyIn:
+    """Work that ends the process that unpickles it in a place, before it reads its job."""
+
+    def __init__(self, place, folder):
+        self.place, self.folder = place, folder
+
+    def __reduce__(self):
+        return unpickle, (self.place, self.folder)
+
+
+def unpickle(place, folder):
+    if os.environ["PLACE"] == place:
+        os._exit(3)
+    return partial(work, folder)
+
+
+def test_a_process_that_dies_before_it_reads_its_job_loses_that_job_alone(tmp_path):
+    log = Log()
+    places = [{"PLACE": "a"}, {"PLACE": "b"}]
+    run_jobs(DeadlyIn("a", tmp_path), [(0, ["fine"]), (1, ["fine"])], places, log)
+    assert log.failures == {0: "its process ended with exit code 3", 1: None}
 
 
 def test_there_are_no_more_processes_than_jobs(tmp_path):

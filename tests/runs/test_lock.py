@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 import time
+from unittest.mock import Mock
 
 import pytest
 
@@ -74,6 +75,26 @@ def test_another_hosts_lock_dies_with_its_heartbeat(tmp_path):
         assert holder(path)["host"] == socket.gethostname()
 
 
+def test_a_pid_of_another_container_tells_nothing(tmp_path):
+    path = tmp_path / "lock"
+    there = {"host": socket.gethostname(), "namespace": "pid:[1]", "pid": os.getpid(), "born": "1"}
+    path.write_text(json.dumps(there))
+    assert holder(path) == there
+    old = time.time() - lock.DEAD_AFTER - 1
+    os.utime(path, (old, old))
+    assert holder(path) is None
+
+
+def test_a_process_of_the_same_container_is_known_by_its_pid(tmp_path):
+    path = tmp_path / "lock"
+    with hold(path):
+        owner = json.loads(path.read_text())
+        if os.path.exists("/proc/self/ns/pid"):
+            assert owner["namespace"] == os.readlink("/proc/self/ns/pid")
+        os.utime(path, (1, 1))
+        assert holder(path) == owner
+
+
 def test_a_job_that_begins_again_on_another_host_takes_over_its_own_lock(tmp_path, monkeypatch):
     path = tmp_path / "lock"
     path.write_text(json.dumps({"host": "elsewhere", "pid": 1, "born": "1", "job": "sweep:7"}))
@@ -108,6 +129,35 @@ def test_a_holder_that_lost_its_lock_leaves_it_to_the_new_one(tmp_path):
     assert holder(path)["host"] == "elsewhere"
 
 
+DEAD = json.dumps({"host": "elsewhere", "pid": 1, "born": "1"})
+
+
+@pytest.mark.parametrize("dead", [DEAD, ""], ids=["named", "empty"])
+@pytest.mark.parametrize("third", [False, True])
+def test_of_two_that_find_a_lock_dead_one_takes_it_over(tmp_path, monkeypatch, dead, third):
+    path = tmp_path / "lock"
+    path.write_text(dead)
+    os.utime(path, (1, 1))
+    quick = json.dumps({"host": "quick", "pid": 1, "born": "1"}) if dead else ""
+    late = json.dumps({"host": "late", "pid": 1, "born": "1"})
+    rename = os.rename
+
+    def overtaken(source, grave):
+        """The lock was judged dead; before it is taken away, a quicker process takes it over."""
+        path.unlink()
+        path.write_text(quick)
+        rename(source, grave)
+        if third:
+            path.write_text(late)
+
+    monkeypatch.setattr(lock.os, "rename", overtaken)
+    with pytest.raises(AlreadyRunning, match="late" if third else "quick" if quick else None):
+        with hold(path):
+            pass
+    assert path.read_text() == (late if third else quick)
+    assert list(tmp_path.iterdir()) == [path]  # the grave is gone
+
+
 def test_a_damaged_lock_is_dead_after_a_moment(tmp_path):
     path = tmp_path / "lock"
     path.write_text("{")
@@ -127,34 +177,11 @@ def test_the_heart_beats(tmp_path, monkeypatch):
         assert path.stat().st_mtime > 2
 
 
-def test_a_lock_that_another_took_over_first_stays_its_own(tmp_path, monkeypatch):
+@pytest.mark.parametrize("mine", [True, False])
+def test_the_heart_beats_for_its_own_lock_only(tmp_path, mine):
     path = tmp_path / "lock"
-    path.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "born": "1"}))
-    bury = lock._bury
-
-    def too_late(path, dead):
-        """Between our judgement and our burying, another process takes the lock over."""
-        monkeypatch.setattr(lock, "_bury", bury)
-        with hold(path):
-            taken.append(path.read_text())
-            bury(path, dead)
-            assert path.read_text() == taken[0]
-
-    taken = []
-    monkeypatch.setattr(lock, "_bury", too_late)
-    with hold(path):
-        assert holder(path)["pid"] == os.getpid()
-    assert taken
-    assert not list(tmp_path.iterdir())
-
-
-def test_process_numbers_of_another_namespace_mean_nothing(tmp_path):
-    path = tmp_path / "lock"
-    owner = {"host": socket.gethostname(), "pid": 2**22 + 1, "born": "1"}
-    path.write_text(json.dumps({**owner, "space": "pid:[1]"}))
-    assert holder(path) is not None  # a container with our host's name: its sign of life is fresh
-    old = time.time() - lock.DEAD_AFTER - 1
-    os.utime(path, (old, old))
-    assert holder(path) is None
-    path.write_text(json.dumps(owner))  # as earlier versions wrote it
-    assert holder(path) is None
+    me = {"host": "here", "pid": 1, "born": "1", "job": None}
+    path.write_text(json.dumps(me) if mine else DEAD)
+    os.utime(path, (1, 1))
+    lock._beat(path, me, Mock(wait=Mock(side_effect=[False, True])))
+    assert (path.stat().st_mtime > 1) == mine

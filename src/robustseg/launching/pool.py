@@ -89,7 +89,7 @@ def _look(
     if worker.connection.poll():
         try:
             failure = worker.connection.recv()
-        except (EOFError, ConnectionResetError):  # the second, if it died with its job unread
+        except (EOFError, ConnectionError):  # the latter if its job is still unread
             worker.process.join(_GRACE)
             failure, alive = _cause_of_death(worker.process), False
     elif alive:
@@ -113,9 +113,7 @@ def _give(worker: _Worker, waiting: deque[Job], observer: Observer) -> None:
     job = waiting.popleft()
     worker.job = job[0]
     observer.started(job[0])
-    with suppress(
-        BrokenPipeError, ConnectionResetError
-    ):  # it died just now; the next look finds it dead
+    with suppress(ConnectionError):  # it died just now; the next look finds it dead
         worker.connection.send(job)
 
 
@@ -192,7 +190,7 @@ def _serve(connection: Connection, work: Callable[[int, Sequence[str]], Any]) ->
             except Exception as error:
                 failure = str(error) or type(error).__name__
             connection.send(failure)
-    except (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+    except (EOFError, ConnectionError, KeyboardInterrupt):
         return  # nothing more to do, or asked to end
 
 

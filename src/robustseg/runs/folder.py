@@ -142,7 +142,7 @@ class RunFolder:
             raise DamagedRun("status.json is missing or damaged")
         if status.get("schema") != SCHEMA:
             raise DamagedRun(f"it is of schema {status.get('schema')} instead of {SCHEMA}")
-        if status.get("state") == "done":
+        if status.get("state") == "done" and self.read_metrics(status) is None:
             raise DamagedRun("it is said to be done, but metrics.json is missing or damaged")
         if self.checkpoint.exists():
             _check_archive(self.checkpoint)

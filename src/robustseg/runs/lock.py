@@ -1,4 +1,4 @@
-"""A lock with a heartbeat, so that two processes never train the same run."""
+"""A lock with a heartbeat, so that two processes do not train the same run."""
 
 import json
 import os
@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 HEARTBEAT = 30.0  # seconds between two signs of life
 DEAD_AFTER = 300.0  # seconds without one
@@ -25,9 +25,14 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
     """Hold the lock file `path` for the length of the block.
 
     The file names the holder's host, process and job of a sweep; its modification time is renewed
-    every 30 s. A holder on this host is dead when its process is gone, one on another host when
-    its sign of life is five minutes old, or when it computed the same job: a job begins again only
-    where its engine has ended it before. A dead holder's lock is taken over.
+    every 30 s. A holder on this host is dead when its process is gone, one on another host or in
+    another container when its sign of life is five minutes old, or when it computed the same job:
+    a job begins again only where its engine has ended it before. A dead holder's lock is taken
+    over by one of those that try.
+
+    Files alone do not make this certain: a process of another host that stood still for five
+    minutes loses its lock, and one that was quicker to take a dead lock over loses it to a third
+    that comes in the moment between its lock being mistaken for the dead one and put back.
 
     Args:
         path: of the lock.
@@ -39,7 +44,7 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
     me = _myself(job or os.environ.get(JOB))
     _acquire(path, me)
     stop = threading.Event()
-    heart = threading.Thread(target=_beat, args=(path, stop), daemon=True)
+    heart = threading.Thread(target=_beat, args=(path, me, stop), daemon=True)
     heart.start()
     try:
         yield
@@ -52,25 +57,33 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
 
 def holder(path: Path, job: str | None = None) -> dict[str, Any] | None:
     """The live holder of a lock, seen by a job; None if it is free or its holder is dead."""
-    found = _read(path)
-    return _living(*found, job) if found else None
+    lock = _read(path)
+    return None if lock is None else _living(lock, job)
 
 
-def _read(path: Path) -> tuple[str, float] | None:
-    """What a lock says, and seconds since its last sign of life; None if there is none."""
+class _Lock(NamedTuple):
+    """A lock file as it was read: no two locks are the same in both."""
+
+    text: str
+    renewed: int  # modification time in ns
+
+
+def _read(path: Path) -> _Lock | None:
     try:
-        return path.read_text(), time.time() - path.stat().st_mtime
+        return _Lock(path.read_text(), path.stat().st_mtime_ns)
     except FileNotFoundError:
         return None
 
 
-def _living(text: str, age: float, job: str | None) -> dict[str, Any] | None:
+def _living(lock: _Lock, job: str | None) -> dict[str, Any] | None:
+    """The holder, if it lives."""
+    age = time.time() - lock.renewed / 1e9
     try:
-        owner = json.loads(text)
+        owner: dict[str, Any] = json.loads(lock.text)
     except ValueError:  # killed before it could write its name: alive only for a moment
         return {"host": "?", "pid": -1} if age < 1 else None
-    here = owner["host"] == socket.gethostname()
-    if here and owner.get("space", _space()) == _space():  # containers may share a host's name
+    here = _namespace()
+    if owner["host"] == socket.gethostname() and owner.get("namespace", here) == here:
         return owner if _alive(owner) else None
     if job is not None and owner.get("job") == job:
         return None
@@ -80,18 +93,18 @@ def _living(text: str, age: float, job: str | None) -> dict[str, Any] | None:
 def _myself(job: str | None) -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
-        "space": _space(),
+        "namespace": _namespace(),
         "pid": os.getpid(),
         "born": _born("self"),
         "job": job,
     }
 
 
-def _space() -> str:
-    """The namespace in which process numbers mean something; empty on systems without /proc."""
+def _namespace() -> str:
+    """Tells apart containers that share a host's name; empty on systems without /proc."""
     try:
         return os.readlink("/proc/self/ns/pid")
-    except OSError:
+    except FileNotFoundError:
         return ""
 
 
@@ -101,43 +114,43 @@ def _acquire(path: Path, me: dict[str, Any]) -> None:
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
         except FileExistsError:
-            found = _read(path)
-            if found is None:
+            lock = _read(path)
+            if lock is None:
                 continue
-            owner = _living(*found, me["job"])
+            owner = _living(lock, me["job"])
             if owner is not None:
                 raise AlreadyRunning(
                     f"{path.parent.name} is being trained by process {owner['pid']} on "
                     f"{owner['host']}; if that is not so, delete {path}"
                 ) from None
-            _bury(path, found[0])
+            _bury(path, lock)
             continue
         with os.fdopen(descriptor, "w") as file:
             json.dump(me, file)
         return
 
 
-def _bury(path: Path, dead: str) -> None:
-    """Take a dead holder's lock away, by what it says.
+def _bury(path: Path, dead: _Lock) -> None:
+    """Take a dead holder's lock away; of several processes that try, one succeeds.
 
-    Of several processes that try, one succeeds; a live lock that another one has put there since
-    is put back.
+    What is there may be the lock of one that was quicker: that is put back.
     """
     grave = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         os.rename(path, grave)
     except FileNotFoundError:
         return
-    if grave.read_text() != dead:
-        with suppress(FileExistsError):
+    if _read(grave) != dead:
+        with suppress(FileExistsError):  # a third came in this moment, and stays
             os.link(grave, path)
     grave.unlink()
 
 
-def _beat(path: Path, stop: threading.Event) -> None:
+def _beat(path: Path, me: dict[str, Any], stop: threading.Event) -> None:
     while not stop.wait(HEARTBEAT):
         with suppress(OSError):  # a share that fails for a moment; the next beat tries again
-            os.utime(path)
+            if path.read_text() == json.dumps(me):  # nobody renews what another took over
+                os.utime(path)
 
 
 def _alive(owner: dict[str, Any]) -> bool:
