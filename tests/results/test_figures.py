@@ -131,9 +131,9 @@ def test_domain_against_batch_size(add_run):
 def test_image_dice_shows_each_image_once_a_run(add_run):
     folder = add_run("gce")
     rows = [
-        {"epoch": epoch, "id": f"0{at}", "dice": at / 10 + epoch / 100}
+        {"epoch": epoch, "id": name, "dice": at / 10 + epoch / 100}
         for epoch in (1, 3)
-        for at in range(5)
+        for at, name in enumerate(["00", "01", "NA", "nan", "null"])
     ]
     write_csv(folder.images, rows)
     figure = image_dice(told_apart(load_runs(add_run.runs)), add_run.runs)

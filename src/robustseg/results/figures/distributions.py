@@ -51,7 +51,12 @@ def image_dice(runs: pd.DataFrame, folder: Path) -> Figure | None:
 
 def _dice(run: Path) -> np.ndarray:
     """Dice of each test image of a run, mean over the reported evaluations."""
-    rows = pd.read_csv(run / "images.csv", usecols=["id", "dice"], dtype={"id": str})
+    rows = pd.read_csv(
+        run / "images.csv",
+        usecols=["id", "dice"],
+        dtype={"id": str},
+        keep_default_na=False,  # an image may be called NA
+    )
     return rows.groupby("id")["dice"].mean().to_numpy()
 
 
