@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from hydra.errors import InstantiationException
+
 from robustseg.commands import (
     data,
     evaluate,
@@ -17,6 +19,7 @@ from robustseg.commands import (
     suspects,
     wandb,
 )
+from robustseg.commands.composed import conf_folder
 from robustseg.config import ConfigError
 from robustseg.data.source import DataError
 from robustseg.results import cli as table
@@ -54,6 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except (DataError, ConfigError, FileExistsError) as error:
         print(f"robustseg: {error}", file=sys.stderr)
+        return 1
+    except InstantiationException as error:
+        from robustseg.refusal import explain
+
+        message = explain(error, conf_folder())
+        if message is None:
+            raise
+        print(f"robustseg: {message}", file=sys.stderr)
         return 1
 
 
