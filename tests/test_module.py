@@ -7,10 +7,14 @@ import torch
 from torch import nn
 
 from robustseg.config import settle
+from robustseg.data.imageset import ImageSet
+from robustseg.data.prepare import RunData
 from robustseg.evaluation import evaluate, evaluate_fully, predict_logits
 from robustseg.losses import CrossEntropyLoss, TLoss
 from robustseg.metrics import summarise
 from robustseg.module import SegmentationModule
+from robustseg.recorder import Recorder
+from robustseg.runs.folder import RunFolder
 from robustseg.schedule import NuPlateau
 from robustseg.training import build_module
 from tests.conftest import CONF
@@ -123,6 +127,40 @@ def test_evaluation_counts_every_image_once_whatever_the_batch():
         assert all((full[name] == values).all() for name, values in one.items())
         assert pooled["average_precision"] > 0.99  # a brighter pixel is never less foreground
     assert summarise(one)["dice_image"] == pytest.approx(expected.mean())
+
+
+EVALUATION = {"every": 1, "last": 1, "train_sample": 8, "batch_size": 2, "hd95": True}
+
+
+def recorder(path, masks, noisy, types):
+    """Of a run on images whose left half is bright, tested on those it is trained on."""
+    count, height, width = masks.shape
+    images = np.zeros((count, height, width, 3), np.uint8)
+    images[:, :, : width // 2] = 255
+    names = [f"{at}" for at in range(count)]
+    given = ImageSet(names, np.full(count, "train"), images, masks, [""] * count)
+    manifest = [{"type": name} for name in types]
+    data = RunData(given, noisy, manifest, given)
+    how = {"epochs": 1, "precision": "32-true", "checkpoint_every": 0}
+    return Recorder(RunFolder(path), data, EVALUATION, **how)
+
+
+def test_a_training_image_without_a_counted_pixel_is_not_remembered(tmp_path):
+    masks = np.zeros((4, 4, 4), np.uint8)
+    masks[:, :, :1] = 1  # half of what the network finds
+    noisy = masks.copy()
+    noisy[1, :, :2] = 1  # just what the network finds
+    masks[2:] = noisy[2:] = 255
+    made = recorder(tmp_path, masks, noisy, ["clean", "dilate", "clean", "swap"])
+    assert made._memorisation(module(CrossEntropyLoss()), 1) == pytest.approx(
+        {
+            "train_dice_noisy": (2 / 3 + 1) / 2,
+            "train_dice_noisy/dilate": 1,
+            "train_dice_clean": 2 / 3,
+            "train_dice_clean/dilate": 2 / 3,
+            "train_dice_clean/untouched": 2 / 3,
+        }
+    )
 
 
 def test_prediction_is_in_eval_mode_and_leaves_the_mode_as_it_was():

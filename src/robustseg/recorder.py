@@ -16,6 +16,7 @@ import pytorch_lightning as pl
 from robustseg.data.prepare import RunData
 from robustseg.evaluation import evaluate, evaluate_fully
 from robustseg.metrics import summarise
+from robustseg.metrics.summary import COUNTS
 from robustseg.module import SegmentationModule
 from robustseg.runs.files import read_csv, replacing, write_csv
 from robustseg.runs.folder import DamagedRun, RunFolder
@@ -138,7 +139,10 @@ class Recorder(pl.callbacks.Checkpoint):
         )
 
     def _memorisation(self, module: SegmentationModule, epoch: int) -> dict[str, float]:
-        """Mean Dice of training images against noisy and clean masks, by type of noise."""
+        """Mean Dice of training images against noisy and clean masks, by type of noise.
+
+        As on the test images, one whose pixels are all ignored says nothing and is left out.
+        """
         index = self._train_index(everything=epoch == self.evaluated[-1])
         noisy, clean = evaluate(
             module,
@@ -146,15 +150,18 @@ class Recorder(pl.callbacks.Checkpoint):
             [self.data.noisy[index], self.data.train.masks[index]],
             **self._how,
         )
-        types = self.data.types[index]
+        # Noisy masks ignore the pixels that the clean ones ignore.
+        counted = np.sum([clean[name] for name in COUNTS], axis=0) > 0
+        types = self.data.types[index][counted]
         row = {}
         for name, columns in (("noisy", noisy), ("clean", clean)):
-            row[f"train_dice_{name}"] = float(np.mean(columns["dice"]))
+            dice = columns["dice"][counted]
+            row[f"train_dice_{name}"] = _mean(dice)
             for kind in sorted(set(types) - {"clean"}):
-                dice = columns["dice"][types == kind]
-                row[f"train_dice_{name}/{kind}"] = float(np.mean(dice))
+                row[f"train_dice_{name}/{kind}"] = _mean(dice[types == kind])
         if (types == "clean").any() and (types != "clean").any():
-            row["train_dice_clean/untouched"] = float(np.mean(clean["dice"][types == "clean"]))
+            dice = clean["dice"][counted]
+            row["train_dice_clean/untouched"] = _mean(dice[types == "clean"])
         return row
 
     def _train_index(self, everything: bool) -> np.ndarray:
@@ -195,6 +202,10 @@ class Recorder(pl.callbacks.Checkpoint):
         with replacing(self.folder.checkpoint) as temporary:
             trainer.save_checkpoint(temporary)
         self._saved = time.monotonic()
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.mean(values)) if len(values) else math.nan
 
 
 def _rows(path: Path, done: int) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, InstantiationException, MissingConfigException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -17,6 +17,8 @@ from robustseg.sweep import RunFailed
 def explain(error: Exception, conf: Path) -> str | None:
     """What to tell of an error: its message, or Hydra's with its cause and a "did you mean".
 
+    Of a constructor that refuses its arguments it is the refusal alone.
+
     Args:
         error: what was raised.
         conf: the folder of configuration groups.
@@ -26,6 +28,8 @@ def explain(error: Exception, conf: Path) -> str | None:
     """
     if isinstance(error, RunFailed | ConfigError):
         return str(error)
+    if isinstance(error, InstantiationException):  # whatever a constructor raised
+        return str(error.__cause__) if isinstance(error.__cause__, ValueError) else None
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     lines = [str(error).split("\nConfig search path:")[0]]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra.errors import InstantiationException
 from PIL import Image
 
 from robustseg.cli import main
@@ -125,6 +126,33 @@ def test_a_mistake_is_told_in_a_line_with_the_remedy(arguments, said, capsys):
     output = "".join(capsys.readouterr())
     assert said in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["data", "check", "dataset.image_size=8"], "dataset.source.size=8: choose 16 to 2048"),
+        (
+            ["data", "check", "dataset=folder", "dataset.root=x", "dataset.source.channels=2"],
+            "channels must be 1 (grey) or 3 (RGB), got 2",
+        ),
+        (["noise", "preview", *SMALL, "noise=markov", "noise.model.theta2=7"], "0 < theta2 <= 1"),
+    ],
+)
+def test_what_a_constructor_refuses_is_told_in_one_line(arguments, said, capsys):
+    assert main(arguments) == 1
+    output = capsys.readouterr()
+    assert output.err.startswith("robustseg: ") and said in output.err
+    assert (output.err.count("\n"), output.out) == (1, "")
+
+
+def test_a_fault_in_a_constructor_keeps_its_traceback(monkeypatch):
+    def faulty(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("robustseg.data.synthetic.Synthetic.__init__", faulty)
+    with pytest.raises(InstantiationException, match="ZeroDivisionError"):
+        main(["data", "check"])
 
 
 def test_an_unknown_option_is_refused(capsys):

@@ -95,6 +95,22 @@ def test_ignored_pixels_stay(blobs):
         assert row["area_noisy"] == np.count_nonzero(after == 1)
 
 
+def test_an_error_that_ignored_pixels_swallow_is_noted():
+    """A square beside an ignored half; and one far from what is ignored, whose steps are coarse."""
+    beside, apart = np.zeros((2, 40, 40), np.uint8)
+    beside[10:30, :20] = apart[10:30, 10:30] = 1
+    beside[:, 20:] = apart[:2, :2] = 255
+    masks = np.stack([beside, apart])
+    _, rows = inject(masks, ["a", "b"], Morphological(["dilate"]), alpha=1, beta=0.5, seed=0)
+    assert rows[0]["reached"] < 0.45
+    assert rows[1]["reached"] == 0.41  # three steps would make 0.63
+    assert [row["note"] for row in rows] == [
+        "beta not reached: part of the error is on ignored pixels",
+        "",
+    ]
+    assert summary(rows)["unreached"] == 1
+
+
 def test_manifest(blobs):
     masks, ids = blobs(30, 48)
     noisy, manifest = inject(masks, ids, MODEL, alpha=0.5, beta=0.5, seed=0)

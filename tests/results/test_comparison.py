@@ -120,6 +120,13 @@ def test_unlike_test_images_are_refused(add_run):
         add_intervals(table_of(add_run), Images(add_run.runs))
 
 
+def test_an_image_may_be_called_what_pandas_takes_for_missing(add_run):
+    images = {"01": 0.2, "NA": 0.3, "None": 0.4, "nan": 0.5, "null": 0.6}
+    folder = add_run("gce", images=images)
+    ids, values = Images(add_run.runs).mean([folder.run_id], "dice_image")
+    assert dict(zip(ids, values, strict=True)) == pytest.approx(images)
+
+
 def test_subsets_are_not_compared_with_one_another(add_run):
     for subset, count in (("all", 30), ("positive", 10)):
         for loss, shift in (("gce", 0.0), ("mae", 0.1)):

@@ -22,6 +22,7 @@ from robustseg.results.figures.panels import disagreement, examples
 from robustseg.results.figures.selection import told_apart
 from robustseg.results.runs import load_runs
 from robustseg.runs.files import write_csv
+from tests.results.conftest import COUNTS
 
 
 @pytest.fixture(scope="module")
@@ -131,10 +132,12 @@ def test_domain_against_batch_size(add_run):
 def test_image_dice_shows_each_image_once_a_run(add_run):
     folder = add_run("gce")
     rows = [
-        {"epoch": epoch, "id": f"0{at}", "dice": at / 10 + epoch / 100}
+        {"epoch": epoch, "id": name, **COUNTS, "dice": at / 10 + epoch / 100}
         for epoch in (1, 3)
-        for at in range(5)
+        for at, name in enumerate(["00", "01", "NA", "nan", "null"])
     ]
+    ignored = dict.fromkeys(COUNTS, 0)  # an image without a pixel that counts
+    rows += [{"epoch": epoch, "id": "02", **ignored, "dice": 1.0} for epoch in (1, 3)]
     write_csv(folder.images, rows)
     figure = image_dice(told_apart(load_runs(add_run.runs)), add_run.runs)
     (axis,) = figure.get_axes()

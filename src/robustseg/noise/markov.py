@@ -5,9 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from robustseg.noise.model import EMPTY, UNREACHED, Corruption, Donors, unchanged
-
-TOLERANCE = 0.05  # how far the finished mask may be off β before it is noted
+from robustseg.noise.model import EMPTY, TOLERANCE, UNREACHED, Corruption, Donors, unchanged
 
 
 class Markov:

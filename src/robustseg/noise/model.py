@@ -30,6 +30,7 @@ class Corruption:
 
 
 UNREACHED = "beta not reached: "  # how the note begins where the model fell short of β
+TOLERANCE = 0.05  # how far a mask may be off β before it is noted
 EMPTY = "empty mask left as it is"
 
 

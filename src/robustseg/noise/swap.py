@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from robustseg.noise.model import UNREACHED, Corruption, Donors, unchanged
-
-TOLERANCE = 0.05  # how far the donor may be off β before it is noted
+from robustseg.noise.model import TOLERANCE, UNREACHED, Corruption, Donors, unchanged
 
 
 class Swap:

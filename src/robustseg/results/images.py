@@ -96,7 +96,9 @@ def _averaged(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        rows = pd.read_csv(path, dtype={"id": str})
+        # Empty numbers are missing, but an image may be called NA.
+        missing = dict.fromkeys(_COLUMNS.values(), "")
+        rows = pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=missing)
         counted = rows[["tp", "fp", "fn", "tn"]].sum(axis=1) > 0
         positive = rows["tp"] + rows["fn"] > 0
         known = [name for name in _COLUMNS if _COLUMNS[name] in rows]

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from robustseg.metrics.summary import COUNTS
 from robustseg.results.figures.look import Look, looks, tiles
 from robustseg.results.figures.selection import at_setting, heading, settings
 
@@ -50,9 +51,15 @@ def image_dice(runs: pd.DataFrame, folder: Path) -> Figure | None:
 
 
 def _dice(run: Path) -> np.ndarray:
-    """Dice of each test image of a run, mean over the reported evaluations."""
-    rows = pd.read_csv(run / "images.csv", usecols=["id", "dice"], dtype={"id": str})
-    return rows.groupby("id")["dice"].mean().to_numpy()
+    """Dice of each test image with a counted pixel, mean over the reported evaluations."""
+    rows = pd.read_csv(
+        run / "images.csv",
+        usecols=["id", *COUNTS, "dice"],
+        dtype={"id": str},
+        keep_default_na=False,  # an image may be called NA
+    )
+    counted = rows[[*COUNTS]].sum(axis=1) > 0
+    return rows[counted].groupby("id")["dice"].mean().to_numpy()
 
 
 def _draw(axis: Axes, at: int, dice: np.ndarray, look: Look) -> None:
