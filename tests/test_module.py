@@ -9,7 +9,7 @@ from torch import nn
 from robustseg.config import settle
 from robustseg.data.imageset import ImageSet
 from robustseg.data.prepare import RunData
-from robustseg.evaluation import evaluate, evaluate_fully, predict_logits
+from robustseg.evaluation import NaNPredicted, evaluate, evaluate_fully, predict_logits
 from robustseg.losses import CrossEntropyLoss, TLoss
 from robustseg.metrics import summarise
 from robustseg.module import SegmentationModule
@@ -129,6 +129,32 @@ def test_evaluation_counts_every_image_once_whatever_the_batch():
     assert summarise(one)["dice_image"] == pytest.approx(expected.mean())
 
 
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_an_output_that_is_no_number_has_no_scores(batch_size):
+    """Were NaN taken for background, empty images would score 1."""
+    images = np.full((5, 4, 4, 3), 255, np.uint8)
+    images[3, 1, 2, 0] = 0
+    net = module(CrossEntropyLoss())
+    net.network.forward = lambda x: x[:, :1].sqrt()  # of -1
+    how = {"batch_size": batch_size, "precision": "32-true"}
+    masks = np.zeros((5, 4, 4), np.uint8)
+    for evaluation, target in ((evaluate, [masks]), (evaluate_fully, masks)):
+        with pytest.raises(NaNPredicted, match="NaN on 1 of 5 images"):
+            evaluation(net, images, target, **how)
+
+
+def test_infinite_logits_are_certain_predictions():
+    images = np.zeros((1, 2, 2, 3), np.uint8)
+    images[0, 0] = 255
+    net = module(CrossEntropyLoss())
+    net.network.scale.data.fill_(math.inf)
+    how = {"batch_size": 1, "precision": "32-true"}
+    for mask, score in ((images[..., 0] // 255, 1), (1 - images[..., 0] // 255, 0)):
+        columns, pooled = evaluate_fully(net, images, mask, hd95=True, **how)
+        assert columns["dice"].tolist() == [score]
+        assert pooled["calibration_error"] == 1 - score
+
+
 EVALUATION = {"every": 1, "last": 1, "train_sample": 8, "batch_size": 2, "hd95": True}
 
 
@@ -216,3 +242,11 @@ def test_every_run_of_a_process_is_compiled(tiny, monkeypatch):
 def test_a_waiting_operation_is_seen():
     assert operations(lambda: float(torch.ones(3).sum())) & WAITING
     assert operations(lambda: torch.ones(3)[torch.tensor([True, False, True])]) & WAITING
+
+
+def test_nothing_in_an_evaluation_waits_for_the_device():
+    images = torch.randint(0, 256, (6, 8, 8, 3), dtype=torch.uint8).numpy()
+    masks, net = images[..., 0] // 255, module(CrossEntropyLoss())
+    done = operations(lambda: evaluate(net, images, [masks], batch_size=2, precision="32-true"))
+    assert "aten::isnan" in done or "aten::ne" in done
+    assert not done & WAITING

@@ -12,6 +12,10 @@ from robustseg.metrics import AveragePrecision, ExpectedCalibrationError, Segmen
 _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
+class NaNPredicted(RuntimeError):
+    """A network's output is no number; the message says on how many images."""
+
+
 def predict_logits(
     module: nn.Module, images: np.ndarray, *, batch_size: int, precision: str
 ) -> Iterator[tuple[slice, Tensor]]:
@@ -60,6 +64,9 @@ def evaluate(
 
     Returns:
         For each of the masks the columns of ``images.csv``, N entries each.
+
+    Raises:
+        NaNPredicted: a logit is NaN.
     """
     metrics = [SegmentationMetrics() for _ in masks]
     _update(module, images, list(zip(metrics, masks, strict=True)), batch_size, precision)
@@ -88,6 +95,9 @@ def evaluate_fully(
     Returns:
         The columns of ``images.csv``, and average precision and expected calibration error over
         all pixels.
+
+    Raises:
+        NaNPredicted: a logit is NaN.
     """
     rows = SegmentationMetrics(distances=hd95)
     pooled = {
@@ -109,7 +119,15 @@ def _update(
     device = next(module.parameters()).device
     for metric, _ in metrics:
         metric.to(device)
+    # NaN would pass for background and give plausible scores. Infinite logits are counted: a
+    # saturated one (float16 ends at 65504) still says which class, with probability 0 or 1, and
+    # what overflows further inside comes out of the next normalisation or sum as NaN.
+    broken: list[Tensor] = []
     for place, logits in predict_logits(module, images, batch_size=batch_size, precision=precision):
         for metric, masks in metrics:
             target = torch.from_numpy(np.array(masks[place])).to(device, non_blocking=True)
             metric.update(logits, target.unsqueeze(1))
+        broken.append(logits.isnan().flatten(1).any(dim=1))
+    count = int(np.count_nonzero(torch.cat(broken).cpu().numpy()))  # fetched once
+    if count:
+        raise NaNPredicted(f"the network's output is NaN on {count} of {len(images)} images")

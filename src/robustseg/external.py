@@ -5,7 +5,7 @@ from typing import Any
 
 from robustseg.data.imageset import ImageSet
 from robustseg.data.source import DataError
-from robustseg.evaluation import evaluate_fully
+from robustseg.evaluation import NaNPredicted, evaluate_fully
 from robustseg.loading import FinishedRun
 from robustseg.metrics import summarise
 
@@ -37,18 +37,24 @@ def evaluate_external(
         of `robustseg.metrics.summarise` with average precision and calibration error.
 
     Raises:
-        DataError: there are no images.
+        DataError: there are no images, or the network predicts what is no number.
     """
     if not len(images):
         raise DataError("there are no images in this split: choose another with --split")
-    columns, pooled = evaluate_fully(
-        run.predictor,
-        images.images,
-        images.masks,
-        batch_size=batch_size,
-        precision=run.precision,
-        hd95=hd95,
-    )
+    try:
+        columns, pooled = evaluate_fully(
+            run.predictor,
+            images.images,
+            images.masks,
+            batch_size=batch_size,
+            precision=run.precision,
+            hd95=hd95,
+        )
+    except NaNPredicted as error:
+        raise DataError(
+            f"{run.folder.run_id}: {error}, so there is nothing to score: take another run, or "
+            "train it again with a smaller optimizer.lr or trainer.precision=32-true"
+        ) from error
     columns.pop("index")
     values = {name: column.tolist() for name, column in columns.items()}
     names = ("id", "split", *values)

@@ -14,7 +14,7 @@ import numpy as np
 import pytorch_lightning as pl
 
 from robustseg.data.prepare import RunData
-from robustseg.evaluation import evaluate, evaluate_fully
+from robustseg.evaluation import NaNPredicted, evaluate, evaluate_fully
 from robustseg.metrics import summarise
 from robustseg.metrics.summary import COUNTS
 from robustseg.module import SegmentationModule
@@ -32,10 +32,11 @@ _SHOWN = (
     "average_precision",
     "calibration_error",
 )
+_REMEDY = "try a smaller optimizer.lr or trainer.gradient_clip_val=1"
 
 
 class TrainingDiverged(RuntimeError):
-    """The loss is no longer a number."""
+    """The loss or the network's output is no longer a number."""
 
 
 class Recorder(pl.callbacks.Checkpoint):
@@ -115,7 +116,7 @@ class Recorder(pl.callbacks.Checkpoint):
         if pl_module.nu is not None:
             row["nu"] = pl_module.nu
         if epoch in self.evaluated:
-            row |= self._memorisation(pl_module, epoch) | self._test(pl_module, epoch)
+            row |= self._evaluate(pl_module, epoch)
         row["seconds"] = round(time.monotonic() - self._begin, 3)
         self.epochs.append(row)
         for logger in trainer.loggers:
@@ -135,8 +136,18 @@ class Recorder(pl.callbacks.Checkpoint):
         step = trainer.global_step - len(losses) + bad + 1
         raise TrainingDiverged(
             f"the training loss is {losses[bad]} in epoch {epoch} at step {step}, on the images "
-            f"{ids}: try a smaller optimizer.lr or trainer.gradient_clip_val=1"
+            f"{ids}: {_REMEDY}"
         )
+
+    def _evaluate(self, module: SegmentationModule, epoch: int) -> dict[str, float]:
+        try:
+            return self._memorisation(module, epoch) | self._test(module, epoch)
+        except NaNPredicted as error:
+            # Only float16 has a narrower range than float32.
+            wider = ", or trainer.precision=32-true" if self._how["precision"] == "16-mixed" else ""
+            raise TrainingDiverged(
+                f"{error} in the evaluation of epoch {epoch}: {_REMEDY}{wider}"
+            ) from error
 
     def _memorisation(self, module: SegmentationModule, epoch: int) -> dict[str, float]:
         """Mean Dice of training images against noisy and clean masks, by type of noise.

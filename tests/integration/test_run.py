@@ -13,6 +13,7 @@ from robustseg import recorder
 from robustseg import run as run_module
 from robustseg.data.on_device import DeviceBatches
 from robustseg.metrics import summarise_last
+from robustseg.module import SegmentationModule
 from robustseg.run import run
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.lock import JOB
@@ -250,6 +251,19 @@ def test_a_loss_that_is_no_number_stops_the_run(tiny, only_run):
     with pytest.raises(RunFailed, match=r"training loss is nan in epoch 1.*gradient_clip_val"):
         run(tiny("loss=mse", "optimizer=sgd", "optimizer.lr=1e30"))
     assert RunFolder(only_run()).read_status()["error"]["type"] == "TrainingDiverged"
+
+
+def test_a_network_that_breaks_in_its_last_step_has_no_numbers(tiny, only_run, monkeypatch):
+    def broken(self, *_):
+        if self.current_epoch == 3 and self.trainer.is_last_batch:
+            next(self.network.parameters()).data.fill_(torch.nan)
+
+    monkeypatch.setattr(SegmentationModule, "on_train_batch_end", broken)
+    with pytest.raises(RunFailed, match=r"NaN on 10 of 10 images .* epoch 4.*gradient_clip_val"):
+        run(tiny("loss=mse"))
+    folder = RunFolder(only_run())
+    assert folder.read_status()["error"]["type"] == "TrainingDiverged"
+    assert folder.read_metrics() is None
 
 
 def test_all_losses_see_the_same_masks(tiny, tmp_path):
