@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from hydra.errors import InstantiationException
+
 from robustseg.commands import (
     data,
     evaluate,
@@ -17,6 +19,7 @@ from robustseg.commands import (
     suspects,
     wandb,
 )
+from robustseg.commands.composed import conf_folder
 from robustseg.config import ConfigError
 from robustseg.data.source import DataError
 from robustseg.results import cli as table
@@ -55,20 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (DataError, ConfigError, FileExistsError) as error:
         print(f"robustseg: {error}", file=sys.stderr)
         return 1
-    except Exception as error:
-        refusal = _refusal(error)
-        if refusal is None:
+    except InstantiationException as error:
+        from robustseg.refusal import explain
+
+        message = explain(error, conf_folder())
+        if message is None:
             raise
-        print(f"robustseg: {refusal}", file=sys.stderr)
+        print(f"robustseg: {message}", file=sys.stderr)
         return 1
-
-
-def _refusal(error: Exception) -> str | None:
-    """What a class that Hydra was to build said of its arguments; None for any other error."""
-    from hydra.errors import InstantiationException
-
-    built = isinstance(error, InstantiationException)
-    return str(error.__cause__) if built and isinstance(error.__cause__, ValueError) else None
 
 
 if __name__ == "__main__":
