@@ -115,6 +115,7 @@ def test_a_link_to_a_failed_run_opens_it_even_if_it_is_filtered_out(visit):
     page.locator("#filter-state").select_option("done")
     page.locator("#unusable td a").first.click()
     opened = page.locator(".runs > li > details[open]")
+    opened.wait_for()  # the address changes first, and the page hears of it later
     assert opened.count() == 1
     assert "DataError" in opened.inner_text()
     assert page.locator("#run-count").inner_text() == "5 of 5 runs"
