@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robustseg.metrics.summary import COUNTS
 from robustseg.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _averaged(path: Path) -> pd.DataFrame:
         # Empty numbers are missing, but an image may be called NA.
         missing = dict.fromkeys(_COLUMNS.values(), "")
         rows = pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=missing)
-        counted = rows[["tp", "fp", "fn", "tn"]].sum(axis=1) > 0
+        counted = rows[[*COUNTS]].sum(axis=1) > 0
         positive = rows["tp"] + rows["fn"] > 0
         known = [name for name in _COLUMNS if _COLUMNS[name] in rows]
         values = {name: rows[_COLUMNS[name]].where(counted) for name in known}
