@@ -8,7 +8,7 @@ TEST := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n auto
 ENGINES := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n 0 -m engines tests/integration/engines
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo results test test-all test-engines test-browser engines browser lint format docs bench clean
+.PHONY: help setup demo results test test-all test-engines test-browser test-gpu engines browser lint format docs bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,7 +35,7 @@ results: $(STAMP)  ## results.csv, table.md and figures of EXPERIMENT=… from r
 	$(BIN)/robustseg results $(EXPERIMENT) --runs runs --out experiments
 
 test: $(STAMP)  ## all tests that fit into ten minutes on two cores and need no service
-	$(TEST) -m "not slow and not engines and not browser"
+	$(TEST) -m "not slow and not engines and not browser and not gpu"
 
 test-all: engines browser  ## every test
 	$(TEST) -m "not engines"
@@ -46,6 +46,9 @@ test-engines: engines  ## sweeps through a real Slurm and a real Ray, started by
 
 test-browser: browser  ## pages in a real browser (needs Debian's chromium)
 	$(TEST) -m browser
+
+test-gpu: $(STAMP)  ## what only a CUDA device can show
+	$(TEST) -m gpu
 
 engines: $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev,slurm,ray]"
@@ -78,6 +81,7 @@ bench: $(STAMP)  ## measure speed, each figure against a named peer in the same 
 	$(BIN)/python experiments/performance/bench_sweep.py
 	$(BIN)/python experiments/performance/bench_packing.py
 	$(BIN)/python experiments/performance/bench_results.py
+	$(BIN)/python experiments/performance/bench_gpu.py
 
 clean:  ## remove what the tools left, but neither .venv nor runs
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

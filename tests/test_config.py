@@ -20,7 +20,7 @@ from robustseg.config import ConfigError, check_targets, settle, suggest
         ("trainer.accelerator=gpuu", r"trainer\.accelerator=gpuu"),
         ("trainer.precision=bf15", r"trainer\.precision=bf15 .*bf16-mixed"),
         ("evaluation.last=0", r"evaluation\.last=0"),
-        ("trainer.compile=2", r"trainer\.compile=2 .*true, false"),
+        ("trainer.compile=2", r"trainer\.compile=2 .*true, false, graphs"),
         ("dataset.device=gpu", r"dataset\.device=gpu .*cpu, cuda"),
         (["dataset.device=cuda", "trainer.accelerator=cpu"], r"leave dataset\.device at cpu"),
         (

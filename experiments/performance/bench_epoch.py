@@ -3,7 +3,8 @@
 ours     `train.py` as it is: decoded once into a cache, precision and memory format chosen for
          the processor, run folder, wandb offline
 user     `user_pipeline.py`: each image decoded, resized and augmented in each epoch, Lightning's
-         own precision (32 bits); with 0 and with 2 loader processes, the faster is the peer
+         own precision (32 bits); with 0 and with 2 loader processes (--workers), the faster is the
+         peer
 user16   the same with precision="bf16-mixed": what is left then is data, memory format, logging
 
 All train the same network class on the same files with cross-entropy, Adam and 16 images a batch;
@@ -32,7 +33,6 @@ from user_pipeline import isic_folder, loader, time_user
 
 COLUMNS = ("what", "images_per_s", "ratio", "low", "high", "goal")
 GOAL = 2.0
-WORKERS = (0, 2)
 
 
 def time_turn(options: argparse.Namespace, overrides: list[str], data: Path, seed: int) -> dict:
@@ -43,7 +43,7 @@ def time_turn(options: argparse.Namespace, overrides: list[str], data: Path, see
     model = {key: value for key, value in config.model.items() if key != "name"}
     torch.set_num_threads(os.cpu_count() or 1)
     for precision in ("32-true", "bf16-mixed"):
-        for workers in WORKERS:
+        for workers in options.workers:
             name = f"user, {precision}, {workers} workers"
             seconds[name] = time_user(
                 instantiate(model, in_channels=3),
@@ -55,14 +55,14 @@ def time_turn(options: argparse.Namespace, overrides: list[str], data: Path, see
     return seconds
 
 
-def table(images: int, turns: list[dict[str, float]]) -> list[tuple]:
+def table(images: int, turns: list[dict[str, float]], workers: list[int]) -> list[tuple]:
     """A row a side, and the ratios to the faster number of loader processes of each precision."""
     rows = []
     for name in turns[0]:
         rates = [images / turn[name] for turn in turns]
         rows.append((name, statistics.median(rates), "", min(rates), max(rates), ""))
     for precision, goal in (("32-true", GOAL), ("bf16-mixed", "")):
-        names = [f"user, {precision}, {workers} workers" for workers in WORKERS]
+        names = [f"user, {precision}, {number} workers" for number in workers]
         ratios = [min(turn[name] for name in names) / turn["robustseg"] for turn in turns]
         what = f"robustseg / user, {precision}"
         rows.append((what, "", statistics.median(ratios), min(ratios), max(ratios), goal))
@@ -79,6 +79,9 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=128, help="size trained at, pixels")
     parser.add_argument("--epochs", type=int, default=3, help="epochs a turn")
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[0, 2], help="loader processes of the user's side"
+    )
     parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     options, overrides = parser.parse_known_args()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
@@ -100,7 +103,7 @@ def main() -> None:
             turns.append(time_turn(options, settings, data, turn))
             rates = (f"{side} {images / taken:.1f}" for side, taken in turns[-1].items())
             print(f"turn {turn + 1}, images/s: {'; '.join(rates)}", flush=True)
-    rows = table(images, turns)
+    rows = table(images, turns, options.workers)
     print(f"\n{images} images, {options.side}×{options.side}, {os.cpu_count()} processors\n")
     print("| | images/s | ratio | from | to |\n|---|--:|--:|--:|--:|")
     for what, rate, ratio, low, high, _ in rows:

@@ -49,7 +49,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {  # of the trainer, once auto is resolve
     "precision": ("32-true", "bf16-mixed", "16-mixed"),
     "accelerator": ("cpu", "gpu"),
     "channels_last": (True, False),
-    "compile": (True, False),
+    "compile": (True, False, "graphs"),
     "progress": ("auto", "bar", "lines", "none"),
 }
 
@@ -133,6 +133,8 @@ def _check_ranges(config: Mapping[str, Any]) -> None:
     _require(_number(every) and every >= 0, "trainer.checkpoint_every", every, "seconds ≥ 0")
     finite = clip is None or (_number(clip) and 0 < clip < math.inf)
     _require(finite, "trainer.gradient_clip_val", clip, "a norm above 0, or null")
+    if trainer["compile"] == "graphs" and trainer["accelerator"] == "cpu":
+        raise ConfigError("trainer.compile=graphs needs a GPU: take true or false")
     _check_precision(config)
     _check_device(dataset["device"], config)
     _check_length(trainer)

@@ -27,7 +27,8 @@ class SegmentationModule(pl.LightningModule):
         loss_lr: learning rate of the loss's own parameters; None where it has none.
         scheduler: makes a schedule from the optimiser; None for a constant rate.
         channels_last: memory format of the network and its input.
-        compiled: whether the network goes through torch.compile.
+        compiled: whether the network goes through torch.compile; "graphs": and is captured in CUDA
+            graphs, which the GPU replays without waiting for the host to launch each kernel.
         seed: of the run; layers that draw random numbers are reseeded from it at every epoch.
         has_ignored: whether masks have pixels that do not count (255).
     """
@@ -41,7 +42,7 @@ class SegmentationModule(pl.LightningModule):
         loss_lr: float | None = None,
         scheduler: Callable[[torch.optim.Optimizer], Any] | None = None,
         channels_last: bool = False,
-        compiled: bool = False,
+        compiled: bool | str = False,
         seed: int = 0,
         has_ignored: bool = False,
     ) -> None:
@@ -52,7 +53,8 @@ class SegmentationModule(pl.LightningModule):
             # Graphs belong to the class: those of an earlier run of the process would be met
             # again, and count towards the limit at which torch stops compiling.
             torch._dynamo.reset()
-            self.network.compile()  # in place: names of weights stay as they are
+            mode = "reduce-overhead" if compiled == "graphs" else None
+            self.network.compile(mode=mode)  # in place: names of weights stay as they are
         self.loss = loss
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
