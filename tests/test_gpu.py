@@ -132,16 +132,16 @@ def test_images_on_the_device_change_no_number(tiny, tmp_path):
     assert ends[0][1] == pytest.approx(ends[1][1], rel=1e-3)
 
 
-def program(tmp_path: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+def sweep(tmp_path: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
     places = [f"paths.{name}={tmp_path}/{name}" for name in ("runs", "logs", "cache")]
-    command = [sys.executable, str(ROOT / "train.py"), *TINY, *places, *overrides]
+    command = [sys.executable, str(ROOT / "train.py"), "-m", *TINY, *places, *overrides]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{os.environ.get('PYTHONPATH', '')}"}
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=250)
 
 
 def test_runs_of_a_sweep_share_a_gpu(tmp_path):
-    grid = ["-m", "loss=tloss,gce", "hydra/launcher=local", "hydra.launcher.jobs_per_gpu=2"]
-    found = program(tmp_path, *grid, "dataset.device=cuda")
+    grid = ["loss=tloss,gce", "hydra/launcher=local", "hydra.launcher.jobs_per_gpu=2"]
+    found = sweep(tmp_path, *grid, "dataset.device=cuda")
     assert found.returncode == 0, found.stdout + found.stderr
     assert "2 runs, 2 at a time" in found.stdout
     for folder in (tmp_path / "runs").iterdir():

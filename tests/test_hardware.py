@@ -1,3 +1,5 @@
+import ctypes
+
 import pytest
 
 from robustseg import hardware
@@ -38,3 +40,58 @@ def test_threads_respect_the_environment(monkeypatch):
     assert hardware.threads() == 4
     monkeypatch.setenv("OMP_NUM_THREADS", "")
     assert hardware.threads() == hardware.processors()
+
+
+class Driver:
+    """What of the CUDA driver is called, with two devices of capability 9."""
+
+    memory = (80, 141)
+
+    def cuInit(self, flags):
+        return 0
+
+    def cuDeviceGetCount(self, count):
+        count._obj.value = len(self.memory)
+        return 0
+
+    def cuDeviceGet(self, device, number):
+        device._obj.value = number
+        return 0
+
+    def cuDeviceGetAttribute(self, value, attribute, device):
+        value._obj.value = {75: 9}[attribute]
+        return 0
+
+    def cuDeviceTotalMem_v2(self, size, device):
+        size._obj.value = self.memory[device] * 2**30
+        return 0
+
+
+class Broken(Driver):
+    def cuInit(self, flags):
+        return 100  # CUDA_ERROR_NO_DEVICE
+
+
+class Unreadable(Driver):
+    def cuDeviceTotalMem_v2(self, size, device):
+        return 1
+
+
+@pytest.mark.parametrize(
+    ("driver", "devices", "capability", "memory"),
+    [(Driver, 2, 9, 80), (Broken, 0, 0, 0), (Unreadable, 2, 9, 0), (None, 0, 0, 0)],
+)
+def test_the_driver_tells_of_its_devices(monkeypatch, driver, devices, capability, memory):
+    def load(name):
+        if driver is None:
+            raise OSError(name)
+        return driver()
+
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    hardware._cuda.cache_clear()
+    try:
+        assert hardware.cuda_devices() == devices
+        assert hardware.cuda_capability() == capability
+        assert hardware.cuda_memory() == memory * 2**30
+    finally:
+        hardware._cuda.cache_clear()

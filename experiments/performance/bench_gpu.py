@@ -57,14 +57,18 @@ def stepper(settings: list[str], folder: str):
     return step, batch
 
 
-def kernels(step, steps: int = 20) -> list[tuple[str, float]]:
-    """Name and milliseconds of every kernel of some steps, divided by their number."""
+def kernels(step, steps: int = 20) -> tuple[list[tuple[str, float]], int]:
+    """Name and milliseconds, divided by the steps, of every kernel of some steps; and the steps."""
     activities = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
     with torch.profiler.profile(activities=activities) as profile:
         for _ in range(steps):
             step()
         torch.cuda.synchronize()
-    on_gpu = [e for e in profile.events() if e.device_type == torch.autograd.DeviceType.CUDA]
+    on_gpu = [
+        event
+        for event in profile.events()
+        if event.device_type == torch.autograd.DeviceType.CUDA and not event.is_user_annotation
+    ]
     return [(event.name, event.device_time_total / 1e3 / steps) for event in on_gpu], steps
 
 

@@ -8,39 +8,56 @@ import ctypes
 import os
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _COMPUTE_CAPABILITY_MAJOR = 75  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
 _AMPERE = 8  # the first CUDA architecture with bfloat16 units
 
 
 @cache
-def cuda_capability() -> int:
-    """Major compute capability of the first visible CUDA device; 0 where there is none."""
+def _cuda() -> tuple[Any, tuple[int, ...]]:
+    """The CUDA driver and the devices that this process may use; none where there is no driver."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
-        return 0
-    count, device, major = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
+        return None, ()
+    count, device = ctypes.c_int(), ctypes.c_int()
     if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return 0
-    if count.value == 0 or driver.cuDeviceGet(ctypes.byref(device), 0) != 0:
-        return 0
-    if driver.cuDeviceGetAttribute(ctypes.byref(major), _COMPUTE_CAPABILITY_MAJOR, device) != 0:
+        return driver, ()
+    devices = []
+    for number in range(count.value):
+        if driver.cuDeviceGet(ctypes.byref(device), number) != 0:
+            return driver, ()
+        devices.append(device.value)
+    return driver, tuple(devices)
+
+
+def cuda_capability() -> int:
+    """Major compute capability of the first visible CUDA device; 0 where there is none."""
+    driver, devices = _cuda()
+    major = ctypes.c_int()
+    if not devices or driver.cuDeviceGetAttribute(
+        ctypes.byref(major), _COMPUTE_CAPABILITY_MAJOR, devices[0]
+    ):
         return 0
     return major.value
 
 
-@cache
 def cuda_devices() -> int:
     """How many CUDA devices this process may use; 0 where there is no driver."""
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return 0
-    count = ctypes.c_int()
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return 0
-    return count.value
+    return len(_cuda()[1])
+
+
+def cuda_memory() -> int:
+    """Bytes of memory of the smallest CUDA device that this process may use; 0 without one."""
+    driver, devices = _cuda()
+    sizes = []
+    for device in devices:
+        size = ctypes.c_size_t()
+        if driver.cuDeviceTotalMem_v2(ctypes.byref(size), device) != 0:
+            return 0
+        sizes.append(size.value)
+    return min(sizes, default=0)
 
 
 @cache

@@ -7,10 +7,11 @@ from robustseg.launching.places import places
 
 @pytest.fixture
 def machine(monkeypatch):
-    def of(processors, gpus=0, visible=None, threads=None):
+    def of(processors, gpus=0, visible=None, threads=None, memory=0):
         monkeypatch.setattr(hardware, "processors", lambda: processors)
         monkeypatch.setattr(hardware, "cuda_devices", lambda: gpus)
         monkeypatch.setattr(hardware, "cuda_capability", lambda: 9 if gpus else 0)
+        monkeypatch.setattr(hardware, "cuda_memory", lambda: memory * 2**30)
         for name, value in (("CUDA_VISIBLE_DEVICES", visible), ("OMP_NUM_THREADS", threads)):
             monkeypatch.delenv(name, raising=False)
             if value is not None:
@@ -48,6 +49,19 @@ def test_runs_are_spread_over_the_gpus(machine, n_jobs, per_gpu, visible, wanted
     assert [place["CUDA_VISIBLE_DEVICES"] for place in given] == wanted
 
 
+@pytest.mark.parametrize(
+    ("processors", "gpus", "memory", "wanted"),
+    [(16, 1, 139, 16), (32, 1, 79, 9), (32, 4, 79, 32), (8, 1, 6, 1), (2, 4, 79, 4)],
+)
+def test_auto_packs_a_gpu_by_its_memory_and_the_processors(
+    machine, processors, gpus, memory, wanted
+):
+    machine(processors, gpus=gpus, memory=memory)
+    given = places("auto", "auto", "auto", "auto")
+    assert len(given) == wanted
+    assert {place["CUDA_VISIBLE_DEVICES"] for place in given} == {str(n) for n in range(gpus)}
+
+
 def test_runs_on_the_cpu_leave_the_gpus_alone(machine):
     machine(4, gpus=2)
     given = places("auto", 1, "cpu", "auto")
@@ -55,7 +69,9 @@ def test_runs_on_the_cpu_leave_the_gpus_alone(machine):
     assert not any("CUDA_VISIBLE_DEVICES" in place for place in given)
 
 
-@pytest.mark.parametrize(("n_jobs", "per_gpu"), [(0, 1), ("many", 1), (2.5, 1), (True, 1), (1, 0)])
+@pytest.mark.parametrize(
+    ("n_jobs", "per_gpu"), [(0, 1), ("many", 1), (2.5, 1), (True, 1), (1, 0), (1, "all")]
+)
 def test_a_number_that_cannot_be_is_refused(machine, n_jobs, per_gpu):
     machine(2)
     with pytest.raises(ConfigError, match="whole number"):

@@ -10,10 +10,10 @@ class LocalLauncher(SweepLauncher):
 
     Args:
         n_jobs: runs at a time; "auto" for what the machine has room for.
-        jobs_per_gpu: runs that share a GPU.
+        jobs_per_gpu: runs that share a GPU; "auto" for what it and the processors have room for.
     """
 
-    def __init__(self, n_jobs: int | str = "auto", jobs_per_gpu: int = 1) -> None:
+    def __init__(self, n_jobs: int | str = "auto", jobs_per_gpu: int | str = "auto") -> None:
         self.n_jobs = n_jobs
         self.jobs_per_gpu = jobs_per_gpu
 

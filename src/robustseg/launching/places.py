@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from robustseg import hardware
 from robustseg.config import ConfigError
 
+_MEMORY = 8 * 2**30  # of a GPU for one run: several times what nnunet takes at 256×256
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def places(
-    n_jobs: int | str, jobs_per_gpu: int, accelerator: str, threads: int | str
+    n_jobs: int | str, jobs_per_gpu: int | str, accelerator: str, threads: int | str
 ) -> list[dict[str, str]]:
     """Environment variables of each process.
 
@@ -20,19 +21,23 @@ def places(
     Args:
         n_jobs: processes, or "auto": as many as processors (divided by `threads`, if that is a
             number), or `jobs_per_gpu` times the number of GPUs.
-        jobs_per_gpu: processes on one GPU, for "auto".
+        jobs_per_gpu: processes on one GPU, for "auto" of `n_jobs`; or "auto" itself: one for each
+            8 GiB of its memory, but no more than its share of the processors.
         accelerator: as in `trainer.accelerator`.
         threads: as in `trainer.threads`.
 
     Raises:
         ConfigError: a number is below 1.
     """
-    _whole("jobs_per_gpu", jobs_per_gpu)
+    if jobs_per_gpu != "auto":
+        _whole("jobs_per_gpu", jobs_per_gpu)
     gpus = visible_gpus() if hardware.accelerator(accelerator) == "gpu" else []
     processors = hardware.processors()
     if n_jobs == "auto":
         each = threads if isinstance(threads, int) else 1
-        n_jobs = len(gpus) * jobs_per_gpu or max(1, processors // each)
+        if gpus and jobs_per_gpu == "auto":
+            jobs_per_gpu = _jobs_per_gpu(processors // len(gpus))
+        n_jobs = len(gpus) * int(jobs_per_gpu) if gpus else max(1, processors // each)
     n_jobs = _whole("n_jobs", n_jobs)
     share = os.environ.get("OMP_NUM_THREADS", str(max(1, processors // n_jobs)))
     common = dict.fromkeys(_THREADS, share)
@@ -45,6 +50,11 @@ def visible_gpus() -> list[str]:
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = [str(number) for number in range(count)] if named is None else named.split(",")
     return names[:count]
+
+
+def _jobs_per_gpu(processors: int) -> int:
+    """A small network keeps a processor busy long before it does a GPU."""
+    return max(1, min(processors, hardware.cuda_memory() // _MEMORY))
 
 
 def _gpu(gpus: list[str], number: int) -> Mapping[str, str]:
