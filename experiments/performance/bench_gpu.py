@@ -1,9 +1,10 @@
 """A training step on a GPU by what computes it, and what the GPU does meanwhile.
 
-Each row changes one thing of the row above it; network, loss, optimiser and batches are those of
-`train.py`, Lightning is left out. Kernels are counted by torch.profiler: their number a step, and
-the share of the step's wall time in which one was at work. Where that share is small the host
-cannot launch kernels fast enough; where it is near 1 the kernels themselves are the limit.
+Each row changes one thing of the row above it; network, loss and optimiser are those of `train.py`,
+the batch is random and stays on the GPU, Lightning is left out. Kernels are counted by
+torch.profiler: their number a step, and the share of the step's wall time in which one was at work.
+Where that share is small the host cannot launch kernels fast enough; where it is near 1 the kernels
+themselves are the limit.
 
     python experiments/performance/bench_gpu.py [--steps 200] [--top 8] [--out FILE.csv]
                                                 [hydra overrides …]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "performance"
 NETWORK = ["model.features=[4,8]", "logger=none", "trainer.threads=1", "trainer.accelerator=cpu"]
@@ -126,3 +127,11 @@ def test_plot(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["plot", "--results", str(tmp_path / "none")])
     with pytest.raises(SystemExit):
         module["main"]()
+
+
+def test_a_gpu_benchmark_says_that_there_is_no_gpu(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", ["bench_gpu.py"])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    runpy.run_path(str(FOLDER / "bench_gpu.py"), run_name="__main__")
+    assert "no CUDA device" in capsys.readouterr().out
