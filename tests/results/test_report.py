@@ -172,6 +172,15 @@ def test_a_readme_is_rendered_plainly(tmp_path):
     assert page.all("p") == [{}] * 2
 
 
+def test_columns_of_a_readme_are_aligned_without_inline_styles(tmp_path):
+    """Which the page's content security policy refuses, with an error in the console."""
+    path = tmp_path / "README.md"
+    path.write_text("| a | b | c |\n|---|--:|:-:|\n| 1 | 2 | 3 |\n")
+    page = Parsed(readme_html(path))
+    cells = [{}, {"class": "right"}, {"class": "center"}]
+    assert page.all("th") == page.all("td") == cells
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

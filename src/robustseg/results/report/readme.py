@@ -24,6 +24,8 @@ def readme_html(path: Path) -> str:
     for token in tokens:
         if token.type.startswith("heading"):
             token.tag = f"h{min(6, int(token.tag[1]) + _SHIFT)}"
+        if token.type in ("th_open", "td_open"):
+            _align_by_class(token)
         if token.children:
             token.children = _plain(token.children)
     filled = [token for token in tokens if token.type != "inline" or token.children]
@@ -38,6 +40,13 @@ def readme_title(path: Path) -> str | None:
 
 def _constant(text: str) -> Any:
     return lambda *_: text
+
+
+def _align_by_class(cell: Token) -> None:
+    """The page's content security policy refuses inline styles."""
+    style = str(cell.attrs.pop("style", ""))
+    if style:
+        cell.attrSet("class", style.removeprefix("text-align:"))
 
 
 def _plain(children: list[Token]) -> list[Token]:
