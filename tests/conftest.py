@@ -1,6 +1,7 @@
 """Miniature runs: real program, tiny data."""
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -95,6 +96,20 @@ def finished(tmp_path_factory, cache):
 def noisy_run(finished):
     """A finished run in colour with the T-Loss and half of its masks wrong."""
     return finished("noise.alpha=0.5", "loss=tloss")
+
+
+@pytest.fixture
+def nan_run(noisy_run, tmp_path):
+    """The same run with a weight that is no number."""
+    import torch
+
+    broken = tmp_path / "broken" / noisy_run.name
+    shutil.copytree(noisy_run, broken)
+    file = broken / "checkpoints" / "weights.pt"
+    weights = torch.load(file, weights_only=True)
+    next(iter(weights["network"].values())).fill_(torch.nan)
+    torch.save(weights, file)
+    return broken
 
 
 @pytest.fixture(scope="session")

@@ -130,7 +130,8 @@ def predict_files(
         batch_size: images a batch; so many are in memory at their own size.
 
     Yields:
-        What became of each image, in their order; a file that cannot be read stops nothing.
+        What became of each image, in their order; a file that cannot be read, or on which the
+        network's output is no number, stops nothing.
 
     Raises:
         DataError: two images would have one output, or the folder cannot be written.
@@ -155,6 +156,10 @@ def predict_files(
                     jobs.append(pool.submit(Predicted, path, name, error=picture))
                     continue
                 small = next(probabilities)
+                if np.isnan(small).any():  # NaN would pass for background
+                    broken = f"{path}: the output of {run.folder.run_id} on it is NaN"
+                    jobs.append(pool.submit(Predicted, path, name, error=broken))
+                    continue
                 jobs.append(
                     pool.submit(_write, path, name, picture, small, out, threshold, overlay)
                 )

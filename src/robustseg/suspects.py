@@ -117,6 +117,7 @@ def beliefs(
 
     Raises:
         ConfigError: cleanlab is asked for and not installed.
+        DataError: the network predicts what is no number.
     """
     if compare and find_spec("cleanlab") is None:
         raise ConfigError("--compare needs cleanlab: pip install cleanlab")
@@ -126,6 +127,11 @@ def beliefs(
     )
     for place, on_device in batches:
         logits = on_device.cpu()
+        if logits.isnan().any():  # NaN would pass for background
+            raise DataError(
+                f"{run.folder.run_id}: the network's output is NaN on its training images, so it "
+                "believes no mask: take another run"
+            )
         given = torch.from_numpy(np.array(masks[place])).unsqueeze(1)
         ignore = given == IGNORED
         target = (given == 1).to(logits.dtype)

@@ -49,6 +49,13 @@ def test_onnx_runtime_gives_the_same_masks(name, channels, request, tmp_path, ca
     assert json.loads(told["settings"]) == metrics["settings"]
 
 
+def test_a_network_that_predicts_no_numbers_does_not_pass(nan_run, tmp_path, capsys):
+    for library in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(library)
+    assert main(["export", str(nan_run), "-o", str(tmp_path / "model.onnx")]) == 1
+    assert "probabilities differ by nan" in capsys.readouterr().err
+
+
 def test_without_onnx_it_is_told_what_to_install(noisy_run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(onnx_export, "find_spec", lambda name: None)
     assert main(["export", str(noisy_run), "-o", str(tmp_path / "model.onnx")]) == 1

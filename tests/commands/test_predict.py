@@ -97,6 +97,13 @@ def test_a_bad_file_is_told_and_the_others_go_on(noisy_run, tmp_path, capsys):
     assert [bool(row["error"]) for row in rows] == [False, False, False, True, True]
 
 
+def test_what_is_no_number_is_no_background(nan_run, tmp_path, capsys):
+    Image.fromarray(picture(20, 20)).save(tmp_path / "a.png")
+    assert predict(nan_run, tmp_path / "a.png", "-o", tmp_path / "out") == 1
+    assert f"a.png: the output of {nan_run.name} on it is NaN" in capsys.readouterr().err
+    assert not list((tmp_path / "out" / "masks").iterdir())
+
+
 def test_equal_names_of_several_folders_stay_apart(noisy_run, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

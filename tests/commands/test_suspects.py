@@ -73,3 +73,10 @@ def test_images_that_have_moved(finished, tmp_path, capsys):
     assert "no such folder" in capsys.readouterr().err
     assert main(["suspects", str(run), f"dataset.root={there}"]) == 0
     assert "training masks, by T-Loss weight" in capsys.readouterr().out
+
+
+def test_a_network_that_predicts_no_numbers_believes_nothing(nan_run, capsys):
+    assert main(["suspects", str(nan_run), "--device", "cpu"]) == 1
+    output = capsys.readouterr()
+    assert f"{nan_run.name}: the network's output is NaN" in output.err
+    assert (output.err.count("\n"), output.out) == (1, "")
