@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -43,7 +44,8 @@ def run(cfg: DictConfig) -> None:
         name = identity.run_id
         outcome = _run(config, identity, source)
     except Exception as error:
-        message = f"{type(error).__name__}: {error}"
+        cause = _cause(error)
+        message = f"{type(cause).__name__}: {cause}"
         name = name or job_name()
         note(Outcome(name, "failed", seconds=time.monotonic() - begin, message=message))
         raise RunFailed(f"{name} failed. {message}") from error
@@ -171,13 +173,21 @@ def _reason_to_begin_anew(config: dict[str, Any], folder: RunFolder) -> object:
     return None
 
 
+def _cause(error: BaseException) -> BaseException:
+    """What a constructor raised, where Hydra tells of it in words of its own."""
+    if isinstance(error, InstantiationException) and error.__cause__ is not None:
+        return error.__cause__
+    return error
+
+
 def _fail(folder: RunFolder, error: BaseException) -> None:
     """Note a failure; an interrupted run stays "running", without a live lock."""
     if isinstance(error, KeyboardInterrupt | SystemExit):
         return
     trace = "".join(traceback.format_exception(error))
+    cause = _cause(error)
     try:
-        folder.mark_failed(type(error).__name__, str(error), trace)
+        folder.mark_failed(type(cause).__name__, str(cause), trace)
     except OSError as full:  # a full disk is told of by the error that goes on from here
         error.add_note(f"It could not be noted in {folder.status}: {full}")
         _log.error("%s: the failure could not be noted: %s", folder.run_id, full)

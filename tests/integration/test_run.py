@@ -273,6 +273,15 @@ def test_all_losses_see_the_same_masks(tiny, tmp_path):
     assert (first / "noise.csv").read_bytes() == (second / "noise.csv").read_bytes()
 
 
+def test_what_a_loss_refuses_is_told_in_its_own_words(tiny, only_run):
+    with pytest.raises(
+        RunFailed, match=r"failed\. ValueError: q must lie in \[0\.01, 1\], not -1$"
+    ):
+        run(tiny("loss=gce", "loss.q=-1"))
+    error = RunFolder(only_run()).read_status()["error"]
+    assert (error["type"], error["message"]) == ("ValueError", "q must lie in [0.01, 1], not -1")
+
+
 def test_an_image_size_that_a_network_cannot_take_is_refused(tiny):
     with pytest.raises(RunFailed, match=r"40×40 is not a multiple of 16.*image_size=48"):
         run(tiny("dataset.image_size=40", "model.features=[2,2,2,2,2]"))
