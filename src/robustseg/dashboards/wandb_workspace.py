@@ -78,76 +78,51 @@ def to_json(workspace: ws.Workspace) -> str:
 
 def _sections(colors: Mapping[str, str]) -> list[ws.Section]:
     legend = "\n".join(f"- {loss}: {color}" for loss, color in colors.items())
+    opened: dict[str, list[Any]] = {
+        "Dice against α by loss": [
+            _scatter("Dice against α", _ALPHA, _DICE),
+            _bars("Dice by loss", "dice_image", _LOSS),
+            _parallel("Loss, α, β and Dice", _LOSS, _ALPHA, wr.Config("noise.beta"), _DICE),
+            wr.MarkdownPanel(markdown=f"A run has the colour of its loss:\n{legend}"),
+        ],
+        "Memorisation": [
+            _curve("Training Dice against the given masks", "train_dice_noisy"),
+            _curve("Training Dice against the clean masks", "train_dice_clean"),
+            _curve("Test Dice per image", "test_dice_image"),
+            _curve("Training loss", "train_loss"),
+        ],
+        "ν of the T-Loss": [
+            _curve("ν", "nu", log_y=True),
+            _scatter("ν at the end against α", _ALPHA, wr.SummaryMetric("nu")),
+        ],
+    }
+    closed: dict[str, list[Any]] = {
+        "Domain against batch size": [
+            _scatter("Dice against batch size", _BATCH_SIZE, _DICE),
+            _bars("Dice by domain", "dice_image", _DOMAIN),
+            _bars("Dice by batch size", "dice_image", _BATCH_SIZE),
+            _parallel("Domain, batch size and Dice", _DOMAIN, _BATCH_SIZE, _DICE),
+        ],
+        "Failed runs": [
+            _bars("Runs by state", "epoch", "State", "samples"),
+            _bars("Failed runs by loss", "failed", _LOSS, "sum"),
+            wr.MarkdownPanel(markdown=_FAILURES),
+        ],
+        "Images": [
+            _media("Test images: clean and predicted masks", "examples/test"),
+            _media("Training images: clean, given and predicted masks", "examples/train"),
+            wr.WeavePanelSummaryTable(table_name="predictions"),
+        ],
+    }
     return [
-        ws.Section(
-            name="Dice against α by loss",
-            is_open=True,
-            panels=[
-                _scatter("Dice against α", _ALPHA, _DICE),
-                _bars("Dice by loss", "dice_image", _LOSS),
-                wr.ParallelCoordinatesPlot(
-                    title="Loss, α, β and Dice",
-                    columns=[
-                        wr.ParallelCoordinatesPlotColumn(_LOSS),
-                        wr.ParallelCoordinatesPlotColumn(_ALPHA),
-                        wr.ParallelCoordinatesPlotColumn(wr.Config("noise.beta")),
-                        wr.ParallelCoordinatesPlotColumn(_DICE),
-                    ],
-                ),
-                wr.MarkdownPanel(markdown=f"A run has the colour of its loss:\n{legend}"),
-            ],
-        ),
-        ws.Section(
-            name="Memorisation",
-            is_open=True,
-            panels=[
-                _curve("Training Dice against the given masks", "train_dice_noisy"),
-                _curve("Training Dice against the clean masks", "train_dice_clean"),
-                _curve("Test Dice per image", "test_dice_image"),
-                _curve("Training loss", "train_loss"),
-            ],
-        ),
-        ws.Section(
-            name="ν of the T-Loss",
-            is_open=True,
-            panels=[
-                _curve("ν", "nu", log_y=True),
-                _scatter("ν at the end against α", _ALPHA, wr.SummaryMetric("nu")),
-            ],
-        ),
-        ws.Section(
-            name="Domain against batch size",
-            panels=[
-                _scatter("Dice against batch size", _BATCH_SIZE, _DICE),
-                _bars("Dice by domain", "dice_image", _DOMAIN),
-                _bars("Dice by batch size", "dice_image", _BATCH_SIZE),
-                wr.ParallelCoordinatesPlot(
-                    title="Domain, batch size and Dice",
-                    columns=[
-                        wr.ParallelCoordinatesPlotColumn(_DOMAIN),
-                        wr.ParallelCoordinatesPlotColumn(_BATCH_SIZE),
-                        wr.ParallelCoordinatesPlotColumn(_DICE),
-                    ],
-                ),
-            ],
-        ),
-        ws.Section(
-            name="Failed runs",
-            panels=[
-                _bars("Runs by state", "epoch", "State", "samples"),
-                _bars("Failed runs by loss", "failed", _LOSS, "sum"),
-                wr.MarkdownPanel(markdown=_FAILURES),
-            ],
-        ),
-        ws.Section(
-            name="Images",
-            panels=[
-                _media("Test images: clean and predicted masks", "examples/test"),
-                _media("Training images: clean, given and predicted masks", "examples/train"),
-                wr.WeavePanelSummaryTable(table_name="predictions"),
-            ],
-        ),
+        *(ws.Section(name=name, is_open=True, panels=panels) for name, panels in opened.items()),
+        *(ws.Section(name=name, panels=panels) for name, panels in closed.items()),
     ]
+
+
+def _parallel(title: str, *axes: Any) -> wr.ParallelCoordinatesPlot:
+    columns = [wr.ParallelCoordinatesPlotColumn(axis) for axis in axes]
+    return wr.ParallelCoordinatesPlot(title=title, columns=columns)
 
 
 def _scatter(title: str, x: Any, y: Any) -> wr.ScatterPlot:
