@@ -18,5 +18,13 @@ def test_the_table_is_that_of_the_results(folder, capsys):
     assert table in (folder / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("experiment", ["tloss_isic2017", "tloss_shenzhen"])
+def test_the_papers_table_is_that_of_what_it_published(experiment, capsys, monkeypatch):
+    monkeypatch.chdir(EXPERIMENTS.parent)
+    assert main(["table", experiment, "--published-only"]) == 0
+    readme = (EXPERIMENTS / experiment / "README.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out in readme
+
+
 def test_there_are_some():
     assert KEPT
