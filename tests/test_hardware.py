@@ -1,4 +1,5 @@
 import ctypes
+import platform
 
 import pytest
 
@@ -62,6 +63,10 @@ class Driver:
         value._obj.value = {75: 9}[attribute]
         return 0
 
+    def cuDeviceGetName(self, name, length, device):
+        name.value = b"NVIDIA H200"[: length - 1]
+        return 0
+
     def cuDeviceTotalMem_v2(self, size, device):
         size._obj.value = self.memory[device] * 2**30
         return 0
@@ -73,15 +78,23 @@ class Broken(Driver):
 
 
 class Unreadable(Driver):
+    def cuDeviceGetName(self, name, length, device):
+        return 1
+
     def cuDeviceTotalMem_v2(self, size, device):
         return 1
 
 
 @pytest.mark.parametrize(
-    ("driver", "devices", "capability", "memory"),
-    [(Driver, 2, 9, 80), (Broken, 0, 0, 0), (Unreadable, 2, 9, 0), (None, 0, 0, 0)],
+    ("driver", "devices", "capability", "memory", "name"),
+    [
+        (Driver, 2, 9, 80, "NVIDIA H200"),
+        (Broken, 0, 0, 0, "gpu"),
+        (Unreadable, 2, 9, 0, "gpu"),
+        (None, 0, 0, 0, "gpu"),
+    ],
 )
-def test_the_driver_tells_of_its_devices(monkeypatch, driver, devices, capability, memory):
+def test_the_driver_tells_of_its_devices(monkeypatch, driver, devices, capability, memory, name):
     def load(name):
         if driver is None:
             raise OSError(name)
@@ -93,5 +106,25 @@ def test_the_driver_tells_of_its_devices(monkeypatch, driver, devices, capabilit
         assert hardware.cuda_devices() == devices
         assert hardware.cuda_capability() == capability
         assert hardware.cuda_memory() == memory * 2**30
+        assert hardware.processor("gpu") == name
     finally:
         hardware._cuda.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "name"),
+    [
+        ("processor\t: 0\nmodel name\t: A B\nflags\t\t: sse avx2\n\nprocessor\t: 1\n",
+         {"sse", "avx2"}, "A B"),
+        ("processor\t: 0\nFeatures\t: fp asimd\n", {"fp", "asimd"}, None),
+    ],
+)  # fmt: skip
+def test_linux_tells_of_its_processor(monkeypatch, text, flags, name):
+    monkeypatch.setattr(hardware.Path, "exists", lambda path: True)
+    monkeypatch.setattr(hardware.Path, "read_text", lambda path: text)
+    hardware._cpuinfo.cache_clear()
+    try:
+        assert hardware.cpu_flags() == flags
+        assert hardware.processor("cpu") == (name or platform.processor() or platform.machine())
+    finally:
+        hardware._cpuinfo.cache_clear()

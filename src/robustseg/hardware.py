@@ -6,6 +6,7 @@ machine always resolves ``auto`` to the same values: they are part of a run's id
 
 import ctypes
 import os
+import platform
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,15 +62,33 @@ def cuda_memory() -> int:
 
 
 @cache
+def _cpuinfo() -> dict[str, str]:
+    """What Linux says of the first processor; nothing on other systems."""
+    file = Path("/proc/cpuinfo")
+    first = file.read_text().partition("\n\n")[0] if file.exists() else ""
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
 def cpu_flags() -> frozenset[str]:
     """Processor feature flags as Linux lists them; empty where /proc/cpuinfo does not exist."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return frozenset()
-    for line in cpuinfo.read_text().splitlines():
-        if line.startswith(("flags", "Features")):
-            return frozenset(line.split(":", 1)[1].split())
-    return frozenset()
+    known = _cpuinfo()
+    return frozenset(known.get("flags", known.get("Features", "")).split())
+
+
+def processor(on: str) -> str:
+    """The model of what computes, such as "NVIDIA H200".
+
+    Args:
+        on: the resolved accelerator.
+    """
+    if on == "cpu":
+        return _cpuinfo().get("model name") or platform.processor() or platform.machine()
+    driver, devices = _cuda()
+    name = ctypes.create_string_buffer(256)
+    if not devices or driver.cuDeviceGetName(name, len(name), devices[0]) != 0:
+        return on
+    return name.value.decode(errors="replace")
 
 
 def accelerator(requested: str) -> str:

@@ -17,6 +17,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from robustseg import config as configuration
+from robustseg import hardware
 from robustseg.runs.files import write_text
 from robustseg.runs.folder import DamagedRun, RunFolder, now
 from robustseg.runs.identity import SCHEMA, Identity, identify, labels
@@ -155,6 +156,7 @@ def _start(
         fingerprint=identity.fingerprint,
         threads=config["trainer"]["threads"],
         accelerator=config["trainer"]["accelerator"],
+        processor=hardware.processor(config["trainer"]["accelerator"]),
         precision=config["trainer"]["precision"],
         attempts=[*status.get("attempts", []), attempt],
         versions={"python": platform.python_version(), **{n: _version(n) for n in _LIBRARIES}},

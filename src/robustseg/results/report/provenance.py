@@ -15,7 +15,7 @@ def provenance(statuses: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         known = {
             **(status.get("versions") or {}),
             "commit": _short(status.get("commit")),
-            "processor": status.get("accelerator"),
+            "processor": status.get("processor", status.get("accelerator")),
             "precision": status.get("precision"),
             "threads a run": status.get("threads"),
             "data fingerprint": status.get("fingerprint"),

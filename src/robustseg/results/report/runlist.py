@@ -126,7 +126,7 @@ def _facts(
         "attempts": f"{len(attempts)} (started {', '.join(started)})" if attempts else None,
         "finished": status.get("finished"),
         "experiments": ", ".join(state.experiments),
-        "processor": status.get("accelerator"),
+        "processor": status.get("processor", status.get("accelerator")),
         "precision": status.get("precision"),
         "threads": status.get("threads"),
         "code": status.get("commit"),
