@@ -65,6 +65,7 @@ def add_run(tmp_path):
             "collapsed": collapsed,
             "noise": {"reached": None, "noisy": 5},
             "run": {"run_id": run_id, **run},
+            **({"test_images": len(images), "evaluations": 2} if images else {}),
             "settings": {"trainer": {"max_epochs": 30.0}, "seed": run["seed"], **(settings or {})},
         }
         write_json(folder.metrics, metrics)

@@ -12,7 +12,7 @@ from robustseg.results.records import records
 from robustseg.results.render import render
 from robustseg.results.runs import load_runs
 from robustseg.results.table import make_table
-from robustseg.runs.files import write_csv
+from robustseg.runs.files import read_json, write_csv, write_json
 
 NOISY = Column("morphological", 0.3, 0.5, "dice_image")
 RNG = np.random.default_rng(0)
@@ -147,6 +147,25 @@ def test_missing_and_damaged_images_are_told(add_run):
         compared(add_run)
 
 
+@pytest.mark.parametrize(
+    ("cut", "told"),
+    [
+        (lambda lines: lines[:31], "30 rows instead of 30 images × 2 evaluations"),
+        (lambda lines: lines[:-1], "59 rows instead of"),
+        (lambda lines: [*lines[:-1], lines[-2]], "60 rows instead of"),
+        (lambda lines: [*lines[:-1], lines[-1].rpartition(",")[0] + ",0\n"], "the mean Dice is"),
+    ],
+    ids=["an evaluation", "a row", "a row twice", "a number"],
+)
+def test_images_that_are_not_those_of_the_final_numbers_are_refused(add_run, cut, told):
+    folder = add_run("mae", 0.3, images=dice_of(0.1))
+    add_run("gce", 0.3, images=dice_of(0))
+    compared(add_run)  # what was computed before is not remembered
+    folder.images.write_text("".join(cut(folder.images.read_text().splitlines(keepends=True))))
+    with pytest.raises(NoImages, match=rf"images\.csv is damaged: {told}.*force=true"):
+        compared(add_run)
+
+
 def test_a_metric_that_is_no_mean_over_images_is_not_tested(add_run):
     for loss, shift in SHIFTS.items():
         add_run(loss, 0.3, images=dice_of(shift))
@@ -170,6 +189,8 @@ def test_values_of_images_have_the_run_s_numbers_as_means(add_run):
     folder = add_run("gce", images=dice_of(0))
     write_csv(folder.images, rows)
     expected = summarise_last({key: np.array([row[key] for row in rows]) for key in rows[0]}, 2)
+    own = {"test_images": 20, "dice_image": expected["dice_image"]}
+    write_json(folder.metrics, read_json(folder.metrics) | own)
     images = Images(add_run.runs)
     for metric in PER_IMAGE:
         ids, values = images.mean([folder.run_id], metric)

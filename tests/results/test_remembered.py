@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from robustseg.results import images
 from robustseg.results.comparison import add_intervals, compare
 from robustseg.results.images import Images, NoImages
 from robustseg.results.remembered import remembered
@@ -18,25 +19,28 @@ def kept(tmp_path):
 @pytest.fixture
 def folders(add_run):
     """Two runs on the same eight images."""
-    images = {f"image{at}": 0.5 + at / 100 for at in range(8)}
-    better = {name: dice + 0.1 + at / 1000 for at, (name, dice) in enumerate(images.items())}
-    return [add_run("gce", 0.3, images=images), add_run("mae", 0.3, images=better)]
+    values = {f"image{at}": 0.5 + at / 100 for at in range(8)}
+    better = {name: dice + 0.1 + at / 1000 for at, (name, dice) in enumerate(values.items())}
+    return [add_run("gce", 0.3, images=values), add_run("mae", 0.3, images=better)]
 
 
 @pytest.fixture
 def tested(add_run):
     def make():
-        images = Images(add_run.runs)
-        table = compare(make_table(load_runs(add_run.runs), ["dice_image"]), images)
-        return render(add_intervals(table, images), "csv")
+        of_runs = Images(add_run.runs)
+        table = compare(make_table(load_runs(add_run.runs), ["dice_image"]), of_runs)
+        return render(add_intervals(table, of_runs), "csv")
 
     return make
 
 
-def test_statistics_are_computed_once(folders, tested, kept):
+def test_statistics_are_computed_once(folders, tested, kept, monkeypatch):
     first = tested()
-    for folder in folders:
-        folder.images.unlink()
+
+    def read(folder):
+        raise AssertionError(f"{folder.images} is read again")
+
+    monkeypatch.setattr(images, "_averaged", read)
     assert tested() == first
     assert len(kept()) == 2
 

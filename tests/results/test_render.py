@@ -31,6 +31,23 @@ def test_markdown(table):
     )
 
 
+def test_runs_without_a_number_are_told_apart_from_no_run(add_run):
+    for seed, value in enumerate([0.70, None]):
+        add_run("gce", 0.7, {"dice_image": value}, seed=seed)
+        add_run("mae", 0.7, {"dice_image": None}, seed=seed)
+        add_run("tloss", 0.0, {"dice_image": 0.9 + seed / 100}, seed=seed)
+    assert render(make_table(load_runs(add_run.runs), ["dice_image"]), "md") == (
+        "| loss  | clean    | α=0.7 β=0.5    |\n"
+        "|-------|----------|----------------|\n"
+        "| gce   | –        | 0.700 [1 of 2] |\n"
+        "| mae   | –        | – [0 of 2]     |\n"
+        "| tloss | 0.905(7) | –              |\n"
+        "\n"
+        "dice_image on synthetic: mean(std) over 2 runs. [n of m]: m − n of the m finished runs "
+        "have no such number. –: no run.\n"
+    )
+
+
 def test_latex(table):
     text = render(table, "latex")
     assert text.splitlines()[1:-1] == [

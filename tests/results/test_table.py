@@ -39,7 +39,17 @@ def test_a_number_that_some_runs_lack_is_averaged_over_the_others(add_run):
     add_run("gce", 0.0, {"dice_image": 0.5, "hd95": 0.2})
     add_run("gce", 0.0, {"dice_image": 0.5, "hd95": None}, seed=1)
     cell = table_of(add_run, "hd95").cells[("gce",), Column(None, 0.0, None, "hd95")]
-    assert (cell.mean, cell.n) == (0.2, 1)
+    assert (cell.mean, cell.n, cell.without) == (0.2, 1, 1)
+
+
+@pytest.mark.parametrize("number", [None, float("inf"), float("-inf")])
+def test_no_number_never_wins_and_is_counted(add_run, number):
+    add_run("gce", 0.0, {"dice_image": 0.5})
+    add_run("mae", 0.0, {"dice_image": number})
+    cells = table_of(add_run).cells
+    lost, best = cells[("mae",), CLEAN], cells[("gce",), CLEAN]
+    assert (lost.n, lost.without, lost.best) == (0, 1, False)
+    assert (best.n, best.without) == (1, 0)
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ class Cell:
         interval: of the mean, over test images; None if it was not asked for or has no meaning.
         comparison: with the best of its column, or with a loss asked for; None if untested.
         samples: the runs that have the number.
+        without: how many finished runs have none: it is not defined for them, or not finite.
     """
 
     mean: float
@@ -84,6 +85,7 @@ class Cell:
     interval: tuple[float, float] | None = None
     comparison: Comparison | None = None
     samples: tuple[Sample, ...] = ()
+    without: int = 0
 
 
 EMPTY = Cell(math.nan, math.nan, 0, False)

@@ -133,14 +133,15 @@ def _text(kind: str, cell: Cell, n: int, decimals: int, intervals: bool) -> str:
         return mean_std(value.mean, value.std, decimals) + (STAR if value.starred else "")
     if kind == "difference":
         return difference(cell.mean, value.mean if value else math.nan, decimals)
+    of_all = f" [{cell.n} of {cell.n + cell.without}]" if cell.without else ""
     if not cell.n:
-        return "–"
+        return f"–{of_all}"
     text = mean_std(cell.mean, cell.std, decimals)
     text += DIFFERS if cell.comparison and cell.comparison.significant else ""
     text += COLLAPSED if cell.collapsed else ""
     if intervals and cell.interval:
         text += " {{{}, {}}}".format(*(mean_std(end, decimals=decimals) for end in cell.interval))
-    return f"{text} [{cell.n}]" if cell.n < n else text
+    return text + (of_all or (f" [{cell.n}]" if cell.n < n else ""))
 
 
 def _headings(table: Table) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustseg.metrics.summary import COUNTS
+from robustseg.runs.files import read_json
 from robustseg.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -42,10 +44,10 @@ class Images:
         self._identities: dict[str, list[Any]] = {}
 
     def identity(self, run_id: str) -> list[Any]:
-        """What changes when the run is trained again: id, time and size of its metrics.json."""
+        """What changes when the run is trained again: id, times and sizes of its files."""
         if run_id not in self._identities:
-            stat = RunFolder(self.folder / run_id).metrics.stat()
-            self._identities[run_id] = [run_id, stat.st_mtime_ns, stat.st_size]
+            folder = RunFolder(self.folder / run_id)
+            self._identities[run_id] = [run_id, _stamp(folder.metrics), _stamp(folder.images)]
         return self._identities[run_id]
 
     def mean(self, run_ids: Iterable[str], metric: str) -> tuple[list[str], NDArray[np.float64]]:
@@ -70,11 +72,11 @@ class Images:
         return list(ids), np.mean([column.to_numpy() for column in columns.values()], axis=0)
 
     def _column(self, run_id: str, metric: str) -> pd.Series:
-        path = RunFolder(self.folder / run_id).images
+        folder = RunFolder(self.folder / run_id)
         if run_id not in self._tables:
-            self._tables[run_id] = _averaged(path)
+            self._tables[run_id] = _averaged(folder)
         if metric not in self._tables[run_id]:
-            raise NoImages(f"{path} does not tell {metric}{_REMEDY}")
+            raise NoImages(f"{folder.images} does not tell {metric}{_REMEDY}")
         return self._tables[run_id][metric].dropna()
 
 
@@ -92,20 +94,47 @@ def check_alike(first: str, ids: list[str], second: str, others: list[str]) -> N
         )
 
 
-def _averaged(path: Path) -> pd.DataFrame:
+def _stamp(path: Path) -> list[int]:
+    """Time and size; of a missing file, which is told of where it is read, nothing."""
+    if not path.exists():
+        return []
+    stat = path.stat()
+    return [stat.st_mtime_ns, stat.st_size]
+
+
+def _averaged(folder: RunFolder) -> pd.DataFrame:
     """Values by image, a column a metric; NaN where an image does not count for it."""
     import pandas as pd
 
     try:
         # Empty numbers are missing, but an image may be called NA.
         missing = dict.fromkeys(_COLUMNS.values(), "")
-        rows = pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=missing)
+        rows = pd.read_csv(
+            folder.images, dtype={"id": str}, keep_default_na=False, na_values=missing
+        )
         counted = rows[[*COUNTS]].sum(axis=1) > 0
         positive = rows["tp"] + rows["fn"] > 0
         known = [name for name in _COLUMNS if _COLUMNS[name] in rows]
         values = {name: rows[_COLUMNS[name]].where(counted) for name in known}
         values |= {f"{name}_pos": values[name].where(positive) for name in known}
-        return pd.DataFrame(values).groupby(rows["id"]).mean()
+        averaged = pd.DataFrame(values).groupby(rows["id"]).mean()
+        _check_whole(rows, averaged, read_json(folder.metrics))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged: {error}"
-        raise NoImages(f"{path} {reason}{_REMEDY}") from error
+        raise _damaged(folder.images, error) from error
+    return averaged
+
+
+def _check_whole(rows: pd.DataFrame, averaged: pd.DataFrame, metrics: dict[str, Any]) -> None:
+    """Raise ValueError unless the rows are those that the run's final numbers were made of."""
+    images, evaluations = metrics["test_images"], metrics["evaluations"]
+    pairs = len(rows[["id", "epoch"]].drop_duplicates())
+    if not len(rows) == pairs == images * evaluations == len(averaged) * rows["epoch"].nunique():
+        raise ValueError(f"{len(rows)} rows instead of {images} images × {evaluations} evaluations")
+    mean, dice = averaged["dice_image"].mean(), metrics["dice_image"]
+    if dice is not None and not math.isclose(mean, dice, rel_tol=1e-6):
+        raise ValueError(f"the mean Dice is {mean:.6g}, in metrics.json {dice:.6g}")
+
+
+def _damaged(path: Path, error: Exception) -> NoImages:
+    reason = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged: {error}"
+    return NoImages(f"{path} {reason}{_REMEDY}")

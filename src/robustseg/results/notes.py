@@ -14,9 +14,12 @@ def notes(table: Table, intervals: bool) -> list[str]:
     """
     cells = [cell for cell in table.cells.values() if cell.n]
     found = [_shown(table)]
-    if any(cell.n < table.n for cell in cells):
+    if any(cell.n < table.n and not cell.without for cell in cells):
         found.append("[n]: over n runs only.")
-    if cells and len(cells) < len(table.rows) * len(table.columns):
+    there = [cell for cell in table.cells.values() if cell.n or cell.without]
+    if any(cell.without for cell in there):
+        found.append("[n of m]: m − n of the m finished runs have no such number.")
+    if there and len(there) < len(table.rows) * len(table.columns):
         found.append("–: no run.")
     collapsed = sum(bool(cell.collapsed) for cell in cells)
     if collapsed:

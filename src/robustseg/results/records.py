@@ -85,7 +85,9 @@ def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
         labels=tuple(labels),
         rows=tuple(dict.fromkeys(row for row, _ in cells)),
         columns=tuple(dict.fromkeys(column for _, column in cells)),
-        cells={key: cell for key, cell in cells.items() if cell.n or cell.published},
+        cells={
+            key: cell for key, cell in cells.items() if cell.n or cell.without or cell.published
+        },
         datasets=tuple(sorted(datasets)),
         test=Test(first["test"], str(first["against"]), first["family"]) if tested else None,
     )
@@ -100,6 +102,7 @@ def _record(table: Table, row: Row, column: Column) -> dict[str, Any]:
         **labels,
         **vars(column),
         "runs": cell.n,
+        "without": cell.without,
         "mean": cell.mean,
         "std": cell.std,
         "low": low,
@@ -142,6 +145,7 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         repeated=record["repeated"],
         interval=interval,
         comparison=comparison,
+        without=record.get("without", 0),
     )
 
 

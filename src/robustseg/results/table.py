@@ -66,7 +66,8 @@ def _groups(runs: pd.DataFrame, labels: Sequence[str], metrics: Sequence[str]) -
     needed = dict.fromkeys([*labels, *LABELS, "run_id", "collapsed", *metrics])
     groups: Groups = {}
     names = [*labels, *_SETTING]
-    for key, group in runs[list(needed)].groupby(names, dropna=False, sort=False):
+    finite = {metric: runs[metric].where(runs[metric].abs() < math.inf) for metric in metrics}
+    for key, group in runs[list(needed)].assign(**finite).groupby(names, dropna=False, sort=False):
         *row, noise, alpha, beta = map(plain, key)
         groups[tuple(row), (noise, alpha, beta)] = group
     return groups
@@ -110,6 +111,7 @@ def _cell(group: pd.DataFrame, metric: str, best: bool, published: Any) -> Cell:
         collapsed=int(group["collapsed"][numbers.notna()].notna().sum()),
         repeated=len({sample.seed for sample in samples}) < len(samples),
         samples=samples,
+        without=int(numbers.isna().sum()),
     )
 
 
