@@ -141,3 +141,23 @@ def test_mistakes_are_answered_with_what_would_help(add_run, table, arguments, c
     found, output, errors = table(*arguments)
     assert (found, output) == (code, "")
     assert message in errors
+
+
+@pytest.mark.parametrize("decimals", ["0", "-1", "2.5", "16", "many"])
+def test_decimals_are_a_whole_number(table, decimals, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        table(f"--decimals={decimals}")
+    assert f"'{decimals}' is no whole number from 1 to 15" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--published-only", "--no-published"], "leave out no-published"),
+        (["--published-only", "--ci"], "leave out ci"),
+    ],
+)
+def test_what_a_published_table_has_not_is_not_asked_of_it(table, words, told):
+    found, output, errors = table("tloss_isic2017", *words)
+    assert (found, output) == (2, "")
+    assert told in errors

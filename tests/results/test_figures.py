@@ -208,6 +208,13 @@ def test_unlike_runs_are_not_averaged(add_run, tmp_path, capsys):
     assert "chest, synthetic" in capsys.readouterr().err
 
 
+def test_a_noise_model_that_no_run_has_is_refused(trained, tmp_path, capsys):
+    words = ["--runs", str(trained), "--noise", "nosuch", "--out", str(tmp_path / "out")]
+    assert main(["figures", *words]) == 1
+    assert "noise=nosuch; there are: morphological" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_without_runs_the_command_says_so(tmp_path, capsys):
     assert main(["figures", "--runs", str(tmp_path)]) == 1
     assert "no finished run" in capsys.readouterr().err

@@ -60,6 +60,19 @@ def test_runs_that_are_not_finished_are_left_out_and_counted_with_the_reason(add
     assert "3 with a damaged metrics.json" in count_reasons(left_out)
 
 
+def test_values_of_a_filter_that_no_run_has_are_told(add_run):
+    add_run("tloss", 0.7)
+    add_run("mae", seed=1)
+    runs = load_runs(add_run.runs, loss=["tloss", "mea", "mae"], seed=[0.0, 1.0, 7.0])
+    assert list(runs["loss"]) == ["tloss", "mae"]
+    assert runs.attrs["absent"] == [
+        "No finished run has loss=mea (did you mean mae?).",
+        "No finished run has seed=7 (there are: 0, 1).",
+    ]
+    alone = load_runs(add_run.runs, loss=["mae"], alpha=[0.0])  # mae has no other, tloss has
+    assert alone.attrs["absent"] == []
+
+
 def test_filters(add_run):
     add_run("gce", 0.3, experiments=["one"])
     add_run("mae", 0.5, seed=1, experiments=["one", "two"])

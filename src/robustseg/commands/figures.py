@@ -45,6 +45,7 @@ def draw(options: argparse.Namespace, small: bool = False) -> int:
     try:
         runs = load_runs(options.runs, **filters)
         if options.noise:
+            load_runs(options.runs, **filters, noise=options.noise)  # refuses what no run has
             runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
         runs = told_apart(runs)
     except (NoRuns, ValueError) as error:

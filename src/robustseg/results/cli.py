@@ -75,6 +75,8 @@ def _from_file(options: argparse.Namespace) -> Table:
     refused = [name for name in _OF_RUNS if getattr(options, name)]
     if options.results:
         refused += [name for name in ("experiment", "loss", "metric") if getattr(options, name)]
+    refused += [] if options.published else ["no-published"]
+    refused += ["ci"] if options.ci and options.published_only else []
     if refused:
         source = "--from" if options.results else "--published-only"
         raise ValueError(f"{source} shows what the file holds: leave out {', '.join(refused)}")

@@ -63,13 +63,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ci", action="store_true", help="show 95 %% intervals (csv and json always have them)"
     )
-    parser.add_argument("--decimals", type=int, default=3, help="of means (default: 3)")
+    parser.add_argument("--decimals", type=_decimals, default=3, help="of means (default: 3)")
     parser.add_argument(
         "--published",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="show the paper's values where there are any (default: yes)",
     )
+
+
+def _decimals(text: str) -> int:
+    if text not in map(str, range(1, 16)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 15")
+    return int(text)
 
 
 def answer(options: argparse.Namespace, intervals: bool) -> tuple[Table, list[str]]:
@@ -98,6 +104,7 @@ def answer(options: argparse.Namespace, intervals: bool) -> tuple[Table, list[st
     table, remarks = judged(
         table, Images(options.runs), options.test, options.against, intervals, options.ci
     )
+    remarks += runs.attrs["absent"]
     if runs.attrs["left_out"]:
         remarks.append(f"Left out of {options.runs}: {count_reasons(runs.attrs['left_out'])}.")
     return table, remarks

@@ -51,7 +51,8 @@ def load_runs(folder: Path | str, **filters: Any) -> pd.DataFrame:
         without noise), ``experiments`` (a tuple of names), ``settings`` (dotted names → values),
         ``collapsed`` ("background", "foreground" or None: the network predicts only that) and
         every number of metrics.json, of nested ones by its dotted name. ``attrs["left_out"]``
-        maps the other folders' names to why they are not finished runs.
+        maps the other folders' names to why they are not finished runs, and ``attrs["absent"]``
+        says which of several values of a filter no finished run has.
 
     Raises:
         NoRuns: there is no such folder, no finished run in it, or none that passes the filters.
@@ -75,10 +76,12 @@ def load_runs(folder: Path | str, **filters: Any) -> pd.DataFrame:
         unfinished = f" ({count_reasons(left_out)})" if left_out else ""
         raise NoRuns(f"there is no finished run in {folder}{unfinished}{_REMEDY}")
     runs = pd.DataFrame(rows)
+    everything, absent = runs, []
     for name, wanted in filters.items():
         runs = _select(runs, name, wanted)
+        absent += _absent(everything, name, wanted)
     runs = runs.reset_index(drop=True)
-    runs.attrs["left_out"] = left_out
+    runs.attrs.update(left_out=left_out, absent=absent)
     return runs
 
 
@@ -149,16 +152,14 @@ def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
 
 
 def _select(runs: pd.DataFrame, name: str, wanted: Any) -> pd.DataFrame:
-    values = list(wanted) if isinstance(wanted, list | tuple | set) else [wanted]
+    values, present = _values(wanted), _present(runs, name)
     if name == "experiment":
         chosen = runs["experiments"].map(lambda of: any(value in of for value in values))
-        present = {one for of in runs["experiments"] for one in of}
     else:
         column = _column(runs, name)
         chosen = column.isin(values) | (column.isna() & (None in values))
-        present = set(column.dropna())
     if not chosen.any():
-        sought = " or ".join(map(str, values))
+        sought = " or ".join(map(_text, values))
         raise NoRuns(
             f"none of the {len(runs)} finished runs has {name}={sought}; "
             f"{suggestion(sought, present)}"
@@ -166,6 +167,29 @@ def _select(runs: pd.DataFrame, name: str, wanted: Any) -> pd.DataFrame:
             else f"none of the {len(runs)} finished runs has any {name}"
         )
     return runs[chosen]
+
+
+def _absent(runs: pd.DataFrame, name: str, wanted: Any) -> list[str]:
+    present = _present(runs, name)
+    missing = [value for value in _values(wanted) if value is not None and value not in present]
+    return [
+        f"No finished run has {name}={one} ({suggestion(one, present)})."
+        for one in map(_text, missing)
+    ]
+
+
+def _text(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _values(wanted: Any) -> list[Any]:
+    return list(wanted) if isinstance(wanted, list | tuple | set) else [wanted]
+
+
+def _present(runs: pd.DataFrame, name: str) -> set[Any]:
+    if name == "experiment":
+        return {one for of in runs["experiments"] for one in of}
+    return set(_column(runs, name).dropna())
 
 
 def _column(runs: pd.DataFrame, name: str) -> pd.Series:
