@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from robustseg.results.comparison import compare
+from robustseg.results.images import Images
 from robustseg.results.render import render
 from robustseg.results.runs import load_runs
 from robustseg.results.table import make_table
@@ -50,7 +52,7 @@ def test_runs_without_a_number_are_told_apart_from_no_run(add_run):
 
 def test_latex(table):
     text = render(table, "latex")
-    assert text.splitlines()[1:-1] == [
+    assert text.splitlines() == [
         r"\begin{tabular}{lll}",
         r"\toprule",
         r"loss & clean & $\alpha$=0.7 $\beta$=0.5 \\",
@@ -58,7 +60,20 @@ def test_latex(table):
         r"nce\_rce & -- & 0.761(6) \\",
         r"tloss & 0.900 [1] & \textbf{0.805(7) [2]} \\",
         r"\bottomrule",
+        r"\end{tabular}",
+        "",
+        r"{\footnotesize dice\_image on synthetic: mean(std) over 3 runs. [n]: over n runs only. "
+        r"--: no run.\par}",
     ]
+
+
+def test_latex_says_what_was_tested_in_characters_it_has(add_run):
+    for loss, shift in (("gce", 0.0), ("mae", 0.1)):
+        add_run(loss, 0.7, images={f"i{at}": 0.5 + shift + at / 1000 for at in range(9)})
+    table = compare(make_table(load_runs(add_run.runs), ["dice_image"]), Images(add_run.runs))
+    text = render(table, "latex")
+    assert r"$^{\dagger}$: differs from the best of its column (p $<$ 0.05): Wilcoxon" in text
+    assert text.isascii()
 
 
 def test_html_is_well_formed_and_escaped(add_run):

@@ -104,3 +104,13 @@ def test_analysis_of_variance_of_a_worked_example():
 def test_where_nothing_differs_there_is_nothing_to_test():
     anova, tukey = anova_tukey([[0.5, 0.5], [0.5, 0.5]])
     assert (anova, tukey.tolist()) == (1, [[1, 1], [1, 1]])
+
+
+def test_groups_without_variation_differ_where_their_values_do():
+    """As groups do that vary ever less."""
+    sure = [[0.5, 0.5], [0.6, 0.6], [0.6, 0.6]]
+    anova, tukey = anova_tukey(sure)
+    nearly = [np.array(group) + np.array([-1, 1]) * 1e-8 for group in sure]
+    limit = anova_tukey(nearly)
+    assert anova == pytest.approx(limit[0], abs=1e-6)
+    assert tukey == pytest.approx(limit[1], abs=1e-6)

@@ -86,6 +86,8 @@ _LATEX = str.maketrans(
         "%": r"\%",
         "#": r"\#",
         "&": r"\&",
+        "<": "$<$",
+        ">": "$>$",
     }
 )
 
@@ -96,7 +98,6 @@ def _latex(grid: Grid, sentences: list[str]) -> str:
 
     return "\n".join(
         [
-            f"% {' '.join(sentences)}",
             rf"\begin{{tabular}}{{{'l' * len(grid.headings[0])}}}",
             r"\toprule",
             *map(line, grid.headings),
@@ -104,6 +105,8 @@ def _latex(grid: Grid, sentences: list[str]) -> str:
             *map(line, grid.lines),
             r"\bottomrule",
             r"\end{tabular}",
+            "",
+            rf"{{\footnotesize {' '.join(sentences).translate(_LATEX)}\par}}",
             "",
         ]
     )

@@ -78,12 +78,15 @@ def anova_tukey(groups: Sequence[ArrayLike]) -> tuple[float, NDArray[np.float64]
             Tukey-Kramer method.
 
     Returns:
-        p of the analysis of variance, and p of each pair, (groups, groups); 1 where no value
-        differs from another, so that there is nothing to test.
+        p of the analysis of variance, and p of each pair, (groups, groups). Where no group varies
+        within itself: 1 of equal groups and 0 of others, the limit of ever smaller deviations.
     """
     from scipy import stats
 
-    if np.ptp(np.concatenate([np.asarray(group, float) for group in groups])) == 0:
-        return 1.0, np.ones((len(groups), len(groups)))
+    arrays = [np.asarray(group, float) for group in groups]
+    if all(np.ptp(array) == 0 for array in arrays):
+        means = np.array([array[0] for array in arrays])
+        equal = (means[:, None] == means).astype(float)
+        return float(equal.all()), equal
     anova = float(stats.f_oneway(*groups).pvalue)
     return anova, np.asarray(stats.tukey_hsd(*groups).pvalue)
