@@ -118,6 +118,8 @@ def test_tables_and_states_are_those_of_the_runs(page, hostile):
     assert "5 runs: 3 finished, 2 not finished" in page.text
     items = [one for one in page.all("li") if "data-state" in one]
     assert sorted(one["data-state"] for one in items) == ["done"] * 3 + ["failed", "interrupted"]
+    words = next(one["data-words"].split() for one in items if "-clean-" in one["data-words"])
+    assert {"clean", "seed=0", "loss=tloss", "synthetic"} <= set(words)
     assert "noise.alpha=0.5" in page.text
     assert "robustseg report mine -o report.html" in page.text
     assert "python train.py" not in page.text  # there is no such preset
