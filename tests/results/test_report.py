@@ -127,6 +127,16 @@ def test_tables_and_states_are_those_of_the_runs(page, hostile):
     assert "python train.py" not in page.text  # there is no such preset
 
 
+@pytest.mark.parametrize(("images", "pictures"), [("none", 0), ("train", 1), ("all", 2)])
+def test_images_are_shown_as_asked(hostile, tmp_path, images, pictures):
+    file = tmp_path / "page.html"
+    command = ["report", "mine", "--runs", str(hostile), "--metric", "dice_image"]
+    assert main([*command, "--images", images, "-o", str(file)]) == 0
+    page = Parsed(file.read_text())
+    assert sum("webp" in image["src"][:20] for image in page.all("img")) == pictures
+    assert f"robustseg figures mine --images {images}" in page.text
+
+
 def test_images_of_private_data_are_not_shown(hostile, tmp_path):
     for path in hostile.glob("*-clean-*/config.yaml"):
         before = path.read_text()

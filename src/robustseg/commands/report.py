@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from robustseg.results.figures.shown import IMAGES
+
 METRICS = (
     "dice_image",
     "dice_pooled",
@@ -54,8 +56,10 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--images",
-        action=argparse.BooleanOptionalAction,
-        help="show images of the data sets (default: of public ones, see dataset.public)",
+        choices=IMAGES,
+        help="figures with images of the data sets: none, those of training images only, or all; "
+        "the licence of images and masks says which may be passed on (default: all of data sets "
+        "with dataset.public=true, none of others)",
     )
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("report.html"), help="(default: report.html)"
@@ -134,8 +138,10 @@ def _again(options: argparse.Namespace) -> list[str]:
     narrower += ["--where", *options.where] if options.where else []
     tables = ["--metric", *options.metric] if options.metric else []
     tables += [] if options.published else ["--no-published"]
+    images = ["--images", options.images] if options.images else []
     commands = [["table", *name, *dataset, *narrower, *tables]]
     if not narrower:
-        commands.append(["figures", *name, *dataset])
-    commands.append(["report", *name, *dataset, *narrower, *tables, "-o", "report.html"])
+        commands.append(["figures", *name, *dataset, *images])
+    report = ["report", *name, *dataset, *narrower, *tables, *images, "-o", "report.html"]
+    commands.append(report)
     return [shlex.join(["robustseg", *words]) for words in commands]

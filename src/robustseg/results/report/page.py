@@ -32,14 +32,15 @@ class Question:
         metrics: a table each.
         again: the commands that make the tables, the figures and the page again.
         published: whether the paper's values are shown.
-        pictures: whether images of the data set are shown; None: if all runs' data are public.
+        images: of the data set that are shown, one of `IMAGES`; None: all if all runs' data are
+            public, else none.
     """
 
     experiment: str | None
     metrics: Sequence[str]
     again: Sequence[str]
     published: bool = True
-    pictures: bool | None = None
+    images: str | None = None
 
 
 def write_page(
@@ -95,10 +96,11 @@ def _datasets(question: Question, runs: pd.DataFrame, folder: Path) -> list[Data
         published = None
         if question.published:
             published = load_published(question.experiment, name, experiments_folder())
-        pictures = question.pictures
-        if pictures is None:
-            pictures = all(_is_public(folder / run_id) for run_id in chosen["run_id"])
-        parts.append(dataset_part(chosen, folder, question.metrics, published, pictures))
+        images = question.images
+        if images is None:
+            public = all(_is_public(folder / run_id) for run_id in chosen["run_id"])
+            images = "all" if public else "none"
+        parts.append(dataset_part(chosen, folder, question.metrics, published, images))
     return parts
 
 
