@@ -31,8 +31,8 @@ demo: $(STAMP)  ## the main job from nothing: nine runs on drawn images, their t
 	$(BIN)/robustseg figures demo
 	@echo "Runs in runs/ (one folder each), logs in logs/. What the figures show: experiments/demo/README.md"
 
-results: $(STAMP)  ## results.csv, table.md and figures of EXPERIMENT=… from runs/ into experiments/
-	$(BIN)/robustseg results $(EXPERIMENT) --runs runs --out experiments
+results: $(STAMP)  ## results.csv, table.md and figures of EXPERIMENT=… from runs/ into experiments/ (IMAGES=train, all: with images)
+	$(BIN)/robustseg results $(EXPERIMENT) --runs runs --out experiments $(if $(IMAGES),--images $(IMAGES))
 
 test: $(STAMP)  ## all tests that fit into ten minutes on two cores and need no service
 	$(TEST) -m "not slow and not engines and not browser and not gpu"

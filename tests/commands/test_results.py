@@ -10,8 +10,12 @@ def test_an_experiment_s_folder_keeps_its_table_and_figures(tiny, tmp_path, monk
     assert main(["results", "mine", *places]) == 0
     kept = tmp_path / "out" / "mine"
     assert {"results.csv", "table.md", "nu.png"} <= {file.name for file in kept.iterdir()}
+    assert not (kept / "examples.png").exists()  # it is published: no images unless asked
+    assert not (kept / "disagreement.png").exists()
     text = (kept / "table.md").read_text()
     assert "Wilcoxon's signed-rank test over 5 test images" in text
+    assert main(["results", "mine", *places, "--images", "all"]) == 0
+    assert (kept / "examples.png").exists()
     capsys.readouterr()
     assert main(["table", "--from", str(kept / "results.csv")]) == 0
     assert capsys.readouterr().out == text

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from robustseg.cli import main
-from robustseg.results.figures.catalogue import PLATES
+from robustseg.results.figures.catalogue import PLATES, allowed
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
 from robustseg.results.figures.domain import domain_against_batch_size
@@ -194,6 +194,22 @@ def test_the_command_writes_png_and_svg(runs, trained, tmp_path, capsys):
     expected = {plate.name for plate in PLATES} - {"domain_against_batch_size"}
     assert names == {f"{name}.{kind}" for name in expected for kind in ("png", "svg")}
     assert "Figures in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("images", "shown"), [("none", set()), ("train", {"disagreement.png"})])
+def test_images_are_left_out_on_request(trained, tmp_path, capsys, images, shown):
+    command = ["figures", "mine", "--runs", str(trained), "--out", str(tmp_path)]
+    assert main([*command, "--images", images]) == 0
+    pictures = {"examples.png", "disagreement.png"}
+    assert pictures & {file.name for file in (tmp_path / "mine").iterdir()} == shown
+    assert "Left out, for their images (see --images): examples" in capsys.readouterr().out
+
+
+def test_figures_of_training_images_show_no_test_images(runs, trained):
+    for plate in allowed("train"):
+        figure = plate.draw(runs, trained)
+        for cell in figure.axes if figure and plate.images != "none" else []:
+            assert not cell.images or cell.get_title().startswith("training:")
 
 
 def test_unlike_runs_are_not_averaged(add_run, tmp_path, capsys):

@@ -1,6 +1,8 @@
 """The page says what the runs say, and nothing that it should not."""
 
+import html
 import re
+import shlex
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -118,9 +120,21 @@ def test_tables_and_states_are_those_of_the_runs(page, hostile):
     assert "5 runs: 3 finished, 2 not finished" in page.text
     items = [one for one in page.all("li") if "data-state" in one]
     assert sorted(one["data-state"] for one in items) == ["done"] * 3 + ["failed", "interrupted"]
+    words = next(one["data-words"].split() for one in items if "-clean-" in one["data-words"])
+    assert {"clean", "seed=0", "loss=tloss", "synthetic"} <= set(words)
     assert "noise.alpha=0.5" in page.text
     assert "robustseg report mine -o report.html" in page.text
     assert "python train.py" not in page.text  # there is no such preset
+
+
+@pytest.mark.parametrize(("images", "pictures"), [("none", 0), ("train", 1), ("all", 2)])
+def test_images_are_shown_as_asked(hostile, tmp_path, images, pictures):
+    file = tmp_path / "page.html"
+    command = ["report", "mine", "--runs", str(hostile), "--metric", "dice_image"]
+    assert main([*command, "--images", images, "-o", str(file)]) == 0
+    page = Parsed(file.read_text())
+    assert sum("webp" in image["src"][:20] for image in page.all("img")) == pictures
+    assert f"robustseg figures mine --images {images}" in page.text
 
 
 def test_images_of_private_data_are_not_shown(hostile, tmp_path):
@@ -152,6 +166,37 @@ def test_mistakes_are_answered_with_what_would_help(add_run, capsys, arguments, 
     add_run("gce")
     assert main(["report", "--runs", str(add_run.runs), *arguments]) == code
     assert message in capsys.readouterr().err
+
+
+def test_the_commands_that_make_it_again_have_its_filters(hostile, tmp_path):
+    def commands(*arguments):
+        file = tmp_path / "page.html"
+        assert main(["report", "--runs", str(hostile), *arguments, "-o", str(file)]) == 0
+        return re.findall(r"^(?:<pre [^>]*>)?(robustseg .*)$", file.read_text(), re.M)
+
+    chosen = ["--dataset", "synthetic", "--metric", "dice_image"]
+    assert commands("mine", *chosen) == [
+        "robustseg table mine --dataset synthetic --metric dice_image",
+        "robustseg figures mine --dataset synthetic",
+        "robustseg report mine --dataset synthetic --metric dice_image -o report.html",
+    ]
+    chosen = ["--loss", "tloss", LOSS, "--where", "alpha=0.5,0.7", "--metric", "dice_image,hd95"]
+    filters = shlex.join(chosen)
+    assert "'</script>" in filters
+    assert [html.unescape(one) for one in commands(*chosen, "--no-published")] == [
+        f"robustseg table {filters} --no-published",
+        f"robustseg report {filters} --no-published -o report.html",
+    ]
+
+
+def test_metrics_may_be_joined_by_commas(add_run, tmp_path):
+    add_run("gce")
+    file = tmp_path / "page.html"
+    command = ["report", "--runs", str(add_run.runs), "--metric", "dice_image,dice_pooled"]
+    assert main([*command, "-o", str(file)]) == 0
+    text = file.read_text()
+    assert "Table of dice_image" in text
+    assert "Table of dice_pooled" in text
 
 
 def test_a_readme_is_rendered_plainly(tmp_path):

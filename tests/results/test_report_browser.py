@@ -1,8 +1,12 @@
 """The page in a real browser, from a file."""
 
 import shutil
+from itertools import product
 
 import pytest
+
+from robustseg.cli import main
+from robustseg.runs.files import write_csv
 
 CHROMIUM = shutil.which("chromium")
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
@@ -27,7 +31,7 @@ def visit(browser, report):
     """Open the page; at the end, nothing may have been complained of or fetched."""
     contexts, complaints = [], []
 
-    def open_page(**how):
+    def open_page(file=report, **how):
         context = browser.new_context(**how)
         contexts.append(context)
         page = context.new_page()
@@ -37,11 +41,11 @@ def visit(browser, report):
             "request",
             lambda request: (
                 None
-                if request.url.startswith("data:") or request.url.startswith(report.as_uri())
+                if request.url.startswith("data:") or request.url.startswith(file.as_uri())
                 else complaints.append(request.url)
             ),
         )
-        page.goto(report.as_uri())
+        page.goto(file.as_uri())
         return page
 
     yield open_page
@@ -108,6 +112,45 @@ def test_runs_are_filtered(visit):
     assert page.locator(".runs > li:visible").count() == 1
     page.locator("#filter-text").fill("no such run")
     assert count.inner_text() == "0 of 5 runs"
+
+
+def test_the_text_finds_runs_by_whole_words(visit, add_run, tmp_path):
+    """In the experiment's name, in captions and in GCE's settings there are all of these words."""
+    names = []
+    for loss, alpha, seed in product(["ce", "gce", "mae", "tloss"], [0.0, 0.7], [0, 1]):
+        names.append(f"isic2017-{loss}-{'a0.7-b0.7' if alpha else 'clean'}-s{seed}-0ce{seed}ce")
+        folder = add_run(
+            loss,
+            alpha,
+            seed=seed,
+            beta=0.7 if alpha else None,
+            dataset="isic2017",
+            name=names[-1],
+            experiments=["tloss_isic2017_cpu"],
+            settings={
+                "loss": {"name": loss, **({"q": 0.7} if loss == "gce" else {})},
+                "optimizer": {"name": "adam", "lr": 0.001},
+            },
+        )
+        write_csv(folder.epochs, [{"epoch": 1, "test_dice_image": 0.8}])
+    file = tmp_path / "report.html"
+    assert main(["report", "--runs", str(add_run.runs), "-o", str(file)]) == 0
+    page = visit(file)
+    found = {
+        "tloss 0.7 lr=0.001": "-tloss-a0.7-",
+        "clean": "-clean-",
+        "ce": "-ce-",
+        "alpha=0.7 s0": "-a0.7-b0.7-s0-",
+        "seed=1 optimizer.lr=0.001": "-s1-",
+        "LOSS.q=0.7": "-gce-",
+        "tlo": "-tloss-",
+        "lr=0.01": "no run",
+    }
+    for text, part in found.items():
+        page.locator("#filter-text").fill(text)
+        shown = page.locator(".runs > li:visible .name").all_inner_texts()
+        assert shown == sorted(name for name in names if part in name), text
+        assert page.locator("#run-count").inner_text() == f"{len(shown)} of 16 runs"
 
 
 def test_a_link_to_a_failed_run_opens_it_even_if_it_is_filtered_out(visit):

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from robustseg.results.figures.shown import IMAGES
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command ``figures``."""
@@ -17,6 +19,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--dataset", help="only runs on this data set")
     parser.add_argument("--noise", help="only runs with this noise model (and clean ones)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder (default: runs)")
+    parser.add_argument(
+        "--images",
+        choices=IMAGES,
+        default="all",
+        help="figures with images of the data set: none, those of training images only, or all "
+        "(default: all, for your own eyes; their licence says which may be published)",
+    )
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to")
     parser.set_defaults(main=main)
 
@@ -36,7 +45,7 @@ def draw(options: argparse.Namespace, small: bool = False) -> int:
     Returns:
         Exit code.
     """
-    from robustseg.results.figures.catalogue import drawn
+    from robustseg.results.figures.catalogue import PLATES, allowed, drawn
     from robustseg.results.figures.selection import told_apart
     from robustseg.results.runs import NoRuns, load_runs
 
@@ -54,15 +63,18 @@ def draw(options: argparse.Namespace, small: bool = False) -> int:
     folder = options.out / (options.experiment or "")
     folder.mkdir(parents=True, exist_ok=True)
     names = []
-    for plate, figure in drawn(runs, options.runs):
+    for plate, figure in drawn(runs, options.runs, options.images):
         file = folder / f"{plate.name}.png"
         figure.savefig(file, dpi=120)
         if not small:
             figure.savefig(file.with_suffix(".svg"), dpi=120, metadata={"Date": None})
-        elif plate.pictures:
+        elif plate.images != "none":
             _reduce(file)
         names.append(plate.name)
     print(f"Figures in {folder}: {', '.join(names)} ({'PNG' if small else 'PNG and SVG'})")
+    left_out = [plate.name for plate in PLATES if plate not in allowed(options.images)]
+    if left_out:
+        print(f"Left out, for their images (see --images): {', '.join(left_out)}")
     return 0
 
 

@@ -1,9 +1,12 @@
 """`robustseg report`."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
+
+from robustseg.results.figures.shown import IMAGES
 
 METRICS = (
     "dice_image",
@@ -40,7 +43,10 @@ def add_parser(subparsers: Any) -> None:
         help="only runs with this label: alpha=0.3,0.5 seed=0",
     )
     parser.add_argument(
-        "--metric", nargs="+", help="numbers of metrics.json, a table each (default: the usual)"
+        "--metric",
+        nargs="+",
+        default=[],
+        help="numbers of metrics.json, a table each (default: the usual)",
     )
     parser.add_argument(
         "--published",
@@ -50,8 +56,10 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument(
         "--images",
-        action=argparse.BooleanOptionalAction,
-        help="show images of the data sets (default: of public ones, see dataset.public)",
+        choices=IMAGES,
+        help="figures with images of the data sets: none, those of training images only, or all; "
+        "the licence of images and masks says which may be passed on (default: all of data sets "
+        "with dataset.public=true, none of others)",
     )
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("report.html"), help="(default: report.html)"
@@ -65,6 +73,7 @@ def main(options: argparse.Namespace) -> int:
     Returns:
         0; 1 if there is nothing to show; 2 if the question cannot be answered.
     """
+    from robustseg.results.question import split
     from robustseg.results.report.page import Question, write_page
     from robustseg.results.runs import NoRuns, load_runs, metric_names, suggestion
     from robustseg.runs.files import write_text
@@ -79,12 +88,17 @@ def main(options: argparse.Namespace) -> int:
         if runs.empty:
             raise NoRuns(f"no finished run in {options.runs} passes the filters")
         known = metric_names(runs)
-        for metric in options.metric or []:
+        metrics = split(options.metric)
+        for metric in metrics:
             if metric not in known:
                 raise ValueError(f"no run has a number {metric!r}; {suggestion(metric, known)}")
         usual = [metric for metric in METRICS if metric in known and runs[metric].notna().any()]
         question = Question(
-            options.experiment, options.metric or usual, options.published, options.images
+            options.experiment,
+            metrics or usual,
+            _again(options),
+            options.published,
+            options.images,
         )
         page = write_page(question, states, runs.reset_index(drop=True), options.runs)
         write_text(options.output, page)
@@ -114,3 +128,20 @@ def _filters(options: argparse.Namespace) -> argparse.Namespace:
         if "=" in text and name not in LABELS:
             raise ValueError(f"no run has a label {name!r}; {suggestion(name, LABELS)}")
     return argparse.Namespace(state=[], experiment=options.experiment, where=where)
+
+
+def _again(options: argparse.Namespace) -> list[str]:
+    """The commands that show the same again, for a shell; figures where it has the filters."""
+    name = [options.experiment] if options.experiment else []
+    dataset = ["--dataset", options.dataset] if options.dataset else []
+    narrower = ["--loss", *options.loss] if options.loss else []
+    narrower += ["--where", *options.where] if options.where else []
+    tables = ["--metric", *options.metric] if options.metric else []
+    tables += [] if options.published else ["--no-published"]
+    images = ["--images", options.images] if options.images else []
+    commands = [["table", *name, *dataset, *narrower, *tables]]
+    if not narrower:
+        commands.append(["figures", *name, *dataset, *images])
+    report = ["report", *name, *dataset, *narrower, *tables, *images, "-o", "report.html"]
+    commands.append(report)
+    return [shlex.join(["robustseg", *words]) for words in commands]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from robustseg.commands import figures
+from robustseg.results.figures.shown import IMAGES
 
 
 def add_parser(subparsers: Any) -> None:
@@ -21,6 +22,13 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("experiment", help="only runs of this experiment")
     add_options(parser)
+    parser.add_argument(
+        "--images",
+        choices=IMAGES,
+        default="none",
+        help="figures with images of the data set: none, those of training images only, or all "
+        "(default: none, for the folder is published; their licence says what may be)",
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("experiments"), help="folder (default: experiments)"
     )
@@ -61,6 +69,7 @@ def _draw(options: argparse.Namespace) -> int:
     parser = argparse.ArgumentParser()
     figures.add_parser(parser.add_subparsers())
     words = [options.experiment, "--runs", str(options.runs), "--out", str(options.out)]
+    words += ["--images", options.images]
     words += ["--dataset", options.dataset] if options.dataset else []
     chosen = parser.parse_args(["figures", *words])
     return figures.draw(chosen, small=True)

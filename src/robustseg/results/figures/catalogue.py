@@ -13,6 +13,7 @@ from robustseg.results.figures.domain import domain_against_batch_size
 from robustseg.results.figures.memorisation import memorisation, memorisation_by_type
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
+from robustseg.results.figures.shown import IMAGES
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,14 @@ class Plate:
         title: what it shows.
         caption: how to read it.
         draw: from runs, as `told_apart` gives them, and their folder; None if they do not have it.
-        pictures: whether it shows images of the data set.
+        images: of the data set that it shows, one of `IMAGES`.
     """
 
     name: str
     title: str
     caption: str
     draw: Callable[[pd.DataFrame, Path], Figure | None]
-    pictures: bool = False
+    images: str = "none"
 
 
 PLATES = (
@@ -83,7 +84,7 @@ PLATES = (
         "Of the hardest noise setting's runs, one row a loss, first seed. Above training images: "
         "Dice of the prediction against the given and against the clean mask.",
         examples,
-        pictures=True,
+        images="all",
     ),
     Plate(
         "disagreement",
@@ -91,23 +92,25 @@ PLATES = (
         "Of the training images that a run keeps, those with the lowest Dice of the prediction "
         "against the noisy mask that was given.",
         disagreement,
-        pictures=True,
+        images="train",
     ),
 )
 
 
-def drawn(
-    runs: pd.DataFrame, folder: Path, pictures: bool = True
-) -> Iterator[tuple[Plate, Figure]]:
+def allowed(images: str) -> list[Plate]:
+    """The figures that show no more of the data set's images than that, one of `IMAGES`."""
+    return [plate for plate in PLATES if IMAGES.index(plate.images) <= IMAGES.index(images)]
+
+
+def drawn(runs: pd.DataFrame, folder: Path, images: str = "all") -> Iterator[tuple[Plate, Figure]]:
     """Draw what the runs have, one after another.
 
     Args:
         runs: as `told_apart` gives them.
         folder: of the runs.
-        pictures: whether images of the data set may be shown.
+        images: of the data set that may be shown, one of `IMAGES`.
     """
-    for plate in PLATES:
-        if pictures or not plate.pictures:
-            figure = plate.draw(runs, folder)
-            if figure is not None:
-                yield plate, figure
+    for plate in allowed(images):
+        figure = plate.draw(runs, folder)
+        if figure is not None:
+            yield plate, figure

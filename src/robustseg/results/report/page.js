@@ -51,11 +51,23 @@ for (const table of document.querySelectorAll(".results table")) {
   }
 }
 
-// Runs: all words of the text, the loss and the state.
+// Runs: all words of the text, the loss and the state. A setting is a word by its whole and by its
+// short name: optimizer.lr=0.001, lr=0.001.
 const filters = document.querySelector(".filters");
 const items = [...document.querySelectorAll(".runs > li")];
 const fields = ["text", "loss", "state"].map((name) => document.getElementById(`filter-${name}`));
-const words = items.map((item) => item.textContent.toLowerCase());
+const words = items.map((item) => {
+  const lines = [...item.querySelectorAll("pre")].flatMap((one) => one.textContent.split("\n"));
+  const short = lines.map((line) => line.replace(/^[^=]*\./, ""));
+  const all = [...item.dataset.words.split(" "), ...lines, ...short];
+  return new Set(all.map((word) => word.toLowerCase()));
+});
+const known = new Set(words.flatMap((own) => [...own]));
+
+// A word that no run has may be the beginning of one, as it is while it is typed.
+function has(own, word) {
+  return known.has(word) ? own.has(word) : [...own].some((one) => one.startsWith(word));
+}
 
 function filter() {
   const [text, loss, state] = fields.map((field) => field.value);
@@ -65,7 +77,7 @@ function filter() {
     item.hidden =
       (loss !== "" && item.dataset.loss !== loss) ||
       (state !== "" && item.dataset.state !== state) ||
-      !sought.every((word) => words[at].includes(word));
+      !sought.every((word) => has(words[at], word));
     shown += !item.hidden;
   });
   document.getElementById("run-count").textContent = `${shown} of ${items.length} runs`;

@@ -30,14 +30,17 @@ class Question:
     Attributes:
         experiment: by its name; None for all runs.
         metrics: a table each.
+        again: the commands that make the tables, the figures and the page again.
         published: whether the paper's values are shown.
-        pictures: whether images of the data set are shown; None: if all runs' data are public.
+        images: of the data set that are shown, one of `IMAGES`; None: all if all runs' data are
+            public, else none.
     """
 
     experiment: str | None
     metrics: Sequence[str]
+    again: Sequence[str]
     published: bool = True
-    pictures: bool | None = None
+    images: str | None = None
 
 
 def write_page(
@@ -77,7 +80,7 @@ def write_page(
         losses=sorted({entry.loss for entry in shown if entry.loss}),
         states=sorted({entry.state for entry in shown}),
         provenance=provenance([RunFolder(folder / s.run_id).read_status() for s in states]),
-        commands=_commands(question.experiment, runs, home),
+        commands=[*_training(question.experiment, runs, home), *question.again],
         width=WIDTH,
         height=HEIGHT,
         script=Markup(script),
@@ -93,10 +96,11 @@ def _datasets(question: Question, runs: pd.DataFrame, folder: Path) -> list[Data
         published = None
         if question.published:
             published = load_published(question.experiment, name, experiments_folder())
-        pictures = question.pictures
-        if pictures is None:
-            pictures = all(_is_public(folder / run_id) for run_id in chosen["run_id"])
-        parts.append(dataset_part(chosen, folder, question.metrics, published, pictures))
+        images = question.images
+        if images is None:
+            public = all(_is_public(folder / run_id) for run_id in chosen["run_id"])
+            images = "all" if public else "none"
+        parts.append(dataset_part(chosen, folder, question.metrics, published, images))
     return parts
 
 
@@ -105,24 +109,14 @@ def _is_public(run: Path) -> bool:
     return read_config(run).get("dataset", {}).get("public") is True
 
 
-def _commands(experiment: str | None, runs: pd.DataFrame, home: Path | None) -> list[str]:
-    """What makes the runs, the tables and the page again."""
-    commands = []
-    if (
-        experiment
-        and home
-        and (home.parent / "conf" / "experiment" / f"{experiment}.yaml").exists()
-    ):
-        drawn = all(str(name).startswith("synthetic") for name in runs["dataset"])
-        root = "" if drawn else " dataset.root=…"
-        commands.append(f"python train.py +experiment={experiment}{root}")
-    name = f" {experiment}" if experiment else ""
-    return [
-        *commands,
-        f"robustseg table{name}",
-        f"robustseg figures{name}",
-        f"robustseg report{name} -o report.html",
-    ]
+def _training(experiment: str | None, runs: pd.DataFrame, home: Path | None) -> list[str]:
+    """The command that makes the runs again, if the experiment is a preset."""
+    if not experiment or not home:
+        return []
+    if not (home.parent / "conf" / "experiment" / f"{experiment}.yaml").exists():
+        return []
+    drawn = all(str(name).startswith("synthetic") for name in runs["dataset"])
+    return [f"python train.py +experiment={experiment}{'' if drawn else ' dataset.root=…'}"]
 
 
 def _hash(text: str) -> str:

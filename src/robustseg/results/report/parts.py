@@ -57,7 +57,7 @@ def dataset_part(
     folder: Path,
     metrics: Sequence[str],
     published: Published | None,
-    pictures: bool,
+    images: str,
 ) -> DatasetPart:
     """Make the tables and figures of one data set's runs.
 
@@ -66,14 +66,14 @@ def dataset_part(
         folder: of the runs.
         metrics: a table each.
         published: the paper's numbers.
-        pictures: whether images of the data set may be shown.
+        images: of the data set that may be shown, one of `IMAGES`.
     """
     name = str(runs["dataset"].iloc[0])
     words = {1: "higher is better", -1: "lower is better", 0: ""}
-    tables, images = [], Images(folder)
+    tables, values = [], Images(folder)
     for metric in metrics:
         table = make_table(runs, [metric], published, published.losses if published else [])
-        table, remarks = judged(table, images)
+        table, remarks = judged(table, values)
         html = Markup(render(table, "html", intervals=True))  # escapes what it writes
         tables.append(TablePart(metric, words[direction(metric)], html, remarks))
     kinds = sorted(runs["noise"].dropna().unique())
@@ -81,16 +81,16 @@ def dataset_part(
     for kind in kinds or [""]:
         chosen = runs[(runs["noise"] == kind) | (runs["alpha"] == 0)]
         place = "-".join(filter(None, [name, kind if len(kinds) > 1 else ""]))
-        figures[kind if len(kinds) > 1 else ""] = _figures(chosen, folder, place, pictures)
+        figures[kind if len(kinds) > 1 else ""] = _figures(chosen, folder, place, images)
     return DatasetPart(name, tables, figures)
 
 
-def _figures(runs: pd.DataFrame, folder: Path, place: str, pictures: bool) -> list[FigurePart]:
+def _figures(runs: pd.DataFrame, folder: Path, place: str, images: str) -> list[FigurePart]:
     runs = told_apart(runs)
     shown = ", ".join(sorted(runs["line"].unique()))
     parts = []
-    for plate, figure in drawn(runs, folder, pictures):
+    for plate, figure in drawn(runs, folder, images):
         alt = f"{plate.title} on {place}, for {shown}."
-        image = embed(figure, plate.pictures)
+        image = embed(figure, plate.images != "none")
         parts.append(FigurePart(f"figure-{plate.name}-{place}", plate, image, alt))
     return parts

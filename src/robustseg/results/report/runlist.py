@@ -10,6 +10,7 @@ import yaml
 
 from robustseg.results.report.curve import Curve, read_curve
 from robustseg.results.report.privacy import without_places
+from robustseg.results.runs import LABELS
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import relevant
 from robustseg.runs.survey import RunState
@@ -25,6 +26,7 @@ class Entry:
         anchor: its place on the page.
         run_id: its name.
         loss: its loss; "" where the run does not tell.
+        words: by which the page's filter finds it, beside its settings.
         state: done, collapsed, running, interrupted, failed, damaged or outdated.
         reason: why it is not usable, in one line.
         dice: mean Dice over test images, if it is finished.
@@ -36,6 +38,7 @@ class Entry:
     anchor: str
     run_id: str
     loss: str
+    words: str
     state: str
     reason: str
     dice: float | None
@@ -99,6 +102,7 @@ def _entry(
         anchor=f"run-{at}",
         run_id=state.run_id,
         loss=str(labels.get("loss", "")),
+        words=_words(state.run_id, labels),
         state="collapsed" if state.state == "done" and state.collapsed else state.state,
         reason=without_places(state.reason, hosts(status)),
         dice=row["dice_image"] if row else None,
@@ -107,6 +111,18 @@ def _entry(
         shared={name: value for name, value in settings.items() if name not in differing},
         curve=read_curve(RunFolder(folder / state.run_id).epochs),
     )
+
+
+def _words(run_id: str, labels: Mapping[str, Any]) -> str:
+    """The run's id and its parts, and its labels, each as VALUE and as KEY=VALUE."""
+    words = [run_id, *run_id.split("-")]
+    for name in LABELS:
+        value = labels.get(name)
+        if pd.notna(value):
+            words += [_text(value), f"{name}={_text(value)}"]
+    if labels.get("alpha") == 0:
+        words.append("clean")
+    return " ".join(dict.fromkeys(words))
 
 
 def _facts(
