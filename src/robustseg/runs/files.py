@@ -17,17 +17,25 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     The data is on disk before the rename, unless it need not outlive the machine (`durable`); if
     the block fails, `path` is as it was and nothing else is left.
+
+    Raises:
+        OSError: it cannot be written; of `path`, whose temporary name nobody knows.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        if durable:
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        try:
+            yield temporary
+            if durable:
+                with open(temporary, "rb") as file:
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno is None or str(error.filename) not in (str(temporary), "None"):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
