@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustseg.metrics.summary import COUNTS
+from robustseg.runs.files import trouble
 from robustseg.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _REMEDY = "; force=true trains the run again"
 
 
 class NoImages(ValueError):
-    """A run's images.csv is missing or damaged."""
+    """A run's images.csv is missing, damaged or not to be read."""
 
 
 class UnlikeImages(ValueError):
@@ -107,5 +108,5 @@ def _averaged(path: Path) -> pd.DataFrame:
         values |= {f"{name}_pos": values[name].where(positive) for name in known}
         return pd.DataFrame(values).groupby(rows["id"]).mean()
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged: {error}"
-        raise NoImages(f"{path} {reason}{_REMEDY}") from error
+        refused = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+        raise NoImages(f"{path} {trouble(error)}{'' if refused else _REMEDY}") from error

@@ -60,6 +60,15 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def trouble(error: Exception) -> str:
+    """What is wrong with a file that could not be read, to be said behind its name."""
+    if isinstance(error, FileNotFoundError):
+        return "is missing"
+    if isinstance(error, OSError):
+        return f"cannot be read ({error.strerror or error})"
+    return f"is damaged: {error}"
+
+
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows atomically; columns are the union of their keys in order of appearance.
 
