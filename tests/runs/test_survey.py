@@ -187,7 +187,7 @@ def test_what_cannot_be_read_is_not_called_damaged(add, refused, capsys):
 
 @pytest.mark.parametrize(
     "entries",
-    [{"experiments": None}, {"experiments": [1]}, {"run": {}}, {"run": []}, {"attempts": ["once"]},
+    [{"experiments": None}, {"experiments": [1]}, {"run": []}, {"attempts": ["once"]},
      {"error": "no"}, {"epochs": "ten"}],
 )  # fmt: skip
 def test_a_status_of_wrong_content_is_damaged(add, capsys, entries):
@@ -195,6 +195,12 @@ def test_a_status_of_wrong_content_is_damaged(add, capsys, entries):
     (run,) = survey(add.runs)
     assert (run.state, run.reason) == ("damaged", "status.json is missing or damaged")
     assert call("status", "--experiment", "one", runs=add.runs) == 1
+    assert call("status", runs=add.runs) == 0
+
+
+def test_a_status_of_wrong_labels_tells_none(add, capsys):
+    run = look(add("gce", run={"dataset": "synthetic", "loss": "gce", "alpha": None}))
+    assert (run.state, run.labels) == ("done", {})
     assert call("status", runs=add.runs) == 0
 
 

@@ -1,9 +1,17 @@
 """`robustseg figures`."""
 
+from __future__ import annotations
+
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from robustseg.results.figures.catalogue import Plate
 
 
 def add_parser(subparsers: Any) -> None:
@@ -23,44 +31,78 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Draw the figures of finished runs; 1 if there is none."""
-    return draw(options)
+    from robustseg.results.runs import NoRuns
 
-
-def draw(options: argparse.Namespace, small: bool = False) -> int:
-    """Draw them.
-
-    Args:
-        options: of the command.
-        small: without SVG, and pictures in 256 colours: to be kept in git.
-
-    Returns:
-        Exit code.
-    """
-    from robustseg.results.figures.catalogue import drawn
-    from robustseg.results.figures.selection import told_apart
-    from robustseg.results.runs import NoRuns, load_runs
-
-    chosen = ("experiment", "dataset")
-    filters = {name: getattr(options, name) for name in chosen if getattr(options, name)}
     try:
-        runs = load_runs(options.runs, **filters)
-        if options.noise:
-            runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
-        runs = told_apart(runs)
+        figures, remarks = draw(options)
     except (NoRuns, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    folder = options.out / (options.experiment or "")
+    return save(figures, remarks, options.out / (options.experiment or ""))
+
+
+def draw(options: argparse.Namespace) -> tuple[list[tuple[Plate, Figure]], list[str]]:
+    """Draw them, and write nothing yet.
+
+    Args:
+        options: of the command.
+
+    Returns:
+        The figures, and remarks for the error channel.
+
+    Raises:
+        NoRuns: no run is selected.
+        ValueError: the runs are of several data sets or noise models.
+    """
+    from robustseg.results.figures.catalogue import drawn
+    from robustseg.results.figures.selection import told_apart
+    from robustseg.results.runs import load_runs
+
+    chosen = ("experiment", "dataset")
+    filters = {name: getattr(options, name) for name in chosen if getattr(options, name)}
+    runs = load_runs(options.runs, **filters)
+    if options.noise:
+        runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
+    return drawn(told_apart(runs), options.runs)
+
+
+def save(
+    figures: Sequence[tuple[Plate, Figure]],
+    remarks: Sequence[str],
+    folder: Path,
+    small: bool = False,
+) -> int:
+    """Write what `draw` gave, and say so.
+
+    Args:
+        figures: with their plates.
+        remarks: for the error channel.
+        folder: to write to.
+        small: without SVG, and pictures in 256 colours: to be kept in git.
+
+    Returns:
+        Exit code; 1 if there is no figure.
+    """
+    from robustseg.results.figures.catalogue import PLATES
+
+    for remark in remarks:
+        print(remark, file=sys.stderr)
+    names = [plate.name for plate, _ in figures]
+    old = [plate.name for plate in PLATES if plate.name not in names]
+    old = [name for name in old if (folder / f"{name}.png").exists()]
+    if old:
+        print(f"Left in {folder} from an earlier call: {', '.join(old)}.", file=sys.stderr)
+    if not figures:
+        print("The runs have nothing that could be drawn.", file=sys.stderr)
+        return 1
     folder.mkdir(parents=True, exist_ok=True)
-    names = []
-    for plate, figure in drawn(runs, options.runs):
+    for plate, figure in figures:
         file = folder / f"{plate.name}.png"
         figure.savefig(file, dpi=120)
         if not small:
             figure.savefig(file.with_suffix(".svg"), dpi=120, metadata={"Date": None})
         elif plate.pictures:
             _reduce(file)
-        names.append(plate.name)
     print(f"Figures in {folder}: {', '.join(names)} ({'PNG' if small else 'PNG and SVG'})")
     return 0
 

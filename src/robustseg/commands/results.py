@@ -1,11 +1,18 @@
 """`robustseg results`: what an experiment's folder keeps of its runs."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from robustseg.commands import figures
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from robustseg.results.figures.catalogue import Plate
 
 
 def add_parser(subparsers: Any) -> None:
@@ -31,7 +38,7 @@ def main(options: argparse.Namespace) -> int:
     """Write the files.
 
     Returns:
-        0; 1 if there is no such run; 2 if the question cannot be answered.
+        0; 1 if there is no such run, or no figure of them; 2 if the question cannot be answered.
     """
     from robustseg.results.question import answer
     from robustseg.results.render import render
@@ -42,6 +49,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         table, remarks = answer(options, intervals=True)
         text = render(table, "md", options.decimals, options.layout, options.ci)
+        drawn, without = _draw(options)  # before anything is written: they belong together
     except NoRuns as error:
         print(f"robustseg results: {error}", file=sys.stderr)
         return 1
@@ -53,14 +61,17 @@ def main(options: argparse.Namespace) -> int:
     for remark in remarks:
         print(remark, file=sys.stderr)
     print(f"Table in {folder}: results.csv, table.md")
-    return _draw(options)
+    return figures.save(drawn, without, folder, small=True)
 
 
-def _draw(options: argparse.Namespace) -> int:
+def _draw(options: argparse.Namespace) -> tuple[list[tuple[Plate, Figure]], list[str]]:
     """The experiment's figures, as `robustseg figures` draws them, but small."""
     parser = argparse.ArgumentParser()
     figures.add_parser(parser.add_subparsers())
     words = [options.experiment, "--runs", str(options.runs), "--out", str(options.out)]
     words += ["--dataset", options.dataset] if options.dataset else []
     chosen = parser.parse_args(["figures", *words])
-    return figures.draw(chosen, small=True)
+    try:
+        return figures.draw(chosen)
+    except ValueError as error:  # several noise models, which a table can show
+        return [], [f"No figures: {error}."]

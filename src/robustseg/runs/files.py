@@ -83,12 +83,20 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_csv(path: Path) -> list[dict[str, Any]]:
-    """Rows that `write_csv` wrote: numbers as numbers (but for ids), empty cells left out."""
+    """Rows that `write_csv` wrote: numbers as numbers (but for ids), empty cells left out.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is damaged.
+    """
     with open(path, newline="", encoding="utf-8") as file:
-        return [
-            {key: text if key == "id" else _value(text) for key, text in row.items() if text}
-            for row in csv.DictReader(file)
-        ]
+        try:
+            return [
+                {key: text if key == "id" else _value(text) for key, text in row.items() if text}
+                for row in csv.DictReader(file)
+            ]
+        except (csv.Error, TypeError) as error:  # the latter: a row is longer than the header
+            raise ValueError(f"{path} holds no rows: {error}") from error
 
 
 def _cell(value: Any) -> Any:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from robustseg.runs.files import read_json, write_json
-from robustseg.runs.identity import SCHEMA, check_labels
+from robustseg.runs.identity import SCHEMA
 
 ASIDE = r"\.(.+)\.\d{8}T\d{6}(?:\.\d+)?"  # names that `RunFolder.set_aside` gives; group 1: run id
 # What entries of a status are, where they are there.
 _ENTRIES = {
+    "run": dict,
     "experiments": list,
     "attempts": list,
     "versions": dict,
@@ -201,8 +202,6 @@ def _check_status(status: Any) -> None:
         raise ValueError("experiments are names")
     if not all(isinstance(one, dict) for one in status.get("attempts", ())):
         raise ValueError("attempts are described")
-    if "run" in status:
-        check_labels(status["run"])
 
 
 def _check_archive(checkpoint: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from robustseg.runs.files import read_csv
 from robustseg.runs.folder import RunFolder
-from robustseg.runs.identity import SCHEMA
+from robustseg.runs.identity import SCHEMA, check_labels
 from robustseg.runs.lock import holder
 
 STATES = ("done", "running", "interrupted", "failed", "damaged", "outdated", "unreadable")
@@ -64,7 +64,7 @@ def look(folder: RunFolder) -> RunState:
         name = Path(error.filename or folder.path).name
         state, reason = "unreadable", f"{name} cannot be read ({error.strerror or error})"
     common: dict[str, Any] = {
-        "labels": status.get("run", {}),
+        "labels": _labels(status),
         "experiments": tuple(status.get("experiments", ())),
         "reason": reason,
         "collapsed": status.get("collapsed"),
@@ -92,6 +92,15 @@ def _judge(folder: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
         lines = str(error.get("message", "")).splitlines() or [""]
         return "failed", f"{error.get('type')}: {lines[0]}"
     return ("running" if holder(folder.lock) else "interrupted"), ""
+
+
+def _labels(status: Mapping[str, Any]) -> dict[str, Any]:
+    run = status.get("run", {})
+    try:
+        check_labels(run)
+    except ValueError:  # it does not tell them
+        return {}
+    return dict(run)
 
 
 def _progress(folder: RunFolder, status: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """All figures there are, with what is said below them."""
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,12 @@ from matplotlib.figure import Figure
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
 from robustseg.results.figures.domain import domain_against_batch_size
+from robustseg.results.figures.files import Unreadable
 from robustseg.results.figures.memorisation import memorisation, memorisation_by_type
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
+
+_TOLD = 10  # files that cannot be read
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class Plate:
         name: of its files.
         title: what it shows.
         caption: how to read it.
-        draw: from runs, as `told_apart` gives them, and their folder; None if they do not have it.
+        draw: from runs, as `told_apart` gives them, and their folder; None if they do not
+            have it. Raises Unreadable where a file cannot be read.
         pictures: whether it shows images of the data set.
     """
 
@@ -98,16 +103,37 @@ PLATES = (
 
 def drawn(
     runs: pd.DataFrame, folder: Path, pictures: bool = True
-) -> Iterator[tuple[Plate, Figure]]:
-    """Draw what the runs have, one after another.
+) -> tuple[list[tuple[Plate, Figure]], list[str]]:
+    """Draw what the runs have.
 
     Args:
         runs: as `told_apart` gives them.
         folder: of the runs.
         pictures: whether images of the data set may be shown.
+
+    Returns:
+        The figures; and which files could not be read, so that figures are without their runs.
     """
+    figures, without = [], defaultdict[str, list[str]](list)
     for plate in PLATES:
         if pictures or not plate.pictures:
-            figure = plate.draw(runs, folder)
+            figure, reasons = _drawn(plate, runs, folder)
             if figure is not None:
-                yield plate, figure
+                figures.append((plate, figure))
+            for reason in reasons:
+                without[reason].append(plate.name)
+    remarks = [f"{reason}; left out of {', '.join(names)}." for reason, names in without.items()]
+    if len(remarks) > _TOLD:
+        remarks[_TOLD:] = [f"And {len(remarks) - _TOLD} more such files."]
+    return figures, remarks
+
+
+def _drawn(plate: Plate, runs: pd.DataFrame, folder: Path) -> tuple[Figure | None, list[str]]:
+    """A figure of those runs whose files can be read, and why others are left out."""
+    left_out: dict[str, str] = {}
+    while True:
+        try:
+            readable = runs[~runs["run_id"].isin(left_out)]
+            return plate.draw(readable, folder), list(left_out.values())
+        except Unreadable as error:
+            left_out |= error.reasons
