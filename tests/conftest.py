@@ -1,5 +1,6 @@
 """Miniature runs: real program, tiny data."""
 
+import errno
 import os
 import shutil
 import signal
@@ -116,3 +117,20 @@ def nan_run(noisy_run, tmp_path):
 def grey_run(finished):
     """A finished run in grey with another loss and clean masks."""
     return finished("dataset=synthetic_chest", "loss=mae")
+
+
+@pytest.fixture
+def refused(monkeypatch):
+    """Let a method of Path fail for some paths as it does without permission, also for root."""
+
+    def refuse(method, wanted, code=errno.EACCES):
+        real = getattr(Path, method)
+
+        def failing(path, *arguments, **named):
+            if wanted(path):
+                raise OSError(code, os.strerror(code), str(path))
+            return real(path, *arguments, **named)
+
+        monkeypatch.setattr(Path, method, failing)
+
+    return refuse

@@ -1,6 +1,7 @@
 """The command `robustseg`: everything but training."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -55,8 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (DataError, ConfigError, FileExistsError) as error:
+    except (DataError, ConfigError) as error:
         print(f"robustseg: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        message = _of_file(error)
+        if message is None:
+            raise
+        print(f"robustseg: {message}", file=sys.stderr)
         return 1
     except InstantiationException as error:
         from robustseg.refusal import explain
@@ -66,6 +73,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"robustseg: {message}", file=sys.stderr)
         return 1
+
+
+def _of_file(error: OSError) -> str | None:
+    """What the system says of a file, or a command of one that is there; None if neither does."""
+    if error.errno is None:
+        return str(error) if isinstance(error, FileExistsError) else None
+    # Only a folder that shall be made meets a file in its place.
+    reason = "it is no folder" if error.errno == errno.EEXIST else error.strerror
+    return f"{error.filename or 'a file'} cannot be read or written ({reason})"
 
 
 if __name__ == "__main__":

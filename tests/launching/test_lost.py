@@ -17,7 +17,10 @@ def watch(tmp_path):
     return Watch(tmp_path / "sweep", tmp_path / "runs", {0: ["loss=gce"]}, Display(1, 1), "mine")
 
 
-@pytest.mark.parametrize("before", [None, {"schema": SCHEMA, "state": "running", "run": {"a": 1}}])
+LABELS = {"dataset": "synthetic", "loss": "gce", "alpha": 0.0, "seed": 0}
+
+
+@pytest.mark.parametrize("before", [None, {"schema": SCHEMA, "state": "running", "run": LABELS}])
 def test_a_run_whose_process_died_is_recorded_failed(tmp_path, watch, before):
     folder = RunFolder(tmp_path / "runs" / "some-run")
     folder.path.mkdir(parents=True)

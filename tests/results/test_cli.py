@@ -1,6 +1,8 @@
 import argparse
+import errno
 import json
 
+import pandas as pd
 import pytest
 
 from robustseg.results.cli import add_parser
@@ -95,6 +97,23 @@ def test_what_cannot_be_tested_is_told_and_refused_when_asked_for(add_run, table
     assert "images.csv is missing" in errors
     assert table("--ci", "--test", "none")[0] == 2
     assert "the same 6 seeds or more" in table("--test", "seeds")[2]
+
+
+def test_images_that_may_not_be_read_ask_for_no_training(add_run, table, monkeypatch):
+    add_run("gce", 0.3, images=images(0))
+    file = add_run("mae", 0.3, images=images(0.1)).images
+    real = pd.read_csv
+
+    def refusing(path, **how):
+        if path == file:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, **how)
+
+    monkeypatch.setattr(pd, "read_csv", refusing)
+    code, _, errors = table()
+    assert code == 0
+    assert f"No test over images: {file} cannot be read (Permission denied).\n" in errors
+    assert "force=true" not in errors
 
 
 def test_a_paper_s_own_table(table):

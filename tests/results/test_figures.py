@@ -1,13 +1,15 @@
 """Figures show what is in the run folders."""
 
+import errno
 import math
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from robustseg.cli import main
-from robustseg.results.figures.catalogue import PLATES, allowed
+from robustseg.results.figures.catalogue import PLATES, allowed, drawn
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
 from robustseg.results.figures.domain import domain_against_batch_size
@@ -202,7 +204,7 @@ def test_images_are_left_out_on_request(trained, tmp_path, capsys, images, shown
     assert main([*command, "--images", images]) == 0
     pictures = {"examples.png", "disagreement.png"}
     assert pictures & {file.name for file in (tmp_path / "mine").iterdir()} == shown
-    assert "Left out, for their images (see --images): examples" in capsys.readouterr().out
+    assert "Left out, for their images (see --images): examples" in capsys.readouterr().err
 
 
 def test_figures_of_training_images_show_no_test_images(runs, trained):
@@ -234,3 +236,73 @@ def test_a_noise_model_that_no_run_has_is_refused(trained, tmp_path, capsys):
 def test_without_runs_the_command_says_so(tmp_path, capsys):
     assert main(["figures", "--runs", str(tmp_path)]) == 1
     assert "no finished run" in capsys.readouterr().err
+
+
+NOT_READ = {
+    "epochs.csv": {"memorisation", "memorisation_by_type", "nu"},
+    "images.csv": {"image_dice"},
+    "examples.npz": {"examples", "disagreement"},
+}
+
+
+@pytest.fixture
+def damaged(trained, tmp_path):
+    """A copy of the runs, and the T-Loss's noisy one in it."""
+    copy = shutil.copytree(trained, tmp_path / "runs")
+    return copy / named(told_apart(load_runs(copy)), "tloss")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("epochs.csv", None, "is missing"),
+        ("epochs.csv", b"garbage\n1\n", "is damaged: no column epoch"),
+        ("epochs.csv", b"epoch,nu\n1,high\n", "is damaged: could not convert string to float"),
+        ("epochs.csv", b"epoch,nu\n", "is damaged: no epoch"),
+        ("images.csv", b"garbage\n", "is damaged: Usecols"),
+        ("images.csv", b"\xff\xfe\x00", "is damaged: "),
+        ("examples.npz", b"PK\x03\x04", "is damaged: File is not a zip file"),
+        ("examples.npz", b"", "is damaged: No data left in file"),
+    ],
+)
+def test_a_run_with_a_damaged_file_is_left_out(damaged, tmp_path, capsys, name, content, reason):
+    file = damaged / name
+    file.unlink() if content is None else file.write_bytes(content)
+    assert main(["figures", "mine", "--runs", str(damaged.parent), "--out", str(tmp_path)]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{file} {reason}")
+    assert NOT_READ[name] == set(line.rpartition("left out of ")[2].rstrip(".").split(", "))
+    expected = {plate.name for plate in PLATES} - {"domain_against_batch_size"}
+    assert {file.stem for file in (tmp_path / "mine").iterdir()} == expected
+
+
+def test_a_cut_off_archive_leaves_its_row_out(damaged):
+    file = damaged / "examples.npz"
+    file.write_bytes(file.read_bytes()[:-100])
+    runs = told_apart(load_runs(damaged.parent))
+    figures, (remark,) = drawn(runs, damaged.parent)
+    assert remark.startswith(f"{file} is damaged")
+    figure = dict((plate.name, figure) for plate, figure in figures)["examples"]
+    assert len(figure.get_axes()) == 7
+
+
+def test_a_file_without_permission_is_not_called_damaged(damaged, monkeypatch):
+    def refusing(path, **_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    runs = told_apart(load_runs(damaged.parent))
+    monkeypatch.setattr(pd, "read_csv", refusing)
+    _, remarks = drawn(runs, damaged.parent)
+    assert all(" cannot be read (Permission denied); left out of " in one for one in remarks)
+    assert len(remarks) == 6
+
+
+def test_with_nothing_left_to_draw_the_command_says_so(add_run, tmp_path, capsys):
+    for number in range(12):
+        add_run("gce", seed=number).images.write_text("garbage")
+    out = tmp_path / "out"
+    assert main(["figures", "--runs", str(add_run.runs), "--out", str(out)]) == 1
+    *files, more, last = capsys.readouterr().err.splitlines()
+    assert (len(files), more) == (10, "And 2 more such files.")
+    assert last == "The runs have nothing that could be drawn."
+    assert not out.exists()

@@ -84,6 +84,24 @@ def test_the_results_that_are_kept_with_experiments_can_be_read(experiment):
 
 
 @pytest.mark.parametrize(
+    "column, text",
+    [("mean", "high"), ("runs", "two"), ("beta", ""), ("best", "1"), ("alpha", "True"),
+     ("test", "mine"), ("family", "1.5"), ("metric", "")],
+)  # fmt: skip
+def test_values_of_wrong_content_are_refused(add_run, tmp_path, column, text):
+    for loss, shift in (("gce", 0), ("tloss", 0.1)):
+        add_run(loss, 0.3, images=images(shift))
+    table = compare(make_table(load_runs(add_run.runs), ["dice_image"]), Images(add_run.runs))
+    header, first, *rest = render(table, "csv").splitlines()
+    cells = first.split(",")
+    cells[header.split(",").index(column)] = text
+    file = tmp_path / "results.csv"
+    file.write_text("\n".join([header, ",".join(cells), *rest]))
+    with pytest.raises(ValueError, match=rf"results\.csv is no table of results .*{column}"):
+        read_results(file)
+
+
+@pytest.mark.parametrize(
     "text", ["", "a,b\n1,2\n", "loss,noise,alpha\ngce,,zero\n", "loss,noise\n"]
 )
 def test_other_files_are_refused(tmp_path, text):

@@ -3,6 +3,7 @@
 import html
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -260,6 +261,25 @@ def test_a_curve_goes_from_the_first_to_the_last_evaluation(tmp_path):
     write_csv(tmp_path / "epochs.csv", rows[:1])
     assert read_curve(tmp_path / "epochs.csv") is None
     assert read_curve(tmp_path / "absent.csv") is None
+
+
+@pytest.mark.parametrize("text", ["epoch,test_dice_image\n0,0.5\n", "epoch,test_dice_image\na,b\n"])
+def test_epochs_of_wrong_content_have_no_curve(tmp_path, text):
+    (tmp_path / "epochs.csv").write_text(text)
+    assert read_curve(tmp_path / "epochs.csv") is None
+
+
+def test_a_page_tells_what_could_not_be_read(hostile, tmp_path, refused):
+    runs = shutil.copytree(hostile, tmp_path / "runs")
+    noisy = [path for path in sorted(runs.iterdir()) if "-a0.5-" in path.name]
+    (noisy[0] / "images.csv").write_text("garbage")
+    refused("read_text", lambda path: path == noisy[1] / "status.json")
+    page = tmp_path / "page.html"
+    assert main(["report", "--runs", str(runs), "-o", str(page)]) == 0
+    text = Parsed(page.read_text(encoding="utf-8")).text
+    assert f" {noisy[0].name}/images.csv is damaged: Usecols" in text
+    assert f"{noisy[1].name} unreadable status.json cannot be read (Permission denied)" in text
+    assert str(tmp_path) not in page.read_text(encoding="utf-8")
 
 
 def test_provenance_counts_runs_where_they_differ():

@@ -1,5 +1,6 @@
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import time
 import pytest
 
 from robustseg.results.runs import NoRuns, count_reasons, load_runs, metric_names
+from robustseg.runs.files import read_json, write_json
 from robustseg.runs.identity import SCHEMA
 
 
@@ -45,6 +47,7 @@ def test_runs_that_are_not_finished_are_left_out_and_counted_with_the_reason(add
     add_run("gce", name="no metrics").metrics.unlink()
     add_run("gce", name="torn").metrics.write_text('{"dice_image": 0.')
     add_run("gce", name="list").metrics.write_text("[]")
+    add_run("gce", name="no names").update_status(experiments=None)
     add_run("gce", name=".aside")
     (add_run.runs / "a file").write_text("")
     runs = load_runs(add_run.runs)
@@ -52,11 +55,12 @@ def test_runs_that_are_not_finished_are_left_out_and_counted_with_the_reason(add
     left_out = runs.attrs["left_out"]
     assert left_out["running"] == "unfinished"
     assert left_out["failed"] == "failed: DataError: no mask"
-    assert left_out["no status"] == "without a readable status.json"
+    for name in ("no status", "no names"):
+        assert left_out[name] == "without a readable status.json"
     assert left_out["old"] == f"of schema 0 instead of {SCHEMA}"
     for name in ("no metrics", "torn", "list"):
         assert left_out[name].startswith("with a damaged metrics.json")
-    assert len(left_out) == 7
+    assert len(left_out) == 8
     assert "3 with a damaged metrics.json" in count_reasons(left_out)
 
 
@@ -71,6 +75,39 @@ def test_values_of_a_filter_that_no_run_has_are_told(add_run):
     ]
     alone = load_runs(add_run.runs, loss=["mae"], alpha=[0.0])  # mae has no other, tloss has
     assert alone.attrs["absent"] == []
+
+
+NOISY = {"dataset": "a", "loss": "gce", "alpha": 0.5, "seed": 0, "noise": "swap", "beta": 0.5}
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        ({"run": {}}, "run.dataset is None"),
+        ({"run": "gce"}, "labels of the run are missing"),
+        ({"run": {**NOISY, "alpha": None}}, "run.alpha is None"),
+        ({"run": {**NOISY, "beta": None}}, "contradict each other"),
+        ({"run": {**NOISY, "batch_size": [8]}}, r"run.batch_size is \[8\]"),
+        ({"settings": None}, "settings is None"),
+        ({"collapsed": 1}, "collapsed is 1"),
+        ({"dice_image": "abc"}, "dice_image is 'abc'"),
+        ({"noise": {"noisy": [5]}}, r"noise.noisy is \[5\]"),
+    ],
+)
+def test_numbers_and_labels_of_wrong_content_are_damage(add_run, content, reason):
+    add_run("gce", name="good")
+    folder = add_run("mae", 0.5, name="bad")
+    write_json(folder.metrics, {**read_json(folder.metrics), **content})
+    left_out = load_runs(add_run.runs).attrs["left_out"]
+    assert re.match(f"with a damaged metrics.json: ValueError: .*{reason}", left_out["bad"])
+
+
+def test_what_cannot_be_read_is_not_called_damaged(add_run, refused):
+    add_run("gce", name="good")
+    files = [add_run("mae", name="one").metrics, add_run("mae", name="two").status]
+    refused("read_text", lambda path: path in files)
+    left_out = load_runs(add_run.runs).attrs["left_out"]
+    assert left_out == dict.fromkeys(("one", "two"), "that cannot be read (Permission denied)")
 
 
 def test_filters(add_run):

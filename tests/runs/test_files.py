@@ -1,3 +1,4 @@
+import errno
 import math
 import os
 
@@ -47,3 +48,17 @@ def test_columns_are_the_union_and_gaps_stay_gaps(tmp_path):
 def test_nan_is_null_in_json(tmp_path):
     write_json(tmp_path / "a.json", {"a": math.nan, "b": [1.5, math.inf], "c": (2,)})
     assert read_json(tmp_path / "a.json") == {"a": None, "b": [1.5, None], "c": [2]}
+
+
+def test_what_cannot_be_written_is_told_by_its_own_name(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        write_json(tmp_path / "folder", {})
+    assert caught.value.filename == str(tmp_path / "folder")
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # a write that fails names no file
+    with pytest.raises(OSError, match=r"No space left on device: .*a\.txt'"):
+        with replacing(tmp_path / "a.txt"):
+            raise full
+    with pytest.raises(FileNotFoundError, match="other"), replacing(tmp_path / "a.txt"):
+        open(tmp_path / "other")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

@@ -166,3 +166,45 @@ def test_archive_moves_runs_to_where_tables_can_be_made(add, tmp_path, capsys):
     assert call("runs", "archive", "--yes", "--where", "loss=gce", runs=add.runs) == 2
     assert "exists already" in capsys.readouterr().err
     assert folder.status.exists()
+
+
+def test_what_cannot_be_read_is_not_called_damaged(add, refused, capsys):
+    add("gce")
+    status, metrics, lock = (add(loss) for loss in ("mae", "rce", "nce"))
+    lock.status.unlink()
+    files = (status.status, metrics.metrics, lock.lock)
+    refused("read_text", lambda path: path in files)
+    assert {run.reason for run in survey(add.runs) if run.state == "unreadable"} == {
+        f"{file.name} cannot be read (Permission denied)" for file in files
+    }
+    assert call("status", runs=add.runs) == 0
+    output = capsys.readouterr().out
+    assert "4 runs: 1 done, 3 unreadable" in output
+    assert f"{metrics.run_id}: metrics.json cannot be read (Permission denied)" in output
+    assert "damaged" not in output and "tries them again" not in output
+    assert [line.split() for line in output.splitlines()[4:6]] == [["gce", "●"], ["rce", "?"]]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [{"experiments": None}, {"experiments": [1]}, {"run": []}, {"attempts": ["once"]},
+     {"error": "no"}, {"epochs": "ten"}],
+)  # fmt: skip
+def test_a_status_of_wrong_content_is_damaged(add, capsys, entries):
+    add("gce", **entries)
+    (run,) = survey(add.runs)
+    assert (run.state, run.reason) == ("damaged", "status.json is missing or damaged")
+    assert call("status", "--experiment", "one", runs=add.runs) == 1
+    assert call("status", runs=add.runs) == 0
+
+
+def test_a_status_of_wrong_labels_tells_none(add, capsys):
+    run = look(add("gce", run={"dataset": "synthetic", "loss": "gce", "alpha": None}))
+    assert (run.state, run.labels) == ("done", {})
+    assert call("status", runs=add.runs) == 0
+
+
+def test_epochs_of_wrong_content_tell_no_progress(add):
+    folder = add("gce", state="running")
+    folder.epochs.write_text("epoch,seconds\n1,long\n")
+    assert look(folder).seconds_left is None

@@ -1,11 +1,20 @@
 """`robustseg figures`."""
 
+from __future__ import annotations
+
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from robustseg.results.figures.shown import IMAGES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from robustseg.results.figures.catalogue import Plate
 
 
 def add_parser(subparsers: Any) -> None:
@@ -32,21 +41,6 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Draw the figures of finished runs; 1 if there is none."""
-    return draw(options)
-
-
-def draw(options: argparse.Namespace, small: bool = False) -> int:
-    """Draw them.
-
-    Args:
-        options: of the command.
-        small: without SVG, and pictures in 256 colours: to be kept in git.
-
-    Returns:
-        Exit code.
-    """
-    from robustseg.results.figures.catalogue import PLATES, allowed, drawn
-    from robustseg.results.figures.selection import told_apart
     from robustseg.results.runs import NoRuns, load_runs
 
     chosen = ("experiment", "dataset")
@@ -56,25 +50,77 @@ def draw(options: argparse.Namespace, small: bool = False) -> int:
         if options.noise:
             load_runs(options.runs, **filters, noise=options.noise)  # refuses what no run has
             runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
-        runs = told_apart(runs)
+        figures, remarks = draw(runs, options.runs, options.images)
     except (NoRuns, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    folder = options.out / (options.experiment or "")
+    return save(figures, remarks, options.out / (options.experiment or ""))
+
+
+def draw(
+    runs: pd.DataFrame, folder: Path, images: str
+) -> tuple[list[tuple[Plate, Figure]], list[str]]:
+    """Draw them, and write nothing yet.
+
+    Args:
+        runs: as `load_runs` gives them.
+        folder: of the runs.
+        images: of the data set that may be shown, one of `IMAGES`.
+
+    Returns:
+        The figures, and remarks for the error channel.
+
+    Raises:
+        ValueError: the runs are of several data sets or noise models.
+    """
+    from robustseg.results.figures.catalogue import PLATES, allowed, drawn
+    from robustseg.results.figures.selection import told_apart
+
+    figures, remarks = drawn(told_apart(runs), folder, images)
+    hidden = [plate.name for plate in PLATES if plate not in allowed(images)]
+    if hidden:
+        remarks.append(f"Left out, for their images (see --images): {', '.join(hidden)}.")
+    return figures, remarks
+
+
+def save(
+    figures: Sequence[tuple[Plate, Figure]],
+    remarks: Sequence[str],
+    folder: Path,
+    small: bool = False,
+) -> int:
+    """Write what `draw` gave, and say so.
+
+    Args:
+        figures: with their plates.
+        remarks: for the error channel.
+        folder: to write to.
+        small: without SVG, and pictures in 256 colours: to be kept in git.
+
+    Returns:
+        Exit code; 1 if there is no figure.
+    """
+    from robustseg.results.figures.catalogue import PLATES
+
+    for remark in remarks:
+        print(remark, file=sys.stderr)
+    names = [plate.name for plate, _ in figures]
+    old = [plate.name for plate in PLATES if plate.name not in names]
+    old = [name for name in old if (folder / f"{name}.png").exists()]
+    if old:
+        print(f"Left in {folder} from an earlier call: {', '.join(old)}.", file=sys.stderr)
+    if not figures:
+        print("The runs have nothing that could be drawn.", file=sys.stderr)
+        return 1
     folder.mkdir(parents=True, exist_ok=True)
-    names = []
-    for plate, figure in drawn(runs, options.runs, options.images):
+    for plate, figure in figures:
         file = folder / f"{plate.name}.png"
         figure.savefig(file, dpi=120)
         if not small:
             figure.savefig(file.with_suffix(".svg"), dpi=120, metadata={"Date": None})
         elif plate.images != "none":
             _reduce(file)
-        names.append(plate.name)
     print(f"Figures in {folder}: {', '.join(names)} ({'PNG' if small else 'PNG and SVG'})")
-    left_out = [plate.name for plate in PLATES if plate not in allowed(options.images)]
-    if left_out:
-        print(f"Left out, for their images (see --images): {', '.join(left_out)}")
     return 0
 
 

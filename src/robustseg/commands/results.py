@@ -1,12 +1,20 @@
 """`robustseg results`: what an experiment's folder keeps of its runs."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from robustseg.commands import figures
 from robustseg.results.figures.shown import IMAGES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from robustseg.results.figures.catalogue import Plate
 
 
 def add_parser(subparsers: Any) -> None:
@@ -39,17 +47,19 @@ def main(options: argparse.Namespace) -> int:
     """Write the files.
 
     Returns:
-        0; 1 if there is no such run; 2 if the question cannot be answered.
+        0; 1 if there is no such run, or no figure of them; 2 if the question cannot be answered.
     """
-    from robustseg.results.question import answer
+    from robustseg.results.question import answer, selected
     from robustseg.results.render import render
     from robustseg.results.runs import NoRuns
     from robustseg.runs.files import write_text
 
     folder = options.out / options.experiment
     try:
-        table, remarks = answer(options, intervals=True)
+        runs = selected(options)
+        table, remarks = answer(runs, options, intervals=True)
         text = render(table, "md", options.decimals, options.layout, options.ci)
+        drawn, without = _draw(runs, options)  # before anything is written: they belong together
     except NoRuns as error:
         print(f"robustseg results: {error}", file=sys.stderr)
         return 1
@@ -61,15 +71,13 @@ def main(options: argparse.Namespace) -> int:
     for remark in remarks:
         print(remark, file=sys.stderr)
     print(f"Table in {folder}: results.csv, table.md")
-    return _draw(options)
+    return figures.save(drawn, without, folder, small=True)
 
 
-def _draw(options: argparse.Namespace) -> int:
-    """The experiment's figures, as `robustseg figures` draws them, but small."""
-    parser = argparse.ArgumentParser()
-    figures.add_parser(parser.add_subparsers())
-    words = [options.experiment, "--runs", str(options.runs), "--out", str(options.out)]
-    words += ["--images", options.images]
-    words += ["--dataset", options.dataset] if options.dataset else []
-    chosen = parser.parse_args(["figures", *words])
-    return figures.draw(chosen, small=True)
+def _draw(
+    runs: pd.DataFrame, options: argparse.Namespace
+) -> tuple[list[tuple[Plate, Figure]], list[str]]:
+    try:
+        return figures.draw(runs, options.runs, options.images)
+    except ValueError as error:  # several noise models, which a table can show
+        return [], [f"No figures: {error}."]

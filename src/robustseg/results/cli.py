@@ -56,7 +56,8 @@ def main(options: argparse.Namespace) -> int:
             table = _from_file(options)
         else:
             intervals = options.ci or options.format in ("csv", "json")
-            table, remarks = question.answer(options, intervals)
+            runs = question.selected(options)
+            table, remarks = question.answer(runs, options, intervals)
         text = render(table, options.format, options.decimals, options.layout, options.ci)
     except NoRuns as error:
         print(f"robustseg table: {error}", file=sys.stderr)

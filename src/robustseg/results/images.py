@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustseg.metrics.summary import COUNTS
-from robustseg.runs.files import read_json
+from robustseg.runs.files import read_json, trouble
 from robustseg.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _REMEDY = "; force=true trains the run again"
 
 
 class NoImages(ValueError):
-    """A run's images.csv is missing or damaged."""
+    """A run's images.csv is missing, damaged or not to be read."""
 
 
 class UnlikeImages(ValueError):
@@ -136,5 +136,5 @@ def _check_whole(rows: pd.DataFrame, averaged: pd.DataFrame, metrics: dict[str, 
 
 
 def _damaged(path: Path, error: Exception) -> NoImages:
-    reason = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged: {error}"
-    return NoImages(f"{path} {reason}{_REMEDY}")
+    refused = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+    return NoImages(f"{path} {trouble(error)}{'' if refused else _REMEDY}")

@@ -78,10 +78,26 @@ def _decimals(text: str) -> int:
     return int(text)
 
 
-def answer(options: argparse.Namespace, intervals: bool) -> tuple[Table, list[str]]:
+def selected(options: argparse.Namespace) -> pd.DataFrame:
+    """The runs that the options choose.
+
+    Args:
+        options: of `add_options`, and ``experiment``.
+
+    Raises:
+        NoRuns: there is none.
+        ValueError: a filter has no meaning.
+    """
+    return load_runs(options.runs, **_filters(options))
+
+
+def answer(
+    runs: pd.DataFrame, options: argparse.Namespace, intervals: bool
+) -> tuple[Table, list[str]]:
     """Make the table that the options ask for.
 
     Args:
+        runs: as `selected` gives them.
         options: of `add_options`, and ``experiment``.
         intervals: whether to compute confidence intervals.
 
@@ -89,13 +105,11 @@ def answer(options: argparse.Namespace, intervals: bool) -> tuple[Table, list[st
         The table, and remarks for the error channel.
 
     Raises:
-        NoRuns: no run is selected.
         ValueError: the question cannot be answered.
     """
     from robustseg.results.images import Images
     from robustseg.results.table import make_table
 
-    runs = load_runs(options.runs, **_filters(options))
     metrics = split(options.metric) or list(default_metrics(options.layout))
     _check_metrics(runs, metrics)
     published = _published(runs, options) if options.published else None

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 from robustseg.results.cells import EMPTY, Cell, Column, Comparison, Row, Table, Test
@@ -13,6 +14,14 @@ from robustseg.results.published import Value
 from robustseg.runs.files import read_csv
 
 _LOGICAL = {"True": True, "False": False}
+_NUMBERS = ("alpha", "beta", "mean", "std", "low", "high", "p", "p_corrected")
+_KINDS: dict[str, type | UnionType] = {
+    **dict.fromkeys((*_NUMBERS, "published_mean", "published_std"), int | float),
+    **dict.fromkeys(("runs", "collapsed", "pairs", "family"), int),
+    **dict.fromkeys(("best", "repeated", "published_star"), bool),
+    **dict.fromkeys(("noise", "metric", "test"), str),
+}
+_TESTS = ("images", "seeds", "tukey")
 
 
 def records(table: Table) -> list[dict[str, Any]]:
@@ -71,9 +80,14 @@ def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
     Args:
         rows: as `records` gives them; what is None may be left out.
         labels: the columns that tell the rows apart.
+
+    Raises:
+        LookupError: a record lacks a value.
+        ValueError: a value is not what `records` gives.
     """
     cells: dict[tuple[Row, Column], Cell] = {}
     for record in rows:
+        _check(record)
         row = tuple(record.get(name) for name in labels)
         alpha, beta = float(record["alpha"]), record.get("beta")
         column = Column(record.get("noise"), alpha, beta, record["metric"])
@@ -123,6 +137,20 @@ def _record(table: Table, row: Row, column: Column) -> dict[str, Any]:
         "difference": cell.mean - published.mean if published else None,
         "dataset": labels.get("dataset", ", ".join(table.datasets) or None),
     }
+
+
+def _check(record: Mapping[str, Any]) -> None:
+    """Refuse values of another kind than `_record` gives."""
+    for name, kind in _KINDS.items():
+        value = record.get(name)
+        if value is not None and (
+            not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)
+        ):
+            raise ValueError(f"{name} is {value!r}")
+    if record.get("test", _TESTS[0]) not in _TESTS:
+        raise ValueError(f"test is {record['test']!r}")
+    if ("noise" in record) != ("beta" in record):
+        raise ValueError("noise and beta contradict each other")
 
 
 def _cell(record: Mapping[str, Any]) -> Cell:

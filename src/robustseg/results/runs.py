@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.runs.files import read_json
 from robustseg.runs.folder import RunFolder
-from robustseg.runs.identity import SCHEMA
+from robustseg.runs.identity import SCHEMA, check_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,10 @@ def load_runs(folder: Path | str, **filters: Any) -> pd.DataFrame:
     with os.scandir(folder) as entries:
         names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
     for name in sorted(names):
-        row, reason = _read(RunFolder(folder / name))
+        try:
+            row, reason = _read(RunFolder(folder / name))
+        except OSError as error:
+            row, reason = {}, f"that cannot be read ({error.strerror or error})"
         if reason:
             left_out[name] = reason
         else:
@@ -123,15 +126,10 @@ def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
         return {}, f"of schema {status.get('schema')} instead of {SCHEMA}"
     try:
         metrics = read_json(folder.metrics)
-        labels, settings = dict(metrics.pop("run")), dict(metrics.pop("settings", {}))
-        collapsed = metrics.pop("collapsed", None)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        labels, settings, collapsed = _described(metrics)
+        numbers = _numbers(metrics)
+    except (FileNotFoundError, ValueError) as error:
         return {}, f"with a damaged metrics.json: {type(error).__name__}: {error}"
-    numbers = {
-        name: float("nan") if value is None else value
-        for name, value in _flat(metrics).items()
-        if isinstance(value, int | float) or value is None
-    }
     own = {
         "run_id": folder.run_id,
         "experiments": tuple(status.get("experiments", ())),
@@ -139,6 +137,37 @@ def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
         "collapsed": collapsed,
     }
     return {**numbers, **own, **{name: labels.get(name) for name in LABELS}}, ""
+
+
+def _described(metrics: Any) -> tuple[dict[str, Any], dict[str, Any], str | None]:
+    """Take what is no number out of a metrics.json: labels, settings and the collapse.
+
+    Raises:
+        ValueError: it is not what `training` writes.
+    """
+    if not isinstance(metrics, dict):
+        raise ValueError("it holds no numbers")
+    labels, settings = metrics.pop("run", None), metrics.pop("settings", {})
+    collapsed = metrics.pop("collapsed", None)
+    check_labels(labels)
+    if not isinstance(settings, dict):
+        raise ValueError(f"settings is {settings!r}")
+    if not isinstance(collapsed, str | None):
+        raise ValueError(f"collapsed is {collapsed!r}")
+    return labels, settings, collapsed
+
+
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers by their dotted names; one that is not defined is NaN.
+
+    Raises:
+        ValueError: something else is in a number's place.
+    """
+    flat = _flat(metrics)
+    for name, value in flat.items():
+        if not isinstance(value, int | float | None):
+            raise ValueError(f"{name} is {value!r}")
+    return {name: float("nan") if value is None else value for name, value in flat.items()}
 
 
 def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:

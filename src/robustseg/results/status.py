@@ -21,6 +21,7 @@ MARKS = {
     "failed": "✗",
     "damaged": "!",
     "outdated": "~",
+    "unreadable": "?",
 }
 _COLLAPSED = "○"
 _SHOWN = 10  # failures and running runs that are listed
@@ -88,11 +89,13 @@ def as_text(runs: Sequence[RunState], folder: Path) -> str:
     parts += _listed("Running", [run for run in runs if run.state == "running"], _pace)
     unusable = [run for run in runs if run.state in ("failed", "damaged", "outdated")]
     parts += _listed("Not usable", unusable, lambda run: f"{run.state}. {run.reason}")
+    unreadable = [run for run in runs if run.state == "unreadable"]
     if unusable:
         parts.append(
             f"More: the traceback in {folder / unusable[0].run_id / 'status.json'}, and so on. "
             "The sweep's command tries them again."
         )
+    parts += _listed("Not readable", unreadable, lambda run: run.reason)
     return "\n\n".join(parts)
 
 

@@ -17,17 +17,25 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     The data is on disk before the rename, unless it need not outlive the machine (`durable`); if
     the block fails, `path` is as it was and nothing else is left.
+
+    Raises:
+        OSError: it cannot be written; of `path`, whose temporary name nobody knows.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        if durable:
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        try:
+            yield temporary
+            if durable:
+                with open(temporary, "rb") as file:
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno is None or str(error.filename) not in (str(temporary), "None"):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
@@ -52,6 +60,15 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def trouble(error: Exception) -> str:
+    """What is wrong with a file that could not be read, to be said behind its name."""
+    if isinstance(error, FileNotFoundError):
+        return "is missing"
+    if isinstance(error, OSError):
+        return f"cannot be read ({error.strerror or error})"
+    return f"is damaged: {error}"
+
+
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows atomically; columns are the union of their keys in order of appearance.
 
@@ -66,12 +83,20 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_csv(path: Path) -> list[dict[str, Any]]:
-    """Rows that `write_csv` wrote: numbers as numbers (but for ids), empty cells left out."""
+    """Rows that `write_csv` wrote: numbers as numbers (but for ids), empty cells left out.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is damaged.
+    """
     with open(path, newline="", encoding="utf-8") as file:
-        return [
-            {key: text if key == "id" else _value(text) for key, text in row.items() if text}
-            for row in csv.DictReader(file)
-        ]
+        try:
+            return [
+                {key: text if key == "id" else _value(text) for key, text in row.items() if text}
+                for row in csv.DictReader(file)
+            ]
+        except (csv.Error, TypeError) as error:  # the latter: a row is longer than the header
+            raise ValueError(f"{path} holds no rows: {error}") from error
 
 
 def _cell(value: Any) -> Any:

@@ -11,6 +11,17 @@ from robustseg.runs.files import read_json, write_json
 from robustseg.runs.identity import SCHEMA
 
 ASIDE = r"\.(.+)\.\d{8}T\d{6}(?:\.\d+)?"  # names that `RunFolder.set_aside` gives; group 1: run id
+# What entries of a status are, where they are there.
+_ENTRIES = {
+    "run": dict,
+    "experiments": list,
+    "attempts": list,
+    "versions": dict,
+    "epochs": int,
+    "error": dict | None,
+    "commit": str | None,
+    "collapsed": str | None,
+}
 
 
 class DamagedRun(RuntimeError):
@@ -98,12 +109,17 @@ class RunFolder:
         return self.path / "lock"
 
     def read_status(self) -> dict[str, Any]:
-        """The status; empty if there is none or it is damaged."""
+        """The status; empty if there is none or it is damaged.
+
+        Raises:
+            OSError: it is there and cannot be read.
+        """
         try:
             status = read_json(self.status)
-        except (OSError, ValueError):
+            _check_status(status)
+        except (FileNotFoundError, ValueError):
             return {}
-        return status if isinstance(status, dict) else {}
+        return dict(status)
 
     def update_status(self, **changes: Any) -> None:
         """Change some entries of the status."""
@@ -119,13 +135,16 @@ class RunFolder:
 
         Args:
             status: as `read_status` gives it, to spare a second reading.
+
+        Raises:
+            OSError: they are there and cannot be read.
         """
         status = self.read_status() if status is None else status
         if status.get("state") != "done" or status.get("schema") != SCHEMA:
             return None
         try:
             metrics = read_json(self.metrics)
-        except (OSError, ValueError):
+        except (FileNotFoundError, ValueError):
             return None
         return metrics if isinstance(metrics, dict) else None
 
@@ -134,6 +153,7 @@ class RunFolder:
 
         Raises:
             DamagedRun: what is there was not left by an interrupted or failed attempt.
+            OSError: a file cannot be read, which is no damage.
         """
         if not any(file.exists() for file in (self.checkpoint, self.metrics, self.status)):
             return
@@ -165,6 +185,23 @@ class RunFolder:
             if file != self.lock:
                 file.rename(aside / file.name)
         return aside
+
+
+def _check_status(status: Any) -> None:
+    """Refuse what `RunFolder.update_status` has not written.
+
+    Raises:
+        ValueError: an entry is of another type than it ever is.
+    """
+    if not isinstance(status, dict):
+        raise ValueError("no status")
+    for name, kind in _ENTRIES.items():
+        if name in status and not isinstance(status[name], kind):
+            raise ValueError(f"{name} is {status[name]!r}")
+    if not all(isinstance(one, str) for one in status.get("experiments", ())):
+        raise ValueError("experiments are names")
+    if not all(isinstance(one, dict) for one in status.get("attempts", ())):
+        raise ValueError("attempts are described")
 
 
 def _check_archive(checkpoint: Path) -> None:

@@ -128,3 +128,28 @@ def labels(config: Mapping[str, Any], run_id: str) -> dict[str, Any]:
         "noise_seed": config["noise"]["seed"] if noisy else None,
         "seed": config["seed"],
     }
+
+
+_ALWAYS = {"dataset": str, "loss": str, "alpha": int | float, "seed": int | float}
+_WHERE_IT_APPLIES = {
+    **dict.fromkeys(("subset", "model", "domain", "regularizer", "noise"), str | None),
+    **dict.fromkeys(
+        ("batch_size", "image_size", "epsilon", "beta", "noise_seed"), int | float | None
+    ),
+}
+
+
+def check_labels(run: Any) -> None:
+    """Refuse what `labels` cannot have given.
+
+    Raises:
+        ValueError: naming the label.
+    """
+    if not isinstance(run, dict):
+        raise ValueError("the labels of the run are missing")
+    for name, kind in {**_ALWAYS, **_WHERE_IT_APPLIES}.items():
+        if not isinstance(run.get(name), kind):
+            raise ValueError(f"run.{name} is {run.get(name)!r}")
+    noisy = [run["alpha"] > 0, *(run.get(name) is not None for name in ("noise", "beta"))]
+    if len(set(noisy)) > 1:
+        raise ValueError("run.alpha, run.noise and run.beta contradict each other")

@@ -7,10 +7,10 @@ from typing import Any
 
 from robustseg.runs.files import read_csv
 from robustseg.runs.folder import RunFolder
-from robustseg.runs.identity import SCHEMA
+from robustseg.runs.identity import SCHEMA, check_labels
 from robustseg.runs.lock import holder
 
-STATES = ("done", "running", "interrupted", "failed", "damaged", "outdated")
+STATES = ("done", "running", "interrupted", "failed", "damaged", "outdated", "unreadable")
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,12 @@ class RunState:
     Attributes:
         run_id: the run's id.
         state: done; running (a live process holds its lock); interrupted (none does); failed;
-            damaged (its files contradict each other); outdated (of an older schema). All but the
-            first two are tried again when they are asked for.
+            damaged (its files contradict each other); outdated (of an older schema); unreadable
+            (the system refuses a file). All but the first two and the last are tried again when
+            they are asked for.
         labels: data set, loss, noise, seed, …; empty where the status does not tell.
         experiments: to which it belongs.
-        reason: why it is failed, damaged or outdated, in one line.
+        reason: why it is failed, damaged, outdated or unreadable, in one line.
         epoch: epochs recorded; epochs: how many there will be; seconds_left: at the pace so far.
             Of running and interrupted runs.
         collapsed: "background" or "foreground" where a finished network predicts only that.
@@ -55,12 +56,16 @@ def survey(runs: Path) -> list[RunState]:
 
 def look(folder: RunFolder) -> RunState:
     """The state of one run."""
-    status = folder.read_status()
-    state, reason = _judge(folder, status)
-    experiments = status.get("experiments")
+    status: dict[str, Any] = {}
+    try:
+        status = folder.read_status()
+        state, reason = _judge(folder, status)
+    except OSError as error:
+        name = Path(error.filename or folder.path).name
+        state, reason = "unreadable", f"{name} cannot be read ({error.strerror or error})"
     common: dict[str, Any] = {
-        "labels": status.get("run") or {},
-        "experiments": tuple(experiments) if isinstance(experiments, list) else (),
+        "labels": _labels(status),
+        "experiments": tuple(status.get("experiments", ())),
         "reason": reason,
         "collapsed": status.get("collapsed"),
     }
@@ -89,12 +94,21 @@ def _judge(folder: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
     return ("running" if holder(folder.lock) else "interrupted"), ""
 
 
+def _labels(status: Mapping[str, Any]) -> dict[str, Any]:
+    run = status.get("run", {})
+    try:
+        check_labels(run)
+    except ValueError:  # it does not tell them
+        return {}
+    return dict(run)
+
+
 def _progress(folder: RunFolder, status: Mapping[str, Any]) -> dict[str, Any]:
     epochs = status.get("epochs")
     try:
         rows = read_csv(folder.epochs)
         epoch, seconds = len(rows), [row["seconds"] for row in rows]
-    except (OSError, ValueError, KeyError):  # there is none yet, or the run is damaged
+        left = (epochs - epoch) * sum(seconds) / epoch if epochs and epoch else None
+    except (OSError, ValueError, KeyError, TypeError):  # there is none yet, or it is damaged
         return {"epoch": 0, "epochs": epochs}
-    left = (epochs - epoch) * sum(seconds) / epoch if epochs and epoch else None
     return {"epoch": epoch, "epochs": epochs, "seconds_left": left}

@@ -1,6 +1,7 @@
 """All figures there are, with what is said below them."""
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +11,13 @@ from matplotlib.figure import Figure
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
 from robustseg.results.figures.domain import domain_against_batch_size
+from robustseg.results.figures.files import Unreadable
 from robustseg.results.figures.memorisation import memorisation, memorisation_by_type
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
 from robustseg.results.figures.shown import IMAGES
+
+_TOLD = 10  # files that cannot be read
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Plate:
         name: of its files.
         title: what it shows.
         caption: how to read it.
-        draw: from runs, as `told_apart` gives them, and their folder; None if they do not have it.
+        draw: from runs, as `told_apart` gives them, and their folder; None if they do not
+            have it. Raises Unreadable where a file cannot be read.
         images: of the data set that it shows, one of `IMAGES`.
     """
 
@@ -102,15 +107,38 @@ def allowed(images: str) -> list[Plate]:
     return [plate for plate in PLATES if IMAGES.index(plate.images) <= IMAGES.index(images)]
 
 
-def drawn(runs: pd.DataFrame, folder: Path, images: str = "all") -> Iterator[tuple[Plate, Figure]]:
-    """Draw what the runs have, one after another.
+def drawn(
+    runs: pd.DataFrame, folder: Path, images: str = "all"
+) -> tuple[list[tuple[Plate, Figure]], list[str]]:
+    """Draw what the runs have.
 
     Args:
         runs: as `told_apart` gives them.
         folder: of the runs.
         images: of the data set that may be shown, one of `IMAGES`.
+
+    Returns:
+        The figures; and which files could not be read, so that figures are without their runs.
     """
+    figures, without = [], defaultdict[str, list[str]](list)
     for plate in allowed(images):
-        figure = plate.draw(runs, folder)
+        figure, reasons = _drawn(plate, runs, folder)
         if figure is not None:
-            yield plate, figure
+            figures.append((plate, figure))
+        for reason in reasons:
+            without[reason].append(plate.name)
+    remarks = [f"{reason}; left out of {', '.join(names)}." for reason, names in without.items()]
+    if len(remarks) > _TOLD:
+        remarks[_TOLD:] = [f"And {len(remarks) - _TOLD} more such files."]
+    return figures, remarks
+
+
+def _drawn(plate: Plate, runs: pd.DataFrame, folder: Path) -> tuple[Figure | None, list[str]]:
+    """A figure of those runs whose files can be read, and why others are left out."""
+    left_out: dict[str, str] = {}
+    while True:
+        try:
+            readable = runs[~runs["run_id"].isin(left_out)]
+            return plate.draw(readable, folder), list(left_out.values())
+        except Unreadable as error:
+            left_out |= error.reasons

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from robustseg.metrics.summary import COUNTS
+from robustseg.results.figures.files import read_each
 from robustseg.results.figures.look import Look, looks, tiles
 from robustseg.results.figures.selection import at_setting, heading, settings
 
@@ -28,10 +29,14 @@ def image_dice(runs: pd.DataFrame, folder: Path) -> Figure | None:
 
     Returns:
         The figure; None without images.csv.
+
+    Raises:
+        Unreadable: one that is there.
     """
     runs = runs[[(folder / run_id / "images.csv").exists() for run_id in runs["run_id"]]]
     if runs.empty:
         return None
+    values = read_each(runs["run_id"], folder, "images.csv", _dice)
     found = settings(runs)
     known = looks(runs["line"])
     height = max(1.5, 0.42 * len(known) + 0.6)
@@ -41,7 +46,7 @@ def image_dice(runs: pd.DataFrame, folder: Path) -> Figure | None:
         for at, (name, look) in enumerate(known.items()):
             group = part[part["line"] == name]
             if len(group):
-                dice = np.concatenate([_dice(folder / run_id) for run_id in group["run_id"]])
+                dice = np.concatenate([values[run_id] for run_id in group["run_id"]])
                 _draw(axis, at, dice, look)
         axis.set_title(heading(*setting), fontsize=10)
     axes[0].set_yticks(range(len(known)), list(known))
@@ -50,10 +55,10 @@ def image_dice(runs: pd.DataFrame, folder: Path) -> Figure | None:
     return figure
 
 
-def _dice(run: Path) -> np.ndarray:
+def _dice(path: Path) -> np.ndarray:
     """Dice of each test image with a counted pixel, mean over the reported evaluations."""
     rows = pd.read_csv(
-        run / "images.csv",
+        path,
         usecols=["id", *COUNTS, "dice"],
         dtype={"id": str},
         keep_default_na=False,  # an image may be called NA

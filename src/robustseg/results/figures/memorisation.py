@@ -9,8 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from robustseg.results.figures.files import read_epochs
 from robustseg.results.figures.look import Look, grid, legend, looks, tiles
-from robustseg.results.figures.selection import at_setting, epochs, heading, settings
+from robustseg.results.figures.selection import at_setting, averaged, heading, settings
 
 _MARKED = 8  # markers a line, about
 _AGAINST = {"noisy": "--", "clean": "-"}
@@ -29,15 +30,19 @@ def memorisation(runs: pd.DataFrame, folder: Path) -> Figure | None:
 
     Returns:
         The figure; None without a noisy run.
+
+    Raises:
+        Unreadable: an epochs.csv.
     """
     noisy = runs[runs["alpha"] > 0]
     if noisy.empty:
         return None
+    curves = read_epochs(noisy["run_id"], folder)
     found = settings(noisy)
     figure, axes = tiles(len(found), "epoch", "Dice of training images")
     for axis, setting in zip(axes, found, strict=True):
         part = at_setting(noisy, *setting)
-        _draw({"": axis}, part, folder, looks(noisy["line"]))
+        _draw({"": axis}, part, curves, looks(noisy["line"]))
         axis.axhline(
             _given_dice(part, ["clean", *_kinds(part)]), color="0.35", linestyle=":", linewidth=1.2
         )
@@ -60,17 +65,21 @@ def memorisation_by_type(runs: pd.DataFrame, folder: Path) -> Figure | None:
 
     Returns:
         The figure; None without a run whose masks have several types of noise.
+
+    Raises:
+        Unreadable: an epochs.csv.
     """
     noisy = runs[runs["alpha"] > 0]
     kinds = _kinds(noisy)
     if len(kinds) < 2:
         return None
+    curves = read_epochs(noisy["run_id"], folder)
     found = settings(noisy)
     figure, axes = grid(len(found), len(kinds), "epoch", "Dice of training images")
     for line, setting in zip(axes, found, strict=True):
         part = at_setting(noisy, *setting)
         by_suffix = {f"/{kind}": axis for kind, axis in zip(kinds, line, strict=True)}
-        _draw(by_suffix, part, folder, looks(noisy["line"]))
+        _draw(by_suffix, part, curves, looks(noisy["line"]))
         for axis, kind in zip(line, kinds, strict=True):
             axis.axhline(_given_dice(part, [kind]), color="0.35", linestyle=":", linewidth=1.2)
             floor = expected_floor(kind, setting[1])
@@ -99,16 +108,21 @@ def expected_floor(kind: str, beta: float) -> float | None:
     return max(0.0, 1 - beta / 2) if kind == "affine" else None
 
 
-def _draw(axes: dict[str, Axes], part: pd.DataFrame, folder: Path, known: dict[str, Look]) -> None:
+def _draw(
+    axes: dict[str, Axes],
+    part: pd.DataFrame,
+    curves: dict[str, pd.DataFrame],
+    known: dict[str, Look],
+) -> None:
     """The curves of one noise setting; the columns of an axis end in its key."""
     for name, look in known.items():
         group = part[part["line"] == name]
         if group.empty:
             continue
-        curves = epochs(group["run_id"], folder)
+        mean = averaged(curves[run_id] for run_id in group["run_id"])
         for (suffix, axis), (against, dash) in product(axes.items(), _AGAINST.items()):
             column = f"train_dice_{against}{suffix}"
-            curve = curves[column].dropna() if column in curves else pd.Series(dtype=float)
+            curve = mean[column].dropna() if column in mean else pd.Series(dtype=float)
             axis.plot(
                 curve.index,
                 curve,

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from robustseg.results.figures.files import read_epochs
 from robustseg.results.figures.look import legend, looks, tiles
-from robustseg.results.figures.selection import at_setting, epochs, heading, settings
+from robustseg.results.figures.selection import at_setting, averaged, heading, settings
 
 
 def nu(runs: pd.DataFrame, folder: Path) -> Figure | None:
@@ -21,10 +22,14 @@ def nu(runs: pd.DataFrame, folder: Path) -> Figure | None:
 
     Returns:
         The figure; None without a run that has a ν.
+
+    Raises:
+        Unreadable: an epochs.csv.
     """
     learnt = runs[runs["nu"].notna()] if "nu" in runs else runs[:0]
     if learnt.empty:
         return None
+    curves = read_epochs(learnt["run_id"], folder, "nu")
     lines = sorted(learnt["line"].unique())
     figure, axes = tiles(len(lines), "epoch", "ν")
     found = settings(learnt)
@@ -34,7 +39,7 @@ def nu(runs: pd.DataFrame, folder: Path) -> Figure | None:
             group = at_setting(learnt[learnt["line"] == line], *setting)
             if group.empty:
                 continue
-            curve = epochs(group["run_id"], folder)["nu"].dropna()
+            curve = averaged(curves[run_id] for run_id in group["run_id"])["nu"].dropna()
             start = group["settings"].iloc[0].get("loss.log_nu")
             if start is not None:
                 curve = pd.concat([pd.Series({0: math.exp(start)}), curve])

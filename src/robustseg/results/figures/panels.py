@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
+from robustseg.results.figures.files import read_each
 from robustseg.results.figures.look import looks
 from robustseg.results.figures.selection import hardest, heading, settings
 
@@ -35,6 +36,9 @@ def examples(runs: pd.DataFrame, folder: Path) -> Figure | None:
 
     Returns:
         The figure; None without examples.npz.
+
+    Raises:
+        Unreadable: one that is there.
     """
 
     def choose(arrays: Arrays) -> list[int]:
@@ -57,6 +61,9 @@ def disagreement(runs: pd.DataFrame, folder: Path) -> Figure | None:
 
     Returns:
         The figure; None without noise, or without examples.npz.
+
+    Raises:
+        Unreadable: one that is there.
     """
 
     def choose(arrays: Arrays) -> list[int]:
@@ -72,22 +79,24 @@ def disagreement(runs: pd.DataFrame, folder: Path) -> Figure | None:
 def _figure(
     runs: pd.DataFrame, folder: Path, choose: Callable[[Arrays], list[int]], columns: int
 ) -> Figure | None:
+    if runs.empty:
+        return None
     chosen = hardest(runs).sort_values("seed")
     chosen = chosen[[(folder / name / "examples.npz").exists() for name in chosen["run_id"]]]
     if chosen.empty:
         return None
     first = chosen.groupby("line").first()["run_id"]
     lines = [name for name in looks(first.index)]
+    kept = read_each(first, folder, "examples.npz", lambda path: _kept(path, choose, columns))
     figure = Figure(figsize=(_CELL * columns, (_CELL + 0.3) * len(lines) + 0.6))
     figure.set_layout_engine("constrained")
     axes = figure.subplots(len(lines), columns, squeeze=False)
     for row, name in zip(axes, lines, strict=True):
-        with np.load(folder / first[name] / "examples.npz") as file:
-            arrays = {key: file[key] for key in file.files}
+        arrays = kept[first[name]]
         for cell in row:
             cell.axis("off")
-        for cell, at in zip(row, choose(arrays), strict=False):
-            _draw(cell, arrays, int(at))
+        for at, cell in zip(range(len(arrays["role"])), row, strict=False):
+            _draw(cell, arrays, at)
         # The name of the row stands left of it, where no title can run into it.
         row[0].text(
             -0.08, 0.5, name, transform=row[0].transAxes, rotation=90, ha="right", va="center",
@@ -102,6 +111,18 @@ def _figure(
         facecolor="0.35", labelcolor="white", edgecolor="none",
     )  # fmt: skip
     return figure
+
+
+def _kept(path: Path, choose: Callable[[Arrays], list[int]], columns: int) -> Arrays:
+    """The chosen images of an examples.npz."""
+    with np.load(path) as file:
+        arrays = {key: file[key] for key in file.files}
+    shape = arrays["image"].shape
+    masks = [arrays[name].shape for name in _OUTLINES]
+    if len(shape) != 4 or any(mask != shape[:3] for mask in masks):
+        raise ValueError("images and masks differ in size")
+    at = np.array(choose(arrays)[:columns], int)
+    return {key: arrays[key][at] for key in ("image", "role", "dice", *_OUTLINES)}
 
 
 def _training(roles: np.ndarray) -> np.ndarray:

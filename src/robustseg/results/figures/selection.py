@@ -1,7 +1,6 @@
 """Runs as figures take them: of one data set and noise model, each with the name of its line."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import pandas as pd
 
@@ -62,10 +61,9 @@ def heading(alpha: float, beta: float) -> str:
     return f"α = {alpha:g}, β = {beta:g}" if alpha else "clean masks"
 
 
-def epochs(run_ids: Iterable[str], folder: Path) -> pd.DataFrame:
-    """epochs.csv of some runs, averaged over them, by epoch."""
-    curves = pd.concat(pd.read_csv(folder / run_id / "epochs.csv") for run_id in run_ids)
-    return curves.groupby("epoch").mean()
+def averaged(curves: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """What `read_epochs` gives of some runs, averaged over them, by epoch."""
+    return pd.concat(curves).groupby("epoch").mean()
 
 
 def _word(label: str, value: object) -> str:

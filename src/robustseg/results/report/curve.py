@@ -1,7 +1,9 @@
 """A run's scores over epochs as a few points."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from robustseg.runs.files import read_csv
 
@@ -30,11 +32,14 @@ class Curve:
 
 
 def read_curve(path: Path) -> Curve | None:
-    """The curve of an epochs.csv; None if there is none, or no evaluation in it."""
+    """The curve of an epochs.csv; None if there is none, no evaluation in it, or damage."""
     try:
-        rows = read_csv(path)
-    except (OSError, ValueError):
+        return _curve(read_csv(path))
+    except (OSError, ValueError, TypeError, ZeroDivisionError):
         return None
+
+
+def _curve(rows: Sequence[dict[str, Any]]) -> Curve | None:
     rows = [row for row in rows if _LINES["test"] in row and "epoch" in row]
     if not rows:
         return None

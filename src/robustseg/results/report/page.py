@@ -16,8 +16,7 @@ from robustseg.results.report.curve import HEIGHT, WIDTH
 from robustseg.results.report.parts import DatasetPart, dataset_part
 from robustseg.results.report.provenance import provenance
 from robustseg.results.report.readme import readme_html, readme_title
-from robustseg.results.report.runlist import entries, read_config
-from robustseg.runs.folder import RunFolder
+from robustseg.results.report.runlist import entries, read_config, read_status
 from robustseg.runs.survey import RunState
 
 _USABLE = ("done", "collapsed")
@@ -79,7 +78,7 @@ def write_page(
         finished=len(runs),
         losses=sorted({entry.loss for entry in shown if entry.loss}),
         states=sorted({entry.state for entry in shown}),
-        provenance=provenance([RunFolder(folder / s.run_id).read_status() for s in states]),
+        provenance=provenance([read_status(state, folder) for state in states]),
         commands=[*_training(question.experiment, runs, home), *question.again],
         width=WIDTH,
         height=HEIGHT,

@@ -1,6 +1,7 @@
 """The parts of a page that are made from finished runs: tables and figures."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from robustseg.results.published import Published
 from robustseg.results.question import judged
 from robustseg.results.render import render
 from robustseg.results.report.plates import Embedded, embed
+from robustseg.results.report.privacy import without_places
 from robustseg.results.table import direction, make_table
 
 
@@ -45,11 +47,13 @@ class DatasetPart:
         name: of the data set.
         tables: the first is the one to read first.
         figures: by noise model ("" if there is one at most).
+        remarks: which runs the figures are without, and why.
     """
 
     name: str
     tables: list[TablePart]
     figures: dict[str, list[FigurePart]]
+    remarks: list[str]
 
 
 def dataset_part(
@@ -75,22 +79,32 @@ def dataset_part(
         table = make_table(runs, [metric], published, published.losses if published else [])
         table, remarks = judged(table, values)
         html = Markup(render(table, "html", intervals=True))  # escapes what it writes
-        tables.append(TablePart(metric, words[direction(metric)], html, remarks))
+        tables.append(TablePart(metric, words[direction(metric)], html, _told(remarks, folder)))
     kinds = sorted(runs["noise"].dropna().unique())
-    figures = {}
+    figures, remarks = {}, []
     for kind in kinds or [""]:
         chosen = runs[(runs["noise"] == kind) | (runs["alpha"] == 0)]
         place = "-".join(filter(None, [name, kind if len(kinds) > 1 else ""]))
-        figures[kind if len(kinds) > 1 else ""] = _figures(chosen, folder, place, images)
-    return DatasetPart(name, tables, figures)
+        parts, more = _figures(chosen, folder, place, images)
+        figures[kind if len(kinds) > 1 else ""] = parts
+        remarks += more
+    return DatasetPart(name, tables, figures, _told(dict.fromkeys(remarks), folder))
 
 
-def _figures(runs: pd.DataFrame, folder: Path, place: str, images: str) -> list[FigurePart]:
+def _told(remarks: Iterable[str], folder: Path) -> list[str]:
+    """Remarks on files, by run, without where the runs lie."""
+    return [str(without_places(remark.replace(f"{folder}{os.sep}", ""))) for remark in remarks]
+
+
+def _figures(
+    runs: pd.DataFrame, folder: Path, place: str, images: str
+) -> tuple[list[FigurePart], list[str]]:
     runs = told_apart(runs)
     shown = ", ".join(sorted(runs["line"].unique()))
     parts = []
-    for plate, figure in drawn(runs, folder, images):
+    figures, remarks = drawn(runs, folder, images)
+    for plate, figure in figures:
         alt = f"{plate.title} on {place}, for {shown}."
         image = embed(figure, plate.images != "none")
         parts.append(FigurePart(f"figure-{plate.name}-{place}", plate, image, alt))
-    return parts
+    return parts, remarks

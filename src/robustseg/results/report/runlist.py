@@ -27,7 +27,7 @@ class Entry:
         run_id: its name.
         loss: its loss; "" where the run does not tell.
         words: by which the page's filter finds it, beside its settings.
-        state: done, collapsed, running, interrupted, failed, damaged or outdated.
+        state: done, collapsed, running, interrupted, failed, damaged, outdated or unreadable.
         reason: why it is not usable, in one line.
         dice: mean Dice over test images, if it is finished.
         facts: names and values of what happened to it.
@@ -83,6 +83,11 @@ def read_config(run: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
+def read_status(state: RunState, folder: Path) -> dict[str, Any]:
+    """The status of a run; empty if it cannot be read."""
+    return {} if state.state == "unreadable" else RunFolder(folder / state.run_id).read_status()
+
+
 def hosts(status: Mapping[str, Any]) -> list[str]:
     """The machines on which a run was tried."""
     return sorted({str(attempt.get("host", "")) for attempt in status.get("attempts") or []})
@@ -96,7 +101,7 @@ def _entry(
     differing: set[str],
     folder: Path,
 ) -> Entry:
-    status = RunFolder(folder / state.run_id).read_status()
+    status = read_status(state, folder)
     labels = state.labels or row or {}
     return Entry(
         anchor=f"run-{at}",
