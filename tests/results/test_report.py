@@ -1,6 +1,7 @@
 """The page says what the runs say, and nothing that it should not."""
 
 import html
+import json
 import re
 import shlex
 import shutil
@@ -198,6 +199,21 @@ def test_metrics_may_be_joined_by_commas(add_run, tmp_path):
     text = file.read_text()
     assert "Table of dice_image" in text
     assert "Table of dice_pooled" in text
+
+
+def test_a_run_without_a_number_has_no_dice(add_run, tmp_path):
+    for seed, number in enumerate([0.5, None]):
+        add_run("gce", numbers={"dice_image": number, "dice_pooled": 0.6}, seed=seed)
+    path = tmp_path / "report.html"
+    assert main(["report", "--runs", str(add_run.runs), "-o", str(path)]) == 0
+    text = Parsed(path.read_text(encoding="utf-8")).text
+    assert "Dice 0.500" in text and "Dice nan" not in text
+    assert "0.500 [1 of 2]" in text
+    for folder in add_run.runs.iterdir():  # nor have the others
+        metrics = json.loads((folder / "metrics.json").read_text())
+        del metrics["dice_image"]
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+    assert main(["report", "--runs", str(add_run.runs), "-o", str(path)]) == 0
 
 
 def test_a_readme_is_rendered_plainly(tmp_path):

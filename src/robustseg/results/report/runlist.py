@@ -1,5 +1,6 @@
 """The runs of a page, each with its configuration, its state and its curve."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,12 +111,17 @@ def _entry(
         words=_words(state.run_id, labels),
         state="collapsed" if state.state == "done" and state.collapsed else state.state,
         reason=without_places(state.reason, hosts(status)),
-        dice=row["dice_image"] if row else None,
+        dice=_dice(row or {}),
         facts=_facts(state, status, row),
         own={name: value for name, value in settings.items() if name in differing},
         shared={name: value for name, value in settings.items() if name not in differing},
         curve=read_curve(RunFolder(folder / state.run_id).epochs),
     )
+
+
+def _dice(row: Mapping[str, Any]) -> float | None:
+    value = float(row.get("dice_image", math.nan))
+    return value if math.isfinite(value) else None
 
 
 def _words(run_id: str, labels: Mapping[str, Any]) -> str:
