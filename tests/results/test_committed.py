@@ -8,11 +8,13 @@ from robustseg.cli import main
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 KEPT = sorted(file.parent for file in EXPERIMENTS.glob("*/table.md"))
+LAYOUT = {"tversky_histopathology": "domain"}
 
 
 @pytest.mark.parametrize("folder", KEPT, ids=lambda folder: folder.name)
 def test_the_table_is_that_of_the_results(folder, capsys):
-    assert main(["table", "--from", str(folder / "results.csv")]) == 0
+    layout = LAYOUT.get(folder.name, "noise")
+    assert main(["table", "--from", str(folder / "results.csv"), "--layout", layout]) == 0
     table = capsys.readouterr().out
     assert table == (folder / "table.md").read_text(encoding="utf-8")
     assert table in (folder / "README.md").read_text(encoding="utf-8")
