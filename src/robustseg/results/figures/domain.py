@@ -35,15 +35,17 @@ def domain_against_batch_size(runs: pd.DataFrame, folder: Path) -> Figure | None
     figure, axes = tiles(len(found), "images in a batch", "Dice of test images")
     for axis, setting in zip(axes, found, strict=True):
         part = at_setting(runs, *setting)
-        for name, look in looks(runs["line"]).items():
+        lines = looks(runs["line"])
+        for at, (name, look) in enumerate(lines.items()):
             group = part[part["line"] == name]
             if group.empty:
                 continue
             over = group.groupby("batch_size")["dice_image"]
             mean = over.mean()
             spread = [mean - over.min(), over.max() - mean]
+            beside = 1.02 ** (2 * at - len(lines) + 1)  # else bars would cover one another
             axis.errorbar(
-                mean.index,
+                mean.index * beside,
                 mean,
                 spread,
                 color=look.color,
