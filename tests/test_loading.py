@@ -47,6 +47,15 @@ def test_what_is_no_finished_run_is_told_apart(noisy_run, tmp_path):
         load_run(sent)
 
 
+def test_weights_that_are_not_to_be_read_are_not_called_damaged(noisy_run, monkeypatch):
+    def deny(path, **how):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(torch, "load", deny)
+    with pytest.raises(DataError, match=r"weights\.pt cannot be read \(Permission denied\)$"):
+        load_run(noisy_run, device="cpu")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

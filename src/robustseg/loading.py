@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from robustseg.config import ConfigError
 from robustseg.data.source import DataError
 from robustseg.normalisation import normalise
+from robustseg.runs.files import trouble
 from robustseg.runs.folder import RunFolder
 from robustseg.trust import build, read_config, setting
 
@@ -149,7 +150,9 @@ def _read_weights(path: Path) -> dict[str, dict[str, Tensor]]:
         raise DataError(
             f"{path}: it holds more than weights, which could be code, or is damaged; not loaded"
         ) from error
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
+    except OSError as error:
+        raise DataError(f"{path} {trouble(error)}") from error
+    except (EOFError, RuntimeError, ValueError, KeyError) as error:
         raise DataError(f"{path}: damaged ({type(error).__name__}); fetch it again") from error
     states = [weights.get(part) for part in ("network", "loss")] if type(weights) is dict else []
     if not states or not all(

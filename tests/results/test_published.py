@@ -222,3 +222,10 @@ def test_the_published_data_is_complete(name):
         for alpha, beta in SETTINGS:
             labels = {"loss": loss, "alpha": alpha, "beta": beta}
             assert published.find("dice_image", labels) is not None
+
+
+def test_a_number_that_is_none_is_told_with_its_line(tmp_path):
+    path = tmp_path / "published.csv"
+    path.write_text("loss,alpha,beta,dice\ngce,0,,0.8\nmae,0,,O.8\n")
+    with pytest.raises(ValueError, match=r"published\.csv, line 3: .*'O\.8'"):
+        read_published(path)

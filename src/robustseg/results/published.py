@@ -98,10 +98,14 @@ def read_published(path: Path) -> Published:
     as a pair ``…_mean``, ``…_std``, are numbers, ``starred`` is 1 for the paper's star, and all
     others, ``loss`` among them, say what a run has to be; an empty cell means that the label does
     not apply to it.
+
+    Raises:
+        ValueError: a number is none; the message names the file and the line.
     """
     entries = []
     with path.open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
+        reader = csv.DictReader(file)
+        for row in reader:
             starred = row.pop("starred", "0") == "1"
             values = {}
             for column, metric in _METRICS.items():
@@ -109,7 +113,11 @@ def read_published(path: Path) -> Published:
                 std = row.pop(f"{column}_std", None)
                 text = plain or mean
                 if text:
-                    values[metric] = Value(float(text), float(std) if std else math.nan, starred)
+                    try:
+                        numbers = float(text), float(std) if std else math.nan
+                    except ValueError as error:
+                        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+                    values[metric] = Value(*numbers, starred)
             labels = {key: plain_value(text) for key, text in row.items()}
             entries += [(labels, metric, value) for metric, value in values.items()]
     return Published(path, entries)
