@@ -44,7 +44,7 @@ def slurm(tmp_path_factory):
     _start("slurmctld", "-f", str(configuration))
     for host in HOSTS:
         start_node(host)
-    wait_until("both nodes are idle", _both_idle)
+    wait_until("both nodes are idle", both_idle)
     yield folder
     subprocess.run(["scancel", "--user=root"], check=True)
     wait_until("no job is left", lambda: not _answer("squeue", "-h"))
@@ -96,7 +96,8 @@ def _runs(pid_file):
     return pid_file.exists() and Path(f"/proc/{pid_file.read_text().strip()}").exists()
 
 
-def _both_idle():
+def both_idle():
+    """Whether both nodes are there and have nothing to do."""
     return _answer("sinfo", "-h", "-N", "-o", "%t").split() == ["idle", "idle"]
 
 

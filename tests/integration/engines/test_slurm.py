@@ -14,7 +14,7 @@ import pytest
 from robustseg.run import run
 from robustseg.runs.folder import RunFolder
 from tests.integration.conftest import wait_for_runs
-from tests.integration.engines.conftest import HOSTS, start_node, wait_until
+from tests.integration.engines.conftest import HOSTS, both_idle, start_node, wait_until
 
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(600), pytest.mark.usefixtures("slurm")]
 SLURM = [
@@ -106,7 +106,7 @@ def test_a_job_whose_node_is_lost_goes_on_at_once_on_another(sweep, slurm, tmp_p
     run(tiny(*LONG, f"paths.runs={tmp_path}/whole"))
     assert results(folder) == results(tmp_path / "whole" / name)
     start_node(lost)
-    subprocess.run(["scontrol", "update", f"nodename={lost}", "state=resume"], check=True)
+    wait_until("the lost node is back", both_idle)
 
 
 def kill_node(slurm, host, job):
