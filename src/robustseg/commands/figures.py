@@ -41,14 +41,17 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Draw the figures of finished runs; 1 if there is none."""
-    from robustseg.results.runs import NoRuns, load_runs
+    from robustseg.results.runs import NoRuns, load_runs, suggestion
 
     chosen = ("experiment", "dataset")
     filters = {name: getattr(options, name) for name in chosen if getattr(options, name)}
     try:
         runs = load_runs(options.runs, **filters)
         if options.noise:
-            load_runs(options.runs, **filters, noise=options.noise)  # refuses what no run has
+            present = set(runs["noise"].dropna())
+            if options.noise not in present:
+                there = suggestion(options.noise, present)
+                raise NoRuns(f"no finished run has noise={options.noise}; {there}")
             runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
         figures, remarks = draw(runs, options.runs, options.images)
     except (NoRuns, ValueError) as error:

@@ -33,7 +33,8 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        if error.errno is None or str(error.filename) not in (str(temporary), "None"):
+        of_this = error.filename is None or str(error.filename) == str(temporary)
+        if error.errno is None or not of_this:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 
