@@ -178,7 +178,7 @@ def test_a_training_image_without_a_counted_pixel_is_not_remembered(tmp_path):
     noisy[1, :, :2] = 1  # just what the network finds
     masks[2:] = noisy[2:] = 255
     made = recorder(tmp_path, masks, noisy, ["clean", "dilate", "clean", "swap"])
-    assert made._memorisation(module(CrossEntropyLoss()), 1) == pytest.approx(
+    assert made.evaluator.memorisation(module(CrossEntropyLoss()), True) == pytest.approx(
         {
             "train_dice_noisy": (2 / 3 + 1) / 2,
             "train_dice_noisy/dilate": 1,

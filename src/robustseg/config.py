@@ -37,7 +37,7 @@ _KEYS = {
     "": "dataset noise model loss regularizer optimizer scheduler augmentation trainer logger "
     "seed force experiment_name evaluation paths",
     "dataset": "name source root image_size batch_size num_workers subset positive_fraction "
-    "train_size public device",
+    "train_size val_fraction public device",
     "noise": "name alpha beta seed model",
     "augmentation": "name transforms",
     "evaluation": "every last train_sample batch_size hd95",
@@ -72,8 +72,9 @@ def settle(cfg: DictConfig) -> dict[str, Any]:
     config: dict[str, Any] = OmegaConf.to_container(_in_epochs(cfg), resolve=True)  # type: ignore[assignment]
     _check_keys(config)
     trainer = config["trainer"]
-    trainer.setdefault("compile", False)  # files of one's own may be older than these two
+    trainer.setdefault("compile", False)  # files of one's own may be older than these three
     config["dataset"].setdefault("device", "cpu")
+    config["dataset"].setdefault("val_fraction", 0)
     trainer["accelerator"] = hardware.accelerator(trainer["accelerator"])
     trainer["precision"] = hardware.precision(trainer["precision"], trainer["accelerator"])
     trainer["channels_last"] = hardware.channels_last(
@@ -123,6 +124,8 @@ def _check_ranges(config: Mapping[str, Any]) -> None:
     _whole("dataset.image_size", dataset["image_size"], 8)
     _whole("dataset.batch_size", dataset["batch_size"], 1)
     _whole("dataset.num_workers", dataset["num_workers"], 0)
+    held = dataset["val_fraction"]
+    _require(_number(held) and 0 <= held < 1, "dataset.val_fraction", held, "a share in [0, 1)")
     for key in ("every", "last", "batch_size", "train_sample"):
         _whole(f"evaluation.{key}", evaluation[key], 1)
     _whole("trainer.threads", trainer["threads"], 1)

@@ -52,6 +52,7 @@ def evaluate(
     *,
     batch_size: int,
     precision: str,
+    also: Sequence[tuple[Metric, np.ndarray]] = (),
 ) -> list[dict[str, np.ndarray]]:
     """Per-image counts and scores against one or more masks of the same images, in one pass.
 
@@ -61,6 +62,7 @@ def evaluate(
         masks: each (N, H, W) uint8: 0 background, 1 foreground, 255 ignored.
         batch_size: images a batch.
         precision: as the trainer's.
+        also: further metrics to update in the same pass, each with its masks.
 
     Returns:
         For each of the masks the columns of ``images.csv``, N entries each.
@@ -69,7 +71,8 @@ def evaluate(
         NaNPredicted: a logit is NaN.
     """
     metrics = [SegmentationMetrics() for _ in masks]
-    _update(module, images, list(zip(metrics, masks, strict=True)), batch_size, precision)
+    everything = [*zip(metrics, masks, strict=True), *also]
+    update_metrics(module, images, everything, batch_size=batch_size, precision=precision)
     return [metric.rows() for metric in metrics]
 
 
@@ -81,6 +84,7 @@ def evaluate_fully(
     batch_size: int,
     precision: str,
     hd95: bool = False,
+    also: Sequence[tuple[Metric, np.ndarray]] = (),
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """As `evaluate` for one mask, with what no image has by itself.
 
@@ -91,6 +95,7 @@ def evaluate_fully(
         batch_size: images a batch.
         precision: as the trainer's.
         hd95: whether to add the HD95 column (share of the image diagonal).
+        also: as for `evaluate`.
 
     Returns:
         The columns of ``images.csv``, and average precision and expected calibration error over
@@ -104,18 +109,31 @@ def evaluate_fully(
         "average_precision": AveragePrecision(),
         "calibration_error": ExpectedCalibrationError(),
     }
-    everything = [(metric, masks) for metric in (rows, *pooled.values())]
-    _update(module, images, everything, batch_size, precision)
+    everything = [*((metric, masks) for metric in (rows, *pooled.values())), *also]
+    update_metrics(module, images, everything, batch_size=batch_size, precision=precision)
     return rows.rows(), {name: float(metric.compute()) for name, metric in pooled.items()}
 
 
-def _update(
+def update_metrics(
     module: nn.Module,
     images: np.ndarray,
     metrics: Sequence[tuple[Metric, np.ndarray]],
+    *,
     batch_size: int,
     precision: str,
 ) -> None:
+    """Update metrics with a network's logits over a set of images, in one pass.
+
+    Args:
+        module: uint8 images (B, H, W, C) → logits (B, 1, H, W).
+        images: (N, H, W, C) uint8.
+        metrics: each with the masks (N, H, W) uint8 that it compares the logits with.
+        batch_size: images a batch.
+        precision: as the trainer's.
+
+    Raises:
+        NaNPredicted: a logit is NaN.
+    """
     device = next(module.parameters()).device
     for metric, _ in metrics:
         metric.to(device)

@@ -10,28 +10,17 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 
 from robustseg.data.prepare import RunData
-from robustseg.evaluation import NaNPredicted, evaluate, evaluate_fully
-from robustseg.metrics import summarise
-from robustseg.metrics.summary import COUNTS
+from robustseg.evaluation import NaNPredicted
+from robustseg.evaluator import Evaluator
+from robustseg.metrics import THRESHOLDS
 from robustseg.module import SegmentationModule
 from robustseg.runs.files import read_csv, replacing, write_csv
 from robustseg.runs.folder import DamagedRun, RunFolder
 
 _log = logging.getLogger(__name__)
-_SHOWN = (
-    "dice_image",
-    "dice_image_pos",
-    "dice_pooled",
-    "jaccard_image",
-    "balanced_accuracy",
-    "hd95",
-    "average_precision",
-    "calibration_error",
-)
 _REMEDY = "try a smaller optimizer.lr or trainer.gradient_clip_val=1"
 
 
@@ -40,7 +29,7 @@ class TrainingDiverged(RuntimeError):
 
 
 class Recorder(pl.callbacks.Checkpoint):
-    """After every epoch: evaluate if it is time, write epochs.csv and images.csv, save.
+    """After every epoch: evaluate if it is time, write the record, save.
 
     The checkpoint is the commit point: when a run goes on from one, rows that are newer are
     dropped and made again. Lightning calls callbacks of this base class last, after the schedule
@@ -67,20 +56,21 @@ class Recorder(pl.callbacks.Checkpoint):
     ) -> None:
         self.folder = folder
         self.data = data
-        self.settings = evaluation
-        self._how: Any = {"batch_size": evaluation["batch_size"], "precision": precision}
+        self.precision = precision
+        self.evaluator = Evaluator(data, evaluation, precision)
         self.checkpoint_every = checkpoint_every
         every = evaluation["every"]
         self.evaluated = [e for e in range(1, epochs + 1) if e % every == 0 or e == epochs]
         self.reported = set(self.evaluated[-evaluation["last"] :])
         self.epochs: list[dict[str, Any]] = []
+        self.thresholds: list[dict[str, Any]] = []
         self.images: list[dict[str, Any]] = []
         self._saved = time.monotonic()
         self._begin = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
         """The commit: how many epochs of the record belong to the checkpoint."""
-        return {"epochs": len(self.epochs)}
+        return {"epochs": len(self.epochs), "predicted": self.evaluator.predicted}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Read back the rows that belong to the checkpoint.
@@ -88,15 +78,25 @@ class Recorder(pl.callbacks.Checkpoint):
         Raises:
             DamagedRun: they are not all there.
         """
+        if "predicted" not in state_dict:
+            raise DamagedRun("it was begun by a version of robustseg that recorded less")
         done = state_dict["epochs"]
+        self.evaluator.predicted = state_dict["predicted"]
         self.epochs = _rows(self.folder.epochs, done)
+        evaluated = [epoch for epoch in self.evaluated if epoch <= done]
+        self.thresholds = _rows(self.folder.thresholds, done) if evaluated else []
         reported = [epoch for epoch in sorted(self.reported) if epoch <= done]
         self.images = _rows(self.folder.images, done) if reported else []
         wanted = [(epoch, name) for epoch in reported for name in self.data.test.ids]
-        if [row["epoch"] for row in self.epochs] != list(range(1, done + 1)) or [
-            (row["epoch"], row["id"]) for row in self.images
-        ] != wanted:
-            raise DamagedRun(f"epochs.csv or images.csv lacks rows of the first {done} epochs")
+        curves = [(epoch, threshold) for epoch in evaluated for threshold in THRESHOLDS]
+        if (
+            [row["epoch"] for row in self.epochs] != list(range(1, done + 1))
+            or [(row["epoch"], row["threshold"]) for row in self.thresholds] != curves
+            or [(row["epoch"], row["id"]) for row in self.images] != wanted
+        ):
+            raise DamagedRun(
+                f"epochs.csv, thresholds.csv or images.csv lacks rows of the first {done} epochs"
+            )
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock; note the rate before the schedule is stepped."""
@@ -140,69 +140,25 @@ class Recorder(pl.callbacks.Checkpoint):
         )
 
     def _evaluate(self, module: SegmentationModule, epoch: int) -> dict[str, float]:
+        begin = time.monotonic()
         try:
-            return self._memorisation(module, epoch) | self._test(module, epoch)
+            outcome = self.evaluator(
+                module, reported=epoch in self.reported, last=epoch == self.evaluated[-1]
+            )
         except NaNPredicted as error:
             # Only float16 has a narrower range than float32.
-            wider = ", or trainer.precision=32-true" if self._how["precision"] == "16-mixed" else ""
+            wider = ", or trainer.precision=32-true" if self.precision == "16-mixed" else ""
             raise TrainingDiverged(
                 f"{error} in the evaluation of epoch {epoch}: {_REMEDY}{wider}"
             ) from error
-
-    def _memorisation(self, module: SegmentationModule, epoch: int) -> dict[str, float]:
-        """Mean Dice of training images against noisy and clean masks, by type of noise.
-
-        As on the test images, one whose pixels are all ignored says nothing and is left out.
-        """
-        index = self._train_index(everything=epoch == self.evaluated[-1])
-        noisy, clean = evaluate(
-            module,
-            self.data.train.images[index],
-            [self.data.noisy[index], self.data.train.masks[index]],
-            **self._how,
-        )
-        # Noisy masks ignore the pixels that the clean ones ignore.
-        counted = np.sum([clean[name] for name in COUNTS], axis=0) > 0
-        types = self.data.types[index][counted]
-        row = {}
-        for name, columns in (("noisy", noisy), ("clean", clean)):
-            dice = columns["dice"][counted]
-            row[f"train_dice_{name}"] = _mean(dice)
-            for kind in sorted(set(types) - {"clean"}):
-                row[f"train_dice_{name}/{kind}"] = _mean(dice[types == kind])
-        if (types == "clean").any() and (types != "clean").any():
-            dice = clean["dice"][counted]
-            row["train_dice_clean/untouched"] = _mean(dice[types == "clean"])
-        return row
-
-    def _train_index(self, everything: bool) -> np.ndarray:
-        """A fixed sample of the training images, or all of them."""
-        count, sample = len(self.data.train), self.settings["train_sample"]
-        if everything or count <= sample:
-            return np.arange(count)
-        return np.sort(np.random.default_rng(count).choice(count, sample, replace=False))
-
-    def _test(self, module: SegmentationModule, epoch: int) -> dict[str, float]:
-        """Scores on the test images; those of reported evaluations are kept in full."""
-        test = self.data.test
-        if epoch not in self.reported:
-            (columns,) = evaluate(module, test.images, [test.masks], **self._how)
-            pooled: dict[str, float] = {}
-        else:
-            hd95 = self.settings["hd95"]
-            columns, pooled = evaluate_fully(
-                module, test.images, test.masks, hd95=hd95, **self._how
-            )
-            columns.pop("index")
-            self.images += [
-                {"epoch": epoch, "id": name, **{k: v[at].item() for k, v in columns.items()}}
-                for at, name in enumerate(test.ids)
-            ]
-        numbers = summarise(columns) | pooled
-        return {f"test_{name}": numbers[name] for name in _SHOWN if name in numbers}
+        self.thresholds += [{"epoch": epoch, **row} for row in outcome.thresholds]
+        self.images += [{"epoch": epoch, **row} for row in outcome.images]
+        return outcome.row | {"evaluation_seconds": round(time.monotonic() - begin, 3)}
 
     def _write(self, trainer: pl.Trainer) -> None:
         write_csv(self.folder.epochs, self.epochs)
+        if self.epochs[-1]["epoch"] in self.evaluated:
+            write_csv(self.folder.thresholds, self.thresholds)
         if self.epochs[-1]["epoch"] in self.reported:
             write_csv(self.folder.images, self.images)
         if time.monotonic() - self._saved >= self.checkpoint_every:
@@ -213,10 +169,6 @@ class Recorder(pl.callbacks.Checkpoint):
         with replacing(self.folder.checkpoint) as temporary:
             trainer.save_checkpoint(temporary)
         self._saved = time.monotonic()
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(np.mean(values)) if len(values) else math.nan
 
 
 def _rows(path: Path, done: int) -> list[dict[str, Any]]:

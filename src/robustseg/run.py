@@ -17,8 +17,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from robustseg import config as configuration
-from robustseg import hardware
-from robustseg.runs.files import write_text
+from robustseg import hardware, memory
+from robustseg.runs.files import read_csv, write_text
 from robustseg.runs.folder import DamagedRun, RunFolder, now
 from robustseg.runs.identity import SCHEMA, Identity, identify, labels
 from robustseg.runs.lock import AlreadyRunning, hold
@@ -108,6 +108,7 @@ def _train(
         _start(config, identity, folder)
         from robustseg.training import train
 
+        memory.forget_peak(config["trainer"]["accelerator"])
         try:
             metrics = train(config, identity, source, folder)
         except DamagedRun as damage:
@@ -116,9 +117,26 @@ def _train(
     except BaseException as error:
         _fail(folder, error)
         raise
-    folder.update_status(state="done", finished=now(), error=None, collapsed=metrics["collapsed"])
+    folder.update_status(
+        state="done",
+        finished=now(),
+        error=None,
+        collapsed=metrics["collapsed"],
+        cost=_cost(folder, config["trainer"]["accelerator"]),
+    )
     folder.checkpoint.unlink(missing_ok=True)
     return metrics
+
+
+def _cost(folder: RunFolder, accelerator: str) -> dict[str, float]:
+    """Seconds of all attempts, training and evaluation apart; peak memory (MiB) of the last."""
+    rows = read_csv(folder.epochs)
+    evaluation = sum(row.get("evaluation_seconds", 0) for row in rows)
+    return {
+        "train_seconds": round(sum(row["seconds"] for row in rows) - evaluation, 3),
+        "evaluation_seconds": round(evaluation, 3),
+        "peak_memory_mb": round(memory.peak_mb(accelerator), 1),
+    }
 
 
 def _start(

@@ -24,6 +24,7 @@ from robustseg.data.source import Source
 from robustseg.examples import write_examples
 from robustseg.losses.regularizers import Regularized
 from robustseg.metrics import summarise_last
+from robustseg.metrics.summary import COUNTS
 from robustseg.module import SegmentationModule
 from robustseg.noise.manifest import summary
 from robustseg.progress import make_progress
@@ -205,13 +206,23 @@ def _finish(
 
 
 def _final_numbers(folder: RunFolder, last: int) -> dict[str, Any]:
-    """Means over the last evaluations on the test set, and the end of the training curves."""
+    """Means over the last evaluations, and the end of the training curves.
+
+    Those at the threshold that is best on noisy held-out masks end in ``_tuned``; ``threshold`` is
+    that one. ``dice_image_oracle`` is at the best threshold on the test masks themselves: an upper
+    bound, no result.
+    """
     rows, epochs = read_csv(folder.images), read_csv(folder.epochs)
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     reported = [row for row in epochs if row["epoch"] in set(columns["epoch"])]
     end = epochs[-1]
+    best: dict[int, float] = {}
+    for row in read_csv(folder.thresholds):
+        best[row["epoch"]] = max(best.get(row["epoch"], 0.0), row["test_dice_image"])
     return {
         **summarise_last(columns, last),
+        **_tuned(columns, reported, last),
+        "dice_image_oracle": fmean(best[row["epoch"]] for row in reported),
         **{
             name: fmean(row.get(f"test_{name}", math.nan) for row in reported)
             for name in ("average_precision", "calibration_error")
@@ -220,4 +231,19 @@ def _final_numbers(folder: RunFolder, last: int) -> dict[str, Any]:
         "epochs": end["epoch"],
         "steps": end["step"],
         "evaluations": len(reported),
+    }
+
+
+def _tuned(
+    columns: dict[str, list[Any]], reported: list[dict[str, Any]], last: int
+) -> dict[str, float]:
+    """What a threshold chosen on noisy held-out masks makes of the scores; empty without them."""
+    if "tp_tuned" not in columns:
+        return {}
+    tuned = {name: columns[f"{name}_tuned"] for name in COUNTS}
+    numbers = summarise_last({"epoch": columns["epoch"], **tuned}, last)
+    kept = ("dice_image", "dice_image_pos", "dice_pooled", "jaccard_image", "area_ratio")
+    return {
+        **{f"{name}_tuned": numbers[name] for name in kept},
+        "threshold": fmean(row["heldout_threshold"] for row in reported),
     }

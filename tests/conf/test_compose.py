@@ -36,7 +36,10 @@ def test_every_choice_fits_what_it_builds(group, choice):
 def test_every_cell_of_an_experiment_composes(experiment):
     cfg = composed(f"+experiment={experiment}", with_hydra=True)
     assert cfg.hydra.mode.name == "MULTIRUN"
-    assert cfg.experiment_name == experiment
+    # A part of an experiment is a preset of its own, named after the whole.
+    assert cfg.experiment_name == experiment or (
+        experiment.startswith(f"{cfg.experiment_name}_") and cfg.experiment_name in EXPERIMENTS
+    )
     grid = {key: str(values).split(",") for key, values in cfg.hydra.sweeper.params.items()}
     first = {key: values[0] for key, values in grid.items()}
     cells = [first | {key: value} for key, values in grid.items() for value in values]

@@ -135,11 +135,11 @@ def test_a_resumed_run_goes_on_under_its_id_and_a_forced_one_gets_another(
     def interrupt(self, module, epoch):
         if epoch == 3:
             raise KeyboardInterrupt
-        return memorisation(self, module, epoch)
+        return evaluate(self, module, epoch)
 
-    memorisation = Recorder._memorisation
+    evaluate = Recorder._evaluate
     with monkeypatch.context() as patch:
-        patch.setattr(Recorder, "_memorisation", interrupt)
+        patch.setattr(Recorder, "_evaluate", interrupt)
         with pytest.raises(KeyboardInterrupt):
             run(tiny(*WANDB))
     run(tiny(*WANDB))

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robustseg.data.imageset import ImageSet
-from robustseg.data.selection import has_foreground, select
+from robustseg.data.selection import has_foreground, hold_out, select
 from robustseg.data.source import DataError
 
 
@@ -111,3 +112,37 @@ def test_a_split_without_foreground():
     images = make({"train": 3}, {"train": 3, "test": 3})
     with pytest.raises(DataError, match="no image of the split 'test' has foreground"):
         select(images, subset="positive")
+
+
+def test_nothing_is_held_out_of_a_set_unless_asked():
+    assert hold_out(MANY, 0) is MANY
+
+
+@given(st.floats(0.1, 0.9), st.integers(0, 5))
+def test_held_out_images_are_a_share_of_training_of_each_stratum(fraction, seed):
+    held = hold_out(MANY, fraction, lambda name: name[-1], seed)
+    assert held.ids == MANY.ids
+    before, after = MANY.splits, held.splits
+    assert set(before[before != after]) == {"train"}
+    assert set(after[before != after]) == {"val"}
+    for last in "0123456789":
+        of = np.array([name[-1] == last for name in MANY.ids]) & (before == "train")
+        assert abs((after[of] == "val").sum() - fraction * of.sum()) <= 0.5 + 1e-9
+
+
+def test_held_out_groups_stay_whole():
+    groups = [name[-1] for name in MANY.ids]
+    held = hold_out(replace(MANY, groups=groups), 0.4)
+    of = {group: set() for group in groups}
+    for split, group in zip(held.splits, groups, strict=True):
+        if split != "test":
+            of[group].add(split)
+    assert sorted(map(len, of.values())) == [1] * 10
+    assert set.union(*of.values()) == {"train", "val"}
+
+
+def test_what_cannot_be_held_out_is_refused():
+    with pytest.raises(DataError, match=r"a validation split of its own \(3 images\)"):
+        hold_out(make({"train": 4, "val": 3}, {}), 0.5)
+    with pytest.raises(DataError, match="leaves 0 to validate with"):
+        hold_out(make({"train": 4, "test": 3}, {}), 0.01)

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from omegaconf import DictConfig
@@ -53,10 +54,13 @@ def results():
 
 def bits(folder):
     weights = torch.load(RunFolder(folder).weights, weights_only=True)
+    epochs = pd.read_csv(folder / "epochs.csv", dtype=str)
     tensors = {f"{part}.{k}": v for part, state in weights.items() for k, v in state.items()}
     return (
         (folder / "metrics.json").read_bytes(),
         (folder / "images.csv").read_bytes(),
+        (folder / "thresholds.csv").read_bytes(),
+        epochs.drop(columns=["seconds", "evaluation_seconds"]).to_csv(),
         (folder / "noise.csv").read_bytes(),
         {name: tensor.numpy().tobytes() for name, tensor in tensors.items()},
     )

@@ -78,6 +78,8 @@ def unfinished(tiny, tmp_path, monkeypatch):
         ("status.json", change(schema=0), "of schema 0 instead of"),
         ("epochs.csv", lambda path: path.unlink(), "epochs.csv cannot be read"),
         ("epochs.csv", drop_a_row, "lacks rows of the first 3 epochs"),
+        ("thresholds.csv", lambda path: path.unlink(), "thresholds.csv cannot be read"),
+        ("thresholds.csv", drop_a_row, "lacks rows of the first 3 epochs"),
         ("images.csv", cut, "images.csv"),
         ("images.csv", drop_a_row, "lacks rows of the first 3 epochs"),
     ],

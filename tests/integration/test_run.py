@@ -2,6 +2,7 @@
 
 import json
 from functools import partialmethod
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -54,6 +55,7 @@ def test_a_run_leaves_the_files_of_the_design(tiny, only_run):
         "noise.csv",
         "split.csv",
         "status.json",
+        "thresholds.csv",
     ]
     status = json.loads((folder / "status.json").read_text())
     assert (status["state"], status["error"], status["experiments"]) == ("done", None, ["mine"])
@@ -89,6 +91,85 @@ def test_every_number_derives_from_the_rows(tiny, only_run):
     epochs = pd.read_csv(only_run() / "epochs.csv")
     for name in ("average_precision", "calibration_error"):
         assert metrics[name] == pytest.approx(epochs[f"test_{name}"][2:].mean())
+
+
+def test_the_threshold_is_chosen_on_noisy_held_out_masks(tiny, only_run):
+    run(tiny(*NOISY, "dataset.source.val=6"))
+    metrics = json.loads((only_run() / "metrics.json").read_text())
+    images = pd.read_csv(only_run() / "images.csv")
+    epochs = pd.read_csv(only_run() / "epochs.csv").set_index("epoch")
+    curves = pd.read_csv(only_run() / "thresholds.csv").set_index("epoch")
+    assert curves.index.value_counts().to_dict() == dict.fromkeys((1, 2, 3, 4), 19)
+    for epoch, curve in curves.groupby("epoch"):
+        best = curve[curve.heldout_dice_noisy == curve.heldout_dice_noisy.max()]
+        nearest = best.iloc[(best.threshold - 0.5).abs().argmin()]
+        assert epochs.heldout_threshold[epoch] == nearest.threshold
+        half = curve[curve.threshold == 0.5].iloc[0]
+        assert epochs.heldout_dice_noisy[epoch] == half.heldout_dice_noisy
+        assert epochs.test_dice_image[epoch] == half.test_dice_image
+        assert epochs.test_jaccard_image[epoch] == half.test_jaccard_image
+        assert epochs.test_dice_pooled[epoch] == half.test_dice_pooled
+    at_best = curves.test_dice_image.groupby("epoch").max()[[3, 4]].mean()
+    assert metrics["dice_image_oracle"] == pytest.approx(at_best)
+    tuned = images[[f"{name}_tuned" for name in ("tp", "fp", "fn")]].set_axis(
+        ["tp", "fp", "fn"], axis=1
+    )
+    dice = (2 * tuned.tp / (2 * tuned.tp + tuned.fp + tuned.fn)).fillna(1)
+    assert metrics["dice_image_tuned"] == pytest.approx(dice.mean())
+    assert dice.groupby(images.epoch).mean()[4] == pytest.approx(
+        curves.loc[4].set_index("threshold").test_dice_image[epochs.heldout_threshold[4]]
+    )
+    assert metrics["threshold"] == epochs.heldout_threshold[[3, 4]].mean()
+    split = pd.read_csv(only_run() / "split.csv")
+    assert split["split"].value_counts().to_dict() == {"train": 10, "val": 6, "test": 5}
+
+
+def test_without_a_validation_split_nothing_is_tuned(tiny, only_run):
+    run(tiny(*NOISY))
+    metrics = json.loads((only_run() / "metrics.json").read_text())
+    assert "threshold" not in metrics
+    assert "dice_image_tuned" not in metrics
+    assert "tp_tuned" not in pd.read_csv(only_run() / "images.csv")
+    assert "heldout_dice_noisy" not in pd.read_csv(only_run() / "thresholds.csv")
+
+
+def test_evaluating_changes_nothing_in_training(tiny, tmp_path):
+    often = ["evaluation.every=1", "dataset.source.val=6", f"paths.runs={tmp_path}/often"]
+    seldom = ["evaluation.every=4", "dataset.source.val=6", f"paths.runs={tmp_path}/seldom"]
+    weights = []
+    for overrides in (often, seldom):
+        run(tiny(*NOISY, *overrides))
+        (folder,) = Path(overrides[-1].partition("=")[2]).iterdir()
+        weights.append(results(folder)[-1])
+    assert weights[0] == weights[1]
+
+
+def test_a_run_notes_what_it_cost(tiny, only_run):
+    run(tiny())
+    cost = RunFolder(only_run()).read_status()["cost"]
+    epochs = pd.read_csv(only_run() / "epochs.csv")
+    assert cost["evaluation_seconds"] == pytest.approx(epochs.evaluation_seconds.sum(), abs=1e-3)
+    assert cost["train_seconds"] == pytest.approx(
+        epochs.seconds.sum() - epochs.evaluation_seconds.sum(), abs=1e-3
+    )
+    assert 50 < cost["peak_memory_mb"] < 100_000  # torch alone is resident with more
+
+
+def test_a_checkpoint_of_before_the_thresholds_restarts(
+    tiny, only_run, crash_in_epoch, monkeypatch, caplog
+):
+    crash_in_epoch(4)
+    with pytest.raises(RunFailed, match="injected"):
+        run(tiny())
+    path = only_run() / "checkpoints" / "last.ckpt"
+    state = torch.load(path, weights_only=True)
+    (mine,) = (part for part in state["callbacks"].values() if "predicted" in part)
+    del mine["predicted"]
+    torch.save(state, path)
+    monkeypatch.undo()
+    run(tiny())
+    assert "recorded less" in caplog.text
+    assert len(pd.read_csv(only_run() / "epochs.csv")) == 4
 
 
 def test_nu_is_learnt_and_kept(tiny, only_run):

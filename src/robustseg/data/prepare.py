@@ -1,7 +1,7 @@
 """From a source to what a run trains and is tested on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from robustseg.data.cache import load
 from robustseg.data.imageset import ImageSet
-from robustseg.data.selection import select
+from robustseg.data.selection import hold_out, select
 from robustseg.data.source import DataError, Source
 from robustseg.noise import inject
 from robustseg.noise.model import NoiseModel
@@ -19,19 +19,22 @@ IGNORED = 255
 
 @dataclass(frozen=True, eq=False)
 class RunData:
-    """Training images with clean and noisy masks, and test images.
+    """Training images with clean and noisy masks, held-out and test images.
 
     Attributes:
         train: training images with their clean masks.
         noisy: (N, H, W) uint8, the masks to train on.
         manifest: what the noise did to each training mask, one row a mask.
         test: test images; their masks are clean.
+        heldout: the validation images with masks corrupted as those of training are; None where
+            the data set has no validation split.
     """
 
     train: ImageSet
     noisy: np.ndarray
     manifest: list[dict[str, Any]]
     test: ImageSet
+    heldout: ImageSet | None = None
 
     @property
     def types(self) -> np.ndarray:
@@ -40,10 +43,11 @@ class RunData:
 
     def split_rows(self) -> list[dict[str, str]]:
         """One row an image: id, split, case; a file of them can be a data set's split.csv."""
-        parts = (("train", self.train), ("test", self.test))
+        parts = (("train", self.train), ("val", self.heldout), ("test", self.test))
         return [
             {"id": name, "split": split, "case": case}
             for split, images in parts
+            if images is not None
             for name, case in zip(images.ids, images.groups, strict=True)
         ]
 
@@ -60,12 +64,12 @@ def prepare(
     noise: Mapping[str, Any],
     model: NoiseModel,
 ) -> RunData:
-    """Decode (or open) the images, select among them and corrupt the training masks.
+    """Decode (or open) the images, select among them, corrupt training and validation masks.
 
     Args:
         source: where images come from.
         cache: folder of decoded images.
-        dataset: image_size, subset, positive_fraction, train_size.
+        dataset: image_size, subset, positive_fraction, train_size, val_fraction.
         noise: alpha, beta, seed.
         model: what is done to a mask.
 
@@ -77,10 +81,12 @@ def prepare(
     for name, part in (("training", train), ("test", test)):
         if not len(part):
             raise DataError(f"there are no {name} images: check the data set's folders and splits")
-    noisy, manifest = inject(
-        train.masks, train.ids, model, alpha=noise["alpha"], beta=noise["beta"], seed=noise["seed"]
-    )
-    return RunData(train, noisy, manifest, test)
+    how = {"alpha": noise["alpha"], "beta": noise["beta"], "seed": noise["seed"]}
+    noisy, manifest = inject(train.masks, train.ids, model, **how)
+    heldout = images.split("val")
+    if len(heldout):
+        heldout = replace(heldout, masks=inject(heldout.masks, heldout.ids, model, **how)[0])
+    return RunData(train, noisy, manifest, test, heldout if len(heldout) else None)
 
 
 def load_selected(source: Source, cache: Path, dataset: Mapping[str, Any]) -> ImageSet:
@@ -89,10 +95,16 @@ def load_selected(source: Source, cache: Path, dataset: Mapping[str, Any]) -> Im
     Args:
         source: where images come from.
         cache: folder of decoded images.
-        dataset: image_size, subset, positive_fraction, train_size.
+        dataset: image_size, subset, positive_fraction, train_size, val_fraction.
     """
+    images = load(source, dataset["image_size"], cache)
     return select(
-        load(source, dataset["image_size"], cache),
+        hold_out(
+            images,
+            dataset.get("val_fraction", 0),
+            getattr(source, "stratum", None),
+            getattr(source, "split_seed", 0),
+        ),
         subset=dataset["subset"],
         positive_fraction=dataset["positive_fraction"],
         train_size=dataset["train_size"],

@@ -2,13 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 
 from robustseg.data.imageset import ImageSet
 from robustseg.data.source import DataError
-from robustseg.data.split import draw
+from robustseg.data.split import draw, seeded_split
 
 SUBSETS = ("all", "positive")
+
+
+def hold_out(
+    imageset: ImageSet,
+    fraction: float,
+    stratum: Callable[[str], str] | None = None,
+    seed: int = 0,
+) -> ImageSet:
+    """A set with a share of its training images as validation split.
+
+    Groups stay whole, and each stratum gives its share.
+
+    Args:
+        imageset: all images.
+        fraction: share of the training images, in [0, 1); 0 changes nothing.
+        stratum: gives an id's stratum; None: all are alike.
+        seed: of the draw; see `seeded_split`.
+
+    Raises:
+        DataError: the set has a validation split of its own, or one of the two parts is empty.
+    """
+    if not fraction:
+        return imageset
+    training = np.flatnonzero(imageset.splits == "train")
+    if (imageset.splits == "val").any():
+        count = int((imageset.splits == "val").sum())
+        raise DataError(
+            f"dataset.val_fraction={fraction}, but the data set has a validation split of its own "
+            f"({count} images). Set dataset.val_fraction=0"
+        )
+    ids = [imageset.ids[i] for i in training]
+    groups = {imageset.ids[i]: imageset.groups[i] or imageset.ids[i] for i in training}
+    strata = {name: stratum(name) for name in ids} if stratum else None
+    split = seeded_split(ids, {"train": 1 - fraction, "val": fraction}, seed, groups, strata)
+    chosen = [i for i in training if split[imageset.ids[i]] != "train"]
+    if not 0 < len(chosen) < len(ids):
+        raise DataError(
+            f"dataset.val_fraction={fraction} of {len(ids)} training images leaves "
+            f"{len(chosen)} to validate with. Take another share, or 0 for none"
+        )
+    splits = imageset.splits.copy()
+    splits[chosen] = "val"
+    return replace(imageset, splits=splits)
 
 
 def select(

@@ -67,7 +67,12 @@ class Shenzhen(FileSource):
             paired,
             {"train": self.train_fraction, "test": 1 - self.train_fraction},
             self.split_seed,
-            strata={stem: stem[-1] for stem in paired},
+            strata={stem: self.stratum(stem) for stem in paired},
         )
         records = [Record(stem, split[stem], films[stem], masks[stem]) for stem in paired]
         return Scan(records, errors, remarks)
+
+    @staticmethod
+    def stratum(name: str) -> str:
+        """Whether the film with this id shows tuberculosis: "1" or "0"."""
+        return name[-1]

@@ -21,6 +21,7 @@ _ENTRIES = {
     "error": dict | None,
     "commit": str | None,
     "collapsed": str | None,
+    "cost": dict,
 }
 
 
@@ -67,6 +68,11 @@ class RunFolder:
     def epochs(self) -> Path:
         """One row an epoch."""
         return self.path / "epochs.csv"
+
+    @property
+    def thresholds(self) -> Path:
+        """One row a threshold for each evaluation."""
+        return self.path / "thresholds.csv"
 
     @property
     def images(self) -> Path:

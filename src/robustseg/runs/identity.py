@@ -18,7 +18,11 @@ _IRRELEVANT = {
 
 # Settings that came later, with the value that stands for what was done before there were any:
 # runs of before keep their ids.
-_LATER: dict[str, dict[str, Any]] = {"trainer": {"compile": False}, "optimizer": {"fused": None}}
+_LATER: dict[str, dict[str, Any]] = {
+    "trainer": {"compile": False},
+    "optimizer": {"fused": None},
+    "dataset": {"val_fraction": 0},
+}
 
 
 @dataclass(frozen=True)
