@@ -8,7 +8,7 @@ TEST := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n auto
 ENGINES := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n 0 -m engines tests/integration/engines
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo results test test-all test-engines test-browser test-gpu engines browser lint format docs bench clean
+.PHONY: help setup demo campaign results test test-all test-engines test-browser test-gpu engines browser lint format docs bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,11 @@ demo: $(STAMP)  ## the main job from nothing: nine runs on drawn images, their t
 	@echo
 	$(BIN)/robustseg figures demo
 	@echo "Runs in runs/ (one folder each), logs in logs/. What the figures show: experiments/demo/README.md"
+
+MINUTES ?= 60
+JOBS ?= auto
+campaign: $(STAMP)  ## fill the tables of the small experiments from DATA=… for MINUTES=60, JOBS=auto runs at a time
+	$(BIN)/python experiments/campaign.py --data $(DATA) --minutes $(MINUTES) --jobs $(JOBS)
 
 results: $(STAMP)  ## results.csv, table.md and figures of EXPERIMENT=… from runs/ into experiments/ (IMAGES=train, all: with images)
 	$(BIN)/robustseg results $(EXPERIMENT) --runs runs --out experiments $(if $(IMAGES),--images $(IMAGES))

@@ -1,0 +1,161 @@
+"""Fill the tables of the small experiments, run by run, as far as the time allows.
+
+Runs what neither runs/ nor the committed records have, from a frozen copy of the last commit (so
+that the code can be edited meanwhile) and at the lowest priority; then packs what is finished into
+experiments/NAME/record. Stop it at any time with Ctrl-C: the next call resumes.
+
+    python experiments/campaign.py --data /data --minutes 60
+    python experiments/campaign.py --data /data --minutes 60 --jobs 2 --only tloss_isic2017_small
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+_GRID = ("loss=tloss,gce,mae,ce", "noise.alpha=0.7,0.0", "noise.beta=0.7")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of an experiment.
+
+    Attributes:
+        preset: of conf/experiment.
+        experiment: that the preset's runs belong to, and that is packed.
+        data: folder of the data set inside of --data.
+        overrides: what narrows the preset's grid.
+    """
+
+    preset: str
+    experiment: str
+    data: str
+    overrides: tuple[str, ...]
+
+
+def plan() -> list[Part]:
+    """Return what to run, in order: every cell once, then the seeds of the main comparison."""
+    isic, shenzhen = "tloss_isic2017_small", "tloss_shenzhen_small"
+    tiles, tissue = "tversky_histopathology_small", "histopathology"
+    positive = f"{tiles}_positive"
+    parts = []
+    for seeds, grid, losses in (("0", (), ()), ("1,2", _GRID, ("loss=dice",)), ("1,2", (), ())):
+        seed = (f"seed={seeds}",)
+        parts += [
+            Part(isic, isic, "isic2017", seed + grid),
+            Part(shenzhen, shenzhen, "shenzhen", seed + grid),
+            Part(positive, tiles, tissue, seed + losses),
+        ]
+        if not grid:
+            parts.append(Part(tiles, tiles, tissue, seed))
+        if seeds == "0":
+            parts.append(Part("tversky_smooth", "tversky_smooth", tissue, ()))
+    return parts
+
+
+def main() -> int:
+    """Run the parts in order until the time is up; return 1 if a run failed."""
+    options = _parser().parse_args()
+    parts = [part for part in plan() if not options.only or part.experiment in options.only]
+    missing = sorted({part.data for part in parts if not (options.data / part.data).is_dir()})
+    if missing:
+        print(
+            f"no folder {options.data / missing[0]}: see robustseg data download", file=sys.stderr
+        )
+        return 2
+    os.nice(19)
+    deadline = time.monotonic() + 60 * options.minutes
+    code = 0
+    with _frozen() as copy:
+        for part in parts:
+            left = (deadline - time.monotonic()) / 60
+            if left <= 0:
+                break
+            print(f"\n{part.preset} {' '.join(part.overrides)}: {left:.0f} min left", flush=True)
+            try:
+                code = max(code, _train(copy, part, options, left))
+            finally:
+                _pack(part)
+    print("\nTo keep what was computed: git add experiments/*/record && git commit")
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    text, _, examples = (__doc__ or "").partition("\n\n    ")
+    parser = argparse.ArgumentParser(
+        description=text,
+        epilog=f"    {examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="folder with isic2017, shenzhen and histopathology, each as its data set's page says",
+    )
+    parser.add_argument("--minutes", type=float, default=60, help="time limit (default: 60)")
+    parser.add_argument(
+        "--jobs",
+        default="auto",
+        help="runs at a time (default: auto, as many as cores, or as a GPU has room for)",
+    )
+    parser.add_argument("--only", nargs="+", metavar="EXPERIMENT", help="only these experiments")
+    return parser
+
+
+@contextmanager
+def _frozen() -> Iterator[Path]:
+    """A working tree of the last commit, deleted afterwards."""
+    git = ["git", "-C", str(ROOT)]
+    commit = subprocess.run(
+        [*git, "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    if subprocess.run([*git, "diff", "--quiet", "HEAD"]).returncode:
+        print(f"Files differ from the commit {commit}, which is what runs", file=sys.stderr)
+    copy = ROOT / "build" / "campaign" / f"{commit}-{os.getpid()}"
+    subprocess.run([*git, "worktree", "add", "--quiet", "--detach", str(copy)], check=True)
+    try:
+        yield copy
+    finally:
+        subprocess.run([*git, "worktree", "remove", "--force", str(copy)], check=True)
+
+
+def _train(copy: Path, part: Part, options: argparse.Namespace, minutes: float) -> int:
+    records = sorted(path.parent for path in (ROOT / "experiments").glob("*/record/record.json"))
+    call = [
+        *(sys.executable, "train.py", "-m", f"+experiment={part.preset}", *part.overrides),
+        f"dataset.root={(options.data / part.data).absolute()}",
+        f"dataset.device={_device()}",
+        f"minutes={minutes:.2f}",
+        "records=[" + ",".join(f"'{record}'" for record in records) + "]",
+        f"hydra.launcher.n_jobs={options.jobs}",
+        f"paths.runs={ROOT / 'runs'}",
+        f"paths.logs={ROOT / 'logs'}",
+        "logger=none",
+    ]
+    paths = {"PYTHONPATH": str(copy / "src"), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(call, cwd=copy, env=os.environ | paths).returncode
+
+
+def _device() -> str:
+    from robustseg import hardware
+
+    return "cuda" if hardware.accelerator("auto") == "gpu" else "cpu"
+
+
+def _pack(part: Part) -> None:
+    record = ROOT / "experiments" / part.experiment / "record"
+    call = ["-m", "robustseg.cli", "runs", "pack", part.experiment]
+    subprocess.run(
+        [sys.executable, *call, "--runs", str(ROOT / "runs"), "-o", str(record)], check=False
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""The plan of a campaign against the grids of its presets."""
+
+import importlib.util
+from functools import cache
+from itertools import product
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from tests.conftest import CONF, ROOT
+
+spec = importlib.util.spec_from_file_location("campaign", ROOT / "experiments" / "campaign.py")
+campaign = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(campaign)
+
+
+@cache
+def grid(preset):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose("train", [f"+experiment={preset}"], return_hydra_config=True)
+    return {key: str(values).split(",") for key, values in cfg.hydra.sweeper.params.items()}
+
+
+def cells(part):
+    """The cells of a part of the plan, each a set of overrides."""
+    swept = grid(part.preset) | {
+        key: values.split(",") for key, values in (one.split("=") for one in part.overrides)
+    }
+    return {frozenset(zip(swept, values, strict=True)) for values in product(*swept.values())}
+
+
+PRESETS = sorted({part.preset for part in campaign.plan()})
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_plan_covers_the_grid_and_no_more(preset):
+    everything = {
+        frozenset(zip(grid(preset), v, strict=True)) for v in product(*grid(preset).values())
+    }
+    planned = set().union(*(cells(part) for part in campaign.plan() if part.preset == preset))
+    assert planned == everything
+
+
+def test_every_cell_has_a_seed_before_any_has_two():
+    only = [{dict(cell)["seed"] for cell in cells(part)} == {"0"} for part in campaign.plan()]
+    assert only == sorted(only, reverse=True)
+    assert {part.preset for part, alone in zip(campaign.plan(), only, strict=True) if alone} == set(
+        PRESETS
+    )
+
+
+def test_a_data_set_that_is_not_there_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["campaign.py", "--data", str(tmp_path)])
+    assert campaign.main() == 2
+    assert f"no folder {tmp_path / 'histopathology'}" in capsys.readouterr().err
