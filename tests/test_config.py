@@ -25,7 +25,7 @@ from robustseg.config import ConfigError, check_targets, settle, suggest
         (["dataset.device=cuda", "trainer.accelerator=cpu"], r"leave dataset\.device at cpu"),
         (
             ["dataset.device=cuda", "trainer.accelerator=gpu", "augmentation=tloss_code"],
-            r"no CenterCrop \(it has HorizontalFlip, .*dataset\.device=cpu",
+            r"no Sequential \(it has HorizontalFlip, .*dataset\.device=cpu",
         ),
         (["trainer.precision=16-mixed", "trainer.accelerator=cpu"], r"16-mixed needs a GPU"),
         (
