@@ -59,6 +59,7 @@ def test_a_setting_that_cannot_work_is_refused_by_name(tiny, override, said):
         (["+optimizer.beta=1"], r"Adam takes no 'beta'.*did you mean 'betas'"),
         (["loss._target_=robustseg.losses.TLos"], r"loss\._target_=robustseg\.losses\.TLos"),
         (["~model.features"], r"needs features"),
+        (["scheduler=nu_plateau", "~scheduler.window"], r"NuPlateau needs window"),
     ],
 )
 def test_an_argument_that_a_target_does_not_take_is_refused(tiny, overrides, said):
