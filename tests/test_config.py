@@ -25,7 +25,7 @@ from robustseg.config import ConfigError, check_targets, settle, suggest
         (["dataset.device=cuda", "trainer.accelerator=cpu"], r"leave dataset\.device at cpu"),
         (
             ["dataset.device=cuda", "trainer.accelerator=gpu", "augmentation=tloss_code"],
-            r"no CenterCrop \(it has HorizontalFlip, .*dataset\.device=cpu",
+            r"no Sequential \(it has HorizontalFlip, .*dataset\.device=cpu",
         ),
         (["trainer.precision=16-mixed", "trainer.accelerator=cpu"], r"16-mixed needs a GPU"),
         (
@@ -59,6 +59,7 @@ def test_a_setting_that_cannot_work_is_refused_by_name(tiny, override, said):
         (["+optimizer.beta=1"], r"Adam takes no 'beta'.*did you mean 'betas'"),
         (["loss._target_=robustseg.losses.TLos"], r"loss\._target_=robustseg\.losses\.TLos"),
         (["~model.features"], r"needs features"),
+        (["scheduler=nu_plateau", "~scheduler.window"], r"NuPlateau needs window"),
     ],
 )
 def test_an_argument_that_a_target_does_not_take_is_refused(tiny, overrides, said):

@@ -15,7 +15,6 @@ from robustseg.metrics import summarise
 from robustseg.module import SegmentationModule
 from robustseg.recorder import Recorder
 from robustseg.runs.folder import RunFolder
-from robustseg.schedule import NuPlateau
 from robustseg.training import build_module
 from tests.conftest import CONF
 
@@ -78,33 +77,6 @@ def test_the_losses_are_those_of_the_steps_since_the_last_look():
     ]
     assert net.take_losses() == losses
     assert net.take_losses() == []
-
-
-def test_the_rate_falls_when_nu_stands_still_and_not_below_the_floor():
-    adam = module(TLoss(), loss_lr=0.05).configure_optimizers()
-    schedule = NuPlateau(adam, patience=10, threshold=1e-3, factor=0.1, min_lr=5e-5)
-    for nu in np.linspace(1.0, 0.5, 30):
-        schedule.step(float(nu))
-    assert adam.param_groups[0]["lr"] == 1e-3
-    schedule = NuPlateau(adam, patience=10, threshold=1e-3, factor=0.1, min_lr=5e-5)
-    rates = []
-    for _ in range(30):
-        schedule.step(0.5)
-        rates.append(adam.param_groups[0]["lr"])
-    assert rates[8:10] == [1e-3, pytest.approx(1e-4)]
-    assert rates[-1] == 5e-5
-    assert adam.param_groups[1]["lr"] == 0.05
-
-
-def test_a_schedule_goes_on_from_its_state():
-    adam = module(TLoss(), loss_lr=0.05).configure_optimizers()
-    whole, first = NuPlateau(adam), NuPlateau(adam)
-    for nu in (3.0, 2.0, 1.0):
-        whole.step(nu)
-        first.step(nu)
-    second = NuPlateau(adam)
-    second.load_state_dict(first.state_dict())
-    assert second.values == whole.values
 
 
 def test_evaluation_counts_every_image_once_whatever_the_batch():

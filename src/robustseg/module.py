@@ -87,8 +87,12 @@ class SegmentationModule(pl.LightningModule):
     @property
     def nu(self) -> float | None:
         """The T-Loss's ν; None with other losses."""
+        return self._of_the_loss("nu")
+
+    def _of_the_loss(self, name: str) -> float | None:
+        """A number of the loss, or of what it regularises; None if it has none of this name."""
         for part in self.loss.modules():
-            value = getattr(part, "nu", None)
+            value = getattr(part, name, None)
             if isinstance(value, Tensor):
                 return float(value.detach())
         return None
@@ -111,13 +115,11 @@ class SegmentationModule(pl.LightningModule):
         torch.manual_seed(self._seed * 1_000_003 + self.current_epoch)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Let the ν-plateau schedule look at ν every so many steps."""
-        if not isinstance(self.scheduler, NuPlateau):
-            return
-        if self.global_step % self.scheduler.every == 0:
-            nu = self.nu
-            if nu is not None:
-                self.scheduler.step(nu)
+        """Let the ν-plateau schedule look at ln ν every so many steps."""
+        if isinstance(self.scheduler, NuPlateau) and self.scheduler.looks(self.global_step):
+            log_nu = self._of_the_loss("log_nu")
+            if log_nu is not None:
+                self.scheduler.step(log_nu)
 
     def on_train_epoch_end(self) -> None:
         """Step the schedules that count epochs."""

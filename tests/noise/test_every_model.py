@@ -61,6 +61,20 @@ def test_beta_is_reached(named, blobs, beta):
     assert [row["reached"] for row in manifest] == pytest.approx(errors)
 
 
+@pytest.mark.parametrize("beta", [0.1, 0.7])
+def test_a_mask_is_noted_where_it_misses_beta_and_only_there(named, blobs, beta):
+    """Small masks: one step of a dilation changes much of them."""
+    _, model = named
+    masks, ids = blobs(60, 32)
+    _, manifest = inject(masks, ids, model, alpha=1, beta=beta, seed=2)
+    for row in manifest:
+        off = abs(row["reached"] - beta) > 0.05
+        if row["note"].startswith(UNREACHED + "off"):
+            assert off
+        if off:
+            assert row["note"].startswith(UNREACHED)
+
+
 def test_same_again(named, blobs):
     _, model = named
     masks, ids = blobs(80, 32)

@@ -133,6 +133,17 @@ def test_swaps_of_empty_and_lonely_masks(blobs):
     assert "no other image" in row["note"]
 
 
+def test_elastic_gains_more_than_it_loses(blobs):
+    """Outside of a rounded outline there are more pixels than inside at the same distance."""
+    masks, ids = blobs(200)
+    _, manifest = inject(masks, ids, Elastic(), alpha=1, beta=0.7, seed=0)
+    change = np.array([row["area_change"] for row in manifest])
+    assert change.mean() > 3 * change.std() / np.sqrt(len(change))
+    assert 0.03 < change.mean() < 0.2
+    dice = [row["dice"] for row in manifest]
+    assert dice == pytest.approx(1 - 0.7 / (2 + change), abs=0.01)
+
+
 def test_elastic_moves_both_ways_without_islands(blobs):
     masks, ids = blobs(12, 128)
     noisy, manifest = inject(masks, ids, Elastic(), alpha=1, beta=0.3, seed=0)

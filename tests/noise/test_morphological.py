@@ -37,13 +37,15 @@ def test_nearest_of_all_steps(kind, mask, beta):
     assert 0 < np.count_nonzero(done.mask)
 
 
-@pytest.mark.parametrize("kind", ["dilate", "erode"])
-def test_missed_beta_is_noted(kind, awkward):
+@pytest.mark.parametrize(("kind", "missed"), [("dilate", 0.8), ("erode", 0.7)])
+def test_missed_beta_is_noted(kind, missed, awkward):
     assert "mask fills the frame" in resize(awkward["full"], 0.5, "dilate").note
     assert "mask would fill the frame" in resize(awkward["hole"], 3.0, "dilate").note
     assert "mask would be empty" in resize(awkward["pixel"], 0.9, "erode").note
     assert "one step changes too much" in resize(awkward["pixel"], 0.1, kind).note
-    assert resize(awkward["pair"], 0.6, kind).note == ""
+    assert "off by more than 0.05" in resize(awkward["pair"], missed, kind).note
+    reached = abs(np.count_nonzero(stepped(awkward["pair"], kind)[1]) / 63 - 1)
+    assert resize(awkward["pair"], reached + 0.04, kind).note == ""
 
 
 @pytest.mark.parametrize("beta", [0.1, 0.5, 0.7])

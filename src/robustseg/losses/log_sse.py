@@ -13,9 +13,10 @@ FLOOR = 1e-8  # added to S, so that a perfect prediction has a value
 def log_sse_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
     """Log of squared errors (D/2) ln(S + 1e-8), S = Σ (y - σ(z))² over D counted pixels.
 
-    The T-Loss less a constant in the logits goes to it for ν → 0, where training takes ν. The
-    gradient in the residual δ is D δ / S. A perfect prediction has the value -9.21 D, an image
-    whose pixels are all ignored 0.
+    The T-Loss less a constant in the logits goes to it for ν → 0. The gradient in the residual δ
+    is D δ / S, which that of the T-Loss differs from by the factor (1 + ν/D) / (1 + ν/S), next to
+    1 for every ν of training: S is tens to hundreds of pixels. A perfect prediction has the value
+    -9.21 D, an image whose pixels are all ignored 0.
 
     Args:
         logits: (B, 1, H, W).

@@ -14,8 +14,10 @@ class Elastic:
     at the boundary pixel next to it, the boundary moves by a·g: outwards where g > 0, inwards
     where g < 0. A pixel on that side changes at the amplitude a = d/|g|, so the a with
     |noisy △ clean| / |clean| = β is found by ranking the pixels, without a search, and exactly up
-    to equal pixels. Growing and shrinking balance only on average: the area may change, by up to
-    β; Dice(noisy, clean) is 1 − β/2 where it does not. An empty mask stays as it is; what lies
+    to equal pixels. The area may change, by up to β, and grows on average, since near a rounded
+    outline there are more pixels outside than inside: at β = 0.7 to 1.03 (drawn lesions) and 1.09
+    (drawn lungs) of the clean one at 256 × 256 pixels, 1.07 and 1.12 at 64 × 64. With a the
+    relative change, Dice(noisy, clean) is 1 − β/(2 + a). An empty mask stays as it is; what lies
     outside the frame is background.
 
     Elastic fields after Simard, Steinkraus and Platt, ICDAR 2003, here along the normal of the

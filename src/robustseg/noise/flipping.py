@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from robustseg.noise.model import UNREACHED
+from robustseg.noise.model import UNREACHED, note_if_off
 
 
 def flip_first(mask: np.ndarray, score: np.ndarray, beta: float) -> tuple[np.ndarray, str]:
@@ -17,7 +17,7 @@ def flip_first(mask: np.ndarray, score: np.ndarray, beta: float) -> tuple[np.nda
         beta: The error asked for.
 
     Returns:
-        The mask and a note, empty if β is reached as nearly as the scores allow.
+        The mask and a note, empty if β is reached to within `TOLERANCE`.
     """
     order = score.copy()
     for value in (0, 1):
@@ -31,5 +31,7 @@ def flip_first(mask: np.ndarray, score: np.ndarray, beta: float) -> tuple[np.nda
     limit = np.partition(pool, int(wanted))[int(wanted)]
     below, within = np.count_nonzero(pool < limit), np.count_nonzero(pool <= limit)
     flips = order < limit if wanted - below < within - wanted else order <= limit
-    note = "" if flips.any() else UNREACHED + "one step changes too much"
-    return mask ^ flips, note
+    noisy = mask ^ flips
+    if not flips.any():
+        return noisy, UNREACHED + "one step changes too much"
+    return noisy, note_if_off(mask, noisy, beta)

@@ -7,7 +7,14 @@ from typing import cast
 import numpy as np
 
 from robustseg.noise.city_block import dilate, dilation_rings, erode, erosion_rings
-from robustseg.noise.model import EMPTY, UNREACHED, Corruption, Donors, unchanged
+from robustseg.noise.model import (
+    EMPTY,
+    UNREACHED,
+    Corruption,
+    Donors,
+    note_if_off,
+    unchanged,
+)
 from robustseg.noise.morphological import TYPES
 from robustseg.noise.whole_pixels import rotate_whole
 
@@ -73,8 +80,10 @@ def _resize(mask: np.ndarray, beta: float, kind: str) -> Corruption:
     if stopped or abs(rings.areas[steps - 1] - target) < abs(rings.areas[steps] - target):
         steps -= 1
     noisy = dilate(rings, steps) if grow else erode(rings, steps)
-    note = UNREACHED + ("mask would fill the frame" if grow else "mask would be empty")
-    return Corruption(noisy, kind, {"steps": steps}, note if stopped else "")
+    note = note_if_off(mask, noisy, beta)
+    if stopped:
+        note = UNREACHED + ("mask would fill the frame" if grow else "mask would be empty")
+    return Corruption(noisy, kind, {"steps": steps}, note)
 
 
 def _move(mask: np.ndarray, beta: float, stream: random.Random) -> Corruption:
@@ -95,7 +104,8 @@ def _move(mask: np.ndarray, beta: float, stream: random.Random) -> Corruption:
         else:
             low = step + 1
     parameters = {"angle": round(angle, 6), "rows": step * rows, "columns": step * columns}
-    return Corruption(noisy, "affine", parameters, "" if area else EMPTY)
+    note = note_if_off(mask, noisy, beta) if area else EMPTY
+    return Corruption(noisy, "affine", parameters, note)
 
 
 def _shift(mask: np.ndarray, rows: int, columns: int) -> np.ndarray:

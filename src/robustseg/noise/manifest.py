@@ -77,7 +77,7 @@ def summary(manifest: Sequence[Row]) -> dict[str, Any]:
         `counts` and `dice` (the mean of Dice(noisy, clean)) by type, `reached` (the mean of
         |noisy △ clean| / |clean| over the images chosen to be noisy, None if there are none;
         NaN rows are left out), `noisy` (how many were chosen) and `unreached` (how many of them
-        fell short of β).
+        missed β, see `note`).
     """
     counts = Counter(line["type"] for line in manifest)
     chosen = [line for line in manifest if line["requested"] > 0]

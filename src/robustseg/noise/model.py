@@ -29,9 +29,21 @@ class Corruption:
     note: str = ""
 
 
-UNREACHED = "beta not reached: "  # how the note begins where the model fell short of β
+UNREACHED = "beta not reached: "  # how the note begins where the model missed β
 TOLERANCE = 0.05  # how far a mask may be off β before it is noted
 EMPTY = "empty mask left as it is"
+
+
+def note_if_off(clean: np.ndarray, noisy: np.ndarray, beta: float) -> str:
+    """A note where |noisy △ clean| / |clean| is off β by more than `TOLERANCE`, else nothing.
+
+    Args:
+        clean: uint8 (H, W), 0 and 1, with some foreground.
+        noisy: The same after the corruption.
+        beta: The error asked for.
+    """
+    error = np.count_nonzero(noisy != clean) / np.count_nonzero(clean)
+    return UNREACHED + f"off by more than {TOLERANCE}" if abs(error - beta) > TOLERANCE else ""
 
 
 def unchanged(mask: np.ndarray, note: str) -> Corruption:

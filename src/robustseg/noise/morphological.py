@@ -6,7 +6,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from robustseg.noise.city_block import Rings, dilate, dilation_rings, erode, erosion_rings
-from robustseg.noise.model import EMPTY, UNREACHED, Corruption, Donors, unchanged
+from robustseg.noise.model import (
+    EMPTY,
+    UNREACHED,
+    Corruption,
+    Donors,
+    note_if_off,
+    unchanged,
+)
 from robustseg.noise.moving import DIRECTIONS, Piece, Shift, best_shift, place, rotate, shifted
 
 TYPES = ("dilate", "erode", "affine")
@@ -22,7 +29,7 @@ class Morphological:
     directions, of the size that comes nearest; the direction is drawn from those in which nothing
     leaves the frame, if there are any.
     Dice(noisy, clean) is 2/(2+β), 2(1−β)/(2−β) and, where nothing leaves the frame, 1−β/2. An
-    empty mask stays as it is; a β out of reach is noted.
+    empty mask stays as it is; a β that is out of reach, or missed by more than 0.05, is noted.
 
     After Gonzalez-Jimenez et al., MICCAI 2023 (arXiv 2306.00753) and Li, Gao and He, MICCAI 2021;
     their code as it stands is `legacy`.
@@ -68,7 +75,7 @@ def resize(mask: np.ndarray, beta: float, kind: str) -> Corruption:
     rings = dilation_rings(mask, area) if grow else erosion_rings(mask)
     steps, note = _nearest_step(rings, area, grow)
     noisy = dilate(rings, steps) if grow else erode(rings, steps)
-    return Corruption(noisy, kind, {"steps": steps}, note)
+    return Corruption(noisy, kind, {"steps": steps}, note or note_if_off(mask, noisy, beta))
 
 
 def _nearest_step(rings: Rings, area: float, grow: bool) -> tuple[int, str]:
@@ -121,7 +128,7 @@ def move(
         note = UNREACHED + "no shift changes the mask as much"
     elif best.error == 0:
         note = UNREACHED + "one pixel changes too much"
-    return Corruption(noisy, "affine", parameters, note)
+    return Corruption(noisy, "affine", parameters, note or note_if_off(mask, noisy, beta))
 
 
 def _rank(shift: Shift, beta: float) -> tuple[float, int]:

@@ -1,0 +1,39 @@
+"""Transforms of single channels."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import albumentations as A
+import numpy as np
+
+
+class EachChannel(A.BaseCompose):
+    """Apply transforms to each channel by itself, each with a draw of its own.
+
+    Args:
+        transforms: of images (H, W, 1).
+        p_channel: probability that a channel is transformed.
+        p: probability that any is.
+
+    Example:
+        >>> EachChannel([A.GaussianBlur(sigma_limit=(0.5, 1.0), p=1.0)], p_channel=0.5, p=0.2)
+    """
+
+    def __init__(
+        self, transforms: Sequence[A.BasicTransform], p_channel: float = 1.0, p: float = 0.5
+    ) -> None:
+        super().__init__(list(transforms), p)
+        self.p_channel = p_channel
+
+    def __call__(self, *args: Any, force_apply: bool = False, **data: Any) -> dict[str, Any]:
+        """Transform `image` (H, W, C); whatever else is there stays as it is."""
+        if not (force_apply or self.py_random.random() < self.p):
+            return data
+        image = data["image"].copy()
+        for channel in range(image.shape[2]):
+            if self.py_random.random() < self.p_channel:
+                part = np.ascontiguousarray(image[:, :, channel : channel + 1])
+                for transform in self.transforms:
+                    part = transform(image=part)["image"]
+                image[:, :, channel] = part.reshape(image.shape[:2])
+        return {**data, "image": image}
