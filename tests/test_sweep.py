@@ -28,6 +28,12 @@ def test_what_was_not_begun_is_counted(swept, capsys):
     assert "5 runs: 1 done, 1 skipped, 1 interrupted, 2 not begun." in capsys.readouterr().out
 
 
+def test_a_failure_before_the_time_limit_is_still_one(swept, capsys):
+    swept(3, Outcome("a", "failed", message="why"), Outcome("b", "running"))
+    assert summarise(interrupted=True) == 1
+    assert "3 runs: 1 failed, 1 interrupted, 1 not begun." in capsys.readouterr().out
+
+
 def test_a_sweep_that_was_interrupted_before_its_first_run(swept, capsys):
     swept(3)
     assert summarise(interrupted=True) == 0
