@@ -99,7 +99,7 @@ def test_ctrl_c_stops_the_tasks_and_says_how_to_go_on(sweep, tmp_path):
 
 
 def test_the_time_limit_stops_the_tasks_and_the_same_call_resumes(sweep, tmp_path, cluster):
-    options = ["hydra/launcher=ray", f"hydra.launcher.address={cluster}", "minutes=0.7"]
+    options = ["hydra/launcher=ray", f"hydra.launcher.address={cluster}", "minutes=1.2"]
     long = ["trainer.max_epochs=100000", "trainer.checkpoint_every=3600"]
     for attempt in (1, 2):
         with sweep("loss=tloss,gce,mae", *long, *options) as program:
