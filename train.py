@@ -20,12 +20,15 @@ def job(cfg: DictConfig) -> None:
 
 def main() -> int:
     """Run Hydra's main and turn what it raises into a message and an exit code."""
-    from robustseg import sweep
+    from robustseg import limit, sweep
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let errors through; they are explained here
-    code = 0
+    code, interrupted = 0, False
     try:
-        job()
+        try:
+            job()
+        finally:
+            limit.disarm()
     except Exception as error:
         from robustseg.refusal import explain
 
@@ -35,9 +38,14 @@ def main() -> int:
         print(message, file=sys.stderr)
         code = 1
     except KeyboardInterrupt:
-        print("\nInterrupted. The same command goes on from the last epoch.", file=sys.stderr)
-        code = 130
-    return max(code, sweep.summarise())
+        interrupted = True
+        if not limit.is_over():
+            print("\nInterrupted. The same command goes on from the last epoch.", file=sys.stderr)
+            code = 130
+    code = max(code, sweep.summarise(interrupted=interrupted))
+    if interrupted and limit.is_over():
+        print("The time limit, minutes=…, is reached. The same command resumes.")
+    return code
 
 
 if __name__ == "__main__":

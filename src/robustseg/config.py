@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hydra.utils import get_object
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from robustseg import hardware
 from robustseg.data.drawable import check_drawable
@@ -17,6 +17,7 @@ class ConfigError(ValueError):
     """A setting that cannot work; the message names it and says what would."""
 
 
+_MINUTES = 1_000_000  # two years: a longer limit is a slip
 # Keys of a group that are not arguments of what its `_target_` builds.
 _NOT_ARGUMENTS = {
     "model": {"name"},
@@ -35,7 +36,7 @@ _ADDED = {
 }
 _KEYS = {
     "": "dataset noise model loss regularizer optimizer scheduler augmentation trainer logger "
-    "seed force experiment_name evaluation paths",
+    "seed force experiment_name minutes records evaluation paths",
     "dataset": "name source root image_size batch_size num_workers subset positive_fraction "
     "train_size val_fraction public device",
     "noise": "name alpha beta seed model",
@@ -72,9 +73,10 @@ def settle(cfg: DictConfig) -> dict[str, Any]:
     config: dict[str, Any] = OmegaConf.to_container(_in_epochs(cfg), resolve=True)  # type: ignore[assignment]
     _check_keys(config)
     trainer = config["trainer"]
-    trainer.setdefault("compile", False)  # files of one's own may be older than these three
+    trainer.setdefault("compile", False)  # files of one's own may be older than these
     config["dataset"].setdefault("device", "cpu")
     config["dataset"].setdefault("val_fraction", 0)
+    config["minutes"], config["records"] = check_call(cfg)
     trainer["accelerator"] = hardware.accelerator(trainer["accelerator"])
     trainer["precision"] = hardware.precision(trainer["precision"], trainer["accelerator"])
     trainer["channels_last"] = hardware.channels_last(
@@ -86,6 +88,24 @@ def settle(cfg: DictConfig) -> dict[str, Any]:
         trainer["threads"] = hardware.threads()
     _check_ranges(config)
     return config
+
+
+def check_call(cfg: DictConfig) -> tuple[float | None, list[str]]:
+    """The settings of a call that are no run's: its time limit and its records.
+
+    Raises:
+        ConfigError: one is out of range.
+    """
+    minutes, records = OmegaConf.select(cfg, "minutes"), OmegaConf.select(cfg, "records")
+    fits = minutes is None or (_number(minutes) and 0 < minutes <= _MINUTES)
+    wanted = f"a number above 0 and up to {_MINUTES}, or null"
+    _require(fits, "minutes", minutes, wanted)
+    if isinstance(records, ListConfig):
+        records = OmegaConf.to_container(records)
+    records = [] if records is None else records
+    paths = isinstance(records, list) and all(isinstance(path, str) for path in records)
+    _require(paths, "records", records, "a list of folders, such as records=[path/to/record]")
+    return minutes, records
 
 
 def _in_epochs(cfg: DictConfig) -> DictConfig:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from robustseg import limit
 from robustseg.data.prepare import RunData
 from robustseg.evaluation import NaNPredicted
 from robustseg.evaluator import Evaluator
@@ -41,7 +42,8 @@ class Recorder(pl.callbacks.Checkpoint):
         evaluation: every, last, train_sample, batch_size, hd95.
         epochs: how many there will be.
         precision: as the trainer's.
-        checkpoint_every: seconds at least between two checkpoints.
+        checkpoint_every: seconds at least between two checkpoints, but for the last before a time
+            limit.
     """
 
     def __init__(
@@ -161,8 +163,11 @@ class Recorder(pl.callbacks.Checkpoint):
             write_csv(self.folder.thresholds, self.thresholds)
         if self.epochs[-1]["epoch"] in self.reported:
             write_csv(self.folder.images, self.images)
-        if time.monotonic() - self._saved >= self.checkpoint_every:
+        due = time.monotonic() - self._saved >= self.checkpoint_every
+        # Shortly before the time limit every epoch is saved, so that it costs one at most.
+        if due or limit.is_within(self.checkpoint_every):
             self.save(trainer)
+        limit.stop_if_over()
 
     def save(self, trainer: pl.Trainer) -> None:
         """Write the checkpoint from which the run can go on."""

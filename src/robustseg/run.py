@@ -17,12 +17,14 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from robustseg import config as configuration
-from robustseg import hardware, memory
+from robustseg import hardware, limit, memory
+from robustseg.recorded import check_records, record_of
 from robustseg.runs.files import read_csv, write_text
 from robustseg.runs.folder import DamagedRun, RunFolder, now
 from robustseg.runs.identity import SCHEMA, Identity, identify, labels
+from robustseg.runs.joined import join
 from robustseg.runs.lock import AlreadyRunning, hold
-from robustseg.sweep import Outcome, RunFailed, job_name, note, sweep_token
+from robustseg.sweep import Outcome, RunFailed, is_alone, job_name, note, sweep_token
 
 _log = logging.getLogger(__name__)
 _LIBRARIES = ("robustseg", "torch", "pytorch-lightning", "albumentations", "numpy", "scipy")
@@ -40,6 +42,10 @@ def run(cfg: DictConfig) -> None:
     try:
         config = configuration.settle(cfg)
         configuration.check_targets({"dataset": config["dataset"]})
+        if is_alone():
+            limit.arm(config["minutes"])
+        limit.stop_if_over()
+        check_records(config["records"])
         source = instantiate(config["dataset"]["source"])
         identity = identify(config, source.fingerprint(Path(config["paths"]["cache"])))
         name = identity.run_id
@@ -60,6 +66,9 @@ def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
     if metrics is not None:
         _tidy(folder)
         return _skip(config, folder, metrics, begin)
+    record = None if config["force"] else record_of(identity.run_id, config["records"])
+    if record is not None:
+        return _skip_recorded(config, identity.run_id, record, begin)
     configuration.check_targets(config)
     try:
         with hold(folder.lock):
@@ -99,6 +108,14 @@ def _skip(
     _join_experiment(folder, config["experiment_name"])
     _log.info("%s: finished before, skipped", folder.run_id)
     return Outcome(folder.run_id, "skipped", metrics["dice_image"], time.monotonic() - begin)
+
+
+def _skip_recorded(config: dict[str, Any], run_id: str, record: str, begin: float) -> Outcome:
+    if config["experiment_name"]:
+        join(Path(config["paths"]["runs"]), run_id, str(config["experiment_name"]))
+    _log.info("%s: recorded before, skipped", run_id)
+    seconds = time.monotonic() - begin
+    return Outcome(run_id, "skipped", seconds=seconds, message=f"recorded before in {record}")
 
 
 def _train(

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from robustseg import limit
+from robustseg.config import ConfigError, check_call
+from robustseg.recorded import check_records
 from robustseg.runs.files import read_json, write_json
 from robustseg.runs.lock import JOB
 
@@ -27,11 +31,12 @@ class Outcome:
 
     Attributes:
         run_id: the run's id, or the job's overrides if it failed before it had one.
-        state: done, skipped (it was done already), busy (another process trains it), failed, or
+        state: done, skipped (it was done or recorded before), busy (another process trains it),
+            failed, or
             running (in the summary: interrupted).
         dice: mean Dice per test image; None if there is no result.
         seconds: wall time of the job.
-        message: why it failed or is busy.
+        message: why it failed, is busy or was skipped without a folder.
     """
 
     run_id: str
@@ -58,12 +63,33 @@ class SweepCallback(Callback):
         _sweep["outcomes"] = Path(config.hydra.sweep.dir) / "outcomes"
         _sweep["runs"] = config.paths.runs
         _sweep["token"] = uuid.uuid4().hex
-        overrides = config.hydra.overrides.task
-        self.swept = [o.split("=")[0] for o in overrides if set(o) & set(",(")]
+        overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+        self.swept = [o.get_key_element() for o in overrides if o.is_sweep_override()]
+        _sweep["swept"] = self.swept
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Tell the job's process, which need not be the sweep's, what is swept."""
         _sweep["swept"] = self.swept
+
+
+def open_sweep(config: DictConfig, jobs: int) -> None:
+    """Before any job: check what they share, note how many there are, start the time limit.
+
+    Raises:
+        ConfigError: the time limit is out of range or a record cannot be read.
+    """
+    swept = {*(config.hydra.sweeper.get("params") or {}), *_sweep.get("swept", ())}
+    for name in sorted({"minutes", "records"} & swept):
+        raise ConfigError(f"{name} is one for the whole call: it cannot be swept")
+    minutes, records = check_call(config)
+    _sweep["jobs"] = _sweep.get("jobs", 0) + jobs
+    limit.arm(minutes)
+    check_records(records)
+
+
+def is_alone() -> bool:
+    """Whether this process was called for one run, not for a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.RUN
 
 
 def sweep_token() -> str | None:
@@ -106,20 +132,24 @@ def read_outcome(sweep: Path, job: int) -> Outcome | None:
     return Outcome(**read_json(file)) if file.exists() else None
 
 
-def summarise() -> int:
+def summarise(*, interrupted: bool = False) -> int:
     """Print what became of the sweep's runs, if there was a sweep.
 
+    Args:
+        interrupted: whether the sweep was, so that it has runs that were not begun.
+
     Returns:
-        Exit code: 1 if a run failed, was interrupted or is being trained elsewhere, else 0.
+        Exit code: 1 if a run failed, else 0, also if another process trains it.
     """
     if "outcomes" not in _sweep:
         return 0
     files = sorted(_sweep["outcomes"].glob("*.json"), key=lambda file: int(file.stem))
-    if not files:
+    not_begun = _sweep.get("jobs", 0) - len(files) if interrupted else 0
+    if not files and not not_begun:
         return 0
     outcomes = _distinct([Outcome(**read_json(file)) for file in files])
-    _print(outcomes)
-    return int(any(outcome.state not in ("done", "skipped") for outcome in outcomes))
+    _print(outcomes, not_begun)
+    return int(any(outcome.state == "failed" for outcome in outcomes))
 
 
 def _distinct(outcomes: list[Outcome]) -> list[Outcome]:
@@ -134,7 +164,7 @@ def _distinct(outcomes: list[Outcome]) -> list[Outcome]:
     return list(told.values())
 
 
-def _print(outcomes: list[Outcome]) -> None:
+def _print(outcomes: list[Outcome], not_begun: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -145,14 +175,17 @@ def _print(outcomes: list[Outcome]) -> None:
         table.add_row(outcome.run_id, outcome.state, dice, f"{outcome.seconds:.1f} s")
     console = Console(highlight=False)
     console.print()
-    console.print(table)
+    if outcomes:
+        console.print(table)
     for message in dict.fromkeys(o.message for o in outcomes if o.message):
         said_by = [o.run_id for o in outcomes if o.message == message]
         which = said_by[0] if len(said_by) == 1 else f"{len(said_by)} runs"
         console.print(f"{which}: {message}", markup=False, soft_wrap=True)
+    if not_begun:
+        counts["not begun"] = not_begun
     said = ", ".join(f"{count} {state}" for state, count in counts.items())
     console.print(
-        f"{len(outcomes)} runs: {said}. Table: robustseg table --runs {_sweep['runs']}",
+        f"{counts.total()} runs: {said}. Table: robustseg table --runs {_sweep['runs']}",
         markup=False,
         soft_wrap=True,
     )

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -138,3 +140,21 @@ def test_an_interrupt_before_a_process_is_ready_is_heard(tmp_path):
             Impatient(),
         )
     assert time.monotonic() - begin < 15
+
+
+def test_a_time_limit_waits_until_a_process_is_started_whole():
+    program = """
+import time
+from robustseg import limit
+from robustseg.launching.pool import _deaf_to_interrupts
+whole = False
+try:
+    with _deaf_to_interrupts():
+        limit.arm(0.001)
+        time.sleep(0.5)
+        whole = True
+except limit.TimeIsUp:
+    print(whole)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

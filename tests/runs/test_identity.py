@@ -40,6 +40,8 @@ FREE = {
     "trainer.checkpoint_every",
     "force",
     "experiment_name",
+    "minutes",
+    "records",
 }
 GROUPS = ("dataset", "noise", "model", "loss", "regularizer", "optimizer", "scheduler",
           "augmentation", "trainer", "logger")  # fmt: skip
@@ -134,6 +136,8 @@ def test_with_a_number_of_steps_the_number_of_epochs_does_not_count(tiny):
         ("trainer.checkpoint_every", 5),
         ("logger.name", "wandb"),
         ("experiment_name", "mine"),
+        ("minutes", 5),
+        ("records", ["record"]),
         ("force", True),
     ],
 )

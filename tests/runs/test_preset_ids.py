@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from robustseg.config import settle
@@ -51,9 +52,7 @@ def ids_of_experiments() -> Iterator[tuple[str, str]]:
         preset = f"+experiment={experiment}"
         params = compose("train", [preset], return_hydra_config=True).hydra.sweeper.params
         swept = OverridesParser.create().parse_overrides([f"{k}={v}" for k, v in params.items()])
-        axes = [
-            [(each.key_or_group, value) for value in each.sweep_string_iterator()] for each in swept
-        ]
+        axes = [[(each.key_or_group, value) for value in values_of(each)] for each in swept]
         grouped = [axis for axis in axes if (CONF / axis[0][0]).is_dir()]
         plain = [axis for axis in axes if axis not in grouped]
         for chosen in itertools.product(*grouped):
@@ -62,6 +61,12 @@ def ids_of_experiments() -> Iterator[tuple[str, str]]:
             for values in itertools.product(*plain):
                 dotted = [f"{key}={value}" for key, value in values]
                 yield " ".join([preset, *groups, *dotted]), run_id(changed(cfg, dotted))
+
+
+def values_of(swept: Override) -> list[str]:
+    if not swept.is_sweep_override():  # a preset that narrows another's grid to one value
+        return [str(swept.get_value_element_as_str())]
+    return list(swept.sweep_string_iterator())
 
 
 def choices(group: str) -> list[str]:

@@ -15,7 +15,9 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from robustseg import limit
 from robustseg.runs.lock import JOB
+from robustseg.sweep import open_sweep
 
 
 class SweepLauncher(Launcher):
@@ -33,7 +35,8 @@ class SweepLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Run a job for each list of overrides."""
+        """Run a job for each list of overrides, once what they share is checked."""
+        open_sweep(self.config, len(job_overrides))
         return self.run_jobs(dict(enumerate(map(list, job_overrides), start=initial_job_idx)))
 
     @abstractmethod
@@ -67,6 +70,7 @@ class HydraJob:
         sweep: folder of the sweep.
         folder: where the sweep was started; relative paths of its configuration start there.
         token: tells this sweep from any other.
+        ends: when its time limit interrupts it, as `time.time` counts; None if it has none.
     """
 
     context: HydraContext
@@ -75,6 +79,7 @@ class HydraJob:
     sweep: Path
     folder: Path
     token: str
+    ends: float | None
 
     def __call__(self, job: int, overrides: Sequence[str]) -> None:
         """Run a job; its output goes to <sweep>/<job>.log.
@@ -85,6 +90,7 @@ class HydraJob:
         os.chdir(self.folder)
         _write_to(log_file(self.sweep, job))
         os.environ[JOB] = job_id(self.token, job)
+        limit.expect(self.ends)
         Plugins.instance()  # Hydra's global state, as its main sets it up
         setup_globals()
         config = self.context.config_loader.load_sweep_config(self.config, list(overrides))
@@ -113,7 +119,13 @@ def begin(launcher: SweepLauncher) -> Path:
 def hydra_job(launcher: SweepLauncher, sweep: Path, task: Callable[[DictConfig], Any]) -> HydraJob:
     """What a launcher's jobs call."""
     return HydraJob(
-        launcher.hydra_context, launcher.config, task, sweep, Path.cwd(), launcher.token
+        launcher.hydra_context,
+        launcher.config,
+        task,
+        sweep,
+        Path.cwd(),
+        launcher.token,
+        limit.ends(),
     )
 
 

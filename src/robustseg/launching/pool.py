@@ -141,12 +141,17 @@ def _environment(changes: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Children start with Ctrl-C ignored, until they are ready to end in good order."""
+    """Children start with Ctrl-C ignored, until they are ready to end in good order.
+
+    A time limit waits for the moment, lest it leave half a process.
+    """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
 
 
 def _cause_of_death(process: BaseProcess) -> str:

@@ -10,7 +10,7 @@ SCHEMA = 2  # raise it when the meaning of a setting or of a run's files changes
 
 # Settings that cannot change a result: where things lie, who watches, on how many workers.
 _IRRELEVANT = {
-    "": ("paths", "logger", "force", "experiment_name"),
+    "": ("paths", "logger", "force", "experiment_name", "minutes", "records"),
     "dataset": ("root", "num_workers", "public", "device"),
     "dataset.source": ("root",),
     "trainer": ("name", "accelerator", "threads", "progress", "checkpoint_every"),

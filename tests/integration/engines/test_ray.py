@@ -98,6 +98,23 @@ def test_ctrl_c_stops_the_tasks_and_says_how_to_go_on(sweep, tmp_path):
         assert RunFolder(tmp_path / "runs" / name).read_status()["state"] == "running"
 
 
+def test_the_time_limit_stops_the_tasks_and_the_same_call_resumes(sweep, tmp_path, cluster):
+    options = ["hydra/launcher=ray", f"hydra.launcher.address={cluster}", "minutes=1.2"]
+    long = ["trainer.max_epochs=100000", "trainer.checkpoint_every=3600"]
+    for attempt in (1, 2):
+        with sweep("loss=tloss,gce,mae", *long, *options) as program:
+            assert program.wait(timeout=180) == 0
+        output = (tmp_path / "output").read_text()
+        print(output)
+        assert "3 runs: 2 interrupted, 1 not begun." in output
+        assert "The time limit, minutes=…, is reached. The same command resumes." in output
+        folders = [RunFolder(folder) for folder in (tmp_path / "runs").iterdir()]
+        states = [folder.read_status() for folder in folders]
+        assert {status["state"] for status in states} == {"running"}
+        assert sum(len(status["attempts"]) for status in states) == 2 * attempt
+        assert all(folder.checkpoint.exists() for folder in folders)  # they knew it was coming
+
+
 def test_no_cluster_at_the_address(sweep, tmp_path):
     options = ["hydra/launcher=ray", "hydra.launcher.address=127.0.0.1:1"]
     with sweep("loss=tloss,gce", *options) as program:

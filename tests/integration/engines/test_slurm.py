@@ -162,13 +162,31 @@ def test_ctrl_c_cancels_the_jobs(sweep, tmp_path):
         assert program.wait(timeout=120) == 130
     output = (tmp_path / "output").read_text()
     assert "The same command goes on from the last epoch." in output
-    assert "2 runs: 2 interrupted" in output
+    assert "2 runs: 2 interrupted." in output
     queue = subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True)
     assert queue.stdout == ""
     for name in held:
         folder = RunFolder(tmp_path / "runs" / name)
         assert folder.read_status()["state"] == "running"
         assert not folder.lock.exists()
+
+
+def test_the_time_limit_cancels_the_jobs_and_the_same_call_resumes(sweep, tmp_path):
+    grid = ["loss=tloss,gce", "trainer.max_epochs=100000", "trainer.checkpoint_every=3600"]
+    limits = ["minutes=0.5", "hydra.launcher.array_parallelism=1"]
+    for attempt in (1, 2):
+        with sweep(*grid, *limits, *SLURM) as program:
+            assert program.wait(timeout=120) == 0
+        output = (tmp_path / "output").read_text()
+        print(output)
+        assert "2 runs: 1 interrupted, 1 not begun." in output
+        assert "The time limit, minutes=…, is reached. The same command resumes." in output
+        assert slurm_says("squeue", "-h") == ""
+        (folder,) = (RunFolder(folder) for folder in (tmp_path / "runs").iterdir())
+        assert folder.read_status()["state"] == "running"
+        assert not folder.lock.exists()
+        assert folder.checkpoint.exists()  # it knew that the end was near
+        assert len(hosts(folder.path)) == attempt
 
 
 def test_a_wrong_option_is_told_and_nothing_is_submitted(sweep, tmp_path):

@@ -1,0 +1,54 @@
+"""Which experiments runs belong to that have no folder here, since a record has their numbers."""
+
+import re
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+_FOLDER = ".recorded"
+
+
+def join(runs: Path, run_id: str, experiment: str) -> None:
+    """Note that a recorded run belongs to an experiment.
+
+    The note is an empty file, `<runs>/.recorded/<experiment>/<run id>`: there is nothing to be
+    read and changed, so any number of processes, on any hosts, can join at once without a lock.
+    A name that is not fit for a folder is written as in a URL.
+
+    Args:
+        runs: folder of the runs, which need not exist.
+        run_id: of a run that a record has.
+        experiment: its name.
+
+    Raises:
+        OSError: it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> runs = Path(tempfile.mkdtemp())
+        >>> join(runs, "synthetic-gce-clean-s0-1f2e3d4c", "demo")
+        >>> joined(runs)
+        {'synthetic-gce-clean-s0-1f2e3d4c': ['demo']}
+    """
+    folder = runs / _FOLDER / _folder_name(experiment)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / run_id).touch()
+
+
+def joined(runs: Path) -> dict[str, list[str]]:
+    """The experiments that `join` noted, sorted, by run id; empty if there are none.
+
+    Raises:
+        OSError: a folder is there and cannot be read.
+    """
+    experiments: dict[str, list[str]] = {}
+    if not (runs / _FOLDER).is_dir():
+        return {}
+    for folder in (runs / _FOLDER).iterdir():
+        for note in folder.iterdir():
+            experiments.setdefault(note.name, []).append(unquote(folder.name))
+    return {run_id: sorted(experiments[run_id]) for run_id in sorted(experiments)}
+
+
+def _folder_name(experiment: str) -> str:
+    """No slash, and no dot at the start, which would hide the folder or lead out of it."""
+    return re.sub(r"^\.", "%2E", quote(experiment, safe=" "))

@@ -1,0 +1,118 @@
+"""`minutes=…`: what a call leaves when its time is up, and that the same call resumes."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from robustseg import limit
+from robustseg.module import SegmentationModule
+from robustseg.run import run
+from robustseg.runs.folder import RunFolder
+from tests.conftest import TINY
+
+ROOT = Path(__file__).parents[2]
+RARELY = "trainer.checkpoint_every=3600"  # but for the time limit there would be no checkpoint
+
+
+def saved(folder):
+    """How many epochs the checkpoint of a run has, and how many are recorded."""
+    state = torch.load(folder.checkpoint, weights_only=True)
+    return state["epoch"] + 1, len(folder.epochs.read_text().splitlines()) - 1
+
+
+def is_kept(folder):
+    """Whether a run was interrupted in good order and lost less than an epoch."""
+    checkpoint, recorded = saved(folder)
+    assert checkpoint in (recorded, recorded - 1)  # the latter: interrupted while it was saving
+    assert not folder.lock.exists()
+    return folder.read_status()["state"] == "running"
+
+
+@pytest.mark.parametrize("launcher", ["basic", "local"])
+def test_the_limit_leaves_what_is_not_done_and_the_same_call_resumes(
+    sweep, tmp_path, tiny, launcher
+):
+    run(tiny("trainer.max_epochs=1", RARELY))
+    side_by_side = launcher == "local"
+    lengths = "1,2,100000,100001,100002"
+    grid = [f"trainer.max_epochs={lengths}", RARELY, "minutes=0.5", f"hydra/launcher={launcher}"]
+    if side_by_side:
+        grid.append("hydra.launcher.n_jobs=2")
+    with sweep(*grid) as program:
+        assert program.wait() == 0
+    output = (tmp_path / "output").read_text()
+    interrupted = 2 if side_by_side else 1
+    counts = f"1 skipped, 1 done, {interrupted} interrupted, {3 - interrupted} not begun"
+    assert f"5 runs: {counts}." in output
+    assert "The time limit, minutes=…, is reached. The same command resumes." in output
+    assert "Traceback" not in output
+    folders = [RunFolder(folder) for folder in sorted((tmp_path / "runs").iterdir())]
+    unfinished = [folder for folder in folders if folder.read_metrics() is None]
+    assert len(unfinished) == interrupted
+    assert all(is_kept(folder) for folder in unfinished)
+    before = [saved(folder)[0] for folder in unfinished]
+    with sweep(*grid) as program:
+        assert program.wait() == 0
+    assert f"5 runs: 2 skipped, {interrupted} interrupted" in (tmp_path / "output").read_text()
+    assert all(is_kept(folder) for folder in unfinished)
+    assert all(saved(folder)[0] > epochs for folder, epochs in zip(unfinished, before, strict=True))
+    assert [len(folder.read_status()["attempts"]) for folder in unfinished] == [2] * interrupted
+
+
+def test_one_run_alone_has_the_limit_too(tmp_path, cache):
+    places = [f"paths.runs={tmp_path}/runs", f"paths.logs={tmp_path}", f"paths.cache={cache}"]
+    done = subprocess.run(
+        [sys.executable, "train.py", *TINY, *places, "trainer.max_epochs=100000", "minutes=0.25"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(
+        "The time limit, minutes=…, is reached. The same command resumes.\n"
+    )
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert is_kept(RunFolder(folder))
+
+
+class Interrupted:
+    """Lets a process be interrupted in mid-epoch, so many seconds before a limit.
+
+    Args:
+        epoch: in which, from 0.
+        left: seconds; None: there is no limit.
+    """
+
+    def __init__(self, epoch: int, left: float | None) -> None:
+        self.epoch, self.left = epoch, left
+
+    def __call__(self) -> None:
+        limit.expect(None if self.left is None else time.time() + self.left)
+        SegmentationModule.on_train_batch_end = interrupting(self.epoch)
+
+
+def interrupting(epoch):
+    def interrupt(self, *_):
+        if self.current_epoch == epoch:
+            raise KeyboardInterrupt
+
+    return interrupt
+
+
+@pytest.mark.parametrize(("left", "epochs"), [(None, 0), (7200, 0), (1800, 2)])
+def test_only_an_epoch_is_lost_and_no_number_changes(
+    tiny, tmp_path, in_process, results, left, epochs
+):
+    run(tiny(RARELY, "noise.alpha=0.5", f"paths.runs={tmp_path}/whole"))
+    (whole,) = (tmp_path / "whole").iterdir()
+    cfg = tiny(RARELY, "noise.alpha=0.5")
+    assert in_process(cfg, Interrupted(2, left)) == 1
+    folder = RunFolder(tmp_path / "runs" / whole.name)
+    assert (saved(folder)[0] if folder.checkpoint.exists() else 0) == epochs
+    assert folder.read_status()["state"] == "running"
+    assert in_process(cfg) == 0
+    assert results(folder.path) == results(whole)

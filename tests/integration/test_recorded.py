@@ -1,0 +1,111 @@
+"""`records=[…]`: runs that a record has are skipped, and join the experiment all the same."""
+
+import json
+import sys
+from types import ModuleType
+
+import pytest
+
+from robustseg.run import run
+from robustseg.runs.folder import RunFolder
+from robustseg.runs.joined import joined
+from robustseg.runs.lock import hold
+from robustseg.sweep import RunFailed
+
+READER = """
+import json, sys
+from types import ModuleType
+records = ModuleType("robustseg.records")
+records.run_ids = lambda path: set(json.loads((path / "record.json").read_text()))
+sys.modules["robustseg.records"] = records
+"""
+
+
+@pytest.fixture
+def record(tmp_path, monkeypatch):
+    """A function that makes a record of runs, for a reader that stands in for the real one."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(READER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=":")
+    monkeypatch.setitem(sys.modules, "robustseg.records", ModuleType("robustseg.records"))
+    exec(READER, {})
+
+    def make(*ids):
+        folder = tmp_path / "record"
+        folder.mkdir()
+        (folder / "record.json").write_text(json.dumps(ids))
+        return f"records=[{folder}]"
+
+    return make
+
+
+@pytest.fixture
+def name_of(tiny, tmp_path):
+    """A function that gives the id of a run."""
+
+    def train(*overrides):
+        run(tiny(*overrides, f"paths.runs={tmp_path}/other"))
+        (folder,) = (tmp_path / "other").iterdir()
+        return folder.name
+
+    return train
+
+
+@pytest.mark.parametrize("launcher", ["basic", "local"])
+def test_a_recorded_run_is_skipped_by_each_launcher(sweep, tmp_path, name_of, record, launcher):
+    recorded = name_of("loss=gce", "trainer.max_epochs=1")
+    given = record(recorded)
+    grid = ["loss=gce,mae", "trainer.max_epochs=1", "experiment_name=mine", given]
+    for _ in range(2):
+        with sweep(*grid, f"hydra/launcher={launcher}") as program:
+            assert program.wait() == 0
+        output = (tmp_path / "output").read_text()
+        logs = "".join(log.read_text() for log in tmp_path.glob("sweeps/*/*/*.log"))
+        assert f"{recorded}: recorded before, skipped" in output + logs
+        assert f"{recorded}: recorded before in {tmp_path}/record" in output
+        assert "2 runs: 1 skipped, 1 done." in output or "2 runs: 2 skipped." in output
+    assert "2 runs: 2 skipped." in output
+    (trained,) = (f for f in (tmp_path / "runs").iterdir() if not f.name.startswith("."))
+    assert "-mae-" in trained.name
+    assert joined(tmp_path / "runs") == {recorded: ["mine"]}
+
+
+def test_a_record_that_is_missing_stops_all_before_anything(sweep, tmp_path):
+    given = ["loss=gce,mae", "trainer.max_epochs=1", f"records=[{tmp_path}/nowhere]"]
+    for launcher in ("basic", "local"):
+        with sweep(*given, f"hydra/launcher={launcher}") as program:
+            assert program.wait() == 1
+        said = f"records=[…]: not a record: {tmp_path}/nowhere\n"
+        assert (tmp_path / "output").read_text().count(said) == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_finished_run_and_force_come_before_a_record(tiny, tmp_path, name_of, record):
+    one = ["loss=gce", "trainer.max_epochs=1"]
+    recorded = name_of(*one)
+    given = record(recorded)
+    run(tiny(*one, given))
+    assert not (tmp_path / "runs").exists()  # without an experiment there is nothing to note
+    run(tiny(*one, given, "force=true"))
+    folder = RunFolder(tmp_path / "runs" / recorded)
+    assert folder.read_status()["state"] == "done"
+    run(tiny(*one, given, "experiment_name=mine"))
+    assert folder.read_status()["experiments"] == ["mine"]
+    assert joined(tmp_path / "runs") == {}
+
+
+def test_a_run_alone_is_refused_before_its_data_is_read(tiny, tmp_path):
+    with pytest.raises(RunFailed, match=r"not a record: nowhere$"):
+        run(tiny("records=[nowhere]", "dataset.source.train=-1"))
+
+
+def test_a_sweep_beside_another_has_not_failed(sweep, tmp_path, name_of):
+    busy = name_of("loss=gce", "trainer.max_epochs=1")
+    with (
+        hold(RunFolder(tmp_path / "runs" / busy).lock),
+        sweep("loss=gce,mae", "trainer.max_epochs=1") as program,
+    ):
+        assert program.wait() == 0
+    output = (tmp_path / "output").read_text()
+    assert "2 runs: 1 busy, 1 done." in output
+    assert f"{busy} is being trained by process" in output
