@@ -75,18 +75,18 @@ format: $(STAMP)  ## put the code into shape
 	$(BIN)/ruff format .
 
 bench: $(STAMP)  ## measure speed, each figure against a named peer in the same run (half an hour)
-	$(BIN)/python experiments/performance/bench_training.py
-	$(BIN)/python experiments/performance/bench_epoch.py
-	$(BIN)/python experiments/performance/bench_data.py
-	$(BIN)/python experiments/performance/bench_evaluation.py
-	$(BIN)/python experiments/performance/profile_epoch.py
-	$(BIN)/python experiments/performance/bench_losses.py
-	$(BIN)/python experiments/performance/bench_metrics.py
-	$(BIN)/python experiments/performance/bench_noise.py
-	$(BIN)/python experiments/performance/bench_sweep.py
-	$(BIN)/python experiments/performance/bench_packing.py
-	$(BIN)/python experiments/performance/bench_results.py
-	$(BIN)/python experiments/performance/bench_gpu.py
+	$(BIN)/python benchmarks/bench_training.py
+	$(BIN)/python benchmarks/bench_epoch.py
+	$(BIN)/python benchmarks/bench_data.py
+	$(BIN)/python benchmarks/bench_evaluation.py
+	$(BIN)/python benchmarks/profile_epoch.py
+	$(BIN)/python benchmarks/bench_losses.py
+	$(BIN)/python benchmarks/bench_metrics.py
+	$(BIN)/python benchmarks/bench_noise.py
+	$(BIN)/python benchmarks/bench_sweep.py
+	$(BIN)/python benchmarks/bench_packing.py
+	$(BIN)/python benchmarks/bench_results.py
+	$(BIN)/python benchmarks/bench_gpu.py
 
 clean:  ## remove what the tools left, but neither .venv nor runs
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

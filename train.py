@@ -13,14 +13,15 @@ CONF = Path(__file__).parent / "conf"
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def job(cfg: DictConfig) -> None:
     """One run; heavy imports wait until there is something to train."""
-    from robustseg.run import run
+    from robustseg.training.run import run
 
     run(cfg)
 
 
 def main() -> int:
     """Run Hydra's main and turn what it raises into a message and an exit code."""
-    from robustseg import limit, sweep
+    from robustseg.sweeps import limit
+    from robustseg.sweeps import outcomes as sweep
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let errors through; they are explained here
     code, interrupted = 0, False
@@ -30,7 +31,7 @@ def main() -> int:
         finally:
             limit.disarm()
     except Exception as error:
-        from robustseg.refusal import explain
+        from robustseg.configuration.messages import explain
 
         message = explain(error, CONF)
         if message is None:

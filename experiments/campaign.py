@@ -144,14 +144,14 @@ def _train(copy: Path, part: Part, options: argparse.Namespace, minutes: float) 
 
 
 def _device() -> str:
-    from robustseg import hardware
+    from robustseg.configuration import hardware
 
     return "cuda" if hardware.accelerator("auto") == "gpu" else "cpu"
 
 
 def _pack(part: Part) -> None:
     record = ROOT / "experiments" / part.experiment / "record"
-    call = ["-m", "robustseg.cli", "runs", "pack", part.experiment]
+    call = ["-m", "robustseg.cli.main", "runs", "pack", part.experiment]
     subprocess.run(
         [sys.executable, *call, "--runs", str(ROOT / "runs"), "-o", str(record)], check=False
     )

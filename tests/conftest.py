@@ -78,7 +78,7 @@ def finished(tmp_path_factory, cache):
 
     def train(*overrides: str) -> Path:
         if overrides not in folders:
-            from robustseg.run import run
+            from robustseg.training.run import run
 
             place = tmp_path_factory.mktemp("finished")
             paths = [f"paths.runs={place}/runs", f"paths.logs={place}", f"paths.cache={cache}"]

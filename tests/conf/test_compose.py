@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from robustseg.config import check_targets, settle
+from robustseg.configuration.checks import check_targets, settle
 
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = sorted(f.name for f in CONF.iterdir() if f.is_dir() and f.name != "hydra")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 
-from robustseg.run import run
+from robustseg.training.run import run
 from tests.conftest import CONF, TINY
 
 WANDB = ["logger=wandb", "logger.mode=offline"]

@@ -12,11 +12,11 @@ import pytest
 import wandb
 
 from robustseg.dashboards.card import make_card
-from robustseg.recorder import Recorder
-from robustseg.run import run
 from robustseg.runs.files import read_csv, read_json
 from robustseg.runs.folder import RunFolder
-from robustseg.sweep import RunFailed
+from robustseg.sweeps.outcomes import RunFailed
+from robustseg.training.recorder import Recorder
+from robustseg.training.run import run
 from tests.dashboards.conftest import LOSSES, WANDB, files, records, summaries
 
 
@@ -168,7 +168,7 @@ def test_tensorboard_gets_the_epochs(tiny, tmp_path):
 
 def test_the_command_line_does_not_import_wandb():
     heavy = "{'wandb', 'wandb_workspaces', 'torch'}"
-    code = f"import sys, robustseg.cli; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, robustseg.cli.main; print(sorted({heavy} & set(sys.modules)))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from robustseg.cli import main
+from robustseg.cli.main import main
 from robustseg.dashboards.wandb_sync import find, sync
 
 # In wandb's place: marks what it is given as synced, refuses runs called bad, hangs on slow ones.
@@ -140,7 +140,7 @@ def in_a_process(tmp_path):
     """A function that calls robustseg in a process of its own: wandb reads its settings once."""
 
     def call(*arguments, **environment):
-        code = "import sys; from robustseg.cli import main; sys.exit(main())"
+        code = "import sys; from robustseg.cli.main import main; sys.exit(main())"
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],
             cwd=tmp_path,

@@ -3,7 +3,7 @@
 import pytest
 import wandb
 
-from robustseg.cli import main
+from robustseg.cli.main import main
 from tests.dashboards.conftest import files, records, summaries
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from robustseg.cli import main
+from robustseg.cli.main import main
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import zipfile
 
 import pytest
 
-from robustseg.data.archive import extract
-from robustseg.data.source import DataError
+from robustseg.data.fetching.archive import extract
+from robustseg.data.sources.source import DataError
 
 
 def make(path, members):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
-from robustseg.data.augmented import AugmentedImages, training_batches
+from robustseg.data.batches.augmented import AugmentedImages, training_batches
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (9, 16, 16, 3), dtype=np.uint8)

@@ -13,9 +13,9 @@ from PIL import Image
 
 from robustseg.data import cache as module
 from robustseg.data.cache import load
-from robustseg.data.folder import Folder
-from robustseg.data.isic2017 import Isic2017
-from robustseg.data.source import DataError, Record
+from robustseg.data.sources.folder import Folder
+from robustseg.data.sources.isic2017 import Isic2017
+from robustseg.data.sources.source import DataError, Record
 
 
 def built(cache):
@@ -208,7 +208,7 @@ PROGRAM = """
 import hashlib, os, sys, time
 from pathlib import Path
 from robustseg.data.cache import load
-from robustseg.data.isic2017 import Isic2017
+from robustseg.data.sources.isic2017 import Isic2017
 
 root, cache, seconds = sys.argv[1], Path(sys.argv[2]), float(sys.argv[3])
 

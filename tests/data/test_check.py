@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from robustseg.data.check import SHARES, check
-from robustseg.data.check_report import render_text, to_json
-from robustseg.data.folder import Folder
-from robustseg.data.isic2017 import Isic2017
-from robustseg.data.source import Record
+from robustseg.data.checking.check import SHARES, check
+from robustseg.data.checking.check_report import render_text, to_json
+from robustseg.data.sources.folder import Folder
+from robustseg.data.sources.isic2017 import Isic2017
+from robustseg.data.sources.source import Record
 
 TRUTH = "ISIC-2017_Training_Part1_GroundTruth"
 DATA = "ISIC-2017_Training_Data"

@@ -10,11 +10,11 @@ import zipfile
 import numpy as np
 import pytest
 
-from robustseg.data import download as module
-from robustseg.data import transfer
-from robustseg.data.download import DATASETS, Archive, Dataset, download, fetch_archives
-from robustseg.data.source import DataError
-from robustseg.data.transfer import BLOCK, fetch
+from robustseg.data.fetching import download as module
+from robustseg.data.fetching import transfer
+from robustseg.data.fetching.download import DATASETS, Archive, Dataset, download, fetch_archives
+from robustseg.data.fetching.transfer import BLOCK, fetch
+from robustseg.data.sources.source import DataError
 
 BODY = np.random.default_rng(0).bytes(300_000)
 

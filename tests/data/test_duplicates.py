@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from robustseg.data.duplicates import Look, across_splits, perceptual_hash, thumbnail
+from robustseg.data.checking.duplicates import Look, across_splits, perceptual_hash, thumbnail
 
 
 def picture(seed, size=64):
@@ -45,7 +45,7 @@ def test_many_pictures_are_compared_in_blocks(monkeypatch):
     looks = [look(f"{k:02}", ("train", "test")[k % 2], picture(k // 3)) for k in range(40)]
     whole = across_splits(looks)
     assert len(whole) > 10
-    monkeypatch.setattr("robustseg.data.duplicates.ROWS", 7)
+    monkeypatch.setattr("robustseg.data.checking.duplicates.ROWS", 7)
     assert across_splits(looks) == whole
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from robustseg.data import fingerprint as module
 from robustseg.data.fingerprint import fingerprint_of, read_memo, write_memo
-from robustseg.data.isic2017 import Isic2017
-from robustseg.data.source import DataError, Record
+from robustseg.data.sources.isic2017 import Isic2017
+from robustseg.data.sources.source import DataError, Record
 
 
 def age(root, seconds=60):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from robustseg.data.folder import Folder
-from robustseg.data.source import DataError
+from robustseg.data.sources.folder import Folder
+from robustseg.data.sources.source import DataError
 
 
 def splits(source):

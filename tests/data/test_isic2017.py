@@ -4,8 +4,8 @@ import sys
 import numpy as np
 from PIL import Image
 
-from robustseg.data.isic2017 import Isic2017
-from robustseg.data.source import Source
+from robustseg.data.sources.isic2017 import Isic2017
+from robustseg.data.sources.source import Source
 
 
 def test_the_official_folders(isic_root):
@@ -39,7 +39,7 @@ def test_fingerprints_need_no_heavy_import(isic_root, tmp_path):
     program = f"""
 import sys
 from pathlib import Path
-from robustseg.data.isic2017 import Isic2017
+from robustseg.data.sources.isic2017 import Isic2017
 Isic2017({str(isic_root)!r}).fingerprint(Path({str(tmp_path)!r}))
 heavy = {{"numpy", "PIL", "cv2", "pandas", "torch", "albumentations"}} & set(sys.modules)
 assert not heavy, heavy
@@ -50,8 +50,8 @@ assert not heavy, heavy
 def test_the_data_room_needs_no_torch():
     program = """
 import sys
-import robustseg.data.cache, robustseg.data.check_report, robustseg.data.download
-import robustseg.data.folder, robustseg.data.selection, robustseg.data.shenzhen
+import robustseg.data.cache, robustseg.data.checking.check_report, robustseg.data.fetching.download
+import robustseg.data.sources.folder, robustseg.data.selection, robustseg.data.sources.shenzhen
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from robustseg.data.masks import MaskRule, levels
-from robustseg.data.source import DataError
+from robustseg.data.sources.masks import MaskRule, levels
+from robustseg.data.sources.source import DataError
 
 raw_masks = arrays(np.uint8, (4, 5), elements=st.integers(0, 6))
 

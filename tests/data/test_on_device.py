@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from robustseg.data.augmented import training_batches
-from robustseg.data.on_device import DeviceBatches
+from robustseg.data.batches.augmented import training_batches
+from robustseg.data.batches.on_device import DeviceBatches
 
 RNG = np.random.default_rng(0)
 MASKS = RNG.integers(0, 2, (9, 24, 24), dtype=np.uint8)

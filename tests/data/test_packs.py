@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from robustseg.data.cache import load
-from robustseg.data.check import check
-from robustseg.data.folder import Folder
-from robustseg.data.isic2017 import Isic2017
+from robustseg.data.checking.check import check
 from robustseg.data.selection import select
-from robustseg.data.shenzhen import Shenzhen
+from robustseg.data.sources.folder import Folder
+from robustseg.data.sources.isic2017 import Isic2017
+from robustseg.data.sources.shenzhen import Shenzhen
 
 DATA = Path(os.environ.get("ROBUSTSEG_DATA", ""))
 pytestmark = pytest.mark.skipif(

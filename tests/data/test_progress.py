@@ -1,7 +1,7 @@
 import sys
 
-from robustseg.data import progress
-from robustseg.data.progress import track
+from robustseg.terminal import progress
+from robustseg.terminal.progress import track
 
 
 def test_lines_where_there_is_no_terminal(capsys, monkeypatch):

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from robustseg.data.masks import MaskRule
-from robustseg.data.reading import file_facts, read_image, read_mask, read_pair
-from robustseg.data.source import Record
+from robustseg.data.sources.masks import MaskRule
+from robustseg.data.sources.reading import file_facts, read_image, read_mask, read_pair
+from robustseg.data.sources.source import Record
 
 
 def test_colour_and_grey(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustseg.data.sampler import EpochBatches
+from robustseg.data.batches.sampler import EpochBatches
 
 
 def epoch(sampler, number):

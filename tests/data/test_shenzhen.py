@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from robustseg.data.shenzhen import Shenzhen
+from robustseg.data.sources.shenzhen import Shenzhen
 
 
 def save(path, array):

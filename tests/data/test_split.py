@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustseg.data.source import DataError, Record
-from robustseg.data.split import read_split_file, seeded_split
+from robustseg.data.sources.source import DataError, Record
+from robustseg.data.sources.split import read_split_file, seeded_split
 from robustseg.runs.files import write_csv
 
 names = st.lists(st.text("abcdef0123", min_size=1, max_size=6), unique=True, max_size=60)

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from robustseg.data.source import SPLITS, DataError, Record, Source
+from robustseg.data.sources.source import SPLITS, DataError, Record, Source
 from robustseg.data.synthetic import Synthetic
 from robustseg.data.synthetic.source import KINDS
 

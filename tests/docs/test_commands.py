@@ -13,10 +13,10 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from robustseg import hardware
-from robustseg.cli import main
-from robustseg.commands.composed import composed
-from robustseg.config import ConfigError, check_targets
+from robustseg.cli.main import main
+from robustseg.configuration import hardware
+from robustseg.configuration.checks import ConfigError, check_targets
+from robustseg.configuration.compose import composed
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

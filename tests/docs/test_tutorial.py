@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from robustseg.cli import main
-from robustseg.run import run
+from robustseg.cli.main import main
+from robustseg.training.run import run
 from tests.docs.test_commands import commands
 
 TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial.md"

@@ -11,9 +11,9 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from robustseg.run import run
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.lock import holder
+from robustseg.training.run import run
 from tests.conftest import TINY
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 def forked():
     """Starts processes that have imported everything but have computed nothing yet."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["robustseg.training", "robustseg.models.plain_unet"])
+    context.set_forkserver_preload(["robustseg.training.train", "robustseg.models.plain_unet"])
     return context.Process
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from hydra.utils import instantiate
 
-from robustseg import recorder
 from robustseg.data.cache import load
-from robustseg.module import SegmentationModule
-from robustseg.run import run
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.survey import look
-from robustseg.sweep import RunFailed
+from robustseg.sweeps.outcomes import RunFailed
+from robustseg.training import recorder
+from robustseg.training.module import SegmentationModule
+from robustseg.training.run import run
 
 
 def cut(path):

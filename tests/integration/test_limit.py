@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from robustseg import limit
-from robustseg.module import SegmentationModule
-from robustseg.run import run
 from robustseg.runs.folder import RunFolder
+from robustseg.sweeps import limit
+from robustseg.training.module import SegmentationModule
+from robustseg.training.run import run
 from tests.conftest import TINY
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from robustseg.run import run
 from robustseg.runs.folder import RunFolder
+from robustseg.training.run import run
 from tests.integration.conftest import wait_for_runs
 
 

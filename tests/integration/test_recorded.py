@@ -6,11 +6,11 @@ from types import ModuleType
 
 import pytest
 
-from robustseg.run import run
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.joined import joined
 from robustseg.runs.lock import hold
-from robustseg.sweep import RunFailed
+from robustseg.sweeps.outcomes import RunFailed
+from robustseg.training.run import run
 
 READER = """
 import json, sys

@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import nn
 
-from robustseg import recorder
-from robustseg import run as run_module
-from robustseg.data.on_device import DeviceBatches
+from robustseg.data.batches.on_device import DeviceBatches
 from robustseg.metrics import summarise_last
-from robustseg.module import SegmentationModule
-from robustseg.run import run
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.lock import JOB
-from robustseg.sweep import RunFailed
+from robustseg.sweeps.outcomes import RunFailed
+from robustseg.training import recorder
+from robustseg.training import run as run_module
+from robustseg.training.module import SegmentationModule
+from robustseg.training.run import run
 from tests.integration.conftest import bits as results
 
 NOISY = ["noise.alpha=0.5", "noise.beta=0.7"]
@@ -184,7 +184,7 @@ def test_nu_is_learnt_and_kept(tiny, only_run):
 def test_a_finished_run_is_skipped_and_joins_the_experiment(tiny, only_run, monkeypatch):
     run(tiny("experiment_name=one"))
     before = results(only_run())
-    monkeypatch.setattr("robustseg.run._train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr("robustseg.training.run._train", lambda *_: pytest.fail("trained again"))
     run(tiny("experiment_name=two"))
     assert results(only_run()) == before
     assert RunFolder(only_run()).read_status()["experiments"] == ["one", "two"]
@@ -290,7 +290,7 @@ def test_images_kept_on_the_device_give_the_same_numbers(tiny, tmp_path, monkeyp
         return DeviceBatches(images, masks, torch.device("cpu"), **how)
 
     run(tiny(*NOISY, f"paths.runs={tmp_path}/host"))
-    monkeypatch.setattr("robustseg.training.training_batches", on_device)
+    monkeypatch.setattr("robustseg.training.train.training_batches", on_device)
     run(tiny(*NOISY, f"paths.runs={tmp_path}/device"))
     (host,), (device,) = (tmp_path / "host").iterdir(), (tmp_path / "device").iterdir()
     assert results(host) == results(device)
@@ -316,7 +316,7 @@ def test_a_failure_is_recorded_with_its_traceback_and_tried_again(tiny, only_run
         raise OSError("no space left")
 
     with monkeypatch.context() as patch:
-        patch.setattr("robustseg.training.write_examples", broken)
+        patch.setattr("robustseg.training.train.write_examples", broken)
         with pytest.raises(RunFailed, match="OSError: no space left"):
             run(tiny())
     status = RunFolder(only_run()).read_status()

@@ -90,7 +90,7 @@ def rows_of(images):
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory, cache):
     """A folder with three miniature runs of the experiment "mine", as train.py leaves them."""
-    from robustseg.run import run
+    from robustseg.training.run import run
 
     root = tmp_path_factory.mktemp("trained")
     places = [f"paths.runs={root}/runs", f"paths.logs={root}/logs", f"paths.cache={cache}"]
@@ -124,7 +124,7 @@ def hostile(trained, tmp_path_factory):
 @pytest.fixture(scope="session")
 def report(hostile, tmp_path_factory):
     """The page of the hostile runs."""
-    from robustseg.cli import main
+    from robustseg.cli.main import main
 
     page = tmp_path_factory.mktemp("report") / "report.html"
     assert main(["report", "mine", "--runs", str(hostile), "-o", str(page)]) == 0

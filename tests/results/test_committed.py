@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from robustseg.cli import main
+from robustseg.cli.main import main
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 KEPT = sorted(file.parent for file in EXPERIMENTS.glob("*/table.md"))

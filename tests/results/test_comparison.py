@@ -5,13 +5,13 @@ import pytest
 from scipy import stats
 
 from robustseg.metrics.summary import dice, jaccard, summarise_last
-from robustseg.results.cells import Column
-from robustseg.results.comparison import add_intervals, compare
-from robustseg.results.images import PER_IMAGE, Images, NoImages, UnlikeImages
-from robustseg.results.records import records
-from robustseg.results.render import render
-from robustseg.results.runs import load_runs
-from robustseg.results.table import make_table
+from robustseg.results.load import load_runs
+from robustseg.results.tables.build import make_table
+from robustseg.results.tables.comparison import add_intervals, compare
+from robustseg.results.tables.image_scores import PER_IMAGE, Images, NoImages, UnlikeImages
+from robustseg.results.tables.model import Column
+from robustseg.results.tables.render import render
+from robustseg.results.tables.results_file import records
 from robustseg.runs.files import read_json, write_csv, write_json
 
 NOISY = Column("morphological", 0.3, 0.5, "dice_image")

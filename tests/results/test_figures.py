@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from robustseg.cli import main
+from robustseg.cli.main import main
 from robustseg.results.figures.catalogue import PLATES, allowed, drawn
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
@@ -22,7 +22,7 @@ from robustseg.results.figures.memorisation import (
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
 from robustseg.results.figures.selection import told_apart
-from robustseg.results.runs import load_runs
+from robustseg.results.load import load_runs
 from robustseg.runs.files import write_csv
 from tests.results.conftest import COUNTS
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustseg.results.notation import difference, mean_std
+from robustseg.results.tables.notation import difference, mean_std
 
 
 @pytest.mark.parametrize(

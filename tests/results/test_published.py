@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from robustseg.results.grid import SLIDES as SHOWN
-from robustseg.results.published import experiments_folder, load_published, read_published
-from robustseg.results.published_table import published_table
-from robustseg.results.render import render
-from robustseg.results.runs import load_runs
-from robustseg.results.table import make_table
+from robustseg.results.load import load_runs
+from robustseg.results.tables.build import make_table
+from robustseg.results.tables.grid import SLIDES as SHOWN
+from robustseg.results.tables.published import experiments_folder, load_published, read_published
+from robustseg.results.tables.published_table import published_table
+from robustseg.results.tables.render import render
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 # Table 1 of "Robust T-Loss for Medical Image Segmentation" (MICCAI 2023), ISIC 2017, as printed,

@@ -2,13 +2,13 @@
 
 import pytest
 
-from robustseg.results.comparison import add_intervals, compare
-from robustseg.results.images import Images
-from robustseg.results.published import load_published
-from robustseg.results.records import read_results
-from robustseg.results.render import render
-from robustseg.results.runs import load_runs
-from robustseg.results.table import make_table
+from robustseg.results.load import load_runs
+from robustseg.results.tables.build import make_table
+from robustseg.results.tables.comparison import add_intervals, compare
+from robustseg.results.tables.image_scores import Images
+from robustseg.results.tables.published import load_published
+from robustseg.results.tables.render import render
+from robustseg.results.tables.results_file import read_results
 from tests.results.test_published import EXPERIMENTS
 
 

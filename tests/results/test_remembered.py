@@ -2,13 +2,13 @@ import json
 
 import pytest
 
-from robustseg.results import images
-from robustseg.results.comparison import add_intervals, compare
-from robustseg.results.images import Images, NoImages
-from robustseg.results.remembered import remembered
-from robustseg.results.render import render
-from robustseg.results.runs import load_runs
-from robustseg.results.table import make_table
+from robustseg.results.load import load_runs
+from robustseg.results.tables import image_scores as images
+from robustseg.results.tables.build import make_table
+from robustseg.results.tables.cached_statistics import remembered
+from robustseg.results.tables.comparison import add_intervals, compare
+from robustseg.results.tables.image_scores import Images, NoImages
+from robustseg.results.tables.render import render
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from robustseg.results.comparison import compare
-from robustseg.results.images import Images
-from robustseg.results.render import render
-from robustseg.results.runs import load_runs
-from robustseg.results.table import make_table
+from robustseg.results.load import load_runs
+from robustseg.results.tables.build import make_table
+from robustseg.results.tables.comparison import compare
+from robustseg.results.tables.image_scores import Images
+from robustseg.results.tables.render import render
 
 
 @pytest.fixture

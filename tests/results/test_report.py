@@ -11,14 +11,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from robustseg.cli import main
-from robustseg.results.notation import mean_std
+from robustseg.cli.main import main
+from robustseg.results.load import load_runs
 from robustseg.results.report.curve import HEIGHT, WIDTH, read_curve
 from robustseg.results.report.plates import embed
 from robustseg.results.report.privacy import without_places
 from robustseg.results.report.provenance import provenance
 from robustseg.results.report.readme import readme_html
-from robustseg.results.runs import load_runs
+from robustseg.results.tables.notation import mean_std
 from robustseg.runs.files import write_csv
 from tests.results.conftest import FAILED, HOST, LOSS
 

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from robustseg.cli import main
+from robustseg.cli.main import main
 from robustseg.runs.files import write_csv
 
 CHROMIUM = shutil.which("chromium")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from robustseg.results.runs import NoRuns, count_reasons, load_runs, metric_names
+from robustseg.results.load import NoRuns, count_reasons, load_runs, metric_names
 from robustseg.runs.files import read_json, write_json
 from robustseg.runs.identity import SCHEMA
 
@@ -158,7 +158,7 @@ def test_results_import_neither_torch_nor_hydra_and_fast():
     program = """
 import json, sys, time
 begin = time.process_time()
-import robustseg.results.cli
+import robustseg.cli.table
 heavy = [name for name in ("torch", "hydra", "omegaconf") if name in sys.modules]
 print(json.dumps([heavy, time.process_time() - begin]))
 """

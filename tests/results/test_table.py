@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 
-from robustseg.results.cells import Column
-from robustseg.results.notes import notes
-from robustseg.results.runs import load_runs
-from robustseg.results.table import make_table
+from robustseg.results.load import load_runs
+from robustseg.results.tables.build import make_table
+from robustseg.results.tables.model import Column
+from robustseg.results.tables.notes import notes
 
 CLEAN = Column(None, 0.0, None, "dice_image")
 NOISY = Column("morphological", 0.3, 0.5, "dice_image")

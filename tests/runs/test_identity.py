@@ -3,7 +3,7 @@ import copy
 import pytest
 from hydra import compose, initialize_config_dir
 
-from robustseg.config import settle
+from robustseg.configuration.checks import settle
 from robustseg.runs.identity import identify, labels
 from tests.conftest import CONF
 

@@ -18,7 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from robustseg.config import settle
+from robustseg.configuration.checks import settle
 from robustseg.runs.identity import identify
 
 ROOT = Path(__file__).parents[2]

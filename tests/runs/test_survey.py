@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from robustseg.cli import main
+from robustseg.cli.main import main
 from robustseg.runs.files import write_csv, write_json
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA

@@ -14,7 +14,7 @@ class BasicLauncher(basic_launcher.BasicLauncher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Run a job for each list of overrides, once what they share is checked."""
-        from robustseg.sweep import open_sweep
+        from robustseg.sweeps.outcomes import open_sweep
 
         assert self.config is not None
         open_sweep(self.config, len(job_overrides))

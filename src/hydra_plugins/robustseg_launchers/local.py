@@ -2,7 +2,7 @@
 
 from hydra.core.utils import JobReturn
 
-from robustseg.launching.jobs import SweepLauncher
+from robustseg.sweeps.jobs import SweepLauncher
 
 
 class LocalLauncher(SweepLauncher):
@@ -19,6 +19,6 @@ class LocalLauncher(SweepLauncher):
 
     def run_jobs(self, jobs: dict[int, list[str]]) -> list[JobReturn]:
         """Run them."""
-        from robustseg.launching.local import launch
+        from robustseg.sweeps.local import launch
 
         return launch(self, jobs)

@@ -2,7 +2,7 @@
 
 from hydra.core.utils import JobReturn
 
-from robustseg.launching.jobs import SweepLauncher
+from robustseg.sweeps.jobs import SweepLauncher
 
 
 class RayLauncher(SweepLauncher):
@@ -22,6 +22,6 @@ class RayLauncher(SweepLauncher):
 
     def run_jobs(self, jobs: dict[int, list[str]]) -> list[JobReturn]:
         """Run them."""
-        from robustseg.launching.ray import launch
+        from robustseg.sweeps.ray import launch
 
         return launch(self, jobs)

@@ -4,7 +4,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 
-from robustseg.launching.jobs import SweepLauncher
+from robustseg.sweeps.jobs import SweepLauncher
 
 
 class SlurmLauncher(SweepLauncher):
@@ -37,6 +37,6 @@ class SlurmLauncher(SweepLauncher):
 
     def run_jobs(self, jobs: dict[int, list[str]]) -> list[JobReturn]:
         """Run them."""
-        from robustseg.launching.slurm import launch
+        from robustseg.sweeps.slurm import launch
 
         return launch(self, jobs)

@@ -25,9 +25,9 @@ from typing import IO
 import numpy as np
 
 from robustseg.data.imageset import ImageSet
-from robustseg.data.progress import track
 from robustseg.data.resizing import resize_image, resize_mask
-from robustseg.data.source import DataError, Record, Source
+from robustseg.data.sources.source import DataError, Record, Source
+from robustseg.terminal.progress import track
 
 try:
     import fcntl

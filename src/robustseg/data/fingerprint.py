@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from robustseg.data.progress import track
-from robustseg.data.source import DataError, Record
+from robustseg.data.sources.source import DataError, Record
+from robustseg.terminal.progress import track
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ class SegmentationMetrics(Metric):
     With ``distances``, every image also gets its ``hd95``, as a share of the image's diagonal;
     that is computed on the processor, some milliseconds an image. Ignored pixels count there as
     background in both masks. A NaN logit counts as background, so refuse a network that gives
-    one, as ``robustseg.evaluation`` does.
+    one, as ``robustseg.metrics.evaluation`` does.
     """
 
     full_state_update = False

@@ -10,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from robustseg.duration import duration
 from robustseg.runs.selection import add_options, select
 from robustseg.runs.survey import STATES, RunState, survey
+from robustseg.terminal.duration import duration
 
 MARKS = {
     "done": "●",

@@ -2,7 +2,7 @@ import albumentations as A
 import numpy as np
 from scipy import ndimage, stats
 
-from robustseg.data.augmented import Augmentation
+from robustseg.data.batches.augmented import Augmentation
 from robustseg.data.transforms import EachChannel
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 12, 3), dtype=np.uint8)

@@ -6,7 +6,7 @@ import yaml
 from hydra.utils import instantiate
 from scipy import stats
 
-from robustseg.data.augmented import Augmentation
+from robustseg.data.batches.augmented import Augmentation
 from tests.conftest import CONF
 
 TRANSFORMS = yaml.safe_load((CONF / "augmentation" / "tloss_code.yaml").read_text())["transforms"]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from robustseg import hardware
+from robustseg.configuration import hardware
 
 PACKAGES = ["slurm-wlm", "munge", "slurmctld", "slurmd", "slurm-client"]
 HOSTS = ("alpha", "beta")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from robustseg.run import run
 from robustseg.runs.folder import RunFolder
+from robustseg.training.run import run
 from tests.integration.conftest import wait_for_runs
 from tests.integration.engines.conftest import free_ports, wait_until
 

@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from robustseg.run import run
 from robustseg.runs.folder import RunFolder
+from robustseg.training.run import run
 from tests.integration.conftest import wait_for_runs
 from tests.integration.engines.conftest import HOSTS, both_idle, start_node, wait_until
 

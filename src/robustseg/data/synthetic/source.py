@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robustseg.data.source import SPLITS, DataError, Record, in_order
+from robustseg.data.sources.source import SPLITS, DataError, Record, in_order
 from robustseg.data.synthetic import chest, dermoscopy, histopathology
 from robustseg.data.synthetic.texture import Array
 

@@ -35,7 +35,7 @@ class _Levels(A.ImageOnlyTransform):
 
     def apply(self, img: np.ndarray, drawn: Sequence[float] = (), **params: Any) -> np.ndarray:
         """Change image (H, W, C), uint8."""
-        # The scale of the network's input, see `robustseg.normalisation`.
+        # The scale of the network's input, see `robustseg.models.normalisation`.
         half, middle = (127.5, 1.0) if img.shape[2] == 3 else (255.0, 0.0)
         values = img / half - middle
         for channel, factor in enumerate(drawn):

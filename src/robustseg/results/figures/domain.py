@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from robustseg.results.distinct import row_labels
 from robustseg.results.figures.look import legend, looks, tiles
 from robustseg.results.figures.selection import at_setting, heading, joined, settings
+from robustseg.results.tables.distinct import row_labels
 
 
 def domain_against_batch_size(runs: pd.DataFrame, folder: Path) -> Figure | None:

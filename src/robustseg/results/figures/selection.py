@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from robustseg.results.distinct import row_labels
+from robustseg.results.tables.distinct import row_labels
 
 # Labels whose values say what they are of.
 _SELF_EVIDENT = ("dataset", "loss", "domain", "regularizer", "model", "subset")

@@ -10,13 +10,13 @@ from markupsafe import Markup
 
 from robustseg.results.figures.catalogue import Plate, drawn
 from robustseg.results.figures.selection import told_apart
-from robustseg.results.images import Images
-from robustseg.results.published import Published
-from robustseg.results.question import judged
-from robustseg.results.render import render
 from robustseg.results.report.plates import Embedded, embed
 from robustseg.results.report.privacy import without_places
-from robustseg.results.table import direction, make_table
+from robustseg.results.tables.build import direction, make_table
+from robustseg.results.tables.image_scores import Images
+from robustseg.results.tables.published import Published
+from robustseg.results.tables.query import judged
+from robustseg.results.tables.render import render
 
 
 @dataclass(frozen=True)

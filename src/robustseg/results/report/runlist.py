@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from robustseg.results.load import LABELS
 from robustseg.results.report.curve import Curve, read_curve
 from robustseg.results.report.privacy import without_places
-from robustseg.results.runs import LABELS
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import relevant
 from robustseg.runs.survey import RunState

@@ -1,0 +1,79 @@
+"""`robustseg data check` and `robustseg data download`."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustseg.configuration.compose import composed
+
+if TYPE_CHECKING:
+    from robustseg.data.sources.source import Source
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command ``data`` and its subcommands."""
+    parser = subparsers.add_parser("data", help="look at a data set, or fetch a public one")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    checker = commands.add_parser(
+        "check",
+        help="counts, sizes, damaged files, duplicates across splits",
+        description="Read every image and mask as a run would and report what is there and what "
+        "is wrong. Exit code 1 if a run would refuse something.",
+        epilog="robustseg data check dataset=isic2017 dataset.root=/data/isic2017",
+    )
+    checker.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="as for train.py")
+    checker.add_argument("--format", choices=("text", "json"), default="text")
+    checker.set_defaults(main=check)
+    fetcher = commands.add_parser(
+        "download",
+        help="fetch a public data set; goes on where it broke off",
+        epilog="robustseg data download isic2017 data/isic2017",
+    )
+    fetcher.add_argument("name", help="isic2017 or shenzhen")
+    fetcher.add_argument("folder", nargs="?", type=Path, help="default: data/NAME")
+    fetcher.set_defaults(main=download)
+
+
+def check(options: argparse.Namespace) -> int:
+    """Print what is in a data set and what is wrong with it; 1 if a run would refuse it."""
+    from hydra.utils import instantiate
+
+    from robustseg.data.checking.check import check as check_source
+    from robustseg.data.checking.check_report import render_text, to_json
+
+    config = composed(options.overrides, "dataset")
+    source = instantiate(config["dataset"]["source"])
+    report = check_source(source)
+    used = {} if report.errors else _used(config, source)
+    if options.format == "json":
+        print(json.dumps(json.loads(to_json(report)) | {"used": used}, indent=2))
+    else:
+        print(render_text(report))
+        if used:
+            print("a run uses " + ", ".join(f"{n} {split}" for split, n in used.items()))
+    return int(bool(report.errors))
+
+
+def _used(config: dict[str, Any], source: "Source") -> dict[str, int]:
+    """Images by split after the selection that the overrides ask for; empty if they ask for none.
+
+    Raises:
+        DataError: a run would refuse the selection.
+    """
+    dataset = config["dataset"]
+    chosen = (dataset["positive_fraction"], dataset["train_size"])
+    if dataset["subset"] == "all" and chosen == (None, None):
+        return {}
+    from robustseg.data.prepare import load_selected
+
+    images = load_selected(source, Path(config["paths"]["cache"]), dataset)
+    return {split: len(images.split(split)) for split in ("train", "test")}
+
+
+def download(options: argparse.Namespace) -> int:
+    """Fetch a public data set."""
+    from robustseg.data.fetching.download import download as fetch
+
+    print(fetch(options.name, options.folder or Path("data") / options.name))
+    return 0

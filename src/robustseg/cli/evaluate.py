@@ -1,0 +1,98 @@
+"""`robustseg evaluate`."""
+
+import argparse
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from robustseg.cli.run_argument import add_run, loaded, positive
+from robustseg.configuration.checks import ConfigError
+from robustseg.configuration.compose import composed
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command ``evaluate``."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="score a finished run on another data set",
+        description="Score a finished run's network on another data set with the metrics of its "
+        "own test. The images are resized to the run's dataset.image_size.",
+        epilog="robustseg evaluate runs/isic2017-tloss-clean-s0-1f2e3d4c dataset=folder "
+        "dataset.root=/data/clinic --split all -o clinic",
+    )
+    add_run(parser)
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="NAME=VALUE",
+        help="the data set, as for train.py: dataset=… dataset.root=…",
+    )
+    parser.add_argument(
+        "--split",
+        choices=("train", "val", "test", "all"),
+        default="test",
+        help="images to score (default: test); a folder without a split of its own: all",
+    )
+    parser.add_argument("-o", "--out", type=Path, help="folder for images.csv and metrics.json")
+    parser.add_argument("--batch-size", type=positive, help="images (default: as in training)")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the scores and write them."""
+    from hydra.utils import instantiate
+
+    from robustseg.data.prepare import load_selected
+    from robustseg.finished.evaluate import check_channels, evaluate_external, output_files
+    from robustseg.runs.files import write_csv, write_json
+
+    if not any(override.startswith("dataset=") for override in options.overrides):
+        raise ConfigError("name the data set to score on: dataset=folder dataset.root=/path/to/it")
+    files = output_files(options.out) if options.out else None
+    run = loaded(options)
+    size = f"dataset.image_size={run.image_size}"
+    config = composed([size, *options.overrides], "dataset")
+    dataset = config["dataset"]
+    source = instantiate(dataset["source"])
+    check_channels(run, source.channels, dataset["name"])
+    cache = Path(config["paths"]["cache"])
+    images = load_selected(source, cache, dataset)
+    if options.split != "all":
+        images = images.split(options.split)
+    batch_size = options.batch_size or run.batch_size
+    rows, numbers = evaluate_external(run, images, batch_size=batch_size)
+    metrics = {
+        **numbers,
+        "test_images": len(rows),
+        "split": options.split,
+        "dataset": dataset,
+        "fingerprint": source.fingerprint(cache),
+        "run_id": run.folder.run_id,
+    }
+    if files:
+        write_csv(files[0], rows)
+        write_json(files[1], metrics)
+    if options.format == "json":
+        print(json.dumps({k: _or_none(v) for k, v in metrics.items()}, indent=2, default=str))
+    else:
+        print(_table(numbers, run.folder.read_metrics() or {}, len(rows), dataset["name"]))
+    return 0
+
+
+def _table(numbers: Mapping[str, float], own: Mapping[str, Any], count: int, dataset: str) -> str:
+    """The numbers beside those of the run's own test."""
+    name = f"{dataset} ({count})"
+    lines = [f"{'':28}{name:>20}{'own test' if own else '':>12}"]
+    for key, value in numbers.items():
+        before = own.get(key)
+        ours = f"{before:12.4f}" if isinstance(before, float) else ""
+        lines.append(f"{key:28}{'–' if math.isnan(value) else f'{value:.4f}':>20}{ours}")
+    return "\n".join(lines)
+
+
+def _or_none(value: Any) -> Any:
+    """JSON does not know NaN."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

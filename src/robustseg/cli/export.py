@@ -1,0 +1,55 @@
+"""`robustseg export`."""
+
+import argparse
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from robustseg.cli.run_argument import add_run, loaded, share
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command ``export``."""
+    parser = subparsers.add_parser(
+        "export",
+        help="the network as an ONNX model",
+        description="Write a finished run's network as an ONNX model (float32, any batch size), "
+        "with what a program must know to feed it in the metadata. Where onnxruntime is installed "
+        "the model is run and compared. Needs: pip install 'robustseg[onnx]'",
+        epilog="robustseg export runs/isic2017-tloss-clean-s0-1f2e3d4c -o lesions.onnx",
+    )
+    add_run(parser, device=False)
+    parser.add_argument("-o", "--out", type=Path, required=True, help="ONNX file")
+    parser.add_argument(
+        "--threshold",
+        type=share,
+        default=0.5,
+        metavar="P",
+        help="written into the metadata (default: 0.5)",
+    )
+    parser.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Write the model; 1 if ONNX Runtime computes something else with it."""
+    import numpy as np
+
+    from robustseg.finished.onnx import TOLERANCE, difference, export_onnx, metadata
+
+    run = loaded(options)
+    export_onnx(run, options.out, threshold=options.threshold)
+    for name, value in metadata(run, options.threshold).items():
+        if name != "settings":
+            print(f"{name:14} {value}")
+    if find_spec("onnxruntime") is None:
+        print(f"{options.out} is written, unchecked: onnxruntime is not installed")
+        return 0
+    shape = (3, run.image_size, run.image_size, run.channels)
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    found = difference(run, options.out, images)
+    if not found <= TOLERANCE:  # NaN, too
+        print(f"robustseg: {options.out}: probabilities differ by {found:.1e}", file=sys.stderr)
+        return 1
+    print(f"{options.out} is written; ONNX Runtime's probabilities differ by {found:.1e} at most")
+    return 0

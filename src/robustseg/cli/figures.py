@@ -1,0 +1,136 @@
+"""`robustseg figures`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustseg.results.figures.shown import IMAGES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from robustseg.results.figures.catalogue import Plate
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command ``figures``."""
+    parser = subparsers.add_parser(
+        "figures",
+        help="memorisation, ν, Dice against α, example images and more, as SVG and PNG",
+        epilog="robustseg figures demo --out figures",
+    )
+    parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
+    parser.add_argument("--dataset", help="only runs on this data set")
+    parser.add_argument("--noise", help="only runs with this noise model (and clean ones)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder (default: runs)")
+    parser.add_argument(
+        "--images",
+        choices=IMAGES,
+        default="all",
+        help="figures with images of the data set: none, those of training images only, or all "
+        "(default: all, for your own eyes; their licence says which may be published)",
+    )
+    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to")
+    parser.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Draw the figures of finished runs; 1 if there is none."""
+    from robustseg.results.load import NoRuns, load_runs, suggestion
+
+    chosen = ("experiment", "dataset")
+    filters = {name: getattr(options, name) for name in chosen if getattr(options, name)}
+    try:
+        runs = load_runs(options.runs, **filters)
+        if options.noise:
+            present = set(runs["noise"].dropna())
+            if options.noise not in present:
+                there = suggestion(options.noise, present)
+                raise NoRuns(f"no finished run has noise={options.noise}; {there}")
+            runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
+        figures, remarks = draw(runs, options.runs, options.images)
+    except (NoRuns, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return save(figures, remarks, options.out / (options.experiment or ""))
+
+
+def draw(
+    runs: pd.DataFrame, folder: Path, images: str
+) -> tuple[list[tuple[Plate, Figure]], list[str]]:
+    """Draw them, and write nothing yet.
+
+    Args:
+        runs: as `load_runs` gives them.
+        folder: of the runs.
+        images: of the data set that may be shown, one of `IMAGES`.
+
+    Returns:
+        The figures, and remarks for the error channel.
+
+    Raises:
+        ValueError: the runs are of several data sets or noise models.
+    """
+    from robustseg.results.figures.catalogue import PLATES, allowed, drawn
+    from robustseg.results.figures.selection import told_apart
+
+    figures, remarks = drawn(told_apart(runs), folder, images)
+    hidden = [plate.name for plate in PLATES if plate not in allowed(images)]
+    if hidden:
+        remarks.append(f"Left out, for their images (see --images): {', '.join(hidden)}.")
+    return figures, remarks
+
+
+def save(
+    figures: Sequence[tuple[Plate, Figure]],
+    remarks: Sequence[str],
+    folder: Path,
+    small: bool = False,
+) -> int:
+    """Write what `draw` gave, and say so.
+
+    Args:
+        figures: with their plates.
+        remarks: for the error channel.
+        folder: to write to.
+        small: without SVG, and pictures in 256 colours: to be kept in git.
+
+    Returns:
+        Exit code; 1 if there is no figure.
+    """
+    from robustseg.results.figures.catalogue import PLATES
+
+    for remark in remarks:
+        print(remark, file=sys.stderr)
+    names = [plate.name for plate, _ in figures]
+    old = [plate.name for plate in PLATES if plate.name not in names]
+    old = [name for name in old if (folder / f"{name}.png").exists()]
+    if old:
+        print(f"Left in {folder} from an earlier call: {', '.join(old)}.", file=sys.stderr)
+    if not figures:
+        print("The runs have nothing that could be drawn.", file=sys.stderr)
+        return 1
+    folder.mkdir(parents=True, exist_ok=True)
+    for plate, figure in figures:
+        file = folder / f"{plate.name}.png"
+        figure.savefig(file, dpi=120)
+        if not small:
+            figure.savefig(file.with_suffix(".svg"), dpi=120, metadata={"Date": None})
+        elif plate.images != "none":
+            _reduce(file)
+    print(f"Figures in {folder}: {', '.join(names)} ({'PNG' if small else 'PNG and SVG'})")
+    return 0
+
+
+def _reduce(file: Path) -> None:
+    """Write a picture with 256 colours, a third of its size."""
+    from PIL import Image
+
+    with Image.open(file) as picture:
+        reduced = picture.convert("RGB").quantize(256)
+    reduced.save(file, optimize=True)

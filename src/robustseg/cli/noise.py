@@ -1,0 +1,107 @@
+"""`robustseg noise preview` and `robustseg noise export`."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustseg.configuration.compose import composed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from robustseg.data.imageset import ImageSet
+    from robustseg.data.sources.source import Source
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command ``noise`` and its subcommands."""
+    parser = subparsers.add_parser("noise", help="look at noisy masks, or write them as files")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    viewer = commands.add_parser(
+        "preview",
+        help="a contact sheet: image, clean and noisy outline, type, Dice",
+        epilog="robustseg noise preview noise=markov noise.alpha=1 -o markov.png",
+    )
+    viewer.add_argument("-o", "--out", type=Path, default=Path("noise.png"), help="PNG file")
+    viewer.add_argument("--count", type=int, default=24, help="noisy images to show (default: 24)")
+    viewer.set_defaults(main=preview)
+    writer = commands.add_parser(
+        "export",
+        help="noisy masks as PNG under the original file names, with their manifest",
+        description="Write the noisy masks (0, 255; 128 where ignored) at dataset.image_size and "
+        "noise.csv, so that any other program can train on them.",
+        epilog="robustseg noise export out dataset=isic2017 dataset.root=/data/isic2017 "
+        "noise=legacy noise.alpha=0.7 noise.beta=0.7",
+    )
+    writer.add_argument("folder", type=Path, metavar="OUT", help="folder to write to")
+    writer.set_defaults(main=export)
+    for command in (viewer, writer):
+        command.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="as for train.py")
+        command.add_argument(
+            "--split",
+            choices=("train", "val", "test", "all"),
+            default="train",
+            help="images whose masks are corrupted (default: train)",
+        )
+
+
+def preview(options: argparse.Namespace) -> int:
+    """Draw a contact sheet of noisy masks."""
+    from robustseg.noise.contact_sheet import contact_sheet
+
+    config, _, images, noisy, manifest = _corrupted(options)
+    rows = [at for at, row in enumerate(manifest) if row["type"] != "clean"][: options.count]
+    if not rows:
+        print("no mask is noisy: set noise.alpha above 0")
+        return 1
+    noise = config["noise"]
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    title = f"{config['dataset']['name']}: {noise['name']}, α {noise['alpha']}, β {noise['beta']}"
+    contact_sheet(
+        options.out,
+        images.images[rows],
+        images.masks[rows],
+        noisy[rows],
+        [manifest[at] for at in rows],
+        title=title,
+    )
+    print(f"{len(rows)} noisy masks of {len(manifest)} are drawn in {options.out}")
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write noisy masks and their manifest."""
+    from robustseg.noise.export import export as write
+
+    _, source, images, noisy, manifest = _corrupted(options)
+    names = {r.id: r.mask.name if r.mask else f"{r.id}.png" for r in source.records()}
+    write(options.folder, noisy, [names[name] for name in images.ids], manifest)
+    changed = sum(row["type"] != "clean" for row in manifest)
+    print(f"{len(manifest)} masks, {changed} of them noisy, are in {options.folder}")
+    return 0
+
+
+def _corrupted(
+    options: argparse.Namespace,
+) -> "tuple[dict[str, Any], Source, ImageSet, np.ndarray, list[dict[str, Any]]]":
+    """Configuration, source, images of the split, their noisy masks and the manifest."""
+    from hydra.utils import instantiate
+
+    from robustseg.data.prepare import load_selected
+    from robustseg.noise import inject
+
+    config = composed(options.overrides, "dataset", "noise")
+    source = instantiate(config["dataset"]["source"])
+    images = load_selected(source, Path(config["paths"]["cache"]), config["dataset"])
+    if options.split != "all":
+        images = images.split(options.split)
+    noise = config["noise"]
+    noisy, manifest = inject(
+        images.masks,
+        images.ids,
+        instantiate(noise["model"]),
+        alpha=noise["alpha"],
+        beta=noise["beta"],
+        seed=noise["seed"],
+    )
+    return config, source, images, noisy, manifest

@@ -1,0 +1,80 @@
+"""`robustseg predict`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustseg.cli.run_argument import add_run, loaded, positive, share
+
+if TYPE_CHECKING:
+    from robustseg.finished.predict import Predicted
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command ``predict``."""
+    parser = subparsers.add_parser(
+        "predict",
+        help="masks and probabilities of new images",
+        description="Predict images of any size and write OUT/masks (8-bit PNG: 0, 255), "
+        "OUT/probabilities (16-bit PNG: 65535 p) and OUT/predictions.csv, at the images' own size. "
+        "Exit code 1 if a file could not be read; the others are predicted nevertheless.",
+        epilog="robustseg predict runs/isic2017-tloss-clean-s0-1f2e3d4c photos '*.tif' -o out",
+    )
+    add_run(parser)
+    parser.add_argument("images", nargs="+", metavar="IMAGES", help="files, folders or patterns")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument(
+        "--threshold",
+        type=share,
+        default=0.5,
+        metavar="P",
+        help="foreground where the probability is above it, in [0, 1) (default: 0.5)",
+    )
+    parser.add_argument("--overlay", action="store_true", help="OUT/overlays: outline on image")
+    parser.add_argument("--batch-size", type=positive, default=8, help="images (default: 8)")
+    parser.add_argument("--force", action="store_true", help="overwrite files in OUT")
+    parser.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Predict images; 1 if a file could not be read."""
+    from robustseg.finished.predict import find_images, outputs, predict_files
+    from robustseg.runs.files import write_csv
+    from robustseg.terminal.progress import track
+
+    images = find_images(options.images)
+    table = options.out / "predictions.csv"
+    there = [file for file in (*outputs(images, options.out), table) if file.exists()]
+    if there and not options.force:
+        raise FileExistsError(
+            f"{there[0]} exists: nothing was written. Choose another folder, or add --force"
+        )
+    run = loaded(options)
+    predictions = predict_files(
+        run,
+        images,
+        options.out,
+        threshold=options.threshold,
+        overlay=options.overlay,
+        batch_size=options.batch_size,
+    )
+    done = list(track(predictions, len(images), "Predicting"))
+    write_csv(table, [_row(one) for one in done])
+    failed = [one for one in done if one.error]
+    print(f"{len(done) - len(failed)} of {len(done)} images are predicted in {options.out}")
+    for one in failed:
+        print(f"robustseg: {one.error}", file=sys.stderr)
+    return int(bool(failed))
+
+
+def _row(one: "Predicted") -> dict[str, Any]:
+    height, width = one.size or (None, None)
+    return {
+        "id": one.name,
+        "image": str(one.image),
+        "height": height,
+        "width": width,
+        "foreground": None if one.error else one.foreground,
+        "error": one.error or None,
+    }

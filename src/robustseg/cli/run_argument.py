@@ -1,0 +1,57 @@
+"""A finished run named on the command line."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from robustseg.finished.load import FinishedRun
+
+
+def add_run(parser: argparse.ArgumentParser, device: bool = True) -> None:
+    """Add RUN and the options of loading it; without `device` it is loaded on the CPU."""
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    if device:
+        parser.add_argument(
+            "--device",
+            choices=("auto", "cpu", "cuda"),
+            default="auto",
+            help="auto: a CUDA device if there is one (default)",
+        )
+    else:
+        parser.set_defaults(device="cpu")
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="let the run's config.yaml build any class, which can run any code: only for folders "
+        "of people you trust",
+    )
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number of at least 1")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A number in [0, 1), for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not in [0, 1)")
+    return value
+
+
+def loaded(options: argparse.Namespace) -> "FinishedRun":
+    """The run.
+
+    Raises:
+        DataError: it cannot be loaded, or asks for more than a run folder may.
+    """
+    from robustseg.finished.load import load_run
+
+    return load_run(options.run, device=options.device, trust=options.trust)

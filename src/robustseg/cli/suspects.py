@@ -1,0 +1,147 @@
+"""`robustseg suspects`."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustseg.cli.run_argument import add_run, loaded, positive
+from robustseg.configuration.checks import ConfigError
+from robustseg.configuration.compose import composed
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from robustseg.data.prepare import RunData
+    from robustseg.finished.load import FinishedRun
+    from robustseg.finished.suspects import Beliefs
+
+_OVERRIDES = ("dataset.root", "paths.cache")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command ``suspects``."""
+    parser = subparsers.add_parser(
+        "suspects",
+        help="the training masks that a trained network believes least",
+        description="Rank a finished run's training masks by how little its network believes them: "
+        "by the T-Loss's own weight of an image where it was trained with it, else by the mean "
+        "squared residual; or by 1 - Dice. With injected noise it is told how well the wrong masks "
+        "are found.",
+        epilog="robustseg suspects runs/isic2017-tloss-clean-s0-1f2e3d4c --sheet sheet.png",
+    )
+    add_run(parser)
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="NAME=VALUE",
+        help="dataset.root=… if the data is elsewhere now, paths.cache=…",
+    )
+    parser.add_argument(
+        "--by",
+        choices=("own", "dice"),
+        default="own",
+        help="own: the weight or residual, larger for large masks (default); dice: 1 - Dice of "
+        "mask and prediction",
+    )
+    parser.add_argument("--top", type=positive, default=20, help="to list (default: 20)")
+    parser.add_argument("-o", "--out", type=Path, help="CSV file of all training masks")
+    parser.add_argument("--sheet", type=Path, help="PNG file: the worst with both outlines")
+    parser.add_argument("--count", type=positive, default=24, help="on the sheet (default: 24)")
+    parser.add_argument(
+        "--compare", action="store_true", help="with cleanlab's label quality score"
+    )
+    parser.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the least believed masks and how many wrong ones are found."""
+    from robustseg.finished.suspects import DICE, beliefs, detections, training_data
+    from robustseg.runs.files import write_csv
+
+    for override in options.overrides:
+        if override.partition("=")[0] not in _OVERRIDES:
+            raise ConfigError(f"{override}: suspects takes only {' and '.join(_OVERRIDES)}")
+    config = composed(options.overrides)
+    run = _moved(loaded(options), config["dataset"]["root"])
+    data = training_data(run, Path(config["paths"]["cache"]))
+    found = beliefs(run, data.train.images, data.noisy, compare=options.compare)
+    method = DICE if options.by == "dice" else found.method
+    order = found.order(method)
+    rows = _rows(found, data, order)
+    title = f"{run.folder.run_id}: least believed of {len(rows)} training masks, by {method}"
+    print(title)
+    print(_table(rows[: options.top]))
+    detected = detections(found, data.manifest)
+    if detected:
+        print("\nFinding the masks that noise has changed")
+        print(_table([asdict(one) for one in detected]))
+    if options.out:
+        write_csv(options.out, rows)
+        print(f"\nAll of them are in {options.out}")
+    if options.sheet:
+        _draw(options.sheet, data, found, order[: options.count], title)
+        print(f"The first are drawn in {options.sheet}")
+    return 0
+
+
+def _moved(run: "FinishedRun", root: str | None) -> "FinishedRun":
+    """The run with its images at another place, if one is given."""
+    if root is None:
+        return run
+    dataset = run.config["dataset"]
+    moved = {**dataset, "root": root, "source": {**dataset["source"], "root": root}}
+    return replace(run, config={**run.config, "dataset": moved})
+
+
+def _rows(found: "Beliefs", data: "RunData", order: "np.ndarray") -> list[dict[str, Any]]:
+    """One row a training mask, the least believed first."""
+    noisy = any(row["dice"] < 1 for row in data.manifest)
+    rows = []
+    for rank, at in enumerate(order, start=1):
+        row: dict[str, Any] = {"rank": rank, "id": data.train.ids[at]}
+        for method, doubt in found.doubt.items():
+            row[f"doubt ({method})"] = float(doubt[at])
+        if noisy:
+            done = data.manifest[at]
+            row |= {"noise": done["type"], "dice_of_noise": float(done["dice"])}
+        rows.append(row)
+    return rows
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows in columns; each has the keys of the first."""
+    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+    widths = [max(len(line[at]) for line in cells) for at in range(len(cells[0]))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _draw(path: Path, data: "RunData", found: "Beliefs", chosen: "np.ndarray", title: str) -> None:
+    """A contact sheet of masks and what the network predicts."""
+    from robustseg.noise.contact_sheet import NOISY, PREDICTED, outline_sheet
+
+    kinds = [data.manifest[at]["type"] for at in chosen]
+    texts = [
+        f"{rank}. {'' if kind == 'clean' else kind + ' · '}Dice {found.dice[at]:.2f}"
+        for rank, (at, kind) in enumerate(zip(chosen, kinds, strict=True), start=1)
+    ]
+    outlines = {
+        "mask given": (NOISY, data.noisy[chosen]),
+        "prediction": (PREDICTED, found.predicted[chosen]),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    outline_sheet(
+        path,
+        data.train.images[chosen],
+        outlines,
+        list(zip(texts, (data.train.ids[at] for at in chosen), strict=True)),
+        title=title,
+    )

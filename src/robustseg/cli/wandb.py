@@ -1,0 +1,229 @@
+"""`robustseg wandb workspace`, `robustseg wandb sync` and `robustseg wandb upload`."""
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustseg.runs.survey import RunState, survey
+from robustseg.terminal.duration import duration
+
+if TYPE_CHECKING:
+    from robustseg.dashboards.wandb_sync import Synced
+
+_NO_EXTRA = 'the workspace needs wandb-workspaces: pip install "robustseg[dashboards]"'
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command ``wandb`` and its subcommands."""
+    parser = subparsers.add_parser("wandb", help="dashboards, offline runs and late uploads")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_workspace(commands)
+    _add_sync(commands)
+    _add_upload(commands)
+
+
+def _add_workspace(commands: Any) -> None:
+    parser = commands.add_parser(
+        "workspace",
+        help="the dashboard of an experiment, as JSON or saved to wandb",
+        description="Make the dashboard of an experiment: Dice against α by loss, memorisation, ν, "
+        "domain against batch size, failed runs, images. Needs no key unless it is saved.",
+        epilog="robustseg wandb workspace demo -o workspace.json",
+    )
+    _add_experiment(parser)
+    parser.add_argument("-o", "--out", type=Path, help="JSON file (default: standard output)")
+    parser.add_argument("--save", action="store_true", help="save it to wandb as a new view")
+    parser.set_defaults(main=workspace)
+
+
+def _add_sync(commands: Any) -> None:
+    parser = commands.add_parser(
+        "sync",
+        help="send offline runs to wandb",
+        description="Send the offline runs below a folder to wandb, those that are not there yet. "
+        "Exit code 1 if one could not be sent; the same command tries again what is left.",
+        epilog="robustseg wandb sync logs",
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path("logs"), help="(default: logs)"
+    )
+    _add_limits(parser)
+    parser.set_defaults(main=sync)
+
+
+def _add_upload(commands: Any) -> None:
+    parser = commands.add_parser(
+        "upload",
+        help="make wandb runs of finished run folders",
+        description="Log finished runs that were trained with logger=none: under the same ids, "
+        "with all that they would have logged themselves. Runs that were logged, or uploaded "
+        "before, are passed over.",
+        epilog="robustseg wandb upload demo",
+    )
+    _add_experiment(parser)
+    parser.add_argument(
+        "--logs", type=Path, default=Path("logs"), help="folder to write to (default: logs)"
+    )
+    parser.add_argument(
+        "--images",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="pictures; auto: only of public data sets (default: auto)",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="also runs that were logged while they were trained"
+    )
+    parser.add_argument(
+        "--offline", action="store_true", help="only write them, for `robustseg wandb sync`"
+    )
+    _add_limits(parser)
+    parser.set_defaults(main=upload)
+
+
+def _add_experiment(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("experiment", help="of which the runs are")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder (default: runs)")
+    parser.add_argument("--project", default="robustseg", help="of wandb (default: robustseg)")
+    parser.add_argument("--entity", help="user or team (default: yours)")
+
+
+def _add_limits(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--run-limit", type=float, default=300, metavar="SECONDS", help="a run (default: 300)"
+    )
+    parser.add_argument(
+        "--limit", type=float, default=3600, metavar="SECONDS", help="in all (default: 3600)"
+    )
+
+
+def workspace(options: argparse.Namespace) -> int:
+    """Write the dashboard as JSON, or save it; 1 if it cannot be made or saved."""
+    try:
+        runs = _of_experiment(options.runs, options.experiment)
+    except LookupError as error:
+        return _complain("workspace", str(error.args[0]))
+    try:
+        from robustseg.dashboards import wandb_workspace as dashboards
+    except ModuleNotFoundError:
+        return _complain("workspace", _NO_EXTRA)
+    entity = options.entity or ""
+    if options.save:
+        from robustseg.dashboards.wandb_sync import NoKey, check_key
+
+        try:
+            check_key()
+        except NoKey as error:
+            return _complain("workspace", str(error))
+        import wandb
+
+        entity = entity or wandb.Api().default_entity
+    made = dashboards.make_workspace(
+        options.experiment, runs, options.runs, options.project, entity
+    )
+    if options.out:
+        from robustseg.runs.files import write_text
+
+        write_text(options.out, dashboards.to_json(made) + "\n")
+        print(f"The dashboard of {len(runs)} runs is in {options.out}")
+    elif not options.save:
+        print(dashboards.to_json(made))
+    if options.save:
+        print(made.save().url)
+    return 0
+
+
+def _of_experiment(folder: Path, experiment: str) -> list[RunState]:
+    """The runs of an experiment, whatever their state.
+
+    Raises:
+        LookupError: there are none; the message says what there is.
+    """
+    from robustseg.configuration.checks import suggest
+
+    if not folder.is_dir():
+        raise LookupError(f"there is no folder {folder}: name it with --runs")
+    runs = survey(folder)
+    chosen = [run for run in runs if experiment in run.experiments]
+    if not chosen:
+        known = {name for run in runs for name in run.experiments}
+        hint = suggest(experiment, known) if known else "; none is of any experiment"
+        raise LookupError(f"no run in {folder} is of the experiment '{experiment}'{hint}")
+    return chosen
+
+
+def sync(options: argparse.Namespace) -> int:
+    """Send offline runs; 1 if one could not be sent, or there is no key."""
+    from robustseg.dashboards.wandb_sync import NoKey, check_key, find
+    from robustseg.dashboards.wandb_sync import sync as send
+
+    if not options.folder.is_dir():
+        return _complain("sync", f"there is no folder {options.folder}")
+    runs, before = find(options.folder)
+    if not runs:
+        print(f"Nothing to sync in {options.folder}: {before} offline runs, all synced")
+        return 0
+    try:
+        check_key()
+    except NoKey as error:
+        return _complain("sync", str(error))
+
+    def tell(at: int, result: "Synced") -> None:
+        took = f" ({duration(result.seconds)})" if result.seconds else ""
+        why = f": {result.reason}" if result.reason else ""
+        print(f"{at}/{len(runs)} {result.run_id} {result.state}{took}{why}", flush=True)
+
+    results = send(runs, options.run_limit, options.limit, tell)
+    counts = Counter(result.state for result in results)
+    print(", ".join([*(f"{n} {s}" for s, n in counts.items()), f"{before} synced before"]))
+    return int(counts["failed"] > 0)
+
+
+def upload(options: argparse.Namespace) -> int:
+    """Make wandb runs of finished ones and send them; 1 if something could not be."""
+    from robustseg.dashboards.wandb_sync import NoKey, check_key
+    from robustseg.results.load import NoRuns, load_runs
+
+    try:
+        runs = load_runs(options.runs, experiment=options.experiment)
+        if not options.offline:
+            check_key()
+    except NoRuns as error:
+        return _complain("upload", str(error))
+    except NoKey as error:
+        return _complain("upload", f"{error}; --offline only writes the runs")
+    from robustseg.dashboards.wandb_upload import uploads, write_offline
+    from robustseg.runs.folder import RunFolder
+
+    counts: Counter[str] = Counter()
+    for at, run_id in enumerate(runs["run_id"], start=1):
+        state = write_offline(
+            RunFolder(options.runs / run_id),
+            options.logs,
+            experiment=options.experiment,
+            project=options.project,
+            entity=options.entity,
+            images=options.images,
+            again=options.all,
+        )
+        counts[state] += 1
+        print(f"{at}/{len(runs)} {run_id} {_STATES[state]}", flush=True)
+    print(", ".join(f"{count} {_STATES[state]}" for state, count in counts.items()))
+    options.folder = uploads(options.logs)
+    if options.offline:
+        print(f"To send them: robustseg wandb sync {options.folder}")
+        return 0
+    return sync(options) if options.folder.is_dir() else 0
+
+
+_STATES = {
+    "written": "written",
+    "logged": "logged while it was trained",
+    "there": "written before",
+}
+
+
+def _complain(command: str, message: str) -> int:
+    print(f"robustseg wandb {command}: {message}", file=sys.stderr)
+    return 1

@@ -1,0 +1,1 @@
+"""The composed configuration: found, checked, resolved for this machine, explained."""

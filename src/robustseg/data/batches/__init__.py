@@ -1,0 +1,1 @@
+"""Training batches: order, augmentation, and the device they are made on."""

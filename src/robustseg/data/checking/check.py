@@ -1,0 +1,176 @@
+"""A look at every file of a data set before a run does it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from robustseg.data.checking.duplicates import Look, Pair, across_splits, thumbnail
+from robustseg.data.sources.files import FileSource
+from robustseg.data.sources.masks import IGNORED
+from robustseg.data.sources.reading import FileFacts, file_facts
+from robustseg.data.sources.source import SPLITS, DataError, Record, Source
+from robustseg.terminal.progress import track
+
+# Upper ends of the classes of foreground share; the first is that of empty masks.
+SHARES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        name: the kind of source.
+        root: its folder; "" if it reads no files.
+        images: pairs by split.
+        cases: different groups by split; empty where groups are unknown.
+        sizes: images by "width×height".
+        modes: images by the Pillow modes "image/mask", such as "RGB/L".
+        empty_masks: images without foreground by split.
+        foreground: for each split the number of images in each class of `SHARES`.
+        duplicates: pictures in two splits.
+        errors: what a run would refuse.
+        warnings: what a run would take and a person should know.
+    """
+
+    name: str
+    root: str
+    images: dict[str, int] = field(default_factory=dict)
+    cases: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    modes: dict[str, int] = field(default_factory=dict)
+    empty_masks: dict[str, int] = field(default_factory=dict)
+    foreground: dict[str, list[int]] = field(default_factory=dict)
+    duplicates: list[Pair] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What one record looks like; an error instead if it cannot be read."""
+
+    record: Record
+    error: str = ""
+    size: str = ""
+    square: bool = True
+    foreground: float = 0.0  # share of the pixels that are not ignored
+    image: FileFacts | None = None
+    mask: FileFacts | None = None
+    look: Look | None = None
+
+
+def check(source: Source) -> Report:
+    """Reads every file of a source, goes on over those that are broken, and reports."""
+    name = type(source).__name__
+    root = str(getattr(source, "root", None) or "")
+    try:
+        if isinstance(source, FileSource):
+            scan = source.checked_scan()
+            records, errors, remarks = scan.records, scan.errors, scan.remarks
+        else:
+            records, errors, remarks = source.records(), [], []
+    except DataError as error:
+        return Report(name, root, errors=[str(error)])
+    with ThreadPoolExecutor() as pool:
+        seen = list(track(pool.map(partial(_see, source), records), len(records), "Checking"))
+    whole = [one for one in seen if not one.error]
+    splits = [split for split in SPLITS if any(r.split == split for r in records)]
+    duplicates = across_splits([one.look for one in whole if one.look is not None])
+    return Report(
+        name=name,
+        root=root,
+        images={split: sum(r.split == split for r in records) for split in splits},
+        cases=_cases(records),
+        sizes=_counted(one.size for one in whole),
+        modes=_counted(_modes(one) for one in whole),
+        empty_masks={s: _histogram(whole, s)[0] for s in splits},
+        foreground={s: _histogram(whole, s) for s in splits},
+        duplicates=duplicates,
+        errors=[*errors, *(one.error for one in seen if one.error)],
+        warnings=[*remarks, *_warnings(whole, duplicates)],
+    )
+
+
+def _see(source: Source, record: Record) -> _Seen:
+    try:
+        image, mask = source.read(record)
+        counted = int((mask != IGNORED).sum())
+        return _Seen(
+            record,
+            size=f"{image.shape[1]}×{image.shape[0]}",
+            square=image.shape[0] == image.shape[1],
+            foreground=int((mask == 1).sum()) / max(counted, 1),
+            image=None if record.image is None else file_facts(record.image),
+            mask=None if record.mask is None else file_facts(record.mask, values=True),
+            look=Look(
+                record.id,
+                record.split,
+                hashlib.sha256(str(image.shape).encode() + image.tobytes()).hexdigest(),
+                thumbnail(image),
+            ),
+        )
+    except DataError as error:
+        return _Seen(record, error=str(error))
+
+
+def _counted(names: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(names).most_common())
+
+
+def _cases(records: Sequence[Record]) -> dict[str, int]:
+    groups: dict[str, set[str]] = {}
+    for record in records:
+        if record.group:
+            groups.setdefault(record.split, set()).add(record.group)
+    return {split: len(groups[split]) for split in SPLITS if split in groups}
+
+
+def _modes(one: _Seen) -> str:
+    image = "drawn" if one.image is None else one.image.mode
+    mask = one.mask.mode if one.mask is not None else "drawn" if one.image is None else "none"
+    return f"{image}/{mask}"
+
+
+def _histogram(seen: Sequence[_Seen], split: str) -> list[int]:
+    """How many images of a split have a foreground share in each class of SHARES."""
+    shares = [one.foreground for one in seen if one.record.split == split]
+    return np.bincount(np.searchsorted(SHARES, shares), minlength=len(SHARES)).tolist()
+
+
+def _warnings(seen: Sequence[_Seen], duplicates: Sequence[Pair]) -> list[str]:
+    warnings = []
+    turned = [one.record.image for one in seen if one.image is not None and one.image.turned]
+    if turned:
+        warnings.append(
+            f"{_files(turned)}: an orientation tag, which is not applied. If masks were drawn on "
+            "the turned picture, save the images turned"
+        )
+    long = sum(not one.square for one in seen)
+    if long:
+        warnings.append(f"{long} images are not square and will be squeezed to a square")
+    full = [one.record.mask for one in seen if one.foreground == 1]
+    if full:
+        warnings.append(f"{_files(full)}: foreground everywhere")
+    values = Counter(one.mask.values[-1] for one in seen if one.mask and one.mask.binary)
+    if len(values) > 1:
+        listed = ", ".join(f"{value:g} in {count}" for value, count in values.most_common(6))
+        warnings.append(f"the foreground has different values ({listed} masks): one class or more?")
+    for kind, text in (("exact", "the same pixels"), ("near", "nearly the same picture")):
+        count = sum(pair.kind == kind for pair in duplicates)
+        if count:
+            warnings.append(f"{count} pairs across splits have {text}")
+    return warnings
+
+
+def _files(paths: Sequence[Path | None]) -> str:
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{paths[0]}{more}"

@@ -1,0 +1,83 @@
+"""The report of a data check for people and for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from robustseg.data.checking.check import SHARES, Report
+from robustseg.data.checking.duplicates import Pair
+
+LISTED = 20  # errors and pairs shown in the text; JSON has all
+
+
+def to_json(report: Report) -> str:
+    """The whole report as JSON; `share_classes` are the upper ends of the foreground classes."""
+    return json.dumps({**asdict(report), "share_classes": SHARES}, indent=2, ensure_ascii=False)
+
+
+def render_text(report: Report) -> str:
+    """The report as a page of plain text."""
+    lines = [f"{report.name} {report.root}".rstrip()]
+    if report.images:
+        lines += ["", *_split_table(report)]
+        lines += ["", "sizes   " + _counts(report.sizes), "modes   " + _counts(report.modes)]
+        lines += ["", *_foreground_table(report)]
+    lines += _listed("duplicates across splits", [_pair_text(p) for p in report.duplicates])
+    lines += _listed("warnings", report.warnings)
+    lines += _listed("errors", report.errors)
+    total = len(report.errors)
+    lines += ["", f"{total} error{'s' * (total != 1)}" if total else "no errors"]
+    return "\n".join(lines)
+
+
+def _pair_text(pair: Pair) -> str:
+    return (
+        f"{pair.kind:5}  {pair.first_split} {pair.first}  {pair.second_split} {pair.second}  "
+        f"correlation {pair.correlation:.4f}, {pair.distance} of 64 bits"
+    )
+
+
+def _split_table(report: Report) -> list[str]:
+    rows = [["split", "images", "cases", "empty masks"]]
+    for split, count in report.images.items():
+        cases = str(report.cases.get(split, "-"))
+        rows.append([split, str(count), cases, str(report.empty_masks.get(split, 0))])
+    return _columns(rows)
+
+
+def _foreground_table(report: Report) -> list[str]:
+    """Images by share of foreground, a column a split."""
+    splits = list(report.foreground)
+    rows = [["foreground", *splits]]
+    for index, upper in enumerate(SHARES):
+        name = "none" if index == 0 else f"{SHARES[index - 1] * 100:g}–{upper * 100:g} %"
+        rows.append([name, *(str(report.foreground[split][index]) for split in splits)])
+    return _columns(rows)
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if index == 0 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def _counts(counts: dict[str, int]) -> str:
+    shown = [f"{name} ({count})" for name, count in list(counts.items())[:6]]
+    rest = len(counts) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _listed(title: str, items: Sequence[str]) -> list[str]:
+    if not items:
+        return []
+    lines = ["", title, *(f"  {item}" for item in items[:LISTED])]
+    if len(items) > LISTED:
+        lines.append(f"  and {len(items) - LISTED} more (--format json has all)")
+    return lines

@@ -1,0 +1,1 @@
+"""Where images and masks come from: their files, splits and reading rules."""

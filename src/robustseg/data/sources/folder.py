@@ -1,0 +1,157 @@
+"""Anybody's folders of images and masks; histopathology tiles are read by it too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from robustseg.data.sources.files import (
+    FileSource,
+    Scan,
+    files_by_stem,
+    orphans,
+    require_images,
+    subfolder,
+)
+from robustseg.data.sources.masks import MaskRule
+from robustseg.data.sources.source import SPLITS, DataError, Record
+from robustseg.data.sources.split import SplitRow, read_split_file, seeded_split
+
+DEFAULT_FRACTIONS = {"train": 0.7, "val": 0.1, "test": 0.2}
+
+
+@dataclass(frozen=True)
+class Folder(FileSource):
+    """Images and masks in two folders, matched by the stem of their names.
+
+    The split is that of `split.csv` in the root if there is one (columns id, split, and case if
+    known); else that of folders: `train/images`, `train/masks` and so on, or `images/train`,
+    `masks/train`; else a seeded one.
+
+    Args:
+        root: folder of the data set.
+        mask_threshold: see `FileSource`.
+        channels: 3 reads images as RGB, 1 as grey.
+        image_folders: names of the image folder; the first that exists is taken.
+        mask_folders: names of the mask folder.
+        glob: pattern of the names of the image files.
+        mask_suffix: what a mask's stem has behind that of its image, such as "_mask".
+        missing_mask: "error", or "empty": an image without a mask has no foreground.
+        positive_values: mask values of the foreground; null: every value but 0 in a mask of two.
+        ignore_values: mask values that count neither as foreground nor as background.
+        keep_column: a column of split.csv of 0 and 1; only images with 1 in it are used.
+        group_pattern: regular expression whose first group, found in the id, names the case;
+            images of a case stay in one split.
+        fractions: share of train, val and test in the seeded split.
+        split_seed: another seed gives another split.
+    """
+
+    channels: int = 3  # type: ignore[misc]  # other sources fix it
+    image_folders: Sequence[str] = ("images", "img")
+    mask_folders: Sequence[str] = ("masks", "mask")
+    glob: str = "*"
+    mask_suffix: str = ""
+    missing_mask: str = "error"
+    positive_values: Sequence[int] | None = None
+    ignore_values: Sequence[int] = ()
+    keep_column: str | None = None
+    group_pattern: str | None = None
+    fractions: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_FRACTIONS))
+    split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.missing_mask not in ("error", "empty"):
+            raise DataError(f"missing_mask must be error or empty, got {self.missing_mask!r}")
+        if self.channels not in (1, 3):
+            raise DataError(f"channels must be 1 (grey) or 3 (RGB), got {self.channels}")
+        try:
+            re.compile(self.group_pattern or "")
+        except re.error as error:
+            raise DataError(f"group_pattern {self.group_pattern!r}: {error}") from error
+
+    def rule(self) -> MaskRule:
+        """How the values of a mask file are read."""
+        return MaskRule(self.mask_threshold, self.positive_values, self.ignore_values)
+
+    def scan(self) -> Scan:
+        """Looks for pairs of files and gives each its split."""
+        root = self.folder()
+        table = root / "split.csv"
+        rows = read_split_file(table, self.keep_column) if table.is_file() else None
+        if rows is None and self.keep_column is not None:
+            raise DataError(f"{table}: no such file, and keep_column={self.keep_column} needs it")
+        scan = Scan()
+        seen: set[str] = set()
+        for split, folder, truth in self._folders(root):
+            seen |= self._pair(folder, truth, split, rows, scan)
+        for name in sorted((rows or {}).keys() - seen):
+            scan.errors.append(
+                f"{table}: the id {name!r} has no image. Add the image or remove the row"
+            )
+        if rows is not None and len(seen) > len(rows):
+            scan.remarks.append(f"{len(seen) - len(rows)} images are not used by {table.name}")
+        return Scan(self._split_by_draw(scan.records), scan.errors, scan.remarks)
+
+    def _folders(self, root: Path) -> list[tuple[str, Path, Path]]:
+        """Split ("" if not known by folders), image folder and mask folder."""
+        apart = [split for split in SPLITS if (root / split).is_dir()]
+        if apart:
+            return [(split, *self._two(root / split)) for split in apart]
+        images, masks = self._two(root)
+        inside = [split for split in SPLITS if (images / split).is_dir()]
+        if inside:
+            return [(s, subfolder(images, [s]), subfolder(masks, [s])) for s in inside]
+        return [("", images, masks)]
+
+    def _two(self, place: Path) -> tuple[Path, Path]:
+        return subfolder(place, self.image_folders), subfolder(place, self.mask_folders)
+
+    def _pair(
+        self, folder: Path, truth: Path, split: str, rows: dict[str, SplitRow] | None, scan: Scan
+    ) -> set[str]:
+        """Adds the pairs of two folders to the scan; returns the ids of all images."""
+        images, twice = files_by_stem(folder, glob=self.glob)
+        if folder == truth and self.mask_suffix:
+            images = {k: v for k, v in images.items() if not k.endswith(self.mask_suffix)}
+        require_images(images, folder)
+        masks, masks_twice = files_by_stem(truth, self.mask_suffix)
+        scan.errors.extend(twice + masks_twice)
+        scan.remarks.extend(orphans(masks, images))
+        for stem, image in images.items():
+            if rows is not None and stem not in rows:
+                continue
+            if stem not in masks and self.missing_mask == "error":
+                scan.errors.append(
+                    f"{image}: no mask {stem}{self.mask_suffix}.* in {truth}. Add it, set "
+                    "mask_suffix, or set missing_mask=empty if it has no foreground"
+                )
+                continue
+            part = split if rows is None else rows[stem].split
+            case = "" if rows is None else rows[stem].case
+            case = case or self._case(stem, image, scan)
+            scan.records.append(Record(stem, part, image, masks.get(stem), case))
+        return set(images)
+
+    def _case(self, name: str, image: Path, scan: Scan) -> str:
+        """The case that the pattern finds in an id; "" without a pattern."""
+        if self.group_pattern is None:
+            return ""
+        match = re.search(self.group_pattern, name)
+        case = match and (match[1] if match.re.groups else match[0])
+        if not case:
+            scan.errors.append(
+                f"{image}: group_pattern {self.group_pattern!r} finds no case in {name!r}. "
+                "Correct the pattern"
+            )
+        return case or ""
+
+    def _split_by_draw(self, records: list[Record]) -> list[Record]:
+        """Gives a split to the records that have none yet."""
+        if all(record.split for record in records):
+            return records
+        ids = [record.id for record in records]
+        groups = {record.id: record.group or record.id for record in records}
+        split = seeded_split(ids, self.fractions, self.split_seed, groups)
+        return [replace(record, split=split[record.id]) for record in records]

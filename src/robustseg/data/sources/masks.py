@@ -1,0 +1,99 @@
+"""What the values of a mask file mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from robustseg.data.sources.source import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+IGNORED = 255
+
+
+@dataclass(frozen=True)
+class MaskRule:
+    """How the values of a mask file become 0 background, 1 foreground and 255 ignored.
+
+    Without options a mask must hold 0 and at most one other value: more of them may be classes,
+    or the traces of a lossy format, and only the user knows which.
+
+    Args:
+        threshold: values above it are foreground.
+        positive_values: these values are foreground, others background.
+        ignore_values: these values count neither as foreground nor as background.
+
+    Raises:
+        DataError: both a threshold and values are given, or a value is in both lists.
+    """
+
+    threshold: int | None = None
+    positive_values: Sequence[int] | None = None
+    ignore_values: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and self.positive_values is not None:
+            raise DataError("set either mask_threshold or positive_values, not both")
+        if isinstance(self.positive_values, int) or isinstance(self.ignore_values, int):
+            raise DataError("positive_values and ignore_values are lists, for example [1]")
+        if self.positive_values is not None and len(self.positive_values) == 0:
+            raise DataError("positive_values is empty: name the mask values of the foreground")
+        both = set(self.positive_values or ()) & set(self.ignore_values)
+        if both:
+            raise DataError(f"mask values {sorted(both)} are both positive and ignored")
+
+    def as_dict(self) -> dict[str, object]:
+        """The options as plain values, for a hash."""
+        values = self.positive_values
+        return {
+            "threshold": self.threshold,
+            "positive_values": None if values is None else sorted(values),
+            "ignore_values": sorted(self.ignore_values),
+        }
+
+    def apply(self, raw: np.ndarray) -> np.ndarray:
+        """The mask (H, W) uint8 of raw values (H, W) of any number type.
+
+        Raises:
+            DataError: the values do not say what is foreground.
+        """
+        import numpy as np
+
+        ignored = np.isin(raw, list(self.ignore_values)) if self.ignore_values else None
+        if self.positive_values is not None:
+            foreground = np.isin(raw, list(self.positive_values))
+        elif self.threshold is not None:
+            foreground = raw > self.threshold
+        else:
+            foreground = self._two_valued(raw, ignored)
+        mask = foreground.astype(np.uint8)
+        if ignored is not None:
+            mask[ignored] = IGNORED
+        return mask
+
+    def _two_valued(self, raw: np.ndarray, ignored: np.ndarray | None) -> np.ndarray:
+        """Where a mask that holds 0 and one other value is not 0."""
+        found = levels(raw if ignored is None else raw[~ignored])
+        plain = len(found) <= 2 and found[:1] == [0]
+        full = found in ([1], [255], [65535])  # foreground everywhere
+        if found and not plain and not full:
+            listed = ", ".join(f"{value:g}" for value in found[:8])
+            more = ", …" if len(found) > 8 else ""
+            raise DataError(
+                f"the mask is not binary, it holds {len(found)} values ({listed}{more}). "
+                "If they are grey levels, set dataset.source.mask_threshold=127; if classes, name "
+                "those of the foreground with positive_values (dataset=folder, histopathology)"
+            )
+        return raw != 0
+
+
+def levels(raw: np.ndarray) -> list[float]:
+    """The different values of an array, in order."""
+    import numpy as np
+
+    if raw.dtype == np.uint8:
+        return [float(value) for value in np.flatnonzero(np.bincount(raw.ravel()))]
+    return [float(value) for value in np.unique(raw)]

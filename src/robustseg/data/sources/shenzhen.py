@@ -1,0 +1,78 @@
+"""Shenzhen chest X-rays with lung masks."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+from robustseg.data.sources.files import (
+    FileSource,
+    Scan,
+    files_by_stem,
+    orphans,
+    require_images,
+    subfolder,
+)
+from robustseg.data.sources.source import DataError, Record
+from robustseg.data.sources.split import seeded_split
+
+FILM = re.compile(r"CHNCXR_\d+_(?P<tuberculosis>[01])")
+
+
+@dataclass(frozen=True)
+class Shenzhen(FileSource):
+    """The films that have a lung mask, grey, in a seeded split stratified by tuberculosis.
+
+    Expects images in `CXR_png`, `img` or `images` and masks in `mask` or `masks`, named as the
+    image with or without `_mask` behind it. The last digit of a film's id is 1 for tuberculosis.
+    Of the 662 films 566 have a mask; 0.7 of them are the 396 of the T-Loss paper.
+
+    Args:
+        root: folder of the data set.
+        mask_threshold: see `FileSource`.
+        train_fraction: share of training films, in (0, 1); the others are for testing.
+        split_seed: the paper publishes no split, so this one is drawn; see `seeded_split`.
+
+    Source: Jaeger et al., Quant Imaging Med Surg 2014; masks: Stirenko et al., arXiv 1803.01199.
+    """
+
+    train_fraction: float = 0.7
+    split_seed: int = 0
+
+    channels: ClassVar[int] = 1
+
+    def scan(self) -> Scan:
+        """Looks for films and their masks."""
+        root = self.folder()
+        folder = subfolder(root, ["CXR_png", "img", "images"])
+        truth = subfolder(root, ["mask", "masks"])
+        images, twice = files_by_stem(folder)
+        require_images(images, folder)
+        films = {stem: path for stem, path in images.items() if FILM.fullmatch(stem)}
+        masks, masks_twice = files_by_stem(truth, optional_suffix="_mask")
+        errors = twice + masks_twice
+        paired = sorted(films.keys() & masks.keys())
+        if not paired:
+            raise DataError(
+                f"{truth}: no mask of a film in {folder}, of name CHNCXR_0001_0_mask.png or "
+                "CHNCXR_0001_0.png. Put the lung masks there"
+            )
+        remarks = orphans({k: v for k, v in masks.items() if FILM.fullmatch(k)}, films)
+        if len(films) > len(paired):
+            remarks.append(f"{len(films) - len(paired)} films have no lung mask and are left out")
+        if len(images) > len(films):
+            remarks.append(f"{len(images) - len(films)} images are no films CHNCXR_*: left out")
+        split = seeded_split(
+            paired,
+            {"train": self.train_fraction, "test": 1 - self.train_fraction},
+            self.split_seed,
+            strata={stem: self.stratum(stem) for stem in paired},
+        )
+        records = [Record(stem, split[stem], films[stem], masks[stem]) for stem in paired]
+        return Scan(records, errors, remarks)
+
+    @staticmethod
+    def stratum(name: str) -> str:
+        """Whether the film with this id shows tuberculosis: "1" or "0"."""
+        return name[-1]

@@ -1,0 +1,114 @@
+"""Which image is for training and which for testing: seeded, or read from a file."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from robustseg.data.sources.source import SPLITS, DataError
+
+
+def seeded_split(
+    ids: Sequence[str],
+    fractions: Mapping[str, float],
+    seed: int,
+    groups: Mapping[str, str] | None = None,
+    strata: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The split of each id, by a draw that is the same on every machine.
+
+    The order of the draw is that of SHA-256(seed, name), so it depends on no library. Of n ids
+    (of each stratum) the first round(n·train) go to train, the next up to round(n·(train + val))
+    to val, the rest to test.
+
+    Args:
+        ids: what is split.
+        fractions: share of train, val, test, each in [0, 1], of sum 1.
+        seed: another seed gives another split.
+        groups: the group of each id; a group goes to one split whole, so counts may be off by
+            half the size of a group.
+        strata: the stratum of each id; each is split by itself, so all splits have their share.
+
+    Raises:
+        DataError: fractions that are no shares.
+    """
+    _check_fractions(fractions)
+    units: dict[str, dict[str, list[str]]] = {}
+    for name in ids:
+        stratum = strata[name] if strata is not None else ""
+        group = groups[name] if groups is not None else name
+        units.setdefault(stratum, {}).setdefault(group, []).append(name)
+    split = {}
+    for members in units.values():
+        total = sum(map(len, members.values()))
+        train_end = round(total * fractions.get("train", 0))
+        val_end = round(total * (fractions.get("train", 0) + fractions.get("val", 0)))
+        before = 0
+        for group in sorted(members, key=lambda name: draw(seed, name)):
+            middle = before + len(members[group]) / 2
+            part = "train" if middle < train_end else "val" if middle < val_end else "test"
+            split.update(dict.fromkeys(members[group], part))
+            before += len(members[group])
+    return split
+
+
+def draw(seed: int, name: str) -> bytes:
+    """The place of a name in the order of a seed: independent of the other names."""
+    return hashlib.sha256(f"{seed}:{name}".encode()).digest()
+
+
+def _check_fractions(fractions: Mapping[str, float]) -> None:
+    unknown = sorted(set(map(str, fractions)) - set(SPLITS))
+    if unknown:
+        raise DataError(f"fractions: unknown split {unknown[0]!r}, use {', '.join(SPLITS)}")
+    values = [float(value) for value in fractions.values()]
+    if any(not 0 <= value <= 1 for value in values) or abs(sum(values) - 1) > 1e-6:
+        raise DataError(f"fractions must be in [0, 1] and of sum 1, got {dict(fractions)}")
+
+
+@dataclass(frozen=True)
+class SplitRow:
+    """One line of a split file."""
+
+    split: str
+    case: str
+
+
+def read_split_file(path: Path, keep_column: str | None = None) -> dict[str, SplitRow]:
+    """The rows of a CSV file by id.
+
+    Args:
+        path: has the columns id and split (train, val or test) and may have case.
+        keep_column: a column of 0 and 1; rows without 1 in it are left out.
+
+    Raises:
+        DataError: a column is missing, a split is unknown, or an id is there twice.
+    """
+    rows: dict[str, SplitRow] = {}
+    try:
+        # utf-8-sig: spreadsheets write a mark at the start
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = reader.fieldnames or []
+            for column in ["id", "split", *([keep_column] if keep_column else [])]:
+                if column not in columns:
+                    raise DataError(
+                        f"{path}: no column {column!r}, it has {', '.join(columns) or 'none'}. "
+                        "Add it, with commas between the columns"
+                    )
+            for row in reader:
+                where = f"{path}, line {reader.line_num}"
+                if row["split"] not in SPLITS:
+                    raise DataError(
+                        f"{where}: unknown split {row['split']!r}. Use {', '.join(SPLITS)}"
+                    )
+                if row["id"] in rows:
+                    raise DataError(f"{where}: the id {row['id']!r} is there twice. Remove one")
+                if keep_column is None or row[keep_column] == "1":
+                    rows[row["id"]] = SplitRow(row["split"], row.get("case") or "")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason}). Save it as UTF-8") from error
+    return rows

@@ -1,0 +1,76 @@
+"""A finished run on images that it was not trained for."""
+
+from pathlib import Path
+from typing import Any
+
+from robustseg.data.imageset import ImageSet
+from robustseg.data.sources.source import DataError
+from robustseg.finished.load import FinishedRun
+from robustseg.metrics import summarise
+from robustseg.metrics.evaluation import NaNPredicted, evaluate_fully
+
+
+def check_channels(run: FinishedRun, channels: int, dataset: str) -> None:
+    """Raise DataError unless images of a data set have the channels that the network takes."""
+    if channels != run.channels:
+        kinds = {1: "grey", 3: "RGB"}
+        raise DataError(
+            f"{run.folder.run_id} takes {kinds[run.channels]} images, and those of {dataset} are "
+            f"{kinds[channels]}. Read your own with dataset=folder "
+            f"dataset.source.channels={run.channels}, or take another run"
+        )
+
+
+def evaluate_external(
+    run: FinishedRun, images: ImageSet, *, batch_size: int, hd95: bool = True
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """Score a run on images with the metrics of its own test.
+
+    Args:
+        run: whose network predicts.
+        images: at the size and with the channels of the run.
+        batch_size: images a batch.
+        hd95: whether to measure HD95, which takes some milliseconds an image.
+
+    Returns:
+        One row an image, with the columns of a run's images.csv but for the epoch; and the numbers
+        of `robustseg.metrics.summarise` with average precision and calibration error.
+
+    Raises:
+        DataError: there are no images, or the network predicts what is no number.
+    """
+    if not len(images):
+        raise DataError("there are no images in this split: choose another with --split")
+    try:
+        columns, pooled = evaluate_fully(
+            run.predictor,
+            images.images,
+            images.masks,
+            batch_size=batch_size,
+            precision=run.precision,
+            hd95=hd95,
+        )
+    except NaNPredicted as error:
+        raise DataError(
+            f"{run.folder.run_id}: {error}, so there is nothing to score: take another run, or "
+            "train it again with a smaller optimizer.lr or trainer.precision=32-true"
+        ) from error
+    columns.pop("index")
+    values = {name: column.tolist() for name, column in columns.items()}
+    names = ("id", "split", *values)
+    lines = zip(images.ids, images.splits.tolist(), *values.values(), strict=True)
+    rows = [dict(zip(names, line, strict=True)) for line in lines]
+    return rows, summarise(columns) | pooled
+
+
+def output_files(folder: Path) -> tuple[Path, Path]:
+    """Where to write images.csv and metrics.json.
+
+    Raises:
+        FileExistsError: one of them is there; it may be a run's own.
+    """
+    files = folder / "images.csv", folder / "metrics.json"
+    for file in files:
+        if file.exists():
+            raise FileExistsError(f"{file} exists: nothing was written. Choose another folder")
+    return files

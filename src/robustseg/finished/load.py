@@ -1,0 +1,178 @@
+"""The network of a finished run, ready to predict."""
+
+import difflib
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robustseg.configuration.checks import ConfigError
+from robustseg.data.sources.source import DataError
+from robustseg.finished.trust import build, read_config, setting
+from robustseg.models.normalisation import normalise
+from robustseg.runs.files import trouble
+from robustseg.runs.folder import RunFolder
+
+_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+_PRESENT = (
+    "dataset.subset dataset.positive_fraction dataset.train_size loss.name noise.alpha noise.beta "
+    "noise.seed regularizer.name trainer.max_steps"
+).split()
+_VALID: dict[str, Callable[[Any], bool]] = {
+    "dataset.image_size": lambda value: type(value) is int and value > 0,
+    "evaluation.batch_size": lambda value: type(value) is int and value > 0,
+    "trainer.precision": lambda value: value in _PRECISIONS,
+    "trainer.channels_last": lambda value: type(value) is bool,
+}
+
+
+class Predictor(nn.Module):
+    """A network behind the scaling of its input, as `SegmentationModule` has it in training."""
+
+    def __init__(self, network: nn.Module, channels_last: bool) -> None:
+        super().__init__()
+        self.format = torch.channels_last if channels_last else torch.contiguous_format
+        self.network = network.to(memory_format=self.format)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Foreground logits (B, 1, H, W), float32, of uint8 images (B, H, W, C)."""
+        return self.network(normalise(images).contiguous(memory_format=self.format)).float()
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """A run's configuration and its trained network, in eval mode.
+
+    Attributes:
+        folder: of the run.
+        config: its config.yaml.
+        predictor: uint8 images (B, H, W, C) → foreground logits (B, 1, H, W).
+        channels: of its images: 3 RGB, 1 grey.
+        image_size: height and width of its images in pixels.
+        precision: in which it was evaluated in training.
+        batch_size: images a batch in its evaluations.
+        nu: the T-Loss's ν; None with other losses.
+        trust: whether its config.yaml may build any class.
+    """
+
+    folder: RunFolder
+    config: dict[str, Any]
+    predictor: Predictor
+    channels: int
+    image_size: int
+    precision: str
+    batch_size: int
+    nu: float | None
+    trust: bool
+
+    def build(self, name: str) -> Any:
+        """What its configuration describes as `dataset.source` or `noise.model`."""
+        return build(self.config, name, self.folder.config, trust=self.trust)
+
+
+def load_run(path: Path, *, device: str = "auto", trust: bool = False) -> FinishedRun:
+    """Load a finished run. Its folder is read as data: see `robustseg.finished.trust`.
+
+    Args:
+        path: the run's folder.
+        device: auto (a CUDA device if there is one), cpu or cuda.
+        trust: whether its config.yaml may build any class. Weights are never unpickled as code.
+
+    Raises:
+        DataError: there is no finished run, its files are damaged, or they ask for more than a
+            run folder may.
+        ConfigError: the device is not there.
+    """
+    folder = RunFolder(path)
+    _check_finished(folder)
+    config = read_config(folder.config)
+    for name in _PRESENT:
+        setting(config, name, folder.config)
+    for name, valid in _VALID.items():
+        value = setting(config, name, folder.config)
+        if not valid(value):
+            raise DataError(f"{folder.config}: {name}={value!r} is no value of a finished run")
+    weights = _read_weights(folder.weights)
+    network, channels = _network(config, weights["network"], folder, trust)
+    predictor = Predictor(network, config["trainer"]["channels_last"])
+    log_nu = next((v for key, v in weights["loss"].items() if key.endswith("log_nu")), None)
+    return FinishedRun(
+        folder,
+        config,
+        predictor.to(pick_device(device)).eval(),
+        channels,
+        image_size=config["dataset"]["image_size"],
+        precision=config["trainer"]["precision"],
+        batch_size=config["evaluation"]["batch_size"],
+        nu=None if log_nu is None else float(log_nu.double().exp()),
+        trust=trust,
+    )
+
+
+def pick_device(name: str) -> torch.device:
+    """The device that auto, cpu or cuda stands for.
+
+    Raises:
+        ConfigError: there is no CUDA device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("--device cuda: there is no CUDA device here. Take cpu or auto")
+    return torch.device(name)
+
+
+def _check_finished(folder: RunFolder) -> None:
+    """Raise DataError unless a folder holds weights."""
+    if not folder.path.is_dir():
+        parent = folder.path.parent
+        others = [run.name for run in parent.iterdir() if run.is_dir()] if parent.is_dir() else []
+        near = difflib.get_close_matches(folder.run_id, others, n=1, cutoff=0.5)
+        hint = f"did you mean {parent / near[0]}?" if near else "give the folder of a finished run"
+        raise DataError(f"{folder.path}: no such folder; {hint}")
+    if not folder.weights.is_file():
+        state = folder.read_status().get("state")
+        raise DataError(
+            f"{folder.path}: no weights in it ({folder.weights.relative_to(folder.path)}). "
+            + (f"The run is {state}; train it to its end" if state else "Is it a run's folder?")
+        )
+
+
+def _read_weights(path: Path) -> dict[str, dict[str, Tensor]]:
+    """State of network and loss; a file that holds anything but tensors is refused."""
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise DataError(
+            f"{path}: it holds more than weights, which could be code, or is damaged; not loaded"
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path} {trouble(error)}") from error
+    except (EOFError, RuntimeError, ValueError, KeyError) as error:
+        raise DataError(f"{path}: damaged ({type(error).__name__}); fetch it again") from error
+    states = [weights.get(part) for part in ("network", "loss")] if type(weights) is dict else []
+    if not states or not all(
+        isinstance(state, dict) and all(isinstance(value, Tensor) for value in state.values())
+        for state in states
+    ):
+        raise DataError(f"{path}: not the weights of a run of robustseg")
+    return weights
+
+
+def _network(
+    config: dict[str, Any], state: dict[str, Tensor], folder: RunFolder, trust: bool
+) -> tuple[nn.Module, int]:
+    """The network with its weights, which alone tell for how many channels it was built."""
+    wanted = {key: value.shape for key, value in state.items()}
+    for channels in (3, 1):
+        network = build(config, "model", folder.config, trust=trust, in_channels=channels)
+        if not isinstance(network, nn.Module):
+            raise DataError(f"{folder.config}: model builds no network but a {type(network)}")
+        if {key: value.shape for key, value in network.state_dict().items()} == wanted:
+            network.load_state_dict(state)
+            return network, channels
+    raise DataError(f"{folder.weights}: the weights do not fit the model of {folder.config.name}")

@@ -1,0 +1,231 @@
+"""Masks, probabilities and overlays of new images, as files at the images' own size."""
+
+import glob
+import math
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from robustseg.data.resizing import resize_image
+from robustseg.data.sources.files import IMAGE_ENDINGS
+from robustseg.data.sources.reading import read_image
+from robustseg.data.sources.source import DataError
+from robustseg.finished.load import FinishedRun
+from robustseg.metrics.evaluation import predict_logits
+
+MASKS, PROBABILITIES, OVERLAYS = "masks", "probabilities", "overlays"  # folders
+_OUTLINE, _CASING = (86, 180, 233), (20, 20, 20)  # sky blue of Okabe and Ito on a dark line
+# Also of runs evaluated in bfloat16, whose eight bits would show in the probabilities.
+_PRECISION = "32-true"
+_THREADS = 4  # that read and write files
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What became of one image.
+
+    Attributes:
+        image: the image file.
+        name: of its output files, without suffix; may have folders.
+        size: (height, width); None if the file is unusable.
+        foreground: share of pixels that are foreground.
+        error: why the file is unusable; "" if it is not.
+    """
+
+    image: Path
+    name: str
+    size: tuple[int, int] | None = None
+    foreground: float = 0.0
+    error: str = ""
+
+
+def find_images(words: Iterable[str]) -> list[Path]:
+    """Image files that words name: files, folders (without their subfolders) or patterns.
+
+    Each file comes once, in the order of the words.
+
+    Raises:
+        DataError: a word names no file, or a folder holds no image.
+    """
+    found: dict[Path, None] = {}
+    for word in words:
+        path = Path(word).expanduser()
+        if path.is_dir():
+            images = _images(path.iterdir())
+        elif path.exists():
+            images = [path]
+        else:
+            images = _images(Path(name) for name in glob.glob(str(path), recursive=True))
+        if not images:
+            kind = "no image in it" if path.is_dir() else "no such file, folder or pattern"
+            raise DataError(f"{word}: {kind} (of {', '.join(IMAGE_ENDINGS)})")
+        found |= dict.fromkeys(images)
+    return list(found)
+
+
+def _images(paths: Iterable[Path]) -> list[Path]:
+    return sorted(
+        path
+        for path in paths
+        if path.suffix.lower() in IMAGE_ENDINGS and not path.name.startswith(".") and path.is_file()
+    )
+
+
+def output_names(images: Sequence[Path]) -> list[str]:
+    """A name for each image's outputs, all different: its stem where that is enough.
+
+    Where two stems are equal, all images are named by their path below the folder that they share.
+
+    Raises:
+        DataError: two images differ in nothing but their suffix.
+    """
+    names = [image.stem for image in images]
+    if _twice(names) is not None:
+        absolute = [Path(os.path.abspath(image)) for image in images]
+        shared = os.path.commonpath([image.parent for image in absolute])
+        names = [image.relative_to(shared).with_suffix("").as_posix() for image in absolute]
+    twins = _twice(names)
+    if twins is not None:
+        first, second = (images[at] for at in twins)
+        raise DataError(f"{first} and {second} would have the same output. Rename one of them")
+    return names
+
+
+def _twice(names: Sequence[str]) -> list[int] | None:
+    """Positions of two equal names; the case of letters does not tell files apart everywhere."""
+    places = defaultdict(list)
+    for at, name in enumerate(names):
+        places[name.lower()].append(at)
+    return next((found[:2] for found in places.values() if len(found) > 1), None)
+
+
+def predict_files(
+    run: FinishedRun,
+    images: Sequence[Path],
+    out: Path,
+    *,
+    threshold: float = 0.5,
+    overlay: bool = False,
+    batch_size: int = 8,
+) -> Iterator[Predicted]:
+    """Predict image files and write what is found, batch after batch.
+
+    An image is read and resized as in training; its probabilities, computed in float32, are resized
+    back (bilinear) and then compared with the threshold. For each image: `masks/NAME.png` (8 bits:
+    0, 255), `probabilities/NAME.png` (16 bits: 65535 p) and, if asked for, `overlays/NAME.png`.
+
+    Args:
+        run: whose network predicts.
+        images: the files.
+        out: folder to write to.
+        threshold: a pixel is foreground if its probability is above it.
+        overlay: whether to draw the outline on the image.
+        batch_size: images a batch; so many are in memory at their own size.
+
+    Yields:
+        What became of each image, in their order; a file that cannot be read, or on which the
+        network's output is no number, stops nothing.
+
+    Raises:
+        DataError: two images would have one output, or the folder cannot be written.
+    """
+    names = output_names(images)
+    kinds = [MASKS, PROBABILITIES, *([OVERLAYS] if overlay else [])]
+    for folder in {(out / kind / name).parent for kind in kinds for name in names}:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataError(f"{folder}: cannot be made ({error.strerror})") from error
+    with ThreadPoolExecutor(_THREADS) as pool:
+        pairs = list(zip(images, names, strict=True))
+        for start in range(0, len(pairs), batch_size):
+            batch = pairs[start : start + batch_size]
+            read = list(pool.map(lambda pair: _read(pair[0], run.channels), batch))
+            pictures = [image for image in read if isinstance(image, np.ndarray)]
+            probabilities = iter(_probabilities(run, pictures))
+            jobs = []
+            for (path, name), picture in zip(batch, read, strict=True):
+                if isinstance(picture, str):
+                    jobs.append(pool.submit(Predicted, path, name, error=picture))
+                    continue
+                small = next(probabilities)
+                if np.isnan(small).any():  # NaN would pass for background
+                    broken = f"{path}: the output of {run.folder.run_id} on it is NaN"
+                    jobs.append(pool.submit(Predicted, path, name, error=broken))
+                    continue
+                jobs.append(
+                    pool.submit(_write, path, name, picture, small, out, threshold, overlay)
+                )
+            yield from (job.result() for job in jobs)
+
+
+def outputs(images: Sequence[Path], out: Path) -> list[Path]:
+    """The files that prediction may write for these images, of every kind."""
+    return [
+        _file(out, kind, name)
+        for kind in (MASKS, PROBABILITIES, OVERLAYS)
+        for name in output_names(images)
+    ]
+
+
+def _file(out: Path, kind: str, name: str) -> Path:
+    return out / kind / f"{name}.png"
+
+
+def _read(path: Path, channels: int) -> np.ndarray | str:
+    """The image, or why it cannot be used."""
+    try:
+        return read_image(path, channels)
+    except DataError as error:
+        return str(error)
+
+
+def _probabilities(run: FinishedRun, images: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """(S, S) float32 of each image (H, W, C), at the size S of the run."""
+    if not images:
+        return []
+    small = np.stack([resize_image(image, run.image_size) for image in images])
+    logits = predict_logits(run.predictor, small, batch_size=len(small), precision=_PRECISION)
+    return [p for _, batch in logits for p in batch[:, 0].sigmoid().cpu().numpy()]
+
+
+def _write(
+    path: Path,
+    name: str,
+    image: np.ndarray,
+    small: np.ndarray,
+    out: Path,
+    threshold: float,
+    overlay: bool,
+) -> Predicted:
+    height, width = image.shape[:2]
+    resized = Image.fromarray(small).resize((width, height), Image.Resampling.BILINEAR)
+    probability = np.asarray(resized)
+    mask = probability > threshold
+    levels = np.rint(probability.astype(np.float64) * 65535).astype(np.uint16)
+    Image.fromarray(mask.astype(np.uint8) * 255).save(_file(out, MASKS, name))
+    Image.fromarray(levels).save(_file(out, PROBABILITIES, name))
+    if overlay:
+        Image.fromarray(outlined(image, mask)).save(_file(out, OVERLAYS, name))
+    return Predicted(path, name, (height, width), float(mask.mean()))
+
+
+def outlined(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """An image (H, W, C) in colour, with the outline of a mask (H, W) drawn on it.
+
+    The line is about 1/200 of the image's diagonal wide, in a casing that is dark.
+    """
+    picture = np.ascontiguousarray(np.repeat(image, 3 // image.shape[2], axis=2))
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    width = max(1, round(float(np.hypot(*mask.shape)) / 200))
+    casing = width + 2 * math.ceil(width / 3)
+    for color, thickness in ((_CASING, casing), (_OUTLINE, width)):
+        cv2.drawContours(picture, contours, -1, color, thickness)
+    return picture

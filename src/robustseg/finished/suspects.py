@@ -1,0 +1,206 @@
+"""How little a trained network believes each of the masks it was trained on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import mannwhitneyu
+from torch import Tensor
+
+from robustseg.configuration.checks import ConfigError
+from robustseg.data.prepare import IGNORED, RunData, prepare
+from robustseg.data.sources.source import DataError
+from robustseg.finished.load import FinishedRun
+from robustseg.finished.trust import setting
+from robustseg.losses.reduction import count_pixels
+from robustseg.losses.tloss import squared_residuals
+from robustseg.metrics.evaluation import predict_logits
+from robustseg.metrics.segmentation import confusion
+from robustseg.metrics.summary import dice
+from robustseg.runs.files import read_csv
+
+DICE = "1 - Dice"  # a method
+
+
+@dataclass(frozen=True, eq=False)
+class Beliefs:
+    """N training masks as the network sees them.
+
+    Attributes:
+        doubt: (N,) by method, higher where a mask is less believed. The first method is the run's
+            own; then `DICE`, of mask and prediction; "cleanlab" if it was asked for.
+        dice: (N,) of the prediction against the mask given.
+        predicted: (N, H, W) uint8, foreground 1.
+    """
+
+    doubt: dict[str, np.ndarray]
+    dice: np.ndarray
+    predicted: np.ndarray
+
+    @property
+    def method(self) -> str:
+        """The run's own method."""
+        return next(iter(self.doubt))
+
+    def order(self, method: str) -> np.ndarray:
+        """Positions of the masks, the least believed first."""
+        return np.argsort(-self.doubt[method], kind="stable")
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How well a method finds wrong masks of a type among the right ones.
+
+    Attributes:
+        method: of scoring.
+        type: of noise; "all" for every type together.
+        noisy: how many there are.
+        clean: how many right masks they are sought among.
+        auroc: probability that a wrong mask is doubted more than a right one.
+        precision: share of wrong masks among the first k, k being their number.
+        chance: what the precision of a random order would be; that of the AUROC is ½.
+    """
+
+    method: str
+    type: str
+    noisy: int
+    clean: int
+    auroc: float
+    precision: float
+    chance: float
+
+
+def training_data(run: FinishedRun, cache: Path) -> RunData:
+    """The images and masks that a run was trained on, made again from its configuration.
+
+    Args:
+        run: the run; `dataset.root` in its configuration is where its images are now.
+        cache: folder of decoded images.
+
+    Raises:
+        DataError: the data is not there, or its masks are not those that the run wrote down.
+    """
+    file = run.folder.config
+    dataset, noise = setting(run.config, "dataset", file), setting(run.config, "noise", file)
+    data = prepare(run.build("dataset.source"), cache, dataset, noise, run.build("noise.model"))
+    try:
+        trained = [(row["id"], row["sha256"]) for row in read_csv(run.folder.manifest)]
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{run.folder.manifest}: cannot be read ({error!r})") from error
+    if trained != [(row["id"], row["sha256"]) for row in data.manifest]:
+        raise DataError(
+            f"the masks at {dataset.get('root')} are not those that {run.folder.run_id} was "
+            f"trained on ({run.folder.manifest.name} differs). Give its data with dataset.root=…"
+        )
+    return data
+
+
+def beliefs(
+    run: FinishedRun, images: np.ndarray, masks: np.ndarray, *, compare: bool = False
+) -> Beliefs:
+    """Score masks by the residuals r = y − p of the network's probabilities.
+
+    With S = Σ r² over the D counted pixels of an image, the T-Loss weighs an image's residuals by
+    w = (ν + D) / (ν e^-λ + S) in its gradient (see `t_loss`); of such a run the doubt is 1 / w, of
+    any other S / D. An image without counted pixels is not doubted.
+
+    Args:
+        run: whose network predicts.
+        images: (N, H, W, C) uint8.
+        masks: (N, H, W) uint8 with 0, 1 and 255 = ignored.
+        compare: whether to add cleanlab's label quality score ("softmin"; Lad and Mueller,
+            arXiv 2307.05080), negated, of the same probabilities.
+
+    Raises:
+        ConfigError: cleanlab is asked for and not installed.
+        DataError: the network predicts what is no number.
+    """
+    if compare and find_spec("cleanlab") is None:
+        raise ConfigError("--compare needs cleanlab: pip install cleanlab")
+    squares, pixels, scores, quality, predicted = [], [], [], [], []
+    batches = predict_logits(
+        run.predictor, images, batch_size=run.batch_size, precision=run.precision
+    )
+    for place, on_device in batches:
+        logits = on_device.cpu()
+        if logits.isnan().any():  # NaN would pass for background
+            raise DataError(
+                f"{run.folder.run_id}: the network's output is NaN on its training images, so it "
+                "believes no mask: take another run"
+            )
+        given = torch.from_numpy(np.array(masks[place])).unsqueeze(1)
+        ignore = given == IGNORED
+        target = (given == 1).to(logits.dtype)
+        squares.append(squared_residuals(logits, target, ignore))
+        pixels.append(count_pixels(logits, ignore))
+        scores.append(dice(*confusion(logits, given)[:, :3].T.numpy()))
+        predicted.append((logits[:, 0] > 0).to(torch.uint8).numpy())
+        if compare:
+            quality.append(_label_quality(logits, given))
+    name, doubt = _doubt(run, *(torch.cat(part).double().numpy() for part in (squares, pixels)))
+    agreement = np.concatenate(scores)
+    methods = {name: doubt, DICE: 1 - agreement}
+    if compare:
+        methods["cleanlab"] = -np.concatenate(quality)
+    return Beliefs(methods, agreement, np.concatenate(predicted))
+
+
+def _doubt(run: FinishedRun, squares: np.ndarray, pixels: np.ndarray) -> tuple[str, np.ndarray]:
+    """The run's own method and (N,) its doubt of each mask."""
+    counted = pixels > 0
+    if run.nu is None:
+        return "mean squared residual", np.divide(squares, pixels, where=counted, out=squares * 0)
+    scale = run.nu * np.exp(-float(run.config["loss"].get("log_precision", 0.0)))
+    return "T-Loss weight", np.where(counted, (scale + squares) / (run.nu + pixels), 0.0)
+
+
+def _label_quality(logits: Tensor, given: Tensor) -> np.ndarray:
+    """Label quality by cleanlab (B,); an ignored pixel is taken as labelled like its prediction."""
+    from cleanlab.segmentation.rank import get_label_quality_scores
+
+    labels = torch.where(given == IGNORED, logits > 0, given == 1)[:, 0].long().numpy()
+    foreground = logits.sigmoid()
+    probabilities = torch.cat([1 - foreground, foreground], dim=1).numpy()
+    scores, _ = get_label_quality_scores(labels, probabilities, verbose=False)
+    return scores
+
+
+def detections(found: Beliefs, manifest: Sequence[Mapping[str, Any]]) -> list[Detection]:
+    """How well each method finds the masks that noise has changed; empty if there are none.
+
+    A mask that its noise left as it was counts as right.
+    """
+    types = np.array([row["type"] for row in manifest])
+    wrong = np.array([row["dice"] < 1 for row in manifest])
+    if not wrong.any() or wrong.all():
+        return []
+    result = []
+    for method, doubt in found.doubt.items():
+        for kind in ("all", *sorted(set(types[wrong]))):
+            chosen = wrong if kind == "all" else wrong & (types == kind)
+            numbers = auroc(doubt[chosen], doubt[~wrong]), precision(doubt[chosen], doubt[~wrong])
+            noisy, clean = int(chosen.sum()), int((~wrong).sum())
+            chance = noisy / (noisy + clean)
+            result.append(Detection(method, kind, noisy, clean, *numbers, chance))
+    return result
+
+
+def auroc(noisy: np.ndarray, clean: np.ndarray) -> float:
+    """Probability that a score of the first kind is above one of the second; a tie counts half."""
+    return float(mannwhitneyu(noisy, clean).statistic) / (len(noisy) * len(clean))
+
+
+def precision(noisy: np.ndarray, clean: np.ndarray) -> float:
+    """Share of the first kind among the k highest scores of both, k being the number of them.
+
+    Ties at the k-th score count by their expected share.
+    """
+    k = len(noisy)
+    threshold = np.sort(np.concatenate([noisy, clean]))[-k]
+    above = [int((scores > threshold).sum()) for scores in (noisy, clean)]
+    tied = [int((scores == threshold).sum()) for scores in (noisy, clean)]
+    return (above[0] + (k - sum(above)) * tied[0] / sum(tied)) / k

@@ -1,0 +1,154 @@
+"""What the configuration of a run folder may build when nobody vouches for the folder.
+
+A folder that somebody else sends is data. Its config.yaml names classes to build (`_target_`), and
+a name such as `os.system` would run code. So only classes of a fixed list are built, by their exact
+names (a prefix such as `torch.` would admit `torch.hub.load`), and only from plain values: nothing
+that Hydra or OmegaConf would act on. This is about code; a hostile folder can still ask for a huge
+network.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.errors import HydraException
+from hydra.utils import instantiate
+from omegaconf.errors import OmegaConfBaseException
+
+from robustseg.configuration.checks import ConfigError, check_targets
+from robustseg.data.sources.source import DataError
+
+_SMP = (
+    "classes decoder_attention_type decoder_channels decoder_interpolation decoder_use_norm "
+    "encoder_depth encoder_name encoder_weights"
+)
+_PLAIN_NAME = re.compile(r"[\w.-]+")  # no ":" or "/": neither a hub ("hf-hub:…") nor a path
+
+# Networks and the arguments they may be given.
+MODELS = {
+    "robustseg.models.plain_unet.PlainUNet": {"features"},
+    "segmentation_models_pytorch.Unet": set(_SMP.split()),
+    "segmentation_models_pytorch.create_model": {"arch", *_SMP.split()},
+}
+SOURCES = {
+    "robustseg.data.sources.folder.Folder",
+    "robustseg.data.sources.isic2017.Isic2017",
+    "robustseg.data.sources.shenzhen.Shenzhen",
+    "robustseg.data.synthetic.Synthetic",
+}
+NOISES = {
+    "robustseg.noise.annotator.Annotator",
+    "robustseg.noise.elastic.Elastic",
+    "robustseg.noise.legacy.Legacy",
+    "robustseg.noise.markov.Markov",
+    "robustseg.noise.missed.Missed",
+    "robustseg.noise.mixture.Mixture",
+    "robustseg.noise.morphological.Morphological",
+    "robustseg.noise.swap.Swap",
+}
+_BUILDABLE = {"model": set(MODELS), "dataset.source": SOURCES, "noise.model": NOISES}
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """A run's config.yaml as plain values; tags that ask for Python objects are refused.
+
+    Raises:
+        DataError: it is not there, or not plain YAML.
+    """
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file. Give the folder of a run") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{path}: not plain YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(config, dict):
+        raise DataError(f"{path}: not the configuration of a run")
+    return config
+
+
+def setting(config: Mapping[str, Any], name: str, path: Path) -> Any:
+    """The value of a dotted name.
+
+    Raises:
+        DataError: the configuration, read from `path`, has no such setting.
+    """
+    node: Any = config
+    for key in name.split("."):
+        if not isinstance(node, Mapping) or key not in node:
+            raise DataError(f"{path}: it has no setting {name}. Is it of a run of robustseg?")
+        node = node[key]
+    return node
+
+
+def build(config: Mapping[str, Any], name: str, path: Path, *, trust: bool, **added: Any) -> Any:
+    """What a setting describes: `model`, `dataset.source` or `noise.model`.
+
+    Args:
+        config: of a run.
+        name: which of the three.
+        path: of the config.yaml, for messages.
+        trust: whether any class may be built. Pretrained weights are never fetched.
+        **added: further arguments.
+
+    Raises:
+        DataError: it is nothing that may be built, or cannot be built.
+    """
+    node = setting(config, name, path)
+    if not isinstance(node, Mapping):
+        raise DataError(f"{path}: {name} describes nothing to build")
+    node = {key: value for key, value in node.items() if key != "name"}
+    if not trust:
+        try:
+            _check(node, _BUILDABLE[name], name)
+            if name == "model":
+                _check_model(node)
+        except ConfigError as error:
+            raise DataError(f"{path}: {error}. If you trust its sender, add --trust") from None
+    if "encoder_weights" in node or str(node.get("_target_")).startswith("segmentation_models"):
+        node["encoder_weights"] = None
+    try:
+        check_targets({name.partition(".")[0]: node})
+        return instantiate(node, **added)
+    except DataError:
+        raise
+    except (HydraException, OmegaConfBaseException, ConfigError) as error:
+        raise DataError(f"{path}: {name} cannot be built: {error}") from error
+
+
+def _check(node: Any, allowed: set[str], name: str) -> None:
+    """Raise ConfigError unless a node holds plain values and names allowed classes only."""
+    if isinstance(node, Mapping):
+        if name in _BUILDABLE and "_target_" not in node:
+            raise ConfigError(f"{name} names no class to build")
+        for key, value in node.items():
+            inner = f"{name}.{key}"
+            if key == "_target_":
+                if not isinstance(value, str) or value not in allowed:
+                    raise ConfigError(f"{inner}={value!r} is none of what a run folder may build")
+            elif not isinstance(key, str) or key.startswith("_"):
+                raise ConfigError(f"{inner} is no setting of a run")
+            else:
+                _check(value, allowed, inner)
+    elif isinstance(node, list):
+        for at, item in enumerate(node):
+            _check(item, allowed, f"{name}[{at}]")
+    elif isinstance(node, str):
+        if "${" in node:
+            raise ConfigError(f"{name}={node!r} would be looked up on this machine")
+    elif not (node is None or isinstance(node, int | float)):
+        raise ConfigError(f"{name} is of the type {type(node).__name__}, which no setting has")
+
+
+def _check_model(node: Mapping[str, Any]) -> None:
+    """Raise ConfigError unless a network's arguments are known ones and plain values or lists."""
+    known = MODELS[node["_target_"]] | {"_target_"}
+    for key, value in node.items():
+        if key not in known:
+            raise ConfigError(f"model.{key} is none of the arguments that a run folder may give")
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, Mapping | list):
+                raise ConfigError(f"model.{key} is neither a value nor a list of values")
+            if isinstance(part, str) and not _PLAIN_NAME.fullmatch(part):
+                raise ConfigError(f"model.{key}={part!r} is not a plain name")

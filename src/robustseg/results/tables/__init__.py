@@ -1,0 +1,1 @@
+"""Tables of finished runs: cells, statistics, notes, and their forms."""

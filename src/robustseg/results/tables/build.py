@@ -1,0 +1,160 @@
+"""A table from runs."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from robustseg.results.load import LABELS
+from robustseg.results.tables.distinct import plain, row_labels
+from robustseg.results.tables.model import Cell, Column, Key, Row, Sample, Table, direction
+from robustseg.results.tables.published import Published
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SETTING = ("noise", "alpha", "beta")
+Groups = dict[tuple[Row, tuple[Any, Any, Any]], "pd.DataFrame"]
+
+
+def make_table(
+    runs: pd.DataFrame,
+    metrics: Sequence[str],
+    published: Published | None = None,
+    losses: Sequence[str] = (),
+    versus: str | None = None,
+) -> Table:
+    """Group finished runs by what tells them apart and average over their seeds.
+
+    A row is a loss, and, where that leaves runs of different settings together, also the label
+    or setting in which they differ: nothing but seeds is ever averaged.
+
+    Args:
+        runs: as `load_runs` returns them.
+        metrics: names of numbers.
+        published: the paper's numbers.
+        losses: the losses that come first, in this order; the rest follows by name.
+        versus: a label, such as ``domain``: only rows that differ in nothing else compete for
+            the best of a column. None: all rows on the same data do.
+
+    Raises:
+        ValueError: the runs do not differ in ``versus``.
+    """
+    runs, labels = row_labels(runs)
+    if versus is not None and versus not in labels:
+        raise ValueError(f"the runs do not differ in {versus}; they do in {', '.join(labels)}")
+    groups = _groups(runs, labels, metrics)
+    settings = sorted({setting for _, setting in groups}, key=lambda s: [*map(_sortable, s)])
+    rows = sorted({row for row, _ in groups}, key=_row_order(labels, losses))
+    columns = [Column(*setting, metric) for setting in settings for metric in metrics]
+    contests = _contests(groups, rows, columns, None if versus is None else labels.index(versus))
+    return Table(
+        labels=tuple(labels),
+        rows=tuple(rows),
+        columns=tuple(columns),
+        cells=_cells(groups, rows, columns, _best(groups, contests), published),
+        datasets=tuple(sorted(runs["dataset"].unique())),
+        contests=contests,
+        versus=versus,
+    )
+
+
+def _groups(runs: pd.DataFrame, labels: Sequence[str], metrics: Sequence[str]) -> Groups:
+    """The runs of every row and noise setting that has any, without what no table needs."""
+    needed = dict.fromkeys([*labels, *LABELS, "run_id", "collapsed", *metrics])
+    groups: Groups = {}
+    names = [*labels, *_SETTING]
+    finite = {metric: runs[metric].where(runs[metric].abs() < math.inf) for metric in metrics}
+    for key, group in runs[list(needed)].assign(**finite).groupby(names, dropna=False, sort=False):
+        *row, noise, alpha, beta = map(plain, key)
+        groups[tuple(row), (noise, alpha, beta)] = group
+    return groups
+
+
+def _cells(
+    groups: Groups,
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    best: set[Key],
+    published: Published | None,
+) -> dict[Key, Cell]:
+    of_row = {row: group.iloc[0].to_dict() for (row, _), group in groups.items()}
+    cells = {}
+    for row, column in itertools.product(rows, columns):
+        value = None
+        if published:
+            # What the runs of the row have in common, at the noise of the column.
+            first = {str(name): plain(item) for name, item in of_row[row].items()}
+            noise = {"noise": column.noise, "alpha": column.alpha, "beta": column.beta}
+            value = published.find(column.metric, {**first, **noise})
+        group = groups.get((row, (column.noise, column.alpha, column.beta)))
+        if group is not None:
+            cells[row, column] = _cell(group, column.metric, (row, column) in best, value)
+        elif value:
+            cells[row, column] = Cell(math.nan, math.nan, 0, False, value)
+    return cells
+
+
+def _cell(group: pd.DataFrame, metric: str, best: bool, published: Any) -> Cell:
+    numbers = group[metric]
+    seeds = zip(*(map(plain, group[name]) for name in ("seed", "noise_seed")), strict=True)
+    everything = zip(group["run_id"], seeds, numbers.astype(float), strict=True)
+    samples = tuple(Sample(*one) for one in everything if not math.isnan(one[2]))
+    return Cell(
+        mean=float(numbers.mean()),
+        std=float(numbers.std()),
+        n=int(numbers.count()),
+        best=best,
+        published=published,
+        collapsed=int(group["collapsed"][numbers.notna()].notna().sum()),
+        repeated=len({sample.seed for sample in samples}) < len(samples),
+        samples=samples,
+        without=int(numbers.isna().sum()),
+    )
+
+
+def _contests(
+    groups: Groups, rows: Sequence[Row], columns: Sequence[Column], versus: int | None
+) -> tuple[tuple[Key, ...], ...]:
+    """Cells of a column with a number, on the same data; and alike but for one label, if any."""
+    contests: dict[tuple, list[Key]] = {}
+    for column, row in itertools.product(columns, rows):
+        group = groups.get((row, (column.noise, column.alpha, column.beta)))
+        if group is None or not direction(column.metric) or not group[column.metric].notna().any():
+            continue
+        first = group.iloc[0]
+        others = () if versus is None else row[:versus] + row[versus + 1 :]
+        place = column, plain(first["dataset"]), plain(first["subset"]), others
+        contests.setdefault(place, []).append((row, column))
+    return tuple(tuple(keys) for keys in contests.values() if len(keys) > 1)
+
+
+def _best(groups: Groups, contests: Sequence[Sequence[Key]]) -> set[Key]:
+    """The keys of the best cells, one a contest but for ties."""
+    best = set()
+    for contest in contests:
+        scores = {
+            (row, column): direction(column.metric)
+            * groups[row, (column.noise, column.alpha, column.beta)][column.metric].mean()
+            for row, column in contest
+        }
+        best |= {key for key, score in scores.items() if score == max(scores.values())}
+    return best
+
+
+def _row_order(labels: Sequence[str], losses: Sequence[str]) -> Callable[[Row], tuple]:
+    def order(row: Row) -> tuple:
+        loss = row[labels.index("loss")]
+        place = losses.index(loss) if loss in losses else len(losses)
+        return place, *(_sortable(value) for value in row)
+
+    return order
+
+
+def _sortable(value: Any) -> tuple:
+    """None before numbers before text, so that clean comes first."""
+    if value is None:
+        return (0, 0.0, "")
+    return (1, float(value), "") if isinstance(value, int | float) else (2, 0.0, str(value))

@@ -1,0 +1,154 @@
+"""What a table is, before any format."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from robustseg.results.tables.published import Value
+
+LEVEL = 0.05  # of a significance test; an interval covers the rest
+
+_LOWER = ("hd95", "false_positive", "missed_rate", "calibration_error", "test_loss")
+_HIGHER = ("dice", "jaccard", "balanced_accuracy", "average_precision", "train_dice_clean")
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric at a noise setting; without noise ``noise`` and ``beta`` are None and α is 0."""
+
+    noise: str | None
+    alpha: float
+    beta: float | None
+    metric: str
+
+
+Key = tuple[Row, Column]
+
+
+class Sample(NamedTuple):
+    """A run's number; ``seed`` is its seed and that of its noise."""
+
+    run_id: str
+    seed: tuple[Any, Any]
+    value: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A test of a cell against another of its column.
+
+    Attributes:
+        reference: the other row's labels, as words.
+        p: of this comparison by itself.
+        p_corrected: for all comparisons that the test corrects for.
+        n: pairs compared (images or seeds), or runs of both cells together (Tukey's test).
+    """
+
+    reference: str
+    p: float
+    p_corrected: float
+    n: int
+
+    @property
+    def significant(self) -> bool:
+        """Whether the cells differ."""
+        return self.p_corrected < LEVEL
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A metric of the runs of one row and column.
+
+    Attributes:
+        mean: over runs; NaN without one.
+        std: sample standard deviation over runs (n − 1); NaN for one run.
+        n: how many runs have the number.
+        best: whether no cell that it competes with is better.
+        published: the paper's value, if there is one.
+        collapsed: how many runs predict (nearly) only background, or only foreground.
+        repeated: whether a seed occurs more than once.
+        interval: of the mean, over test images; None if it was not asked for or has no meaning.
+        comparison: with the best of its column, or with a loss asked for; None if untested.
+        samples: the runs that have the number.
+        without: how many finished runs have none: it is not defined for them, or not finite.
+    """
+
+    mean: float
+    std: float
+    n: int
+    best: bool
+    published: Value | None = None
+    collapsed: int = 0
+    repeated: bool = False
+    interval: tuple[float, float] | None = None
+    comparison: Comparison | None = None
+    samples: tuple[Sample, ...] = ()
+    without: int = 0
+
+
+EMPTY = Cell(math.nan, math.nan, 0, False)
+
+
+@dataclass(frozen=True)
+class Test:
+    """How the cells of a table were compared.
+
+    Attributes:
+        kind: images, seeds or tukey; see `robustseg.results.tables.comparison`.
+        against: what each cell was compared with, in words.
+        family: how many comparisons there are in the table.
+    """
+
+    kind: str
+    against: str
+    family: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows × columns of cells.
+
+    Attributes:
+        labels: names of what tells the rows apart; the loss is always among them.
+        rows: a value for each of ``labels``; None where not applicable.
+        columns: noise settings, each with the metrics asked for.
+        cells: those that have runs or a published value, by row and column.
+        datasets: what the runs were trained on.
+        contests: keys of the cells that compete with one another.
+        versus: the label whose values compete, all else being equal; None: all rows of a column.
+        test: how cells were compared, if they were.
+    """
+
+    labels: tuple[str, ...]
+    rows: tuple[Row, ...]
+    columns: tuple[Column, ...]
+    cells: dict[Key, Cell]
+    datasets: tuple[str, ...]
+    contests: tuple[tuple[Key, ...], ...] = ()
+    versus: str | None = None
+    test: Test | None = None
+
+    def words(self, row: Row) -> str:
+        """A row's labels in words, such as ``dice batch 8``."""
+        return " ".join(word for word in map(label, row) if word)
+
+    @property
+    def n(self) -> int:
+        """The largest number of runs in a cell."""
+        return max((cell.n for cell in self.cells.values()), default=0)
+
+
+def label(value: Any) -> str:
+    """A label's value as a table shows it; one that does not apply is empty."""
+    if value is None:
+        return ""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def direction(metric: str) -> int:
+    """Return 1 if higher is better, −1 if lower is, 0 if neither."""
+    if metric.startswith(_HIGHER):
+        return 1
+    return -1 if metric.startswith(_LOWER) else 0

@@ -1,0 +1,83 @@
+"""What a reader of a table has to know, in sentences below it."""
+
+from robustseg.results.tables.grid import COLLAPSED, DIFFERS, STAR
+from robustseg.results.tables.image_scores import PER_IMAGE
+from robustseg.results.tables.model import LEVEL, Cell, Table
+
+
+def notes(table: Table, intervals: bool) -> list[str]:
+    """The sentences: what is shown, marks in use, and what was tested with how many.
+
+    Args:
+        table: that is shown.
+        intervals: whether confidence intervals are.
+    """
+    cells = [cell for cell in table.cells.values() if cell.n]
+    found = [_shown(table)]
+    if any(cell.n < table.n and not cell.without for cell in cells):
+        found.append("[n]: over n runs only.")
+    there = [cell for cell in table.cells.values() if cell.n or cell.without]
+    if any(cell.without for cell in there):
+        found.append("[n of m]: m − n of the m finished runs have no such number.")
+    if there and len(there) < len(table.rows) * len(table.columns):
+        found.append("–: no run.")
+    collapsed = sum(bool(cell.collapsed) for cell in cells)
+    if collapsed:
+        found.append(
+            f"{COLLAPSED}: collapsed, in one run at least the network predicts (nearly) only "
+            f"background or only foreground ({collapsed} of {len(cells)} cells)."
+        )
+    if table.test:
+        found += _tested(table, cells)
+    if intervals and any(cell.interval for cell in cells):
+        found.append(
+            f"{{a, b}}: {1 - LEVEL:.0%} bootstrap interval of the mean over test images "
+            "(percentile; all values of an image together)."
+        )
+    if any(cell.published and cell.published.starred for cell in table.cells.values()):
+        found.append(f"{STAR}: significant according to the paper.")
+    places = ((row, column) for (row, column), cell in table.cells.items() if cell.repeated)
+    repeated = len({(row, column.noise, column.alpha, column.beta) for row, column in places})
+    if repeated:
+        found.append(
+            f"In {repeated} cells a seed occurs more than once with equal settings (on other "
+            "data?); all its runs are averaged."
+        )
+    return found
+
+
+def _shown(table: Table) -> str:
+    metrics = ", ".join(dict.fromkeys(column.metric for column in table.columns))
+    where = f" on {', '.join(table.datasets)}" if table.datasets else ""
+    if not table.n:
+        spread = any(cell.published and cell.published.std >= 0 for cell in table.cells.values())
+        return f"{metrics}{where}: as published{', mean(std)' if spread else ''}."
+    return f"{metrics}{where}: " + (
+        f"mean(std) over {table.n} runs." if table.n > 1 else "one run a cell."
+    )
+
+
+def _tested(table: Table, cells: list[Cell]) -> list[str]:
+    """One sentence on the test, and one on the metrics that it leaves out."""
+    test = table.test
+    compared = [cell.comparison for cell in cells if cell.comparison]
+    if test is None or not compared:
+        return []
+    counts = sorted({comparison.n for comparison in compared})
+    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    holm = f"Holm's correction over the table's {test.family} comparisons"
+    holm = holm if test.family > 1 else "the only comparison"
+    how = {
+        "images": f"Wilcoxon's signed-rank test over {n} test images, each averaged over seeds "
+        f"and reported evaluations; {holm}",
+        "seeds": f"Wilcoxon's signed-rank test over {n} seeds; {holm}",
+        "tukey": f"the T-Loss paper's procedure: analysis of variance, then Tukey's test over {n} "
+        f"runs a pair, which corrects within a column only; {test.family} comparisons",
+    }[test.kind]
+    none = "" if any(one.significant for one in compared) else "; none does"
+    said = [f"{DIFFERS}: differs from {test.against} (p < {LEVEL}{none}): {how}."]
+    metrics = dict.fromkeys(column.metric for column in table.columns)
+    left_out = [name for name in metrics if test.kind == "images" and name not in PER_IMAGE]
+    if left_out:
+        said.append(f"Not tested, being no mean over images: {', '.join(left_out)}.")
+    return said

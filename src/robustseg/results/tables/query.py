@@ -1,0 +1,212 @@
+"""The options that ask for a table, and the table they ask for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustseg.results.load import count_reasons, load_runs, metric_names, suggestion
+from robustseg.results.tables.grid import LAYOUTS, SLIDES
+from robustseg.results.tables.model import Table
+from robustseg.results.tables.published import (
+    Published,
+    experiments_folder,
+    load_published,
+    plain_value,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from robustseg.results.tables.image_scores import Images
+
+_TESTS = ("images", "seeds", "tukey", "none")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `answer` reads."""
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder (default: runs)")
+    parser.add_argument("--dataset", help="only runs on this dataset")
+    parser.add_argument("--loss", nargs="+", default=[], help="only these losses, in this order")
+    parser.add_argument("--seeds", nargs="+", default=[], help="only these seeds: 0,1")
+    parser.add_argument(
+        "--where",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE[,VALUE]",
+        help="only runs with this label or setting: alpha=0.3,0.5 optimizer.lr=0.001",
+    )
+    parser.add_argument(
+        "--metric",
+        nargs="+",
+        default=[],
+        help="numbers of metrics.json, side by side (default: dice_image, or the layout's)",
+    )
+    parser.add_argument(
+        "--layout",
+        choices=tuple(LAYOUTS),
+        default="noise",
+        help="losses × noise settings (default), or metrics × batch sizes and loss domains",
+    )
+    parser.add_argument(
+        "--test",
+        choices=_TESTS,
+        help="which cells differ: by Wilcoxon's test over test images (default, where it can be "
+        "made) or over six or more seeds, or by the T-Loss paper's ANOVA and Tukey's test",
+    )
+    parser.add_argument(
+        "--against",
+        metavar="LOSS",
+        help="compare with this loss (layout domain: this domain) instead of the best",
+    )
+    parser.add_argument(
+        "--ci", action="store_true", help="show 95 %% intervals (csv and json always have them)"
+    )
+    parser.add_argument("--decimals", type=_decimals, default=3, help="of means (default: 3)")
+    parser.add_argument(
+        "--published",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="show the paper's values where there are any (default: yes)",
+    )
+
+
+def _decimals(text: str) -> int:
+    if text not in map(str, range(1, 16)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 15")
+    return int(text)
+
+
+def selected(options: argparse.Namespace) -> pd.DataFrame:
+    """The runs that the options choose.
+
+    Args:
+        options: of `add_options`, and ``experiment``.
+
+    Raises:
+        NoRuns: there is none.
+        ValueError: a filter has no meaning.
+    """
+    return load_runs(options.runs, **_filters(options))
+
+
+def answer(
+    runs: pd.DataFrame, options: argparse.Namespace, intervals: bool
+) -> tuple[Table, list[str]]:
+    """Make the table that the options ask for.
+
+    Args:
+        runs: as `selected` gives them.
+        options: of `add_options`, and ``experiment``.
+        intervals: whether to compute confidence intervals.
+
+    Returns:
+        The table, and remarks for the error channel.
+
+    Raises:
+        ValueError: the question cannot be answered.
+    """
+    from robustseg.results.tables.build import make_table
+    from robustseg.results.tables.image_scores import Images
+
+    metrics = split(options.metric) or list(default_metrics(options.layout))
+    _check_metrics(runs, metrics)
+    published = _published(runs, options) if options.published else None
+    losses = split(options.loss) or (published.losses if published else [])
+    table = make_table(runs, metrics, published, losses, versus(options.layout))
+    table, remarks = judged(
+        table, Images(options.runs), options.test, options.against, intervals, options.ci
+    )
+    remarks += runs.attrs["absent"]
+    if runs.attrs["left_out"]:
+        remarks.append(f"Left out of {options.runs}: {count_reasons(runs.attrs['left_out'])}.")
+    return table, remarks
+
+
+def judged(
+    table: Table,
+    images: Images,
+    test: str | None = None,
+    against: str | None = None,
+    intervals: bool = True,
+    must: bool = False,
+) -> tuple[Table, list[str]]:
+    """A table with the differences tested, and with intervals.
+
+    Args:
+        table: as `make_table` makes it.
+        images: of its runs.
+        test: as the option --test; None: over images, where that can be done.
+        against: as the option --against.
+        intervals: whether to compute them.
+        must: whether it is an error if there can be none.
+
+    Returns:
+        The table, and why something is missing.
+    """
+    from robustseg.results.tables.comparison import add_intervals, compare
+    from robustseg.results.tables.image_scores import NoImages, UnlikeImages
+
+    remarks = []
+    try:
+        if test != "none":
+            table = compare(table, images, test or "images", against)
+    except (NoImages, UnlikeImages) as error:
+        if test:
+            raise
+        remarks.append(f"No test over images: {error}.")
+    try:
+        if intervals:
+            table = add_intervals(table, images)
+    except (NoImages, UnlikeImages) as error:
+        if must:
+            raise
+        remarks.append(f"No intervals: {error}.")
+    return table, remarks
+
+
+def default_metrics(layout: str) -> tuple[str, ...]:
+    """What a layout shows where nothing is asked for."""
+    return SLIDES if layout == "domain" else ("dice_image",)
+
+
+def versus(layout: str) -> str | None:
+    """The label whose values a layout compares; None: whole rows."""
+    return "domain" if layout == "domain" else None
+
+
+def split(words: list[str]) -> list[str]:
+    """Separate words that were joined by commas, as they are in Hydra's sweeps."""
+    return [part for word in words for part in word.split(",")]
+
+
+def _filters(options: argparse.Namespace) -> dict[str, Any]:
+    filters: dict[str, Any] = {}
+    for text in options.where:
+        name, equals, values = text.partition("=")
+        if not equals:
+            raise ValueError(f"--where takes KEY=VALUE, got {text!r}")
+        filters[name] = [plain_value(value) for value in values.split(",")]
+    if options.seeds:
+        filters["seed"] = [plain_value(seed) for seed in split(options.seeds)]
+    if options.loss:
+        filters["loss"] = split(options.loss)
+    for name in ("experiment", "dataset"):
+        if getattr(options, name):
+            filters[name] = getattr(options, name)
+    return filters
+
+
+def _check_metrics(runs: pd.DataFrame, metrics: list[str]) -> None:
+    known = metric_names(runs)
+    for metric in metrics:
+        if metric not in known:
+            raise ValueError(f"no run has a number {metric!r}; {suggestion(metric, known)}")
+
+
+def _published(runs: pd.DataFrame, options: argparse.Namespace) -> Published | None:
+    datasets = runs["dataset"].unique()
+    if len(datasets) > 1:
+        return None
+    return load_published(options.experiment, datasets[0], experiments_folder())

@@ -1,0 +1,148 @@
+"""A table as text: Markdown, LaTeX, HTML; or its cells as CSV or JSON records."""
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from robustseg.results.tables.grid import LAYOUTS, Grid
+from robustseg.results.tables.model import Table
+from robustseg.results.tables.notes import notes
+from robustseg.results.tables.results_file import records, write_csv, write_json
+
+
+def render(
+    table: Table, style: str, decimals: int = 3, layout: str = "noise", intervals: bool = False
+) -> str:
+    """Write a table.
+
+    Markdown, LaTeX (booktabs) and HTML show mean(std) over runs, the best of a column in bold, "–"
+    where there is no run, and the number of runs in brackets where it is smaller than elsewhere;
+    "†" marks what differs from the best and "‡" collapsed networks. Where there are published
+    values, they and the difference to ours come in rows of their own, and alone where there is no
+    run. Notes below say what was tested. CSV and JSON have one record a cell, in full precision.
+
+    Args:
+        table: what to write.
+        style: one of ``STYLES``.
+        decimals: of means; CSV and JSON ignore it.
+        layout: one of `LAYOUTS`: ``noise``, rows × noise settings, or ``domain``, metrics × batch
+            sizes and loss domains. CSV and JSON ignore it.
+        intervals: whether to show confidence intervals; CSV and JSON always do.
+
+    Raises:
+        ValueError: the table has nothing to lay out in this way.
+    """
+    if style in _RECORDS:
+        return _RECORDS[style](records(table))
+    markup = _MARKUPS[style]
+    return markup.write(LAYOUTS[layout](table, decimals, intervals), notes(table, intervals))
+
+
+@dataclass(frozen=True)
+class _Markup:
+    escape: Callable[[str], str]
+    bold: Callable[[str], str]
+    assemble: Callable[[Grid, list[str]], str]
+
+    def write(self, grid: Grid, sentences: list[str]) -> str:
+        lines = [
+            [
+                self.bold(self.escape(text)) if (number, at) in grid.bold else self.escape(text)
+                for at, text in enumerate(line)
+            ]
+            for number, line in enumerate(grid.lines)
+        ]
+        headings = [[self.escape(text) for text in line] for line in grid.headings]
+        marked = Grid(headings, lines, grid.bold, grid.labels, grid.kinds)
+        return self.assemble(marked, sentences)
+
+
+def _markdown(grid: Grid, sentences: list[str]) -> str:
+    everything = [*grid.headings, *grid.lines]
+    widths = [max(3, *map(len, column)) for column in zip(*everything, strict=True)]
+    lines = [
+        "| " + " | ".join(text.ljust(w) for text, w in zip(line, widths, strict=True)) + " |"
+        for line in everything
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:], "", " ".join(sentences)]) + "\n"
+
+
+_LATEX = str.maketrans(
+    {
+        "α": r"$\alpha$",
+        "β": r"$\beta$",
+        "−": "$-$",
+        "–": "--",
+        "*": "$^{*}$",
+        "†": r"$^{\dagger}$",
+        "‡": r"$^{\ddagger}$",
+        "↑": r"$\uparrow$",
+        "↓": r"$\downarrow$",
+        "{": r"\{",
+        "}": r"\}",
+        "_": r"\_",
+        "%": r"\%",
+        "#": r"\#",
+        "&": r"\&",
+        "<": "$<$",
+        ">": "$>$",
+    }
+)
+
+
+def _latex(grid: Grid, sentences: list[str]) -> str:
+    def line(texts: list[str]) -> str:
+        return " & ".join(texts) + r" \\"
+
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{{'l' * len(grid.headings[0])}}}",
+            r"\toprule",
+            *map(line, grid.headings),
+            r"\midrule",
+            *map(line, grid.lines),
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+            rf"{{\footnotesize {' '.join(sentences).translate(_LATEX)}\par}}",
+            "",
+        ]
+    )
+
+
+def _html(grid: Grid, sentences: list[str]) -> str:
+    """A table whose lines carry their kind as class, for a style sheet to tell them apart."""
+
+    def line(texts: list[str], kind: str) -> str:
+        names = "".join(f'<th scope="row">{text}</th>' for text in texts[: grid.labels])
+        cells = "".join(f"<td>{text}</td>" for text in texts[grid.labels :])
+        return f'<tr class="{kind}">{names}{cells}</tr>'
+
+    def heading(texts: list[str]) -> str:
+        return "<tr>" + "".join(f'<th scope="col">{text}</th>' for text in texts) + "</tr>"
+
+    return "\n".join(
+        [
+            '<table class="results">',
+            f"<caption>{html.escape(' '.join(sentences))}</caption>",
+            "<thead>",
+            *map(heading, grid.headings),
+            "</thead>",
+            "<tbody>",
+            *map(line, grid.lines, grid.kinds),
+            "</tbody>",
+            "</table>",
+            "",
+        ]
+    )
+
+
+_MARKUPS = {
+    "md": _Markup(lambda text: text.replace("|", r"\|"), "**{}**".format, _markdown),
+    "latex": _Markup(lambda text: text.translate(_LATEX), r"\textbf{{{}}}".format, _latex),
+    "html": _Markup(html.escape, "<b>{}</b>".format, _html),
+}
+_RECORDS: dict[str, Callable[[list[dict[str, Any]]], str]] = {"csv": write_csv, "json": write_json}
+STYLES = (*_MARKUPS, *_RECORDS)

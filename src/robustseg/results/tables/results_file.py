@@ -1,0 +1,181 @@
+"""The cells of a table as records: plain values, CSV, JSON, and back."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any
+
+from robustseg.results.tables.model import EMPTY, Cell, Column, Comparison, Row, Table, Test
+from robustseg.results.tables.published import Value
+from robustseg.runs.files import read_csv
+
+_LOGICAL = {"True": True, "False": False}
+_NUMBERS = ("alpha", "beta", "mean", "std", "low", "high", "p", "p_corrected")
+_KINDS: dict[str, type | UnionType] = {
+    **dict.fromkeys((*_NUMBERS, "published_mean", "published_std"), int | float),
+    **dict.fromkeys(("runs", "collapsed", "pairs", "family"), int),
+    **dict.fromkeys(("best", "repeated", "published_star"), bool),
+    **dict.fromkeys(("noise", "metric", "test"), str),
+}
+_TESTS = ("images", "seeds", "tukey")
+
+
+def records(table: Table) -> list[dict[str, Any]]:
+    """Return a record for each row and column, row after row; what is missing is None.
+
+    A table without published values, intervals or tests has the same columns, so that files can
+    be joined; `from_records` makes the table again.
+    """
+    return [
+        {key: _none_for_nan(value) for key, value in _record(table, row, column).items()}
+        for row in table.rows
+        for column in table.columns
+    ]
+
+
+def write_csv(rows: list[dict[str, Any]]) -> str:
+    """Records as CSV text, in full precision."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_json(rows: list[dict[str, Any]]) -> str:
+    """Records as JSON text."""
+    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+
+
+def read_results(path: Path) -> Table:
+    """The table of a results.csv that ``robustseg table --format csv`` wrote.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header = next(csv.reader(file), [])
+        rows = [
+            {key: _LOGICAL.get(value, value) for key, value in row.items()}
+            for row in read_csv(path)
+        ]
+        return from_records(rows, header[: header.index("noise")])
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    except (LookupError, ValueError, TypeError, csv.Error) as error:
+        raise ValueError(
+            f"{path} is no table of results ({error!r}); "
+            "robustseg table EXPERIMENT --format csv writes one"
+        ) from error
+
+
+def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
+    """The table that gave some records; runs by name are not among them.
+
+    Args:
+        rows: as `records` gives them; what is None may be left out.
+        labels: the columns that tell the rows apart.
+
+    Raises:
+        LookupError: a record lacks a value.
+        ValueError: a value is not what `records` gives.
+    """
+    cells: dict[tuple[Row, Column], Cell] = {}
+    for record in rows:
+        _check(record)
+        row = tuple(record.get(name) for name in labels)
+        alpha, beta = float(record["alpha"]), record.get("beta")
+        column = Column(record.get("noise"), alpha, beta, record["metric"])
+        cells[row, column] = _cell(record)
+    first = rows[0]
+    tested = "test" in first
+    datasets = {str(record["dataset"]) for record in rows if "dataset" in record}
+    return Table(
+        labels=tuple(labels),
+        rows=tuple(dict.fromkeys(row for row, _ in cells)),
+        columns=tuple(dict.fromkeys(column for _, column in cells)),
+        cells={
+            key: cell for key, cell in cells.items() if cell.n or cell.without or cell.published
+        },
+        datasets=tuple(sorted(datasets)),
+        test=Test(first["test"], str(first["against"]), first["family"]) if tested else None,
+    )
+
+
+def _record(table: Table, row: Row, column: Column) -> dict[str, Any]:
+    cell = table.cells.get((row, column), EMPTY)
+    published, comparison, test = cell.published, cell.comparison, table.test
+    low, high = cell.interval or (None, None)
+    labels = dict(zip(table.labels, row, strict=True))
+    return {
+        **labels,
+        **vars(column),
+        "runs": cell.n,
+        "without": cell.without,
+        "mean": cell.mean,
+        "std": cell.std,
+        "low": low,
+        "high": high,
+        "best": cell.best,
+        "collapsed": cell.collapsed,
+        "repeated": cell.repeated,
+        "reference": comparison.reference if comparison else None,
+        "p": comparison.p if comparison else None,
+        "p_corrected": comparison.p_corrected if comparison else None,
+        "pairs": comparison.n if comparison else None,
+        "test": test.kind if test else None,
+        "against": test.against if test else None,
+        "family": test.family if test else None,
+        "published_mean": published.mean if published else None,
+        "published_std": published.std if published else None,
+        "published_star": published.starred if published else None,
+        "difference": cell.mean - published.mean if published else None,
+        "dataset": labels.get("dataset", ", ".join(table.datasets) or None),
+    }
+
+
+def _check(record: Mapping[str, Any]) -> None:
+    """Refuse values of another kind than `_record` gives."""
+    for name, kind in _KINDS.items():
+        value = record.get(name)
+        if value is not None and (
+            not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)
+        ):
+            raise ValueError(f"{name} is {value!r}")
+    if record.get("test", _TESTS[0]) not in _TESTS:
+        raise ValueError(f"test is {record['test']!r}")
+    if ("noise" in record) != ("beta" in record):
+        raise ValueError("noise and beta contradict each other")
+
+
+def _cell(record: Mapping[str, Any]) -> Cell:
+    published = comparison = interval = None
+    if "published_mean" in record:
+        std = record.get("published_std", math.nan)
+        published = Value(record["published_mean"], std, record["published_star"])
+    if "p" in record:
+        p, corrected = record["p"], record["p_corrected"]
+        comparison = Comparison(str(record["reference"]), p, corrected, record["pairs"])
+    if "low" in record:
+        interval = record["low"], record["high"]
+    return Cell(
+        mean=record.get("mean", math.nan),
+        std=record.get("std", math.nan),
+        n=record["runs"],
+        best=record["best"],
+        published=published,
+        collapsed=record["collapsed"],
+        repeated=record["repeated"],
+        interval=interval,
+        comparison=comparison,
+        without=record.get("without", 0),
+    )
+
+
+def _none_for_nan(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value

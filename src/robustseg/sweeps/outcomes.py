@@ -1,0 +1,191 @@
+"""What became of the runs of a sweep: noted by each job, told at the end."""
+
+import logging
+import os
+import uuid
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from robustseg.configuration.checks import ConfigError, check_call
+from robustseg.runs.files import read_json, write_json
+from robustseg.runs.lock import JOB
+from robustseg.sweeps import limit
+from robustseg.sweeps.recorded import check_records
+
+
+class RunFailed(RuntimeError):
+    """A run that did not finish; what happened is in its status.json."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one job.
+
+    Attributes:
+        run_id: the run's id, or the job's overrides if it failed before it had one.
+        state: done, skipped (it was done or recorded before), busy (another process trains it),
+            failed, or
+            running (in the summary: interrupted).
+        dice: mean Dice per test image; None if there is no result.
+        seconds: wall time of the job.
+        message: why it failed, is busy or was skipped without a folder.
+    """
+
+    run_id: str
+    state: str
+    dice: float | None = None
+    seconds: float = 0.0
+    message: str = ""
+
+
+_sweep: dict[str, Any] = {}
+
+
+_log = logging.getLogger(__name__)
+
+
+class SweepCallback(Callback):
+    """Remembers where the sweep keeps its jobs' outcomes, for the summary at its end."""
+
+    def __init__(self) -> None:
+        self.swept: list[str] = []
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Note the folder of the sweep."""
+        _sweep["outcomes"] = Path(config.hydra.sweep.dir) / "outcomes"
+        _sweep["runs"] = config.paths.runs
+        _sweep["token"] = uuid.uuid4().hex
+        overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+        self.swept = [o.get_key_element() for o in overrides if o.is_sweep_override()]
+        _sweep["swept"] = self.swept
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Tell the job's process, which need not be the sweep's, what is swept."""
+        _sweep["swept"] = self.swept
+
+
+def open_sweep(config: DictConfig, jobs: int) -> None:
+    """Before any job: check what they share, note how many there are, start the time limit.
+
+    Raises:
+        ConfigError: the time limit is out of range or a record cannot be read.
+    """
+    swept = {*(config.hydra.sweeper.get("params") or {}), *_sweep.get("swept", ())}
+    for name in sorted({"minutes", "records"} & swept):
+        raise ConfigError(f"{name} is one for the whole call: it cannot be swept")
+    minutes, records = check_call(config)
+    _sweep["jobs"] = _sweep.get("jobs", 0) + jobs
+    limit.arm(minutes)
+    check_records(records)
+
+
+def is_alone() -> bool:
+    """Whether this process was called for one run, not for a sweep."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.RUN
+
+
+def sweep_token() -> str | None:
+    """What tells the sweep of this process's run from any other; None for a single run."""
+    if JOB in os.environ:  # set by the launcher, in a process that is not the sweep's
+        return os.environ[JOB].partition(":")[0]
+    return _sweep.get("token")
+
+
+def job_name() -> str:
+    """The overrides that tell this job from the others of its sweep; "run" outside of one."""
+    if not HydraConfig.initialized():
+        return "run"
+    hydra = HydraConfig.get()
+    swept = set(hydra.sweeper.get("params") or {}) | set(_sweep.get("swept", ()))
+    return " ".join(o for o in hydra.overrides.task if o.split("=")[0] in swept) or "run"
+
+
+def note(outcome: Outcome) -> None:
+    """Keep a job's outcome for the summary, whatever process or machine the job runs on."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return
+    hydra = HydraConfig.get()
+    try:
+        write_outcome(Path(hydra.sweep.dir), hydra.job.num, outcome)
+    except OSError as full:
+        _log.error("%s: %s, which could not be kept: %s", outcome.run_id, outcome.state, full)
+
+
+def write_outcome(sweep: Path, job: int, outcome: Outcome) -> None:
+    """Keep the outcome of a job in the sweep's folder."""
+    # Read by the sweep alone, which a machine's death ends, too: to wait for the disk would be
+    # half of what it costs to skip a run.
+    write_json(sweep / "outcomes" / f"{job}.json", asdict(outcome), durable=False)
+
+
+def read_outcome(sweep: Path, job: int) -> Outcome | None:
+    """The outcome of a job; None if it has none yet."""
+    file = sweep / "outcomes" / f"{job}.json"
+    return Outcome(**read_json(file)) if file.exists() else None
+
+
+def summarise(*, interrupted: bool = False) -> int:
+    """Print what became of the sweep's runs, if there was a sweep.
+
+    Args:
+        interrupted: whether the sweep was, so that it has runs that were not begun.
+
+    Returns:
+        Exit code: 1 if a run failed, else 0, also if another process trains it.
+    """
+    if "outcomes" not in _sweep:
+        return 0
+    files = sorted(_sweep["outcomes"].glob("*.json"), key=lambda file: int(file.stem))
+    not_begun = _sweep.get("jobs", 0) - len(files) if interrupted else 0
+    if not files and not not_begun:
+        return 0
+    outcomes = _distinct([Outcome(**read_json(file)) for file in files])
+    _print(outcomes, not_begun)
+    return int(any(outcome.state == "failed" for outcome in outcomes))
+
+
+def _distinct(outcomes: list[Outcome]) -> list[Outcome]:
+    """Cells of a grid that are the same run are told once, by the first that trained it."""
+    told: dict[str, Outcome] = {}
+    for outcome in outcomes:
+        if outcome.state == "running":
+            outcome = replace(outcome, state="interrupted")
+        before = told.get(outcome.run_id)
+        if before is None or before.state == "busy" or outcome.state == "done":
+            told[outcome.run_id] = outcome
+    return list(told.values())
+
+
+def _print(outcomes: list[Outcome], not_begun: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    counts = Counter(outcome.state for outcome in outcomes)
+    table = Table("run", "state", "Dice", "time", box=None)
+    for outcome in outcomes:
+        dice = "" if outcome.dice is None else f"{outcome.dice:.3f}"
+        table.add_row(outcome.run_id, outcome.state, dice, f"{outcome.seconds:.1f} s")
+    console = Console(highlight=False)
+    console.print()
+    if outcomes:
+        console.print(table)
+    for message in dict.fromkeys(o.message for o in outcomes if o.message):
+        said_by = [o.run_id for o in outcomes if o.message == message]
+        which = said_by[0] if len(said_by) == 1 else f"{len(said_by)} runs"
+        console.print(f"{which}: {message}", markup=False, soft_wrap=True)
+    if not_begun:
+        counts["not begun"] = not_begun
+    said = ", ".join(f"{count} {state}" for state, count in counts.items())
+    console.print(
+        f"{counts.total()} runs: {said}. Table: robustseg table --runs {_sweep['runs']}",
+        markup=False,
+        soft_wrap=True,
+    )

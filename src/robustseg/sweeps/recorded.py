@@ -1,0 +1,39 @@
+"""Runs that need not be trained, since one of the records of `records=[…]` has them."""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from robustseg.configuration.checks import ConfigError
+
+
+def check_records(paths: Iterable[str]) -> None:
+    """Read the records, before anything is trained.
+
+    Raises:
+        ConfigError: one is missing or damaged.
+    """
+    for path in paths:
+        _run_ids(path)
+
+
+def record_of(run_id: str, paths: Iterable[str]) -> str | None:
+    """The path of the first record that has the run; None if none has it.
+
+    Raises:
+        ConfigError: one is missing or damaged.
+    """
+    return next((path for path in paths if run_id in _run_ids(path)), None)
+
+
+@cache  # a process reads a record once, however many runs it looks for
+def _run_ids(path: str) -> frozenset[str]:
+    folder = Path(path).expanduser()  # a shell leaves a ~ within brackets alone
+    if not (folder / "record.json").is_file():
+        raise ConfigError(f"records=[…]: not a record: {path}")
+    from robustseg.records import run_ids  # type: ignore[import-not-found]
+
+    try:
+        return frozenset(run_ids(folder))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"records=[…]: {error}") from error

@@ -1,0 +1,76 @@
+"""What becomes of the jobs of a sweep, seen by the process that launched them."""
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from hydra.core.utils import JobReturn, JobStatus, filter_overrides
+
+from robustseg.runs.folder import RunFolder
+from robustseg.runs.identity import SCHEMA
+from robustseg.runs.lock import AlreadyRunning, hold
+from robustseg.sweeps.display import Display
+from robustseg.sweeps.jobs import job_id, log_file
+from robustseg.sweeps.outcomes import Outcome, RunFailed, read_outcome, write_outcome
+
+
+class Watch:
+    """Keeps what became of each job, also of those that could not say it themselves.
+
+    Args:
+        sweep: folder of the sweep.
+        runs: folder of the runs.
+        jobs: overrides by number.
+        display: shows it.
+        token: of the sweep.
+    """
+
+    def __init__(
+        self, sweep: Path, runs: Path, jobs: dict[int, list[str]], display: Display, token: str
+    ) -> None:
+        self.sweep = sweep
+        self.runs = runs
+        self.jobs = jobs
+        self.display = display
+        self.token = token
+        self.returned: dict[int, JobReturn] = {}
+
+    def started(self, job: int) -> None:
+        """A process has taken the job."""
+        self.display.started()
+
+    def tick(self) -> None:
+        """Time has passed."""
+        self.display.tick()
+
+    def ended(self, job: int, failure: str | None) -> None:
+        """The job returned (None), raised, or lost its process."""
+        name = " ".join(filter_overrides(self.jobs[job])) or "run"
+        outcome = read_outcome(self.sweep, job) or Outcome(name, "running")
+        if outcome.state == "running":
+            outcome = self._lost(job, outcome, failure or "it ended without saying how")
+        self.display.ended(outcome)
+        self.returned[job] = JobReturn(
+            overrides=self.jobs[job],
+            status=JobStatus.COMPLETED if failure is None else JobStatus.FAILED,
+            _return_value=None if failure is None else RunFailed(failure),
+        )
+
+    def in_order(self) -> list[JobReturn]:
+        """What Hydra is told of each job."""
+        return [self.returned[number] for number in self.jobs]
+
+    def _lost(self, job: int, outcome: Outcome, reason: str) -> Outcome:
+        """Record the failure of a run whose process could not record it."""
+        message = f"{reason}; its output is in {log_file(self.sweep, job)}"
+        folder = RunFolder(self.runs / outcome.run_id)
+        if folder.path.exists():
+            # The job's own lock, on whatever host, is free; another sweep may go on with the run.
+            with suppress(AlreadyRunning), hold(folder.lock, job_id(self.token, job)):
+                if not folder.status.exists():
+                    folder.update_status(schema=SCHEMA, run_id=folder.run_id, state="running")
+                if folder.read_status().get("state") == "running":
+                    folder.mark_failed("ProcessDied", reason)
+        outcome = replace(outcome, state="failed", message=message)
+        write_outcome(self.sweep, job, outcome)
+        return outcome

@@ -1,0 +1,194 @@
+"""What is measured of a network at the end of an epoch."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from robustseg.data.prepare import RunData
+from robustseg.metrics import (
+    THRESHOLDS,
+    ThresholdCounts,
+    best_threshold,
+    score_thresholds,
+    summarise,
+)
+from robustseg.metrics.evaluation import evaluate, evaluate_fully, update_metrics
+from robustseg.metrics.summary import COUNTS
+
+_SHOWN = (
+    "dice_image",
+    "dice_image_pos",
+    "dice_pooled",
+    "jaccard_image",
+    "balanced_accuracy",
+    "hd95",
+    "average_precision",
+    "calibration_error",
+    "area_ratio",
+)
+
+
+@dataclass
+class Evaluation:
+    """The outcome of one evaluation.
+
+    Attributes:
+        row: columns of epochs.csv.
+        thresholds: rows of thresholds.csv, without the epoch.
+        images: rows of images.csv, without the epoch; empty unless the evaluation is reported.
+    """
+
+    row: dict[str, float] = field(default_factory=dict)
+    thresholds: list[dict[str, float]] = field(default_factory=list)
+    images: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Evaluator:
+    """Scores a network on training, held-out and test images, in eval mode, not augmented.
+
+    Args:
+        data: of the run.
+        settings: train_sample, batch_size, hd95.
+        precision: as the trainer's.
+    """
+
+    def __init__(self, data: RunData, settings: Mapping[str, Any], precision: str) -> None:
+        self.data = data
+        self.settings = settings
+        self._how: Any = {"batch_size": settings["batch_size"], "precision": precision}
+        count, sample = len(data.train), min(settings["train_sample"], len(data.train))
+        drawn = np.random.default_rng(count).choice(count, sample, replace=False)
+        self._sample = np.sort(drawn) if sample < count else np.arange(count)
+        # What was predicted on the sample at the last evaluation, a bit a pixel; None before it.
+        self.predicted: Tensor | None = None
+
+    def __call__(self, module: nn.Module, *, reported: bool, last: bool) -> Evaluation:
+        """Evaluate once.
+
+        Args:
+            module: uint8 images (B, H, W, C) → logits (B, 1, H, W).
+            reported: whether images.csv keeps this evaluation.
+            last: whether it is the run's last; memorisation is then measured on all images.
+
+        Raises:
+            NaNPredicted: the network's output is NaN.
+        """
+        outcome = Evaluation(self.memorisation(module, last))
+        noisy = self._heldout(module)
+        if noisy is not None:
+            tuned = best_threshold(noisy)
+            outcome.row["heldout_dice_noisy"] = noisy[THRESHOLDS.index(0.5)]
+            outcome.row["heldout_threshold"] = THRESHOLDS[tuned]
+        counts = ThresholdCounts()
+        columns, pooled = self._test(module, counts, reported)
+        at = counts.compute()
+        if reported:
+            if noisy is not None:
+                columns |= {f"{name}_tuned": at[name][:, tuned] for name in COUNTS}
+            outcome.images = [
+                {"id": name, **{key: values[i].item() for key, values in columns.items()}}
+                for i, name in enumerate(self.data.test.ids)
+            ]
+        numbers = summarise(columns) | pooled
+        outcome.row |= {f"test_{name}": numbers[name] for name in _SHOWN if name in numbers}
+        curves = {f"test_{name}": values for name, values in score_thresholds(at).items()}
+        if noisy is not None:
+            curves["heldout_dice_noisy"] = noisy
+        outcome.thresholds = [
+            {"threshold": threshold, **{name: values[k] for name, values in curves.items()}}
+            for k, threshold in enumerate(THRESHOLDS)
+        ]
+        return outcome
+
+    def memorisation(self, module: nn.Module, everything: bool) -> dict[str, float]:
+        """Mean Dice of training images against noisy and clean masks, by type of noise.
+
+        As on the test images, one whose pixels are all ignored says nothing and is left out.
+        `train_changed` is the share of the sample's pixels whose prediction is not that of the
+        evaluation before.
+        """
+        train = self.data.train
+        index = np.arange(len(train)) if everything else self._sample
+        predictions = _Predictions()
+        noisy, clean = evaluate(
+            module,
+            train.images[index],
+            [self.data.noisy[index], train.masks[index]],
+            also=[(predictions, train.masks[index])],
+            **self._how,
+        )
+        # Noisy masks ignore the pixels that the clean ones ignore.
+        counted = np.sum([clean[name] for name in COUNTS], axis=0) > 0
+        types = self.data.types[index][counted]
+        row = {}
+        for name, columns in (("noisy", noisy), ("clean", clean)):
+            dice = columns["dice"][counted]
+            row[f"train_dice_{name}"] = _mean(dice)
+            for kind in sorted(set(types) - {"clean"}):
+                row[f"train_dice_{name}/{kind}"] = _mean(dice[types == kind])
+        if (types == "clean").any() and (types != "clean").any():
+            dice = clean["dice"][counted]
+            row["train_dice_clean/untouched"] = _mean(dice[types == "clean"])
+        return row | self._changed(predictions.compute()[self._sample if everything else ...])
+
+    def _changed(self, predicted: np.ndarray) -> dict[str, float]:
+        """The share of pixels predicted otherwise than at the last evaluation, (n, H, W) bool."""
+        bits = np.packbits(predicted)
+        before, self.predicted = self.predicted, torch.from_numpy(bits)
+        if before is None:
+            return {}
+        changed = np.bitwise_count(bits ^ before.numpy()).sum(dtype=np.int64)
+        return {"train_changed": float(changed / predicted.size)}
+
+    def _heldout(self, module: nn.Module) -> list[float] | None:
+        """Mean Dice of held-out images against their noisy masks, one a threshold."""
+        heldout = self.data.heldout
+        if heldout is None or (heldout.masks == 255).all():
+            return None
+        counts = ThresholdCounts()
+        update_metrics(module, heldout.images, [(counts, heldout.masks)], **self._how)
+        return score_thresholds(counts.compute())["dice_image"]
+
+    def _test(
+        self, module: nn.Module, counts: ThresholdCounts, reported: bool
+    ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+        """The columns of images.csv, and what no image has by itself."""
+        test = self.data.test
+        also = [(counts, test.masks)]
+        if not reported:
+            (columns,) = evaluate(module, test.images, [test.masks], also=also, **self._how)
+            return columns, {}
+        hd95 = self.settings["hd95"]
+        columns, pooled = evaluate_fully(
+            module, test.images, test.masks, hd95=hd95, also=also, **self._how
+        )
+        columns.pop("index")
+        return columns, pooled
+
+
+class _Predictions(Metric):
+    """Where foreground is predicted at ½."""
+
+    full_state_update = False
+    foreground: list[Tensor]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("foreground", default=[], dist_reduce_fx="cat")
+
+    def update(self, logits: Tensor, target: Tensor) -> None:
+        self.foreground.append(logits[:, 0] > 0)
+
+    def compute(self) -> np.ndarray:
+        return dim_zero_cat(self.foreground).cpu().numpy()
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.mean(values)) if len(values) else math.nan

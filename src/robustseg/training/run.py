@@ -1,0 +1,270 @@
+"""One run from its configuration to its folder: skipped, resumed or trained."""
+
+import logging
+import os
+import platform
+import socket
+import subprocess
+import time
+import traceback
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from robustseg.configuration import checks as configuration
+from robustseg.configuration import hardware
+from robustseg.runs.files import read_csv, write_text
+from robustseg.runs.folder import DamagedRun, RunFolder, now
+from robustseg.runs.identity import SCHEMA, Identity, identify, labels
+from robustseg.runs.joined import join
+from robustseg.runs.lock import AlreadyRunning, hold
+from robustseg.sweeps import limit
+from robustseg.sweeps.outcomes import Outcome, RunFailed, is_alone, job_name, note, sweep_token
+from robustseg.sweeps.recorded import check_records, record_of
+from robustseg.training import memory
+
+_log = logging.getLogger(__name__)
+_LIBRARIES = ("robustseg", "torch", "pytorch-lightning", "albumentations", "numpy", "scipy")
+
+
+def run(cfg: DictConfig) -> None:
+    """Train the run that `cfg` describes, unless it is finished; note what became of it.
+
+    Raises:
+        RunFailed: the configuration is refused, the data is not there, or training failed. The
+            rest of a sweep goes on.
+    """
+    begin = time.monotonic()
+    name = ""
+    try:
+        config = configuration.settle(cfg)
+        configuration.check_targets({"dataset": config["dataset"]})
+        if is_alone():
+            limit.arm(config["minutes"])
+        limit.stop_if_over()
+        check_records(config["records"])
+        source = instantiate(config["dataset"]["source"])
+        identity = identify(config, source.fingerprint(Path(config["paths"]["cache"])))
+        name = identity.run_id
+        outcome = _run(config, identity, source)
+    except Exception as error:
+        cause = _cause(error)
+        message = f"{type(cause).__name__}: {cause}"
+        name = name or job_name()
+        note(Outcome(name, "failed", seconds=time.monotonic() - begin, message=message))
+        raise RunFailed(f"{name} failed. {message}") from error
+    note(outcome)
+
+
+def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
+    begin = time.monotonic()
+    folder = RunFolder(Path(config["paths"]["runs"]) / identity.run_id)
+    metrics = _finished(config, folder)
+    if metrics is not None:
+        _tidy(folder)
+        return _skip(config, folder, metrics, begin)
+    record = None if config["force"] else record_of(identity.run_id, config["records"])
+    if record is not None:
+        return _skip_recorded(config, identity.run_id, record, begin)
+    configuration.check_targets(config)
+    try:
+        with hold(folder.lock):
+            # Another process may have finished it while this one was importing.
+            metrics = _finished(config, folder)
+            if metrics is not None:
+                return _skip(config, folder, metrics, begin)
+            note(Outcome(identity.run_id, "running"))
+            metrics = _train(config, identity, source, folder)
+    except AlreadyRunning as error:
+        _log.warning("%s", error)
+        return Outcome(identity.run_id, "busy", message=str(error))
+    seconds = time.monotonic() - begin
+    _log.info(
+        "%s: Dice %.3f per image, %.3f pooled, in %.0f s",
+        identity.run_id,
+        metrics["dice_image"],
+        metrics["dice_pooled"],
+        seconds,
+    )
+    return Outcome(identity.run_id, "done", metrics["dice_image"], seconds)
+
+
+def _finished(config: dict[str, Any], folder: RunFolder) -> dict[str, Any] | None:
+    return None if _forced(config, folder) else folder.read_metrics()
+
+
+def _forced(config: dict[str, Any], folder: RunFolder) -> bool:
+    """Whether the run must begin anew: a sweep does so once, also if its job is queued again."""
+    sweep = sweep_token()
+    return config["force"] and (sweep is None or folder.read_status().get("forced_by") != sweep)
+
+
+def _skip(
+    config: dict[str, Any], folder: RunFolder, metrics: dict[str, Any], begin: float
+) -> Outcome:
+    _join_experiment(folder, config["experiment_name"])
+    _log.info("%s: finished before, skipped", folder.run_id)
+    return Outcome(folder.run_id, "skipped", metrics["dice_image"], time.monotonic() - begin)
+
+
+def _skip_recorded(config: dict[str, Any], run_id: str, record: str, begin: float) -> Outcome:
+    if config["experiment_name"]:
+        join(Path(config["paths"]["runs"]), run_id, str(config["experiment_name"]))
+    _log.info("%s: recorded before, skipped", run_id)
+    seconds = time.monotonic() - begin
+    return Outcome(run_id, "skipped", seconds=seconds, message=f"recorded before in {record}")
+
+
+def _train(
+    config: dict[str, Any], identity: Identity, source: Any, folder: RunFolder
+) -> dict[str, Any]:
+    try:
+        _start(config, identity, folder)
+        from robustseg.training.train import train
+
+        memory.forget_peak(config["trainer"]["accelerator"])
+        try:
+            metrics = train(config, identity, source, folder)
+        except DamagedRun as damage:
+            _start(config, identity, folder, damage)
+            metrics = train(config, identity, source, folder)
+    except BaseException as error:
+        _fail(folder, error)
+        raise
+    folder.update_status(
+        state="done",
+        finished=now(),
+        error=None,
+        collapsed=metrics["collapsed"],
+        cost=_cost(folder, config["trainer"]["accelerator"]),
+    )
+    folder.checkpoint.unlink(missing_ok=True)
+    return metrics
+
+
+def _cost(folder: RunFolder, accelerator: str) -> dict[str, float]:
+    """Seconds of all attempts, training and evaluation apart; peak memory (MiB) of the last."""
+    rows = read_csv(folder.epochs)
+    evaluation = sum(row.get("evaluation_seconds", 0) for row in rows)
+    return {
+        "train_seconds": round(sum(row["seconds"] for row in rows) - evaluation, 3),
+        "evaluation_seconds": round(evaluation, 3),
+        "peak_memory_mb": round(memory.peak_mb(accelerator), 1),
+    }
+
+
+def _start(
+    config: dict[str, Any],
+    identity: Identity,
+    folder: RunFolder,
+    damage: DamagedRun | None = None,
+) -> None:
+    """Find what to go on from, or clear the place, and write the status."""
+    folder.clear_temporary()
+    experiments = folder.read_status().get("experiments", [])
+    dashboard_id = folder.dashboard_id
+    reason = damage or _reason_to_begin_anew(config, folder)
+    if reason:
+        aside = folder.set_aside()
+        dashboard_id = aside.name.removeprefix(".")
+        _log.warning("%s: %s; begins anew, the old run is %s", identity.run_id, reason, aside)
+    status = folder.read_status()
+    if folder.checkpoint.exists():
+        config["trainer"]["threads"] = status.get("threads", config["trainer"]["threads"])
+        _log.info("%s: goes on from its last checkpoint", identity.run_id)
+    else:
+        _log.info("%s", identity.run_id)
+    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
+    attempt = {"started": now(), "host": socket.gethostname(), "pid": os.getpid()}
+    folder.update_status(
+        schema=SCHEMA,
+        run_id=identity.run_id,
+        state="running",
+        run=labels(config, identity.run_id),
+        epochs=config["trainer"]["max_epochs"],
+        dashboard_id=dashboard_id,
+        experiments=_with(experiments, config["experiment_name"]),
+        forced_by=sweep_token() if config["force"] else status.get("forced_by"),
+        fingerprint=identity.fingerprint,
+        threads=config["trainer"]["threads"],
+        accelerator=config["trainer"]["accelerator"],
+        processor=hardware.processor(config["trainer"]["accelerator"]),
+        precision=config["trainer"]["precision"],
+        attempts=[*status.get("attempts", []), attempt],
+        versions={"python": platform.python_version(), **{n: _version(n) for n in _LIBRARIES}},
+        commit=_commit(),
+        error=None,
+    )
+
+
+def _reason_to_begin_anew(config: dict[str, Any], folder: RunFolder) -> object:
+    if _forced(config, folder) and folder.status.exists():
+        return "force=true"
+    try:
+        folder.check()
+    except DamagedRun as damage:
+        return damage
+    return None
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What a constructor raised, where Hydra tells of it in words of its own."""
+    if isinstance(error, InstantiationException) and error.__cause__ is not None:
+        return error.__cause__
+    return error
+
+
+def _fail(folder: RunFolder, error: BaseException) -> None:
+    """Note a failure; an interrupted run stays "running", without a live lock."""
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        return
+    trace = "".join(traceback.format_exception(error))
+    cause = _cause(error)
+    try:
+        folder.mark_failed(type(cause).__name__, str(cause), trace)
+    except OSError as full:  # a full disk is told of by the error that goes on from here
+        error.add_note(f"It could not be noted in {folder.status}: {full}")
+        _log.error("%s: the failure could not be noted: %s", folder.run_id, full)
+
+
+def _tidy(folder: RunFolder) -> None:
+    """Delete what is left of a finished run that was killed in its last moment."""
+    if folder.checkpoint.exists() or folder.lock.exists():
+        with suppress(AlreadyRunning), hold(folder.lock):  # alive: it does so itself
+            folder.checkpoint.unlink(missing_ok=True)
+
+
+def _join_experiment(folder: RunFolder, experiment: str | None) -> None:
+    """A run may belong to several experiments."""
+    joined = folder.read_status().get("experiments", [])
+    if experiment is not None and experiment not in joined:
+        folder.update_status(experiments=_with(joined, experiment))
+
+
+def _with(experiments: list[str], experiment: str | None) -> list[str]:
+    return experiments if experiment in (None, *experiments) else [*experiments, str(experiment)]
+
+
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return None
+
+
+def _commit() -> str | None:
+    """The project's git commit, with a + if files differ from it; None outside of git."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        head = subprocess.run(
+            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+        dirty = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.stdout.strip() + ("+" if dirty.returncode else "")

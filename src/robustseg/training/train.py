@@ -1,0 +1,249 @@
+"""Builds one run from its configuration and trains it."""
+
+import logging
+import math
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.trainer.states import TrainerStatus
+
+from robustseg.dashboards.logger import log_results, open_loggers
+from robustseg.data.batches.augmented import training_batches
+from robustseg.data.batches.on_device import DeviceBatches
+from robustseg.data.prepare import RunData, prepare
+from robustseg.data.sources.source import Source
+from robustseg.losses.regularizers import Regularized
+from robustseg.metrics import summarise_last
+from robustseg.metrics.collapse import collapse
+from robustseg.metrics.summary import COUNTS
+from robustseg.noise.manifest import summary
+from robustseg.runs.files import read_csv, read_json, replacing, write_csv, write_json
+from robustseg.runs.folder import RunFolder
+from robustseg.runs.identity import Identity, labels
+from robustseg.training.examples import write_examples
+from robustseg.training.module import SegmentationModule
+from robustseg.training.progress import make_progress
+from robustseg.training.recorder import Recorder
+
+logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)  # tips and device lists
+warnings.filterwarnings("ignore", module="pytorch_lightning")
+warnings.filterwarnings("ignore", module="lightning_fabric")  # that srun is there and not used
+warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
+warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch")
+
+
+def train(
+    config: dict[str, Any], identity: Identity, source: Source, folder: RunFolder
+) -> dict[str, Any]:
+    """Train the run, from its last checkpoint if there is one, and write its final numbers.
+
+    Returns:
+        What was written to metrics.json.
+    """
+    torch.set_num_threads(config["trainer"]["threads"])
+    with open_loggers(config, identity, folder) as loggers:
+        data = prepare(
+            source,
+            Path(config["paths"]["cache"]),
+            config["dataset"],
+            config["noise"],
+            instantiate(config["noise"]["model"]),
+        )
+        write_csv(folder.manifest, data.manifest)
+        write_csv(folder.split, data.split_rows())
+        module = build_module(config, source.channels, data.has_ignored)
+        device = _fit(config, folder, data, module, loggers)
+        dice = _last_column(folder, "dice")
+        module.to(device)  # Lightning leaves it on the CPU
+        write_examples(folder.examples, module, data, dice, config["trainer"]["precision"])
+        module.cpu()
+        metrics = _finish(config, identity, folder, data, module)
+        log_results(loggers, config, folder)
+    return metrics
+
+
+def build_module(
+    config: dict[str, Any], in_channels: int, has_ignored: bool = False
+) -> SegmentationModule:
+    """Network, loss, optimiser and schedule; initial weights are drawn from the seed."""
+    pl.seed_everything(config["seed"], verbose=False)
+    loss = Regularized(
+        instantiate(_arguments(config["loss"], "parameter_lr")),
+        instantiate(_arguments(config["regularizer"])),
+    )
+    optimizer = _arguments(config["optimizer"])
+    scheduler = _arguments(config["scheduler"])
+    return SegmentationModule(
+        instantiate(_arguments(config["model"]), in_channels=in_channels),
+        loss,
+        instantiate(optimizer, _partial_=True),
+        loss_lr=config["loss"].get("parameter_lr"),
+        scheduler=instantiate(scheduler, _partial_=True) if scheduler else None,
+        channels_last=config["trainer"]["channels_last"],
+        compiled=config["trainer"]["compile"],
+        seed=config["seed"],
+        has_ignored=has_ignored,
+    )
+
+
+def _arguments(node: dict[str, Any], *others: str) -> dict[str, Any]:
+    return {key: value for key, value in node.items() if key not in ("name", *others)}
+
+
+def _fit(
+    config: dict[str, Any],
+    folder: RunFolder,
+    data: RunData,
+    module: SegmentationModule,
+    loggers: list[Any],
+) -> torch.device:
+    """Train to the end; returns where the network was."""
+    settings = config["trainer"]
+    steps = settings["steps_per_epoch"] if settings["max_steps"] is not None else None
+    epochs = settings["max_epochs"]
+    recorder = Recorder(
+        folder,
+        data,
+        config["evaluation"],
+        epochs=epochs,
+        precision=settings["precision"],
+        checkpoint_every=settings["checkpoint_every"],
+    )
+    trainer = pl.Trainer(
+        max_epochs=epochs,
+        accelerator=settings["accelerator"],
+        devices=1,
+        precision=settings["precision"],
+        gradient_clip_val=settings["gradient_clip_val"],
+        plugins=[LightningEnvironment()],  # no signal handlers of its own in a Slurm job
+        callbacks=[recorder, *make_progress(settings["progress"], recorder, epochs)],
+        logger=loggers or False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1_000_000_000,  # the recorder logs, once an epoch
+    )
+    batches = _batches(config, data, steps, _epochs_saved(folder.checkpoint))
+    checkpoint = str(folder.checkpoint) if folder.checkpoint.exists() else None
+    try:
+        trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit as error:  # how Lightning ends on Ctrl-C and SIGTERM, and submitit's jobs
+        if trainer.state.status == TrainerStatus.INTERRUPTED:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        if isinstance(batches, DeviceBatches):
+            batches.close()
+    return trainer.strategy.root_device
+
+
+def _batches(config: dict[str, Any], data: RunData, steps: int | None, epoch: int) -> Iterable[Any]:
+    """The training batches, made on the device that keeps the images."""
+    settings = config["dataset"]
+    transforms = [instantiate(t) for t in config["augmentation"]["transforms"]]
+    how = {
+        "transforms": transforms,
+        "batch_size": settings["batch_size"],
+        "seed": config["seed"],
+        "steps": steps,
+        "epoch": epoch,
+        "num_workers": settings["num_workers"],
+    }
+    if settings["device"] == "cuda":
+        return DeviceBatches(data.train.images, data.noisy, torch.device("cuda"), **how)
+    pinned = config["trainer"]["accelerator"] != "cpu"
+    return training_batches(data.train.images, data.noisy, **how, pin_memory=pinned)
+
+
+def _epochs_saved(checkpoint: Path) -> int:
+    """How many epochs the network of a checkpoint was trained; 0 if there is none yet."""
+    if not checkpoint.exists():
+        return 0
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    return int(state["epoch"]) + 1
+
+
+def _last_column(folder: RunFolder, name: str) -> np.ndarray:
+    """A column of images.csv in the last evaluation."""
+    rows = read_csv(folder.images)
+    last = max(row["epoch"] for row in rows)
+    return np.array([row[name] for row in rows if row["epoch"] == last])
+
+
+def _finish(
+    config: dict[str, Any],
+    identity: Identity,
+    folder: RunFolder,
+    data: RunData,
+    module: SegmentationModule,
+) -> dict[str, Any]:
+    """Write the weights and, last, metrics.json."""
+    with replacing(folder.weights) as temporary:
+        torch.save(
+            {"network": module.network.state_dict(), "loss": module.loss.state_dict()}, temporary
+        )
+    counts = (int(_last_column(folder, name).sum()) for name in ("tp", "fp", "fn", "tn"))
+    metrics = {
+        **_final_numbers(folder, config["evaluation"]["last"]),
+        "collapsed": collapse(*counts),
+        "test_images": len(data.test),
+        "train_images": len(data.train),
+        "noise": summary(data.manifest),
+        "run": labels(config, identity.run_id),
+        "settings": identity.settings,
+    }
+    write_json(folder.metrics, metrics)
+    return read_json(folder.metrics)
+
+
+def _final_numbers(folder: RunFolder, last: int) -> dict[str, Any]:
+    """Means over the last evaluations, and the end of the training curves.
+
+    Those at the threshold that is best on noisy held-out masks end in ``_tuned``; ``threshold`` is
+    that one. ``dice_image_oracle`` is at the best threshold on the test masks themselves: an upper
+    bound, no result.
+    """
+    rows, epochs = read_csv(folder.images), read_csv(folder.epochs)
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    reported = [row for row in epochs if row["epoch"] in set(columns["epoch"])]
+    end = epochs[-1]
+    best: dict[int, float] = {}
+    for row in read_csv(folder.thresholds):
+        best[row["epoch"]] = max(best.get(row["epoch"], 0.0), row["test_dice_image"])
+    return {
+        **summarise_last(columns, last),
+        **_tuned(columns, reported, last),
+        "dice_image_oracle": fmean(best[row["epoch"]] for row in reported),
+        **{
+            name: fmean(row.get(f"test_{name}", math.nan) for row in reported)
+            for name in ("average_precision", "calibration_error")
+        },
+        **{name: value for name, value in end.items() if name.startswith(("train_", "nu"))},
+        "epochs": end["epoch"],
+        "steps": end["step"],
+        "evaluations": len(reported),
+    }
+
+
+def _tuned(
+    columns: dict[str, list[Any]], reported: list[dict[str, Any]], last: int
+) -> dict[str, float]:
+    """What a threshold chosen on noisy held-out masks makes of the scores; empty without them."""
+    if "tp_tuned" not in columns:
+        return {}
+    tuned = {name: columns[f"{name}_tuned"] for name in COUNTS}
+    numbers = summarise_last({"epoch": columns["epoch"], **tuned}, last)
+    kept = ("dice_image", "dice_image_pos", "dice_pooled", "jaccard_image", "area_ratio")
+    return {
+        **{f"{name}_tuned": numbers[name] for name in kept},
+        "threshold": fmean(row["heldout_threshold"] for row in reported),
+    }

@@ -1,0 +1,38 @@
+"""Errors of the system, and of files, as the command `robustseg` tells them."""
+
+from pathlib import Path
+
+import pytest
+
+from robustseg.cli.main import main
+
+
+def told(capsys):
+    output = capsys.readouterr()
+    assert (output.out, output.err.count("\n")) == ("", 1)
+    return output.err
+
+
+def test_a_folder_that_cannot_be_read_is_told_in_one_line(tmp_path, refused, capsys):
+    refused("iterdir", lambda path: path == tmp_path)
+    assert main(["status", "--runs", str(tmp_path)]) == 1
+    expected = f"robustseg: {tmp_path} cannot be read or written (Permission denied)\n"
+    assert told(capsys) == expected
+
+
+def test_a_file_in_the_place_of_a_folder_is_told_in_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["status", "--runs", str(tmp_path / "file")]) == 1
+    assert "file cannot be read or written (Not a directory)" in told(capsys)
+    sheet = ["noise", "preview", "noise.alpha=1", "dataset.image_size=32"]
+    assert main([*sheet, "dataset.source.train=4", "-o", str(tmp_path / "file" / "x.png")]) == 1
+    assert f"{tmp_path / 'file'} cannot be read or written (it is no folder)" in told(capsys)
+
+
+def test_an_error_that_names_no_file_keeps_its_traceback(tmp_path, monkeypatch):
+    def faulty(*_):
+        raise OSError("a library's own words")
+
+    monkeypatch.setattr(Path, "iterdir", faulty)
+    with pytest.raises(OSError, match="own words"):
+        main(["status", "--runs", str(tmp_path)])

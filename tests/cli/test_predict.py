@@ -1,0 +1,201 @@
+"""robustseg predict: new images of every kind, at their own size."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.nn import functional
+
+from robustseg.cli.main import main
+from robustseg.data.sources.source import DataError
+from robustseg.finished.load import load_run
+from robustseg.finished.predict import find_images, outlined, output_names
+
+
+def picture(height, width, seed=0):
+    """A bright blot on a dark ground, in colour."""
+    rows, columns = np.mgrid[:height, :width]
+    near = np.hypot(rows / height - 0.5, columns / width - 0.4) < 0.25
+    noise = np.random.default_rng(seed).integers(0, 40, (height, width, 3))
+    return (near[..., None] * 150 + noise).astype(np.uint8)
+
+
+def predict(run, *arguments):
+    return main(["predict", str(run), *map(str, arguments), "--device", "cpu"])
+
+
+@pytest.fixture
+def kinds(tmp_path):
+    """A folder with an image of each kind, and their sizes as (height, width)."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    colour = Image.fromarray(picture(50, 70))
+    for mode in ("RGB", "RGBA", "L", "LA", "P", "CMYK"):
+        colour.convert(mode).save(folder / f"{mode}.{'tif' if mode == 'CMYK' else 'png'}")
+    deep = np.asarray(colour.convert("L")).astype(np.uint16) * 257
+    Image.fromarray(deep).save(folder / "deep.png")
+    colour.resize((32, 32)).save(folder / "same.png")
+    colour.resize((9, 300)).save(folder / "narrow.bmp")
+    colour.resize((1, 1)).save(folder / "pixel.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # asks for a quarter turn, which no reader of the project makes
+    colour.save(folder / "turned.jpg", exif=exif)
+    sizes = {file.stem: (50, 70) for file in folder.iterdir()}
+    return folder, {**sizes, "same": (32, 32), "narrow": (300, 9), "pixel": (1, 1)}
+
+
+@pytest.mark.parametrize("run", ["noisy_run", "grey_run"])
+def test_every_kind_of_image_is_predicted_at_its_own_size(run, kinds, tmp_path, request):
+    folder, sizes = kinds
+    out = tmp_path / "out"
+    assert predict(request.getfixturevalue(run), folder, "-o", out, "--batch-size", 4) == 0
+    for name, size in sizes.items():
+        mask = np.asarray(Image.open(out / "masks" / f"{name}.png"))
+        deep = np.asarray(Image.open(out / "probabilities" / f"{name}.png"))
+        assert (mask.dtype, deep.dtype) == (np.uint8, np.uint16)
+        assert mask.shape == deep.shape == size
+        assert set(np.unique(mask)) <= {0, 255}
+        sure = np.abs(deep.astype(int) - 32767.5) > 1  # apart from what 16 bits round
+        assert np.array_equal((mask == 255)[sure], (deep > 32767)[sure])
+    assert not (out / "overlays").exists()
+    with open(out / "predictions.csv", newline="") as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    assert {name: (int(r["height"]), int(r["width"])) for name, r in rows.items()} == sizes
+    foreground = np.asarray(Image.open(out / "masks" / "RGB.png")).mean() / 255
+    assert float(rows["RGB"]["foreground"]) == pytest.approx(foreground)
+
+
+def test_probabilities_are_those_of_the_network_resized_back(noisy_run, tmp_path):
+    image = Image.fromarray(picture(96, 80))
+    image.save(tmp_path / "a.png")
+    assert predict(noisy_run, tmp_path / "a.png", "-o", tmp_path / "out") == 0
+    run = load_run(noisy_run, device="cpu")
+    small = np.asarray(image.resize((32, 32), Image.Resampling.BILINEAR))
+    with torch.inference_mode():
+        probability = run.predictor(torch.from_numpy(small.copy())[None]).sigmoid()
+    wanted = functional.interpolate(probability, (96, 80), mode="bilinear")[0, 0].numpy()
+    found = np.asarray(Image.open(tmp_path / "out" / "probabilities" / "a.png")) / 65535
+    assert np.abs(found - wanted).max() < 1e-4
+    assert np.ptp(wanted) > 0.01  # not constant, or nothing was compared
+
+
+def test_a_bad_file_is_told_and_the_others_go_on(noisy_run, tmp_path, capsys):
+    for at in range(3):
+        Image.fromarray(picture(20, 20, at)).save(tmp_path / f"{at}.png")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    cut = (tmp_path / "0.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(cut[: len(cut) // 2])
+    assert predict(noisy_run, tmp_path, "-o", tmp_path / "out", "--batch-size", 2) == 1
+    output = capsys.readouterr()
+    assert "3 of 5 images" in output.out
+    assert "bad.png" in output.err and "cut.png" in output.err
+    assert "Traceback" not in output.err
+    assert {f.stem for f in (tmp_path / "out" / "masks").iterdir()} == {"0", "1", "2"}
+    rows = list(csv.DictReader((tmp_path / "out" / "predictions.csv").open(newline="")))
+    assert [bool(row["error"]) for row in rows] == [False, False, False, True, True]
+
+
+def test_what_is_no_number_is_no_background(nan_run, tmp_path, capsys):
+    Image.fromarray(picture(20, 20)).save(tmp_path / "a.png")
+    assert predict(nan_run, tmp_path / "a.png", "-o", tmp_path / "out") == 1
+    assert f"a.png: the output of {nan_run.name} on it is NaN" in capsys.readouterr().err
+    assert not list((tmp_path / "out" / "masks").iterdir())
+
+
+def test_equal_names_of_several_folders_stay_apart(noisy_run, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(picture(20, 30 if name == "a" else 40)).save(tmp_path / name / "x.png")
+    out = tmp_path / "out"
+    assert predict(noisy_run, tmp_path / "a", tmp_path / "b" / "*.png", "-o", out) == 0
+    widths = {name: Image.open(out / "masks" / name / "x.png").width for name in ("a", "b")}
+    assert widths == {"a": 30, "b": 40}
+
+
+def test_names_of_outputs(tmp_path):
+    images = [tmp_path / name for name in ("a/x.png", "a/y.png", "b/c/X.png")]
+    assert output_names(images[:2]) == ["x", "y"]
+    assert output_names(images) == ["a/x", "a/y", "b/c/X"]
+    with pytest.raises(DataError, match="would have the same output"):
+        output_names([tmp_path / "x.png", tmp_path / "x.jpg"])
+
+
+def test_nothing_is_overwritten_unasked(noisy_run, tmp_path, capsys):
+    Image.fromarray(picture(20, 20)).save(tmp_path / "x.png")
+    out = tmp_path / "out"
+    assert predict(noisy_run, tmp_path / "x.png", "-o", out) == 0
+    mask = out / "masks" / "x.png"
+    mask.write_bytes(b"mine")
+    assert predict(noisy_run, tmp_path / "x.png", "-o", out) == 1
+    assert "--force" in capsys.readouterr().err
+    assert mask.read_bytes() == b"mine"
+    assert predict(noisy_run, tmp_path / "x.png", "-o", out, "--force") == 0
+    assert mask.read_bytes() != b"mine"
+
+
+def test_a_higher_threshold_gives_a_part_of_the_mask(noisy_run, tmp_path):
+    Image.fromarray(picture(40, 40)).save(tmp_path / "x.png")
+    predict(noisy_run, tmp_path / "x.png", "-o", tmp_path / "0")
+    deep = np.asarray(Image.open(tmp_path / "0" / "probabilities" / "x.png")) / 65535
+    masks = []
+    for threshold in np.quantile(deep, [0.25, 0.75]).round(4):
+        out = tmp_path / str(threshold)
+        predict(noisy_run, tmp_path / "x.png", "-o", out, "--threshold", threshold)
+        masks.append(np.asarray(Image.open(out / "masks" / "x.png")) == 255)
+        sure = np.abs(deep - threshold) > 1e-4
+        assert np.array_equal(masks[-1][sure], (deep > threshold)[sure])
+    assert 0 < masks[1].sum() < masks[0].sum()
+
+
+@pytest.mark.parametrize("words", [["--threshold", "1"], ["--batch-size", "0"]])
+def test_an_option_out_of_range_is_refused(noisy_run, words, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        predict(noisy_run, "x.png", "-o", "out", *words)
+    assert exit_.value.code == 2
+    assert words[1] in capsys.readouterr().err
+
+
+def test_images_are_found_by_file_folder_and_pattern(tmp_path):
+    (tmp_path / "deeper").mkdir()
+    names = ("b.png", "a.JPG", "[1].png", "notes.txt", ".hidden.png", "deeper/c.png")
+    for name in names:
+        (tmp_path / name).touch()
+
+    def found(*words):
+        images = find_images([str(tmp_path / word) for word in words])
+        return [str(image.relative_to(tmp_path)) for image in images]
+
+    assert found("") == ["[1].png", "a.JPG", "b.png"]
+    assert found("b.png", "") == ["b.png", "[1].png", "a.JPG"]
+    assert found("**/*.png") == ["[1].png", "b.png", "deeper/c.png"]
+    assert found("[1].png") == ["[1].png"]
+    for word in ("no.png", "*.tif"):
+        with pytest.raises(DataError, match="no such file"):
+            found(word)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no image in it"):
+        found("empty")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_outline_is_drawn_around_the_mask(channels):
+    image = np.full((60, 80, channels), 90, np.uint8)
+    mask = np.zeros((60, 80), bool)
+    mask[20:40, 30:50] = True
+    drawn = outlined(image, mask)
+    assert drawn.shape == (60, 80, 3)
+    changed = (drawn != 90).any(axis=2)
+    assert changed[20, 30:50].all() and changed[20:40, 49].all()
+    assert not changed[24:36, 34:46].any()  # inside
+    assert not changed[:17].any() and not changed[:, 53:].any()  # outside
+    assert not (outlined(image, mask & False) != 90).any()
+    assert (image == 90).all()
+
+
+def test_overlays_are_written_at_the_images_size(noisy_run, tmp_path):
+    Image.fromarray(picture(50, 70)).convert("L").save(tmp_path / "x.png")
+    assert predict(noisy_run, tmp_path / "x.png", "-o", tmp_path / "out", "--overlay") == 0
+    overlay = Image.open(tmp_path / "out" / "overlays" / "x.png")
+    assert (overlay.size, overlay.mode) == ((70, 50), "RGB")

@@ -1,0 +1,182 @@
+import argparse
+import errno
+import json
+
+import pandas as pd
+import pytest
+
+from robustseg.cli.table import add_parser
+
+
+@pytest.fixture
+def table(add_run, capsys):
+    def run(*arguments):
+        parser = argparse.ArgumentParser()
+        add_parser(parser.add_subparsers())
+        options = parser.parse_args(["table", "--runs", str(add_run.runs), *arguments])
+        return options.main(options), *capsys.readouterr()
+
+    return run
+
+
+def losses(output):
+    return [line.split("|")[1].strip() for line in output.splitlines() if line.startswith("|")][2:]
+
+
+def test_the_table_of_a_dataset(add_run, table):
+    add_run("gce", 0.3, 0.7)
+    add_run("mae", 0.3, 0.8, dataset="isic2017")
+    code, output, errors = table("--dataset", "synthetic")
+    assert (code, errors) == (0, "")
+    assert losses(output) == ["gce"]
+    assert "0.700" in output
+
+
+def test_published_values_can_be_left_out(add_run, table):
+    add_run("mae", 0.3, 0.8, dataset="isic2017")
+    assert "0.803(7)" in table()[1]
+    assert "−0.003" in table()[1]
+    assert "published" not in table("--no-published")[1]
+
+
+def test_what_is_chosen(add_run, table):
+    add_run("gce", 0.3, experiments=["one"])
+    add_run("mae", 0.5)
+    add_run("tloss", 0.5, experiments=["one"])
+    assert losses(table("one")[1]) == ["gce", "tloss"]
+    assert losses(table("--loss", "tloss", "mae")[1]) == ["tloss", "mae"]
+    assert losses(table("--loss", "tloss,mae")[1]) == ["tloss", "mae"]
+    assert losses(table("--where", "alpha=0.5", "trainer.max_epochs=30")[1]) == ["mae", "tloss"]
+    assert losses(table("--where", "alpha=0.3,0.5")[1]) == ["gce", "mae", "tloss"]
+    (record,) = json.loads(table("--loss", "gce", "--format", "json", "--metric", "epochs")[1])
+    assert record["mean"] == 30
+
+
+def test_unfinished_runs_are_counted_on_the_error_channel(add_run, table):
+    add_run("gce")
+    add_run("gce", seed=1).update_status(state="running")
+    code, output, errors = table()
+    assert code == 0
+    assert "unfinished" not in output
+    assert errors == f"Left out of {add_run.runs}: 1 unfinished.\n"
+
+
+def test_seeds_are_chosen(add_run, table):
+    for seed, value in enumerate([0.7, 0.8, 0.9]):
+        add_run("gce", 0.3, value, seed=seed)
+    assert "0.850(71)" in table("--seeds", "1,2")[1]
+    assert "0.700 " in table("--seeds", "0")[1]
+
+
+def images(shift):
+    return {f"image{at}": 0.5 + shift + at / 100 + at * shift / 100 for at in range(12)}
+
+
+def test_cells_are_compared_and_their_intervals_shown_on_request(add_run, table):
+    for loss, shift in (("gce", 0), ("mae", 0.1)):
+        add_run(loss, 0.3, images=images(shift))
+    code, output, errors = table()
+    assert (code, errors) == (0, "")
+    assert "0.555†" in output and "Wilcoxon" in output and "{" not in output
+    assert "0.555† {0.5" in table("--ci")[1]
+    assert "†" not in table("--test", "none")[1]
+    assert "†: differs from gce" in table("--against", "gce")[1]
+    (record, _) = json.loads(table("--format", "json", "--test", "none")[1])
+    assert record["low"] < record["mean"] < record["high"]
+    assert record["p"] is None
+
+
+def test_what_cannot_be_tested_is_told_and_refused_when_asked_for(add_run, table):
+    add_run("gce", 0.3, images=images(0))
+    add_run("mae", 0.3, 0.8)
+    code, output, errors = table()
+    assert (code, "0.800" in output, "†" in output) == (0, True, False)
+    assert "No test over images: " in errors and "images.csv is missing" in errors
+    code, output, errors = table("--test", "images")
+    assert (code, output) == (2, "")
+    assert "images.csv is missing" in errors
+    assert table("--ci", "--test", "none")[0] == 2
+    assert "the same 6 seeds or more" in table("--test", "seeds")[2]
+
+
+def test_images_that_may_not_be_read_ask_for_no_training(add_run, table, monkeypatch):
+    add_run("gce", 0.3, images=images(0))
+    file = add_run("mae", 0.3, images=images(0.1)).images
+    real = pd.read_csv
+
+    def refusing(path, **how):
+        if path == file:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, **how)
+
+    monkeypatch.setattr(pd, "read_csv", refusing)
+    code, _, errors = table()
+    assert code == 0
+    assert f"No test over images: {file} cannot be read (Permission denied).\n" in errors
+    assert "force=true" not in errors
+
+
+def test_a_paper_s_own_table(table):
+    code, output, _ = table("tloss_isic2017", "--published-only", "--loss", "tloss,mae")
+    assert (code, losses(output)) == (0, ["mae", "tloss"])
+    assert "0.761(6)*" in output
+    slides = ("tversky_histopathology", "--published-only")
+    assert "| hd95 ↓ " in table(*slides, "--layout", "domain")[1]
+    assert "dice_pooled" not in table(*slides)[1]
+    (code, _, errors) = table("tloss_isic", "--published-only")
+    assert (code, "did you mean tloss_isic2017?" in errors) == (2, True)
+    assert "leave out seeds" in table("tloss_isic2017", "--published-only", "--seeds", "0")[2]
+
+
+def test_a_table_from_its_csv(add_run, table, tmp_path):
+    for loss, shift in (("gce", 0), ("mae", 0.1)):
+        add_run(loss, 0.3, images=images(shift))
+    file = tmp_path / "results.csv"
+    file.write_text(table("--format", "csv")[1])
+    for options in (["--ci"], ["--format", "latex"], ["--format", "json"]):
+        assert table("--from", str(file), *options)[1] == table(*options)[1]
+    assert "leave out metric" in table("--from", str(file), "--metric", "hd95")[2]
+    (code, output, errors) = table("--from", str(tmp_path / "absent.csv"))
+    assert (code, output) == (2, "")
+    assert "absent.csv cannot be read" in errors
+
+
+@pytest.mark.parametrize(
+    "arguments, code, message",
+    [
+        (["--metric", "dice_imag"], 2, "no run has a number 'dice_imag'; did you mean dice_image?"),
+        (["--dataset", "syntetic"], 1, "did you mean synthetic?"),
+        (["other"], 1, "none of the 1 finished runs has any experiment"),
+        (["--where", "alpha"], 2, "KEY=VALUE"),
+        (["--layout", "domain"], 2, "no run has a number 'average_precision'"),
+        (["--layout", "domain", "--metric", "dice_image"], 2, "the runs do not differ in domain"),
+        (["--against", "gc"], 2, "no row has loss='gc'; did you mean gce?"),
+        (["--where", "alhpa=0.3"], 2, "did you mean alpha?"),
+        (["--runs", "/nowhere"], 1, "there is no folder /nowhere; make some with: python train.py"),
+    ],
+)
+def test_mistakes_are_answered_with_what_would_help(add_run, table, arguments, code, message):
+    add_run("gce")
+    found, output, errors = table(*arguments)
+    assert (found, output) == (code, "")
+    assert message in errors
+
+
+@pytest.mark.parametrize("decimals", ["0", "-1", "2.5", "16", "many"])
+def test_decimals_are_a_whole_number(table, decimals, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        table(f"--decimals={decimals}")
+    assert f"'{decimals}' is no whole number from 1 to 15" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--published-only", "--no-published"], "leave out no-published"),
+        (["--published-only", "--ci"], "leave out ci"),
+    ],
+)
+def test_what_a_published_table_has_not_is_not_asked_of_it(table, words, told):
+    found, output, errors = table("tloss_isic2017", *words)
+    assert (found, output) == (2, "")
+    assert told in errors

@@ -1,0 +1,107 @@
+import pytest
+
+from robustseg.configuration.checks import ConfigError, check_targets, settle, suggest
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("noise.alpha=1.5", r"noise\.alpha=1\.5 .* \[0, 1\]"),
+        ("noise.alpha=-0.1", r"noise\.alpha=-0\.1"),
+        ("noise.beta=0", r"noise\.beta=0"),
+        ("seed=-1", r"seed=-1 .* whole number"),
+        ("dataset.batch_size=0", r"dataset\.batch_size=0"),
+        ("trainer.max_epochs=0", r"trainer\.max_epochs=0"),
+        (["trainer.max_steps=10", "trainer.steps_per_epoch=3"], r"steps_per_epoch=3.*divide"),
+        ("noise.alpha=abc", r"noise\.alpha=abc"),
+        ("noise.beta=inf", r"noise\.beta=inf"),
+        ("trainer.progress=foo", r"trainer\.progress=foo .*lines"),
+        ("trainer.channels_last=no", r"trainer\.channels_last=no .*true, false"),
+        ("trainer.accelerator=gpuu", r"trainer\.accelerator=gpuu"),
+        ("trainer.precision=bf15", r"trainer\.precision=bf15 .*bf16-mixed"),
+        ("evaluation.last=0", r"evaluation\.last=0"),
+        ("trainer.compile=2", r"trainer\.compile=2 .*true, false, graphs"),
+        ("dataset.device=gpu", r"dataset\.device=gpu .*cpu, cuda"),
+        (["dataset.device=cuda", "trainer.accelerator=cpu"], r"leave dataset\.device at cpu"),
+        (
+            ["dataset.device=cuda", "trainer.accelerator=gpu", "augmentation=tloss_code"],
+            r"no Sequential \(it has HorizontalFlip, .*dataset\.device=cpu",
+        ),
+        (["trainer.precision=16-mixed", "trainer.accelerator=cpu"], r"16-mixed needs a GPU"),
+        (
+            [
+                "+optimizer.fused=true",
+                "trainer.gradient_clip_val=1",
+                "trainer.precision=bf16-mixed",
+            ],
+            r"fused=true cannot clip",
+        ),
+        ("minutes=0", r"minutes=0 .*above 0"),
+        ("minutes=-1.5", r"minutes=-1\.5 .*above 0"),
+        ("minutes=inf", r"minutes=inf .*up to 1000000"),
+        ("minutes=nan", r"minutes=nan .*above 0"),
+        ("minutes=true", r"minutes=True .*a number"),
+        ("minutes=5min", r"minutes=5min .*a number"),
+        ("records=path", r"records=path .*records=\[path/to/record\]"),
+        ("records=[1]", r"records=\[1\] .*a list of folders"),
+        ("trainer.gradient_clip_val=-1", r"gradient_clip_val=-1 .*above 0"),
+        ("trainer.checkpoint_every=often", r"checkpoint_every=often .*seconds"),
+        (["trainer.max_steps=10", "trainer.steps_per_epoch=2.5"], r"steps_per_epoch=2\.5"),
+        ("trainer.max_steps=abc", r"max_steps=abc"),
+        ("trainer.max_steps=0", r"max_steps=0"),
+        ("seed=5000000000", r"seed=5000000000 .*2\^32"),
+        ("+trainer.max_epoch=3", r"'trainer\.max_epoch'; did you mean 'max_epochs'"),
+        ("+sed=1", r"'sed'; did you mean 'seed'"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused_by_name(tiny, override, said):
+    with pytest.raises(ConfigError, match=said):
+        settle(tiny(*([override] if isinstance(override, str) else override)))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["loss=gce", "+loss.qq=1"], r"GCELoss takes no 'qq'.*did you mean 'q'"),
+        (["+loss.qq=1"], r"TLoss takes no 'qq'.*known: .*log_nu"),
+        (["+optimizer.beta=1"], r"Adam takes no 'beta'.*did you mean 'betas'"),
+        (["loss._target_=robustseg.losses.TLos"], r"loss\._target_=robustseg\.losses\.TLos"),
+        (["~model.features"], r"needs features"),
+        (["scheduler=nu_plateau", "~scheduler.window"], r"NuPlateau needs window"),
+    ],
+)
+def test_an_argument_that_a_target_does_not_take_is_refused(tiny, overrides, said):
+    with pytest.raises(ConfigError, match=said):
+        check_targets(settle(tiny(*overrides)))
+
+
+def test_a_data_set_of_ones_own_from_before_there_was_a_device_still_works(tiny):
+    config = settle(tiny("~dataset.device", "~trainer.compile"))
+    assert (config["dataset"]["device"], config["trainer"]["compile"]) == ("cpu", False)
+
+
+def test_auto_becomes_what_this_machine_can(tiny):
+    trainer = settle(tiny("trainer.threads=auto"))["trainer"]
+    assert trainer["accelerator"] in ("cpu", "gpu")
+    assert trainer["precision"] in ("32-true", "bf16-mixed")
+    assert trainer["channels_last"] is (trainer["precision"] == "bf16-mixed")
+    assert trainer["threads"] >= 1
+
+
+def test_steps_alone_are_cut_into_epochs(tiny):
+    trainer = settle(tiny("trainer.max_steps=1200"))["trainer"]
+    assert (trainer["steps_per_epoch"], trainer["max_epochs"]) == (120, 10)
+    assert settle(tiny("trainer.max_steps=7"))["trainer"]["max_epochs"] == 1
+
+
+@pytest.mark.parametrize("schedule", ["T_max", "total_iters"])
+def test_a_schedule_is_as_long_as_the_run(tiny, schedule):
+    name = {"T_max": "cosine", "total_iters": "poly"}[schedule]
+    steps = ["trainer.max_steps=60", "trainer.steps_per_epoch=5"]
+    assert settle(tiny(f"scheduler={name}"))["scheduler"][schedule] == 4
+    assert settle(tiny(f"scheduler={name}", *steps))["scheduler"][schedule] == 12
+
+
+def test_suggest_names_what_is_near_or_what_there_is():
+    assert suggest("tlos", ["tloss", "gce"]) == "; did you mean 'tloss'?"
+    assert suggest("zzz", ["b", "a"]) == "; known: a, b"

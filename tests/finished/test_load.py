@@ -1,0 +1,88 @@
+"""A finished run is loaded as it was trained."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from robustseg.configuration.checks import ConfigError
+from robustseg.data.sources.source import DataError
+from robustseg.finished.load import load_run, pick_device
+from robustseg.training.train import build_module
+
+
+@pytest.mark.parametrize(("name", "channels"), [("noisy_run", 3), ("grey_run", 1)])
+def test_the_network_answers_as_the_trained_module_does(name, channels, request):
+    folder = request.getfixturevalue(name)
+    run = load_run(folder, device="cpu")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    module = build_module(config, channels).eval()
+    weights = torch.load(folder / "checkpoints" / "weights.pt", weights_only=True)
+    module.network.load_state_dict(weights["network"])
+    module.loss.load_state_dict(weights["loss"])
+    images = torch.randint(0, 256, (2, 32, 32, channels), dtype=torch.uint8)
+    with torch.inference_mode():
+        assert torch.equal(run.predictor(images), module(images))
+    assert run.channels == channels
+    assert run.nu == pytest.approx(module.nu) if name == "noisy_run" else run.nu is None
+
+
+def test_what_is_no_finished_run_is_told_apart(noisy_run, tmp_path):
+    with pytest.raises(DataError, match=f"did you mean .*{noisy_run.name}"):
+        load_run(noisy_run.with_name(noisy_run.name + "0"))
+    with pytest.raises(DataError, match="no weights in it"):
+        load_run(tmp_path)
+    sent = Path(shutil.copytree(noisy_run, tmp_path / "sent"))
+    weights = sent / "checkpoints" / "weights.pt"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(DataError, match=r"weights\.pt: damaged"):
+        load_run(sent)
+    torch.save({"network": {"a": torch.zeros(1)}, "loss": {}}, weights)
+    with pytest.raises(DataError, match="do not fit the model"):
+        load_run(sent)
+    torch.save([1], weights)
+    with pytest.raises(DataError, match="not the weights of a run"):
+        load_run(sent)
+
+
+def test_weights_that_are_not_to_be_read_are_not_called_damaged(noisy_run, monkeypatch):
+    def deny(path, **how):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(torch, "load", deny)
+    with pytest.raises(DataError, match=r"weights\.pt cannot be read \(Permission denied\)$"):
+        load_run(noisy_run, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[1, 2]", "not the configuration of a run"),
+        ("a: 1", "no setting dataset"),
+        (": :", "not plain YAML"),
+    ],
+)
+def test_a_damaged_configuration_is_told(noisy_run, tmp_path, text, said):
+    sent = Path(shutil.copytree(noisy_run, tmp_path / "sent"))
+    (sent / "config.yaml").write_text(text)
+    with pytest.raises(DataError, match=said):
+        load_run(sent)
+
+
+@pytest.mark.parametrize("value", [0, "64", True, None])
+def test_a_size_that_is_none_is_refused(noisy_run, tmp_path, value):
+    sent = Path(shutil.copytree(noisy_run, tmp_path / "sent"))
+    config = yaml.safe_load((sent / "config.yaml").read_text())
+    config["dataset"]["image_size"] = value
+    (sent / "config.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(DataError, match=r"dataset\.image_size"):
+        load_run(sent)
+
+
+def test_a_device_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device("auto") == torch.device("cpu")
+    with pytest.raises(ConfigError, match="no CUDA device"):
+        pick_device("cuda")

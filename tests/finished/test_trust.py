@@ -1,0 +1,168 @@
+"""A run folder of unknown origin is data: neither its configuration nor its weights run code."""
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from robustseg.cli.main import main
+from robustseg.data.sources.source import DataError
+from robustseg.finished.load import load_run
+from robustseg.finished.trust import build, read_config
+from tests.conftest import CONF
+
+
+@pytest.fixture
+def sent(noisy_run, tmp_path):
+    """A copy of a run's folder, as somebody else may send it."""
+    return Path(shutil.copytree(noisy_run, tmp_path / "sent"))
+
+
+@pytest.fixture
+def trap(tmp_path):
+    """A file that hostile code would make."""
+    return tmp_path / "trap"
+
+
+def change(folder, **model):
+    """Change settings of the model; another `_target_` gets none of those that were there."""
+    file = folder / "config.yaml"
+    config = yaml.safe_load(file.read_text())
+    config["model"] = model if "_target_" in model else config["model"] | model
+    file.write_text(yaml.safe_dump(config))
+
+
+HOSTILE = {
+    "another callable": {"_target_": "os.system", "command": "touch TRAP"},
+    "a callable that Hydra would call": {"_target_": "numpy.savetxt", "fname": "TRAP", "X": [1]},
+    "a name with an allowed prefix": {"_target_": "robustseg.models.plain_unet.PlainUNet.forward"},
+    "code from the net": {"_target_": "torch.hub.load", "repo_or_dir": "a/b", "model": "c"},
+    "a target that is no name": {"_target_": ["robustseg.models.plain_unet.PlainUNet"]},
+    "a callable among the arguments": {
+        "features": [{"_target_": "numpy.savetxt", "fname": "TRAP", "X": [1]}, 8]
+    },
+    "a known class among the arguments": {
+        "features": [{"_target_": "robustseg.models.plain_unet.PlainUNet", "features": [4, 8]}]
+    },
+    "a partial": {"_partial_": True},
+    "positional arguments": {"_args_": [3]},
+    "a variable of the machine": {"features": "${oc.env:HOME}"},
+    "a resolver in a list": {"features": ["${oc.decode:4}", 8]},
+    "an unknown argument": {"in_channels": 3},
+    "a model of a hub": {
+        "_target_": "segmentation_models_pytorch.create_model",
+        "encoder_name": "tu-hf-hub:somebody/something",
+    },
+    "a model of a folder": {
+        "_target_": "segmentation_models_pytorch.Unet",
+        "encoder_name": "tu-local-dir:/tmp",
+    },
+    "a checkpoint of its own": {
+        "_target_": "segmentation_models_pytorch.Unet",
+        "checkpoint_path": "evil.pt",
+    },
+}
+
+
+@pytest.mark.parametrize("model", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_configuration_is_refused(sent, trap, model, capsys):
+    change(sent, **yaml.safe_load(yaml.safe_dump(model).replace("TRAP", str(trap))))
+    assert main(["export", str(sent), "-o", str(sent / "model.onnx")]) == 1
+    error = capsys.readouterr().err
+    assert "config.yaml: model" in error and "--trust" in error
+    assert not trap.exists()
+
+
+def test_only_trust_lets_the_hostile_call_happen(sent, trap):
+    call = {"_target_": "numpy.savetxt", "fname": str(trap), "X": [1]}
+    change(sent, features=[call, 8])
+    with pytest.raises(DataError, match="none of what a run folder may build"):
+        load_run(sent)
+    assert not trap.exists()
+    with pytest.raises(DataError, match="cannot be built"):  # for savetxt returns no width
+        load_run(sent, trust=True)
+    assert trap.exists()
+
+
+def test_objects_in_yaml_are_refused(sent, trap):
+    text = (sent / "config.yaml").read_text()
+    hostile = f"evil: !!python/object/apply:os.system ['touch {trap}']\n"
+    (sent / "config.yaml").write_text(text + hostile)
+    with pytest.raises(DataError, match="not plain YAML"):
+        load_run(sent)
+    assert not trap.exists()
+
+
+class Bomb:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, command):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_a_hostile_checkpoint_is_refused_even_from_people_one_trusts(sent, trap, trust):
+    file = sent / "checkpoints" / "weights.pt"
+    weights = torch.load(file, weights_only=True)
+    torch.save({**weights, "extra": Bomb(f"touch {trap}")}, file)
+    with pytest.raises(DataError, match="more than weights"):
+        load_run(sent, trust=trust)
+    assert not trap.exists()
+    torch.load(file, weights_only=False)
+    assert trap.exists()
+
+
+def test_source_and_noise_are_checked_too(sent, trap):
+    config = yaml.safe_load((sent / "config.yaml").read_text())
+    call = {"_target_": "numpy.savetxt", "fname": str(trap), "X": [1]}
+    config["dataset"]["source"] = call
+    config["noise"]["model"] = {
+        "_target_": "robustseg.noise.mixture.Mixture",
+        "weights": {"a": 1},
+        "models": {"a": call},
+    }
+    (sent / "config.yaml").write_text(yaml.safe_dump(config))
+    run = load_run(sent)
+    for name in ("dataset.source", "noise.model"):
+        with pytest.raises(DataError, match="none of what a run folder may build"):
+            run.build(name)
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize("weights", [{"encoder_weights": "imagenet"}, {}])
+@pytest.mark.parametrize("trust", [False, True])
+def test_pretrained_weights_are_not_fetched(weights, trust, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("something is fetched")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    model = {"_target_": "segmentation_models_pytorch.Unet", "encoder_name": "resnet18", **weights}
+    network = build({"model": model}, "model", Path("config.yaml"), trust=trust, in_channels=1)
+    assert sum(p.numel() for p in network.parameters()) > 1e7
+
+
+def shipped(group):
+    return [f"{group}={file.stem}" for file in sorted((CONF / group).glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("choice", [*shipped("model"), *shipped("noise"), *shipped("dataset")])
+def test_everything_that_ships_can_be_loaded_without_trust(choice, tmp_path):
+    root = [] if "synthetic" in choice else [f"dataset.root={tmp_path}"]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = OmegaConf.to_container(compose("train", [choice, *root]), resolve=True)
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
+    read = read_config(tmp_path / "config.yaml")
+    group = choice.partition("=")[0]
+    name = {"model": "model", "noise": "noise.model", "dataset": "dataset.source"}[group]
+    added = {"in_channels": 3} if group == "model" else {}
+    built = build(read, name, tmp_path / "config.yaml", trust=False, **added)
+    assert type(built).__module__.startswith(("robustseg.", "segmentation_models_pytorch."))

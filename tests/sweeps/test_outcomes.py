@@ -1,0 +1,72 @@
+"""The summary at the end of a sweep."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from robustseg.configuration.checks import ConfigError
+from robustseg.sweeps import outcomes as sweep
+from robustseg.sweeps.outcomes import Outcome, open_sweep, summarise, write_outcome
+from tests.conftest import CONF
+
+
+@pytest.fixture
+def swept(tmp_path, monkeypatch):
+    """A function that makes a sweep of so many jobs, of which some have an outcome."""
+
+    def make(jobs, *outcomes):
+        notes = {"outcomes": tmp_path / "outcomes", "runs": "runs", "jobs": jobs}
+        monkeypatch.setattr(sweep, "_sweep", notes)
+        for job, outcome in enumerate(outcomes):
+            write_outcome(tmp_path, job, outcome)
+
+    return make
+
+
+def test_what_was_not_begun_is_counted(swept, capsys):
+    swept(5, Outcome("a", "done", 0.5), Outcome("b", "skipped"), Outcome("c", "running"))
+    assert summarise(interrupted=True) == 0
+    assert "5 runs: 1 done, 1 skipped, 1 interrupted, 2 not begun." in capsys.readouterr().out
+
+
+def test_a_failure_before_the_time_limit_is_still_one(swept, capsys):
+    swept(3, Outcome("a", "failed", message="why"), Outcome("b", "running"))
+    assert summarise(interrupted=True) == 1
+    assert "3 runs: 1 failed, 1 interrupted, 1 not begun." in capsys.readouterr().out
+
+
+def test_a_sweep_that_was_interrupted_before_its_first_run(swept, capsys):
+    swept(3)
+    assert summarise(interrupted=True) == 0
+    assert capsys.readouterr().out.strip().startswith("3 runs: 3 not begun.")
+
+
+def test_a_sweep_that_was_refused_has_no_summary(swept, capsys):
+    swept(3)
+    assert summarise() == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_cells_that_are_one_run_are_begun_with_it(swept, capsys):
+    swept(3, Outcome("a", "done", 0.5), Outcome("a", "skipped", 0.5))
+    summarise(interrupted=True)
+    assert "2 runs: 1 done, 1 not begun." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("state", "code"), [("done", 0), ("busy", 0), ("failed", 1)])
+def test_only_a_failure_is_one(swept, capsys, state, code):
+    swept(2, Outcome("a", "skipped", 0.5), Outcome("b", state, message="why"))
+    assert summarise() == code
+    out = capsys.readouterr().out
+    assert f"2 runs: 1 skipped, 1 {state}." in out
+    assert "b: why" in out
+
+
+@pytest.mark.parametrize("given", ["minutes=5,10", "records=[a],[b]"])
+def test_settings_of_the_call_cannot_be_swept(monkeypatch, given):
+    monkeypatch.setattr(sweep, "_sweep", {})
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", [], return_hydra_config=True)
+    config.hydra.overrides.task = [given, "loss=tloss,gce"]
+    sweep.SweepCallback().on_multirun_start(config)
+    with pytest.raises(ConfigError, match=f"^{given.split('=')[0]} is one for the whole call"):
+        open_sweep(config, 2)
