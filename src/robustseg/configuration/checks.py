@@ -11,6 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from robustseg.configuration import hardware
 from robustseg.data.batches.drawable import check_drawable
+from robustseg.runs.targets import with_current_names
 
 
 class ConfigError(ValueError):
@@ -70,7 +71,9 @@ def settle(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         ConfigError: a value is out of range, or a key is unknown.
     """
-    config: dict[str, Any] = OmegaConf.to_container(_in_epochs(cfg), resolve=True)  # type: ignore[assignment]
+    config: dict[str, Any] = with_current_names(
+        OmegaConf.to_container(_in_epochs(cfg), resolve=True)
+    )
     _check_keys(config)
     trainer = config["trainer"]
     trainer.setdefault("compile", False)  # files of one's own may be older than these

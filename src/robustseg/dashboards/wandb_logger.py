@@ -17,7 +17,7 @@ class EpochLogger(WandbLogger):
         log_epoch(self.experiment, step, metrics)
 
 
-def make_logger(
+def make_wandb_logger(
     run: RunCard, mode: Mode, project: str, entity: str | None, save_dir: str
 ) -> EpochLogger:
     """A wandb run of its own: see `robustseg.dashboards.wandb_run.start`."""

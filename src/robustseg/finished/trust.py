@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from robustseg.configuration.checks import ConfigError, check_targets
 from robustseg.data.sources.source import DataError
+from robustseg.runs.targets import with_current_names
 
 _SMP = (
     "classes decoder_attention_type decoder_channels decoder_interpolation decoder_use_norm "
@@ -28,25 +29,25 @@ _PLAIN_NAME = re.compile(r"[\w.-]+")  # no ":" or "/": neither a hub ("hf-hub:â€
 
 # Networks and the arguments they may be given.
 MODELS = {
-    "robustseg.models.plain_unet.PlainUNet": {"features"},
+    "robustseg.models.PlainUNet": {"features"},
     "segmentation_models_pytorch.Unet": set(_SMP.split()),
     "segmentation_models_pytorch.create_model": {"arch", *_SMP.split()},
 }
 SOURCES = {
-    "robustseg.data.sources.folder.Folder",
-    "robustseg.data.sources.isic2017.Isic2017",
-    "robustseg.data.sources.shenzhen.Shenzhen",
-    "robustseg.data.synthetic.Synthetic",
+    "robustseg.data.Folder",
+    "robustseg.data.Isic2017",
+    "robustseg.data.Shenzhen",
+    "robustseg.data.Synthetic",
 }
 NOISES = {
-    "robustseg.noise.annotator.Annotator",
-    "robustseg.noise.elastic.Elastic",
-    "robustseg.noise.legacy.Legacy",
-    "robustseg.noise.markov.Markov",
-    "robustseg.noise.missed.Missed",
-    "robustseg.noise.mixture.Mixture",
-    "robustseg.noise.morphological.Morphological",
-    "robustseg.noise.swap.Swap",
+    "robustseg.noise.Annotator",
+    "robustseg.noise.Elastic",
+    "robustseg.noise.Legacy",
+    "robustseg.noise.Markov",
+    "robustseg.noise.Missed",
+    "robustseg.noise.Mixture",
+    "robustseg.noise.Morphological",
+    "robustseg.noise.Swap",
 }
 _BUILDABLE = {"model": set(MODELS), "dataset.source": SOURCES, "noise.model": NOISES}
 
@@ -65,7 +66,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: not plain YAML ({' '.join(str(error).split())})") from error
     if not isinstance(config, dict):
         raise DataError(f"{path}: not the configuration of a run")
-    return config
+    return with_current_names(config)
 
 
 def setting(config: Mapping[str, Any], name: str, path: Path) -> Any:

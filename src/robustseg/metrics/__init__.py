@@ -9,18 +9,10 @@ and Jaccard 1, and 0 as soon as one pixel is predicted. A number that is undefin
 are loaded when first asked for and tables can be made without it.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import lazy_loader as lazy
 
 from robustseg.metrics.summary import summarise, summarise_last
 from robustseg.metrics.tuning import THRESHOLDS, best_threshold, score_thresholds
-
-if TYPE_CHECKING:
-    from robustseg.metrics.average_precision import AveragePrecision
-    from robustseg.metrics.calibration import ExpectedCalibrationError
-    from robustseg.metrics.segmentation import SegmentationMetrics
-    from robustseg.metrics.surface import hd95
-    from robustseg.metrics.threshold_counts import ThresholdCounts
 
 __all__ = [
     "THRESHOLDS",
@@ -35,16 +27,13 @@ __all__ = [
     "summarise_last",
 ]
 
-_MODULES = {
-    "AveragePrecision": "average_precision",
-    "ExpectedCalibrationError": "calibration",
-    "SegmentationMetrics": "segmentation",
-    "ThresholdCounts": "threshold_counts",
-    "hd95": "surface",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__, __dir__, _ = lazy.attach(
+    __name__,
+    submod_attrs={
+        "average_precision": ["AveragePrecision"],
+        "calibration": ["ExpectedCalibrationError"],
+        "segmentation": ["SegmentationMetrics"],
+        "surface": ["hd95"],
+        "threshold_counts": ["ThresholdCounts"],
+    },
+)

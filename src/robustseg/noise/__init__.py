@@ -1,7 +1,30 @@
 """Masks that are wrong in exactly the way that was asked for."""
 
+from robustseg.noise.annotator import Annotator
+from robustseg.noise.elastic import Elastic
 from robustseg.noise.injection import inject
+from robustseg.noise.legacy import Legacy
 from robustseg.noise.manifest import COLUMNS, summary
+from robustseg.noise.markov import Markov
+from robustseg.noise.missed import Missed
+from robustseg.noise.mixture import Mixture
 from robustseg.noise.model import Corruption, Donors, NoiseModel
+from robustseg.noise.morphological import Morphological
+from robustseg.noise.swap import Swap
 
-__all__ = ["COLUMNS", "Corruption", "Donors", "NoiseModel", "inject", "summary"]
+__all__ = [
+    "COLUMNS",
+    "Annotator",
+    "Corruption",
+    "Donors",
+    "Elastic",
+    "Legacy",
+    "Markov",
+    "Missed",
+    "Mixture",
+    "Morphological",
+    "NoiseModel",
+    "Swap",
+    "inject",
+    "summary",
+]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from robustseg.runs.targets import with_identity_names
+
 SCHEMA = 2  # raise it when the meaning of a setting or of a run's files changes
 
 # Settings that cannot change a result: where things lie, who watches, on how many workers.
@@ -58,7 +60,7 @@ def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
     Without noise its model, seed and strength do not matter, nor does which regulariser is scaled
     by 0; with `trainer.max_steps` the number of epochs does not.
     """
-    settings = _without(config, "")
+    settings = with_identity_names(_without(config, ""))
     if settings["noise"]["alpha"] == 0:
         settings["noise"] = {"alpha": 0.0}
     if not _regularised(config):
