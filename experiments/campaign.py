@@ -56,6 +56,11 @@ def plan() -> list[Part]:
             parts.append(Part(tiles, tiles, tissue, seed))
         if seeds == "0":
             parts.append(Part("tversky_smooth", "tversky_smooth", tissue, ()))
+        if grid:
+            changes = ("types", "decay", "crops")
+            parts += [
+                Part(f"tloss_why_{change}", "tloss_why", "isic2017", ()) for change in changes
+            ]
     return parts
 
 

@@ -44,9 +44,8 @@ def test_the_plan_covers_the_grid_and_no_more(preset):
 def test_every_cell_has_a_seed_before_any_has_two():
     only = [{dict(cell)["seed"] for cell in cells(part)} == {"0"} for part in campaign.plan()]
     assert only == sorted(only, reverse=True)
-    assert {part.preset for part, alone in zip(campaign.plan(), only, strict=True) if alone} == set(
-        PRESETS
-    )
+    first = {part.preset for part, alone in zip(campaign.plan(), only, strict=True) if alone}
+    assert first == {preset for preset in PRESETS if not preset.startswith("tloss_why")}
 
 
 def test_a_data_set_that_is_not_there_is_named(tmp_path, monkeypatch, capsys):
