@@ -16,9 +16,12 @@ from robustseg.runs.survey import RunState, survey
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command ``runs`` and its subcommands."""
-    parser = subparsers.add_parser("runs", help="delete runs, or move them out of the way")
+    """Add the command ``runs`` and its subcommands; those of records are in `commands.records`."""
+    from robustseg.commands.records import add_parsers
+
+    parser = subparsers.add_parser("runs", help="record runs, delete them, or move them away")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    add_parsers(commands)
     remove = commands.add_parser(
         "rm",
         help="delete runs",

@@ -1,0 +1,322 @@
+"""Runs of a record, as tables and figures read them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustseg.metrics.summary import dice, jaccard
+from robustseg.records.hashing import hashed_ids
+from robustseg.records.layout import (
+    INDEX,
+    DamagedRecord,
+    Packing,
+    Part,
+    is_record,
+    read_index,
+    read_part,
+)
+from robustseg.records.tables import COSTS, OWN, STATUS_TEXTS, decode
+from robustseg.runs.finished import Finished
+from robustseg.runs.identity import SCHEMA, check_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+class NotKept(LookupError):
+    """A record has no such file of a run."""
+
+
+class Record:
+    """A record that is read.
+
+    Damaged parts are noted and not used, with all runs that were packed with them.
+
+    Args:
+        path: of the record.
+
+    Attributes:
+        damages: what cannot be used, each with its file; complete once `runs` was called.
+
+    Example:
+        >>> [run.run_id for run in Record(Path("experiments/demo/record")).runs()]
+        ['synthetic-gce-a0.5-b0.7-s0-1f2e3d4c']
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.damages: list[str] = []
+        self._tables: dict[Part, pa.Table] = {}
+        self._places: dict[Part, dict[str, tuple[int, int]]] = {}
+        self._runs: list[RecordedRun] | None = None
+
+    def runs(self) -> list[RecordedRun]:
+        """The runs of all packings, the oldest first; one id may have several."""
+        if self._runs is None:
+            self._runs = []
+            for packing in self._packings():
+                try:
+                    self._runs += self._rows(packing)
+                except DamagedRecord as error:
+                    self.damages.append(f"{error}; its {len(packing.runs)} runs are not used")
+        return self._runs
+
+    def rows(self, part: Part, packing: Packing, run_id: str) -> pa.Table:
+        """The rows of one run in a part.
+
+        Raises:
+            DamagedRecord: the part cannot be used.
+            NotKept: it has none of the run.
+        """
+        if part not in self._tables:
+            table = decode(self.path, part, packing.runs)
+            self._places[part] = _places(self.path / part.file, table)
+            self._tables[part] = table
+        if run_id not in self._places[part]:
+            raise NotKept(f"{self.path / part.file} has no rows of {run_id}")
+        return self._tables[part].slice(*self._places[part][run_id])
+
+    def check(self, packing: Packing) -> None:
+        """Read all parts of a packing.
+
+        Raises:
+            DamagedRecord: one cannot be used.
+        """
+        self._rows(packing)
+        for part in packing.parts:
+            if part.kind != "runs":
+                _places(self.path / part.file, decode(self.path, part, packing.runs))
+
+    def _packings(self) -> list[Packing]:
+        try:
+            return read_index(self.path)
+        except DamagedRecord as error:
+            self.damages.append(f"{error}; the record is not used")
+            return []
+
+    def _rows(self, packing: Packing) -> list[RecordedRun]:
+        part = packing.part("runs")
+        assert part is not None
+        table = decode(self.path, part, packing.runs)
+        try:
+            return _recorded(self, packing, part, table)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise DamagedRecord(self.path / part.file, f"is damaged: {error!r}") from error
+
+
+class RecordedRun:
+    """A finished run of a record.
+
+    Attributes:
+        finished: its numbers, and what they are of.
+        public: whether its data may be shown.
+        hashed: whether its image ids are salted hashes.
+    """
+
+    folder = None  # weights, pictures and the manifest are not recorded
+
+    def __init__(
+        self, record: Record, packing: Packing, finished: Finished, public: bool, hashed: bool
+    ) -> None:
+        self.record, self.packing = record, packing
+        self.finished, self.public, self.hashed = finished, public, hashed
+
+    @property
+    def run_id(self) -> str:
+        """Its id."""
+        return self.finished.run_id
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        """Versions, processor, times, … as in status.json, without host and process."""
+        return self.finished.status
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """The final numbers by their dotted names."""
+        return self.finished.numbers
+
+    def has(self, kind: str) -> bool:
+        """Whether there is a part of a kind."""
+        return self.packing.part(kind) is not None
+
+    def place(self, kind: str) -> str:
+        """Where the rows of a kind lie, for messages."""
+        part = self.packing.part(kind)
+        return f"{self.record.path / (part.file if part else INDEX)} ({self.run_id})"
+
+    def identity(self) -> list[Any]:
+        """What changes when the run has other numbers: checksums of its parts."""
+        return [self.run_id, *(part.sha256 for part in self.packing.parts)]
+
+    def epochs(self) -> pd.DataFrame:
+        """Rows of epochs.csv.
+
+        Raises:
+            DamagedRecord: they cannot be used.
+            NotKept: there are none.
+        """
+        return _frame(self._rows("epochs")).astype(float)
+
+    def images(self) -> pd.DataFrame:
+        """Rows of images.csv, those of one image together.
+
+        Raises:
+            DamagedRecord: they cannot be used.
+            NotKept: there are none.
+        """
+        rows = _frame(self._rows("images"))
+        outcome = [rows[name].to_numpy(dtype="int64") for name in ("tp", "fp", "fn")]
+        return rows.assign(dice=dice(*outcome), jaccard=jaccard(*outcome))
+
+    def hash_ids(self, ids: list[str]) -> list[str]:
+        """Image ids as a record of data that are not public has them."""
+        if self.hashed:
+            return ids
+        return hashed_ids(ids, str(self.finished.status.get("fingerprint") or ""))
+
+    def _rows(self, kind: str) -> pa.Table:
+        part = self.packing.part(kind)
+        if part is None:
+            raise NotKept(f"{self.record.path} has no {kind} of {self.run_id}")
+        return self.record.rows(part, self.packing, self.run_id)
+
+
+def run_ids(path: Path) -> set[str]:
+    """The ids of the runs of a record whose parts are all there and as the index tells of them.
+
+    Quick: checksums are verified, tables are not read, and no library is imported. Damage is passed
+    over in silence, for a run whose parts are damaged is as good as none.
+
+    Args:
+        path: of the record; one that is not there has no runs.
+    """
+    if not is_record(path):
+        return set()
+    try:
+        packings = read_index(path)
+    except DamagedRecord:
+        return set()
+    sound: dict[Part, bool] = {}
+    for part in {part for packing in packings for part in packing.parts}:
+        try:
+            read_part(path, part)
+            sound[part] = True
+        except DamagedRecord:
+            sound[part] = False
+    whole = [packing for packing in packings if all(sound[part] for part in packing.parts)]
+    return {run_id for packing in whole for run_id in packing.runs}
+
+
+def _recorded(
+    record: Record, packing: Packing, part: Part, table: pa.Table
+) -> list[RecordedRun]:
+    """The runs of a packing.
+
+    Raises:
+        ValueError: a value is not what packing writes.
+    """
+    columns = {name: table[name].to_pylist() for name in table.column_names}
+    numbers = [(name, values) for name, values in columns.items() if name not in OWN]
+    texts = {name: columns[name] for name in (*STATUS_TEXTS, "collapsed") if name in columns}
+    others = {
+        name: columns[name] for name in (*COSTS, "threads", "planned_epochs") if name in columns
+    }
+    runs = []
+    for at, run_id in enumerate(columns["run_id"]):
+        labels = _object(columns["labels"][at], dict)
+        check_labels(labels)
+        experiments = tuple(_object(columns["experiments"][at], list))
+        if not all(isinstance(name, str) for name in experiments):
+            raise ValueError(f"experiments of {run_id} are no names")
+        finished = Finished(
+            run_id,
+            labels,
+            {name: values[at] for name, values in numbers if values[at] is not None},
+            _object(columns["settings"][at], dict),
+            columns["collapsed"][at],
+            experiments,
+            _status(
+                {name: values[at] for name, values in texts.items()},
+                {name: values[at] for name, values in others.items()},
+                _object(columns["versions"][at], dict),
+                _object(columns["started"][at], list),
+                labels,
+                experiments,
+            ),
+        )
+        runs.append(
+            RecordedRun(record, packing, finished, columns["public"][at], columns["hashed"][at])
+        )
+    return runs
+
+
+def _status(
+    texts: Mapping[str, Any],
+    others: Mapping[str, Any],
+    versions: dict[str, Any],
+    started: list[Any],
+    labels: Mapping[str, Any],
+    experiments: tuple[str, ...],
+) -> dict[str, Any]:
+    """A status as `RunFolder.read_status` gives it, of what is kept of one."""
+    cost = {name: others[name] for name in COSTS if others.get(name) is not None}
+    known = {
+        **texts,
+        "threads": others.get("threads"),
+        "epochs": others.get("planned_epochs"),
+        "versions": versions,
+        "attempts": [{"started": str(one)} for one in started],
+        "cost": cost,
+    }
+    status = {name: value for name, value in known.items() if value not in (None, {}, [])}
+    fixed = {"schema": SCHEMA, "state": "done", "run": labels, "experiments": list(experiments)}
+    return {**fixed, **status, "collapsed": texts.get("collapsed")}
+
+
+def _object(text: str, kind: type) -> Any:
+    value = json.loads(text)
+    if not isinstance(value, kind):
+        raise ValueError(f"{text[:60]!r} is no {kind.__name__}")
+    return value
+
+
+def _places(file: Path, table: pa.Table) -> dict[str, tuple[int, int]]:
+    """Where each run's rows begin and how many there are.
+
+    Raises:
+        DamagedRecord: a run's rows are not together.
+    """
+    import pyarrow.compute as pc
+
+    encoded = pc.run_end_encode(table["run_id"].cast("string").combine_chunks())
+    places: dict[str, tuple[int, int]] = {}
+    begin = 0
+    for run_id, end in zip(encoded.values.to_pylist(), encoded.run_ends.to_pylist(), strict=True):
+        if run_id in places:
+            raise DamagedRecord(file, f"is damaged: the rows of {run_id} are not together")
+        places[run_id] = begin, end - begin
+        begin = end
+    return places
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """A run's rows as its file has them: without the columns that it does not have."""
+    import pyarrow as pa
+
+    names = [
+        name
+        for name in table.column_names
+        if name != "run_id" and table[name].null_count < table.num_rows
+    ]
+    table = table.select(names)
+    if "id" in names:
+        at = names.index("id")
+        table = table.set_column(at, "id", table["id"].cast(pa.string()))
+    return table.to_pandas()
+
