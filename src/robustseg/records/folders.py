@@ -205,7 +205,9 @@ def _check_images(
             raise ValueError(f"{name} is not that of the counts")
     images, evaluations = numbers.get("test_images"), numbers.get("evaluations")
     pairs = len(set(zip(ids, columns["epoch"].tolist(), strict=True)))
-    if not len(ids) == pairs or None not in (images, evaluations) and pairs != images * evaluations:
+    if not len(ids) == pairs or (
+        None not in (images, evaluations) and pairs != images * evaluations
+    ):
         raise ValueError(f"{len(ids)} rows instead of {images} images × {evaluations} evaluations")
     wanted = numbers.get("dice_image", math.nan)
     found = summarise_last(columns, pairs)["dice_image"]

@@ -32,6 +32,10 @@ class DamagedRecord(ValueError):
         super().__init__(f"{file} {reason}")
 
 
+class NotKept(LookupError):
+    """A record has no such rows of a run."""
+
+
 @dataclass(frozen=True)
 class Part:
     """A file of one kind.

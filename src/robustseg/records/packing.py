@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.records.layout import (
     KINDS,
-    DamagedRecord,
     Packing,
     read_index,
     write_index,

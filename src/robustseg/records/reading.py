@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from robustseg.records.hashing import hashed_ids
 from robustseg.records.layout import (
     INDEX,
     DamagedRecord,
+    NotKept,
     Packing,
     Part,
     is_record,
@@ -26,10 +26,6 @@ from robustseg.runs.identity import SCHEMA, check_labels
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-
-
-class NotKept(LookupError):
-    """A record has no such file of a run."""
 
 
 class Record:
@@ -163,8 +159,21 @@ class RecordedRun:
         """
         return _frame(self._rows("epochs")).astype(float)
 
-    def images(self) -> pd.DataFrame:
-        """Rows of images.csv, those of one image together.
+    def epoch_rows(self) -> list[dict[str, Any]]:
+        """Rows of epochs.csv as `runs.files.read_csv` gives them: without what is not defined.
+
+        Raises:
+            DamagedRecord: they cannot be used.
+            NotKept: there are none.
+        """
+        rows = self._rows("epochs").drop_columns(["run_id"]).to_pylist()
+        return [
+            {name: value for name, value in row.items() if value is not None and value == value}
+            for row in rows
+        ]
+
+    def images(self, *columns: str) -> pd.DataFrame:
+        """Rows of images.csv, those of one image together; only some columns, if they are named.
 
         Raises:
             DamagedRecord: they cannot be used.
@@ -172,7 +181,8 @@ class RecordedRun:
         """
         rows = _frame(self._rows("images"))
         outcome = [rows[name].to_numpy(dtype="int64") for name in ("tp", "fp", "fn")]
-        return rows.assign(dice=dice(*outcome), jaccard=jaccard(*outcome))
+        rows = rows.assign(dice=dice(*outcome), jaccard=jaccard(*outcome))
+        return rows[[*columns]] if columns else rows
 
     def hash_ids(self, ids: list[str]) -> list[str]:
         """Image ids as a record of data that are not public has them."""
@@ -213,9 +223,7 @@ def run_ids(path: Path) -> set[str]:
     return {run_id for packing in whole for run_id in packing.runs}
 
 
-def _recorded(
-    record: Record, packing: Packing, part: Part, table: pa.Table
-) -> list[RecordedRun]:
+def _recorded(record: Record, packing: Packing, part: Part, table: pa.Table) -> list[RecordedRun]:
     """The runs of a packing.
 
     Raises:
@@ -319,4 +327,3 @@ def _frame(table: pa.Table) -> pd.DataFrame:
         at = names.index("id")
         table = table.set_column(at, "id", table["id"].cast(pa.string()))
     return table.to_pandas()
-

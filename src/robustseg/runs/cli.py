@@ -38,6 +38,9 @@ def add_parser(subparsers: Any) -> None:
     archive.add_argument("--to", type=Path, help="folder (default: <runs>-archive)")
     for command in (remove, archive):
         command.add_argument("ids", nargs="*", help="run ids; none: all that the filters select")
+        command.add_argument(
+            "--runs", type=Path, default=Path("runs"), help="folder (default: runs)"
+        )
         add_options(command)
         command.add_argument("--yes", action="store_true", help="do not ask")
         command.set_defaults(main=main, to=None, command=command.prog.split()[-1])
