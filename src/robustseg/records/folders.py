@@ -170,7 +170,7 @@ def _images(path: Path, finished: Finished, hashed: bool) -> pa.Table:
     ids = table["id"].to_pylist()
     try:
         _check_images(columns, ids, finished.numbers)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise Unpackable(f"{path} is damaged: {error}") from error
     order = np.argsort(np.array(ids, dtype=object), kind="stable")  # as Python sorts: by code point
     if hashed:
@@ -203,11 +203,9 @@ def _check_images(
     for name, formula in _DERIVED.items():
         if name in columns and not np.array_equal(columns[name], formula(*outcome)):
             raise ValueError(f"{name} is not that of the counts")
-    images, evaluations = numbers.get("test_images"), numbers.get("evaluations")
+    images, evaluations = numbers["test_images"], numbers["evaluations"]
     pairs = len(set(zip(ids, columns["epoch"].tolist(), strict=True)))
-    if not len(ids) == pairs or (
-        None not in (images, evaluations) and pairs != images * evaluations
-    ):
+    if not len(ids) == pairs == images * evaluations:
         raise ValueError(f"{len(ids)} rows instead of {images} images × {evaluations} evaluations")
     wanted = numbers.get("dice_image", math.nan)
     found = summarise_last(columns, pairs)["dice_image"]

@@ -124,7 +124,7 @@ class FolderRun:
         """Rows of epochs.csv, as floats; exactly those that were written."""
         import pandas as pd
 
-        return pd.read_csv(self.folder.epochs, dtype=float, float_precision="round_trip")
+        return pd.read_csv(self.folder.epochs, dtype=float)
 
     def epoch_rows(self) -> list[dict[str, Any]]:
         """Rows of epochs.csv."""
@@ -140,7 +140,6 @@ class FolderRun:
             dtype={"id": str},
             keep_default_na=False,  # an image may be called NA
             na_values=dict.fromkeys(("dice", "jaccard", "hd95"), ""),
-            float_precision="round_trip",
         )
         return rows.sort_values("id", kind="stable", ignore_index=True)
 
