@@ -14,7 +14,7 @@ import yaml
 
 from robustseg.metrics.summary import COUNTS, dice, jaccard, summarise_last
 from robustseg.records.hashing import hashed_ids, hidden_fingerprint
-from robustseg.records.tables import COSTS, LABEL_NUMBERS, LABEL_TEXTS, OWN, STATUS_TEXTS
+from robustseg.records.tables import COSTS, LABEL_NUMBERS, LABEL_TEXTS, OWN, STATUS_TEXTS, TUNED
 from robustseg.runs.files import trouble
 from robustseg.runs.finished import Finished
 from robustseg.runs.folder import RunFolder
@@ -183,9 +183,19 @@ def _images(path: Path, finished: Finished, hashed: bool) -> pa.Table:
         plain = list(dict.fromkeys(ids))
         names = dict(zip(plain, hashed_ids(plain, fingerprint), strict=True))
         ids = [names[one] for one in ids]
-    kept = [name for name in table.column_names if name not in _DERIVED]
+    derived = {*_DERIVED, *(TUNED if _tuned_follows(columns) else ())}
+    kept = [name for name in table.column_names if name not in derived]
     table = table.set_column(table.column_names.index("id"), "id", pa.array(ids, pa.string()))
     return table.select(kept).take(pa.array(order))
+
+
+def _tuned_follows(columns: Mapping[str, np.ndarray]) -> bool:
+    """Whether both thresholds were counted on the same pixels, so that two counts give the rest."""
+    if not all(f"{name}_tuned" in columns for name in COUNTS):
+        return False
+    return np.array_equal(
+        columns["tp_tuned"] + columns["fn_tuned"], columns["tp"] + columns["fn"]
+    ) and (np.array_equal(columns["fp_tuned"] + columns["tn_tuned"], columns["fp"] + columns["tn"]))
 
 
 def _check_images(

@@ -180,8 +180,12 @@ class RecordedRun:
             NotKept: there are none.
         """
         rows = _frame(self._rows("images"))
-        outcome = [rows[name].to_numpy(dtype="int64") for name in ("tp", "fp", "fn")]
+        rows = rows.astype({name: "int64" for name in rows if rows[name].dtype.kind in "iu"})
+        outcome = [rows[name].to_numpy() for name in ("tp", "fp", "fn")]
         rows = rows.assign(dice=dice(*outcome), jaccard=jaccard(*outcome))
+        if "fn_tuned" in rows and "tp_tuned" not in rows:
+            rows["tp_tuned"] = rows["tp"] + rows["fn"] - rows["fn_tuned"]
+            rows["tn_tuned"] = rows["fp"] + rows["tn"] - rows["fp_tuned"]
         return rows[[*columns]] if columns else rows
 
     def hash_ids(self, ids: list[str]) -> list[str]:

@@ -30,6 +30,7 @@ OWN = (
     *(*LABEL_TEXTS, *LABEL_NUMBERS, *STATUS_TEXTS, *COSTS, *JSON),
 )
 COUNTS = ("tp", "fp", "fn", "tn")
+TUNED = ("tp_tuned", "tn_tuned")  # left out where tp + fn and fp + tn give them
 
 TEXTS = {
     "runs": {"run_id", "collapsed", *LABEL_TEXTS, *STATUS_TEXTS, *JSON},
@@ -61,13 +62,15 @@ def encode(table: pa.Table, kind: str) -> bytes:
         for field in table.schema
         if field.name not in texts and (encoding := _encoding(field.type))
     }
+    narrow = [name for name in table.column_names if name not in (*texts, *encodings)]
+    narrow = [name for name in narrow if not pa.types.is_floating(table.schema.field(name).type)]
     sink = pa.BufferOutputStream()
     pq.write_table(
         table,
         sink,
         compression="zstd",
         compression_level=_LEVEL,
-        use_dictionary=texts,
+        use_dictionary=[*texts, *narrow],
         column_encoding=encodings,
         row_group_size=1 << 20,
         store_schema=True,
@@ -110,9 +113,9 @@ def column_ids(table: pa.Table) -> list[str]:
 def _encoding(kind: pa.DataType) -> str | None:
     import pyarrow as pa
 
-    if pa.types.is_floating(kind):
-        return "BYTE_STREAM_SPLIT"
-    return "DELTA_BINARY_PACKED" if pa.types.is_integer(kind) else None
+    # High bytes, of which most are alike, apart from low ones; distances repeat as wholes.
+    wide = pa.types.is_int32(kind) or pa.types.is_uint16(kind) or pa.types.is_uint32(kind)
+    return "BYTE_STREAM_SPLIT" if wide or pa.types.is_float64(kind) else None
 
 
 def _table(data: bytes, part: Part) -> pa.Table:
