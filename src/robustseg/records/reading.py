@@ -117,10 +117,16 @@ class RecordedRun:
     folder = None  # weights, pictures and the manifest are not recorded
 
     def __init__(
-        self, record: Record, packing: Packing, finished: Finished, public: bool, hashed: bool
+        self,
+        record: Record,
+        packing: Packing,
+        finished: Finished,
+        columns: Mapping[str, list[Any]],
+        at: int,
     ) -> None:
-        self.record, self.packing = record, packing
-        self.finished, self.public, self.hashed = finished, public, hashed
+        self.record, self.packing, self.finished = record, packing, finished
+        self._columns, self._at = columns, at
+        self.public, self.hashed = columns["public"][at], columns["hashed"][at]
 
     @property
     def run_id(self) -> str:
@@ -128,9 +134,36 @@ class RecordedRun:
         return self.finished.run_id
 
     @property
-    def status(self) -> Mapping[str, Any]:
-        """Versions, processor, times, … as in status.json, without host and process."""
-        return self.finished.status
+    def status(self) -> dict[str, Any]:
+        """Versions, processor, times, … as in status.json, without host and process.
+
+        Raises:
+            DamagedRecord: they are not what packing writes.
+        """
+        row = {
+            name: self._columns[name][self._at]
+            for name in (*STATUS_TEXTS, *COSTS, "threads", "planned_epochs", "versions", "started")
+            if name in self._columns
+        }
+        try:
+            versions, started = _object(row["versions"], dict), _object(row["started"], list)
+        except (ValueError, RecursionError) as error:
+            raise DamagedRecord(Path(self.place("runs")), f"is damaged: {error}") from error
+        known = {
+            **{name: row.get(name) for name in (*STATUS_TEXTS, "threads")},
+            "epochs": row.get("planned_epochs"),
+            "versions": versions,
+            "attempts": [{"started": str(one)} for one in started],
+            "cost": {name: row[name] for name in COSTS if row.get(name) is not None},
+        }
+        return {
+            "schema": SCHEMA,
+            "state": "done",
+            "run": self.finished.labels,
+            "experiments": list(self.finished.experiments),
+            "collapsed": self.finished.collapsed,
+            **{name: value for name, value in known.items() if value not in (None, {}, [])},
+        }
 
     @property
     def numbers(self) -> Mapping[str, float]:
@@ -192,7 +225,7 @@ class RecordedRun:
         """Image ids as a record of data that are not public has them."""
         if self.hashed:
             return ids
-        return hashed_ids(ids, str(self.finished.status.get("fingerprint") or ""))
+        return hashed_ids(ids, str(self.status.get("fingerprint") or ""))
 
     def _rows(self, kind: str) -> pa.Table:
         part = self.packing.part(kind)
@@ -233,62 +266,52 @@ def _recorded(record: Record, packing: Packing, part: Part, table: pa.Table) -> 
     Raises:
         ValueError: a value is not what packing writes.
     """
-    columns = {name: table[name].to_pylist() for name in table.column_names}
+    columns = {name: _values(table[name]) for name in table.column_names}
     numbers = [(name, values) for name, values in columns.items() if name not in OWN]
-    texts = {name: columns[name] for name in (*STATUS_TEXTS, "collapsed") if name in columns}
-    others = {
-        name: columns[name] for name in (*COSTS, "threads", "planned_epochs") if name in columns
-    }
+    experiments = {text: _names(text) for text in set(columns["experiments"])}
     runs = []
     for at, run_id in enumerate(columns["run_id"]):
         labels = _object(columns["labels"][at], dict)
         check_labels(labels)
-        experiments = tuple(_object(columns["experiments"][at], list))
-        if not all(isinstance(name, str) for name in experiments):
-            raise ValueError(f"experiments of {run_id} are no names")
         finished = Finished(
             run_id,
             labels,
             {name: values[at] for name, values in numbers if values[at] is not None},
             _object(columns["settings"][at], dict),
             columns["collapsed"][at],
-            experiments,
-            _status(
-                {name: values[at] for name, values in texts.items()},
-                {name: values[at] for name, values in others.items()},
-                _object(columns["versions"][at], dict),
-                _object(columns["started"][at], list),
-                labels,
-                experiments,
-            ),
+            experiments[columns["experiments"][at]],
+            status={},
         )
-        runs.append(
-            RecordedRun(record, packing, finished, columns["public"][at], columns["hashed"][at])
-        )
+        runs.append(RecordedRun(record, packing, finished, columns, at))
     return runs
 
 
-def _status(
-    texts: Mapping[str, Any],
-    others: Mapping[str, Any],
-    versions: dict[str, Any],
-    started: list[Any],
-    labels: Mapping[str, Any],
-    experiments: tuple[str, ...],
-) -> dict[str, Any]:
-    """A status as `RunFolder.read_status` gives it, of what is kept of one."""
-    cost = {name: others[name] for name in COSTS if others.get(name) is not None}
-    known = {
-        **texts,
-        "threads": others.get("threads"),
-        "epochs": others.get("planned_epochs"),
-        "versions": versions,
-        "attempts": [{"started": str(one)} for one in started],
-        "cost": cost,
-    }
-    status = {name: value for name, value in known.items() if value not in (None, {}, [])}
-    fixed = {"schema": SCHEMA, "state": "done", "run": labels, "experiments": list(experiments)}
-    return {**fixed, **status, "collapsed": texts.get("collapsed")}
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """As to_pylist, which goes by way of a scalar object for each value."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        texts: list[Any] = []
+        for chunk in column.chunks:
+            known = chunk.dictionary.to_pylist()
+            texts += [None if at is None else known[at] for at in _values_of(chunk.indices)]
+        return texts
+    return [value for chunk in column.chunks for value in _values_of(chunk)]
+
+
+def _values_of(array: pa.Array) -> list[Any]:
+    if array.null_count:
+        values: list[Any] = array.to_pylist()
+        return values
+    values = array.to_numpy(zero_copy_only=False).tolist()
+    return values
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = _object(text, list)
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("experiments are names")
+    return tuple(names)
 
 
 def _object(text: str, kind: type) -> Any:

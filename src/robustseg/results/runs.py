@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,16 +73,17 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
         unfinished = f" ({count_reasons(left_out)})" if left_out else ""
         damaged = "".join(f"; {remark}" for remark in sources.remarks())
         raise NoRuns(f"there is no finished run in {sources}{unfinished}{damaged}{_REMEDY}")
-    labels = pd.DataFrame([{name: row["labels"].get(name) for name in LABELS} for row in rows])
-    numbers = pd.DataFrame([{k: v for k, v in row.items() if k != "labels"} for row in rows])
-    runs = pd.concat([numbers.drop(columns=[*LABELS], errors="ignore"), labels], axis=1)
+    numbers = pd.DataFrame(rows).drop(columns=["labels", *LABELS], errors="ignore")
+    runs = pd.concat([numbers, _labels(rows)], axis=1)
     everything, absent = runs, []
     for name, wanted in filters.items():
         runs = _select(runs, name, wanted)
         absent += _absent(everything, name, wanted)
-    # Labels are of the type that these runs give them, whatever else the sources hold.
-    chosen = pd.DataFrame([{n: rows[at]["labels"].get(n) for n in LABELS} for at in runs.index])
-    runs = pd.concat([runs.drop(columns=[*LABELS]).reset_index(drop=True), chosen], axis=1)
+    if len(runs) < len(rows):
+        # Labels are of the type that these runs give them, whatever else the sources hold.
+        labels = _labels([rows[at] for at in runs.index])
+        runs = runs.drop(columns=[*LABELS]).reset_index(drop=True)
+        runs = pd.concat([runs, labels], axis=1)
     remarks = sources.remarks(runs["run_id"])
     runs.attrs.update(left_out=left_out, absent=absent, remarks=remarks)
     return runs
@@ -102,6 +103,12 @@ def suggestion(word: str, known: Iterable[object]) -> str:
     names = sorted(str(name) for name in known)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
     return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
+
+
+def _labels(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame({name: [row["labels"].get(name) for row in rows] for name in LABELS})
 
 
 def _select(runs: pd.DataFrame, name: str, wanted: Any) -> pd.DataFrame:
