@@ -67,13 +67,18 @@ What is missing was not recorded; NaN is not defined.
 ## Reading it
 
 ```python
+from pathlib import Path
+
 import pandas as pd
 
-runs = pd.read_parquet("{name}/runs")
+def read(kind):  # parts of different times may have different columns
+    return pd.concat(map(pd.read_parquet, sorted(Path("{name}", kind).glob("*.parquet"))))
+
+runs = read("runs")
 runs[runs.alpha > 0].groupby(["loss", "alpha", "beta"]).dice_image.agg(["mean", "std", "count"])
 
-images = pd.read_parquet("{name}/images")
-epochs = pd.read_parquet("{name}/epochs")
+images = read("images")
+epochs = read("epochs")
 ```
 
 or, with what the program knows (checksums, runs that are there twice): `from robustseg.results.runs import load_runs; load_runs("{name}")`.
