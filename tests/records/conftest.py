@@ -27,7 +27,7 @@ def add_run(tmp_path):
         assert not changes, changes
         folder = RunFolder(tmp_path / place / run_id)
         names = ids or ["b", "NA", "a", "ü", "Z", "10", "9", "null"]
-        rng = np.random.default_rng([len(loss), round(alpha * 10), seed, shift])
+        rng = np.random.default_rng([*loss.encode(), round(alpha * 10), seed, shift])
         rows = [_image(rng, epoch, name, new) for epoch in (3, 4) for name in names]
         columns = {name: [row[name] for row in rows] for name in rows[0]}
         noisy = alpha > 0

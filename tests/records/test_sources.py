@@ -243,3 +243,22 @@ def test_a_changed_part_is_another_question(add_run, tmp_path):
     before = Images(tmp_path / "record").identity(first)
     sums = {part.sha256 for packing in read_index(tmp_path / "record") for part in packing.parts}
     assert set(before[1:]) == sums and np.all([len(one) == 64 for one in sums])
+
+
+@pytest.mark.parametrize("command", ["predict", "suspects", "export"])
+def test_what_needs_weights_says_that_a_record_has_none(
+    record, tmp_path, monkeypatch, capsys, command
+):
+    place = tmp_path / "clone"
+    shutil.copytree(record, place / "experiments" / "mine" / "record")
+    monkeypatch.chdir(place)
+    (run_id, *_) = sorted(run_ids(record))
+    more = {"predict": ["x.png", "-o", "out"], "export": ["-o", "x.onnx"], "suspects": []}[command]
+    (place / "x.png").write_bytes(b"")
+    for run, said in {
+        f"runs/{run_id}": "numbers are in experiments/mine/record",
+        f"experiments/mine/record/{run_id}": "a record has neither weights nor pictures",
+        "experiments/mine/record": "is a record, which has no weights",
+    }.items():
+        assert main([command, run, *more]) == 1
+        assert said in capsys.readouterr().err

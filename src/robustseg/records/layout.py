@@ -75,6 +75,11 @@ def is_record(path: Path) -> bool:
     return os.path.lexists(path / INDEX)
 
 
+def records_here() -> list[Path]:
+    """The record of each experiment of the current directory: ``experiments/*/record``."""
+    return [path for path in sorted(Path("experiments").glob("*/record")) if is_record(path)]
+
+
 def read_index(record: Path) -> list[Packing]:
     """The packings of a record, oldest first; none if there is no record yet.
 

@@ -355,9 +355,9 @@ def count_reasons(left_out: Mapping[str, str]) -> str:
 
 def default_sources() -> list[Path]:
     """The folder of runs, and the record of each experiment, here; at least the former."""
-    from robustseg.records.layout import is_record
+    from robustseg.records.layout import records_here
 
-    records = [path for path in sorted(Path("experiments").glob("*/record")) if is_record(path)]
+    records = records_here()
     return [*([RUNS] if RUNS.is_dir() or not records else []), *records]
 
 
