@@ -238,3 +238,8 @@ def test_the_readme_is_of_what_is_in_it(record):
     names = {}
     exec(code, names)  # as a reader would
     assert len(names["runs"]) == 8 and len(names["images"]) == 8 * 16
+
+
+def test_metrics_are_those_of_metrics_json(sweep, record):
+    for run_id, run in runs_of(record).items():
+        assert run.metrics() == read_json(sweep / run_id / "metrics.json")

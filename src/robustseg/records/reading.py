@@ -170,6 +170,28 @@ class RecordedRun:
         """The final numbers by their dotted names."""
         return self.finished.numbers
 
+    @property
+    def dashboard_id(self) -> str:
+        """Its id in dashboards."""
+        return str(self.status.get("dashboard_id") or self.run_id)
+
+    def metrics(self) -> dict[str, Any]:
+        """The numbers, labels and settings as metrics.json has them."""
+        nested: dict[str, Any] = {}
+        for name, value in self.numbers.items():
+            *path, leaf = name.split(".")
+            place = nested
+            for part in path:
+                place = place.setdefault(part, {})
+            place[leaf] = None if value != value else value
+        known = self.finished
+        return {
+            **nested,
+            "collapsed": known.collapsed,
+            "run": known.labels,
+            "settings": known.settings,
+        }
+
     def has(self, kind: str) -> bool:
         """Whether there is a part of a kind."""
         return self.packing.part(kind) is not None

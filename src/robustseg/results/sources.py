@@ -51,6 +51,13 @@ class Run(Protocol):
     def numbers(self) -> Mapping[str, Any]:
         """As metrics.json."""
 
+    @property
+    def dashboard_id(self) -> str:
+        """Its id in dashboards."""
+
+    def metrics(self) -> dict[str, Any]:
+        """As metrics.json, nested."""
+
     def has(self, kind: str) -> bool:
         """Whether it has ``epochs`` or ``images``."""
 
@@ -107,6 +114,15 @@ class FolderRun:
         """Its metrics.json."""
         numbers: dict[str, Any] = read_json(self.folder.metrics)
         return numbers
+
+    @property
+    def dashboard_id(self) -> str:
+        """Its id in dashboards."""
+        return self.folder.dashboard_id
+
+    def metrics(self) -> dict[str, Any]:
+        """Its metrics.json."""
+        return self.numbers
 
     def has(self, kind: str) -> bool:
         """Whether there is such a file."""
