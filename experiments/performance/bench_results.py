@@ -1,7 +1,7 @@
 """What tables cost: over many run folders, of one paper's size, and the import.
 
-    python experiments/performance/bench_results.py [--parts import many record tests] [--folders 10000]
-                                                    [--turns 3] [--out FILE.csv]
+    python experiments/performance/bench_results.py [--parts import many record tests]
+                                                    [--folders 10000] [--turns 3] [--out FILE.csv]
 
 import  seconds to import robustseg.results and its command in a fresh interpreter. Goal 1 s.
 many    seconds of `robustseg table` over many synthetic run folders, start-up included: means

@@ -59,8 +59,8 @@ def _add_upload(commands: Any) -> None:
         "upload",
         help="make wandb runs of finished run folders",
         description="Log finished runs that were trained with logger=none: under the same ids, "
-        "with all that they would have logged themselves (of a record: curves and numbers). Runs that were logged, or uploaded "
-        "before, are passed over.",
+        "with all that they would have logged themselves (of a record: curves and numbers). "
+        "Runs that were logged, or uploaded before, are passed over.",
         epilog="robustseg wandb upload demo",
     )
     _add_experiment(parser)
