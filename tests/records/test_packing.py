@@ -3,6 +3,8 @@
 import json
 import multiprocessing
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -243,3 +245,49 @@ def test_the_readme_is_of_what_is_in_it(record):
 def test_metrics_are_those_of_metrics_json(sweep, record):
     for run_id, run in runs_of(record).items():
         assert run.metrics() == read_json(sweep / run_id / "metrics.json")
+
+
+def test_two_folders_with_other_numbers_are_named(add_run, tmp_path):
+    first, second = add_run("gce"), add_run("gce", place="elsewhere", shift=1)
+    report = pack("mine", [second.path.parent, add_run.runs], tmp_path / "record")
+    (told,) = report.differing.values()
+    values = [read_json(folder.metrics)["dice_image"] for folder in (second, first)]
+    assert told == (
+        f"dice_image {values[0]} in {second.path.parent}, {values[1]} in {add_run.runs}"
+    )
+    assert runs_of(tmp_path / "record")[first.run_id].numbers["dice_image"] == values[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"threads": "many"}, "threads is 'many'"),
+        ({"processor": 1}, "processor is 1"),
+        ({"cost": [1]}, "cost is"),
+        ({"cost": {"train_seconds": "long"}}, "cost.train_seconds is 'long'"),
+    ],
+)
+def test_a_status_of_another_kind_is_left_out(add_run, tmp_path, changes, reason):
+    add_run("gce").update_status(**changes)
+    (said,) = pack("mine", [add_run.runs], tmp_path / "record").left_out.values()
+    assert reason in said
+
+
+@pytest.mark.parametrize("kind", ["runs", "epochs", "images"])
+def test_packing_again_mends_a_damaged_part(sweep, record, kind):
+    before = contents(record)
+    (file,) = (record / kind).iterdir()
+    file.write_bytes(b"garbage")
+    report = pack("mine", [sweep], record)
+    assert len(report.added) == 8 and str(file) in report.damages[0]
+    assert contents(record) == before
+
+
+def test_asking_for_the_ids_imports_no_heavy_library(record):
+    program = (
+        "import sys, pathlib; from robustseg.records import run_ids;"
+        f"print(len(run_ids(pathlib.Path({str(record)!r}))));"
+        "print({'torch', 'pandas', 'hydra', 'matplotlib', 'scipy'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split("\n")[:2] == ["8", "set()"]

@@ -66,9 +66,9 @@ def pack(options: argparse.Namespace) -> int:
     _tell("Left out", report.left_out.items(), "")
     _tell("Packed without", ((run, files) for run, files in report.without.items()), "")
     _tell(
-        "Recorded with other numbers, and not packed",
+        "With other numbers elsewhere; the first are kept",
         report.differing.items(),
-        "To keep both: pack them into another record; tables name what differs",
+        "To keep both, pack them into a record of their own; tables name what differs",
     )
     if not (report.added or report.known or report.differing):
         places = ", ".join(map(str, options.runs))

@@ -89,6 +89,7 @@ def _row(finished: Finished, public: bool, hashed: bool) -> dict[str, Any]:
     if hashed and fingerprint:
         fingerprint = hidden_fingerprint(fingerprint)
     cost = status.get("cost") or {}
+    _check_status(status, cost, finished.numbers)
     started = [str(one["started"]) for one in status.get("attempts") or [] if "started" in one]
     return {
         "run_id": finished.run_id,
@@ -108,6 +109,27 @@ def _row(finished: Finished, public: bool, hashed: bool) -> dict[str, Any]:
         "started": _json(started),
         **finished.numbers,
     }
+
+
+def _check_status(status: Mapping[str, Any], cost: Any, numbers: Mapping[str, float]) -> None:
+    """Refuse what `run` and `training` do not write.
+
+    Raises:
+        Unpackable: naming the entry.
+    """
+    if not isinstance(cost, dict):
+        raise Unpackable(f"status.json: cost is {cost!r}")
+    kinds: dict[str, Any] = {
+        **{name: (status.get(name), str | None) for name in STATUS_TEXTS},
+        **{name: (status.get(name), int | None) for name in ("threads", "epochs")},
+        **{f"cost.{name}": (cost.get(name), int | float | None) for name in COSTS},
+    }
+    for name, (value, kind) in kinds.items():
+        if not isinstance(value, kind):
+            raise Unpackable(f"status.json: {name} is {value!r}")
+    for name, number in numbers.items():
+        if isinstance(number, int) and abs(number) >= 1 << 53:
+            raise Unpackable(f"metrics.json: {name} is {number}")
 
 
 def _json(value: Any) -> str:

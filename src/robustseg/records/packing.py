@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.records.layout import (
     KINDS,
+    DamagedRecord,
     Packing,
     read_index,
     write_index,
     write_part,
 )
-from robustseg.records.tables import LOGICAL, TEXTS, encode
+from robustseg.records.tables import LOGICAL, TEXTS, decode, encode
 from robustseg.runs.finished import Finished, NotFinished, read_finished
 from robustseg.runs.folder import RunFolder
 
@@ -38,7 +39,8 @@ class PackReport:
         record: the folder.
         added: ids of the runs that were added.
         known: ids of those that were there already.
-        differing: ids of those that are there with other numbers, with both values.
+        differing: ids of those that are there, or in two of the folders, with other numbers, with
+            both values; of folders the first counts.
         left_out: other folders' names, and why they were not packed.
         without: ids of runs that were packed without a file that they lack, with its name.
         damages: parts of the record that cannot be used, each with its file.
@@ -140,21 +142,29 @@ def _found(
                     report.left_out[name] = str(error)
                 continue
             if experiment is None or experiment in finished.experiments:
-                found.setdefault(name, (folder, finished))
+                first, known = found.setdefault(name, (folder, finished))
+                if differs := same_numbers(known, finished):
+                    values = known.numbers.get(differs), finished.numbers.get(differs)
+                    report.differing[name] = (
+                        f"{differs} {values[0]} in {first.path.parent}, {values[1]} in {place}"
+                    )
     return dict(sorted(found.items()))
 
 
 def _lacking(
     found: dict[str, tuple[RunFolder, Finished]], record: Path, report: PackReport
 ) -> list[tuple[RunFolder, Finished]]:
-    """Those that the record does not have."""
+    """Those that the record does not have, or has in damaged parts only."""
     from robustseg.records.reading import Record
 
     there = Record(record)
     known: dict[str, list[Finished]] = {}
-    for run in there.runs():
-        known.setdefault(run.run_id, []).append(run.finished)
-    report.damages += there.damages
+    for packing in read_index(record):
+        try:
+            for run in there.check(packing):
+                known.setdefault(run.run_id, []).append(run.finished)
+        except DamagedRecord as error:
+            report.damages.append(f"{error}; its {len(packing.runs)} runs are packed again")
     lacking = []
     for run_id, (folder, finished) in found.items():
         differences = [same_numbers(one, finished) for one in known.get(run_id, [])]
@@ -162,7 +172,9 @@ def _lacking(
         if differences and all(differences):
             name = str(differences[0])
             values = [one.numbers.get(name) for one in (known[run_id][0], finished)]
-            report.differing[run_id] = f"{name} {values[0]} in {record}, {values[1]} in the folder"
+            report.differing[run_id] = (
+                f"{name} {values[0]} in {record}, {values[1]} in {folder.path.parent}"
+            )
         elif differences and set(finished.experiments) <= joined:
             report.known.append(run_id)
         else:
@@ -197,7 +209,12 @@ def _read(
 
 
 def _write(record: Path, batch: Sequence[Kept], report: PackReport) -> Packing:
-    """Write the parts of some runs."""
+    """Write the parts of some runs, and read them again.
+
+    Raises:
+        DamagedRecord: what was written is not what a record holds.
+    """
+    run_ids = tuple(kept.run_id for kept in batch)
     parts = []
     for kind in KINDS:
         table = _runs_table(batch) if kind == "runs" else _joined(batch, kind)
@@ -205,9 +222,10 @@ def _write(record: Path, batch: Sequence[Kept], report: PackReport) -> Packing:
             continue
         part = write_part(record, kind, encode(table, kind), table.num_rows)
         report.files[part.file] = part.size
+        decode(record, part, run_ids)
         parts.append(part)
-    report.added += [kept.run_id for kept in batch]
-    return Packing(tuple(kept.run_id for kept in batch), tuple(parts))
+    report.added += run_ids
+    return Packing(run_ids, tuple(parts))
 
 
 def _runs_table(batch: Sequence[Kept]) -> pa.Table:

@@ -77,16 +77,20 @@ class Record:
             raise NotKept(f"{self.path / part.file} has no rows of {run_id}")
         return self._tables[part].slice(*self._places[part][run_id])
 
-    def check(self, packing: Packing) -> None:
+    def check(self, packing: Packing) -> list[RecordedRun]:
         """Read all parts of a packing.
 
+        Returns:
+            Its runs.
+
         Raises:
-            DamagedRecord: one cannot be used.
+            DamagedRecord: a part cannot be used.
         """
-        self._rows(packing)
+        runs = self._rows(packing)
         for part in packing.parts:
             if part.kind != "runs":
                 _places(self.path / part.file, decode(self.path, part, packing.runs))
+        return runs
 
     def _packings(self) -> list[Packing]:
         try:

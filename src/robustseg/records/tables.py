@@ -45,6 +45,9 @@ _REQUIRED = {
     "thresholds": {"run_id", "epoch", "threshold"},
     "images": {"run_id", "id", "epoch", *COUNTS},
 }
+_SCORES = ("dice_image", "dice_image_pos", "dice_pooled", "jaccard_image", "balanced_accuracy")
+# Columns with values from 0 to 1.
+_SHARES = {*_SCORES, *(f"test_{name}" for name in _SCORES), "alpha", "threshold"}
 _COLUMNS_LIMIT = 2000
 _BYTES_LIMIT = 1 << 32  # of a part in memory, as its footer declares
 _TEXT_LIMIT = 1 << 20  # bytes of one text
@@ -201,10 +204,7 @@ def _check_values(table: pa.Table, kind: str, runs: list[str]) -> None:
             least = pc.min(table[name]).as_py()
             if least is not None and least < 0:
                 raise ValueError(f"column {name} has the value {least}")
-    for name in table.column_names:
-        if "dice" in name or "jaccard" in name:
-            if name in TEXTS[kind]:
-                continue
-            ends = pc.min_max(table[name]).as_py()
-            if ends["min"] is not None and not (0 <= ends["min"] and ends["max"] <= 1):
-                raise ValueError(f"column {name} has the values {ends['min']} to {ends['max']}")
+    for name in _SHARES & set(table.column_names):
+        ends = pc.min_max(table[name]).as_py()
+        if ends["min"] is not None and not (0 <= ends["min"] and ends["max"] <= 1):
+            raise ValueError(f"column {name} has the values {ends['min']} to {ends['max']}")
