@@ -17,6 +17,7 @@ from robustseg.cli import main
 from robustseg.records import pack, run_ids
 from robustseg.records.layout import DamagedRecord, read_index
 from robustseg.records.reading import Record
+from robustseg.results.sources import FolderRun
 from robustseg.runs.files import read_csv, read_json, write_csv, write_json
 from robustseg.runs.folder import RunFolder
 from tests.records.conftest import contents
@@ -58,10 +59,10 @@ def test_rows_are_equal_bit_for_bit(sweep, record):
 
 
 def test_thresholds_are_kept(sweep, record):
-    rows = pd.read_parquet(record / "thresholds")
-    run_id = sorted(path.name for path in sweep.iterdir())[0]
-    own = rows[rows["run_id"].astype(str) == run_id].drop(columns="run_id").to_dict("records")
-    assert own == read_csv(sweep / run_id / "thresholds.csv")
+    for run_id, run in runs_of(record).items():
+        rows = read_csv(sweep / run_id / "thresholds.csv")
+        assert run.thresholds().to_dict("records") == rows and len(rows) == 19
+        assert FolderRun(RunFolder(sweep / run_id)).thresholds().equals(run.thresholds())
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)

@@ -218,6 +218,15 @@ class RecordedRun:
         """
         return _frame(self._rows("epochs")).astype(float)
 
+    def thresholds(self) -> pd.DataFrame:
+        """Rows of thresholds.csv.
+
+        Raises:
+            DamagedRecord: they cannot be used.
+            NotKept: there are none.
+        """
+        return _frame(self._rows("thresholds")).astype(float)
+
     def epoch_rows(self) -> list[dict[str, Any]]:
         """Rows of epochs.csv as `runs.files.read_csv` gives them: without what is not defined.
 

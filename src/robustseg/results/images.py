@@ -81,7 +81,7 @@ class Images:
 
     def _comparable(self, run: Run, averaged: pd.DataFrame) -> pd.DataFrame:
         """With hashed ids, where those of other runs on such data are."""
-        if self.sources.any_hashed() and not run.public:
+        if self.sources.any_hashed and not run.public:
             averaged.index = run.hash_ids([str(name) for name in averaged.index])
         return averaged
 

@@ -6,6 +6,7 @@ import argparse
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -59,7 +60,7 @@ class Run(Protocol):
         """As metrics.json, nested."""
 
     def has(self, kind: str) -> bool:
-        """Whether it has ``epochs`` or ``images``."""
+        """Whether it has ``epochs``, ``thresholds`` or ``images``."""
 
     def place(self, kind: str) -> str:
         """Where those lie, for messages."""
@@ -72,6 +73,9 @@ class Run(Protocol):
 
     def epoch_rows(self) -> list[dict[str, Any]]:
         """The same as `read_csv` gives them."""
+
+    def thresholds(self) -> pd.DataFrame:
+        """Rows of thresholds.csv, as floats."""
 
     def images(self, *columns: str) -> pd.DataFrame:
         """Rows of images.csv, sorted by image; only some columns, if they are named."""
@@ -145,6 +149,12 @@ class FolderRun:
     def epoch_rows(self) -> list[dict[str, Any]]:
         """Rows of epochs.csv."""
         return read_csv(self.folder.epochs)
+
+    def thresholds(self) -> pd.DataFrame:
+        """Rows of thresholds.csv, as floats."""
+        import pandas as pd
+
+        return pd.read_csv(self._file("thresholds"), dtype=float)
 
     def images(self, *columns: str) -> pd.DataFrame:
         """Rows of images.csv, sorted by image; exactly those that were written."""
@@ -252,6 +262,7 @@ class Sources:
         """Whether one of the sources is a record."""
         return bool(self._all_records())
 
+    @cached_property
     def any_hashed(self) -> bool:
         """Whether a run's image ids are salted hashes, so that others must be hashed too."""
         return self.has_records() and any(run.hashed for run in self._all().runs.values())
