@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -341,7 +342,14 @@ class Sources:
 
     def _all(self) -> _Found:
         if self._found is None:
-            self._found = self._read()
+            # Reading makes many objects and no cycles: looking for those takes a fifth of the time.
+            enabled = gc.isenabled()
+            gc.disable()
+            try:
+                self._found = self._read()
+            finally:
+                if enabled:
+                    gc.enable()
         return self._found
 
     def _read(self) -> _Found:
