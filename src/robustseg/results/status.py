@@ -52,8 +52,6 @@ def main(options: argparse.Namespace) -> int:
     try:
         while True:
             chosen = sources.chosen_sources(options)  # anew, for they change
-            for path in chosen.missing():
-                raise FileNotFoundError(path)
             runs = select(chosen.states(), options)
             text = as_json(runs) if options.format == "json" else as_text(runs, chosen)
             if not options.watch:
@@ -67,7 +65,7 @@ def main(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 0
     except FileNotFoundError as error:
-        print(f"robustseg status: there is no folder {error}", file=sys.stderr)
+        print(f"robustseg status: there is no folder {error.filename}", file=sys.stderr)
         return 1
     except ValueError as error:
         print(f"robustseg status: {error}", file=sys.stderr)
