@@ -12,6 +12,7 @@ from robustseg.results.published_table import published_table
 from robustseg.results.records import read_results
 from robustseg.results.render import STYLES, render
 from robustseg.results.runs import NoRuns, suggestion
+from robustseg.results.sources import settle
 
 # Options that choose among runs or test them; a table from a file has them behind it.
 _OF_RUNS = ("dataset", "seeds", "where", "test", "against")
@@ -50,14 +51,15 @@ def main(options: argparse.Namespace) -> int:
     Returns:
         0; 1 if there is nothing to show; 2 if the question cannot be answered.
     """
+    settle(options)
     remarks: list[str] = []
     try:
         if options.published_only or options.results:
             table = _from_file(options)
         else:
             intervals = options.ci or options.format in ("csv", "json")
-            runs = question.selected(options)
-            table, remarks = question.answer(runs, options, intervals)
+            runs, sources = question.selected(options)
+            table, remarks = question.answer(runs, sources, options, intervals)
         text = render(table, options.format, options.decimals, options.layout, options.ci)
     except NoRuns as error:
         print(f"robustseg table: {error}", file=sys.stderr)
