@@ -270,29 +270,31 @@ class RecordedRun:
 
 
 def run_ids(path: Path) -> set[str]:
-    """The ids of the runs of a record whose parts are all there and as the index tells of them.
+    """Return the ids of a record's runs.
 
-    Quick: checksums are verified, tables are not read, and no library is imported. Damage is passed
-    over in silence, for a run whose parts are damaged is as good as none.
+    Quick: checksums are verified, tables are not read, and no library is imported.
 
     Args:
         path: of the record; one that is not there has no runs.
+
+    Raises:
+        DamagedRecord: the index is damaged, or a part of a run that no other packing has.
     """
     if not is_record(path):
         return set()
-    try:
-        packings = read_index(path)
-    except DamagedRecord:
-        return set()
-    sound: dict[Part, bool] = {}
-    for part in {part for packing in packings for part in packing.parts}:
+    sound: set[str] = set()
+    damaged: dict[str, DamagedRecord] = {}
+    for packing in read_index(path):
         try:
-            read_part(path, part)
-            sound[part] = True
-        except DamagedRecord:
-            sound[part] = False
-    whole = [packing for packing in packings if all(sound[part] for part in packing.parts)]
-    return {run_id for packing in whole for run_id in packing.runs}
+            for part in packing.parts:
+                read_part(path, part)
+            sound.update(packing.runs)
+        except DamagedRecord as error:
+            damaged |= dict.fromkeys(packing.runs, error)
+    lost = damaged.keys() - sound
+    if lost:
+        raise damaged[min(lost)]
+    return sound
 
 
 def _recorded(record: Record, packing: Packing, part: Part, table: pa.Table) -> list[RecordedRun]:
