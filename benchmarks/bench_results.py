@@ -1,11 +1,13 @@
 """What tables cost: over many run folders, of one paper's size, and the import.
 
-    python benchmarks/bench_results.py [--parts import many tests] [--folders 10000]
-                                                    [--turns 3] [--out FILE.csv]
+    python benchmarks/bench_results.py [--parts import many record tests]
+                                                    [--folders 10000] [--turns 3] [--out FILE.csv]
 
 import  seconds to import robustseg.results and its command in a fresh interpreter. Goal 1 s.
 many    seconds of `robustseg table` over many synthetic run folders, start-up included: means
         only, beside the bare reading of the same files by json. Goal 5 s for 10,000.
+record  the same of a record of those runs, beside the bare reading of its rows by pandas; and the
+        seconds that packing takes. Goal 2 s for 10,000.
 tests   seconds of a table of 189 runs and 600 test images (the T-Loss paper's) with significance
         and intervals, the first time and again.
 
@@ -42,6 +44,7 @@ LABELS = {
     "epsilon": 0,
 }
 COMMAND = "from robustseg.cli.main import main; raise SystemExit(main())"
+ROWS = "import sys, pandas; pandas.read_parquet(sys.argv[1])"
 READING = """
 import json, pathlib, sys
 for path in pathlib.Path(sys.argv[1]).iterdir():
@@ -125,7 +128,7 @@ def write_paper(folder: Path, images: int = 600, evaluations: int = 10, seeds: i
 def main() -> None:
     """Measure the parts asked for, print a table, and write it as CSV if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    known = ("import", "many", "tests")
+    known = ("import", "many", "record", "tests")
     parser.add_argument("--parts", nargs="+", choices=known, default=known)
     parser.add_argument("--folders", type=int, default=10000)
     parser.add_argument("--turns", type=int, default=3)
@@ -140,12 +143,23 @@ def main() -> None:
             rows.append(("an empty interpreter", seconds(["-c", "pass"], turns)))
             program = "import robustseg.cli.table"
             rows.append(("the import of robustseg.cli.table", seconds(["-c", program], turns)))
-        if "many" in options.parts:
+        if {"many", "record"} & {*options.parts}:
             write_many(folder / "many", options.folders)
+        if "many" in options.parts:
             table = ["-c", COMMAND, "table", "--runs", str(folder / "many"), "--test", "none"]
             rows.append((f"robustseg table, {options.folders} runs", seconds(table, turns)))
             bare = seconds(["-c", READING, str(folder / "many")], turns)
             rows.append(("json alone on the same files", bare))
+        if "record" in options.parts:
+            record, runs = folder / "record", ["--runs", str(folder / "many")]
+            packing = ["-c", COMMAND, "runs", "pack", "bench", *runs, "-o", str(record)]
+            rows.append((f"robustseg runs pack, {options.folders} runs", seconds(packing, 1)))
+            table = ["-c", COMMAND, "table", "--runs", str(record), "--test", "none"]
+            rows.append(
+                (f"robustseg table, {options.folders} recorded runs", seconds(table, turns))
+            )
+            bare = seconds(["-c", ROWS, str(record / "runs")], turns)
+            rows.append(("pandas alone on the same rows", bare))
         if "tests" in options.parts:
             write_paper(folder / "paper")
             table = ["-c", COMMAND, "table", "--runs", str(folder / "paper"), "--ci"]

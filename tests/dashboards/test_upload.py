@@ -96,3 +96,29 @@ def test_an_unknown_experiment_is_named_with_the_nearest_known_one(swept, tmp_pa
     assert main([*command, "--offline"]) == 1
     assert "did you mean mini?" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_record_becomes_runs_with_its_curves_and_numbers(swept, tmp_path):
+    record, logs = tmp_path / "record", tmp_path / "logs"
+    assert main(["runs", "pack", "mini", "--runs", str(swept.runs), "-o", str(record)]) == 0
+    command = ["wandb", "upload", "mini", "--runs", str(record), "--logs", str(logs)]
+    assert main([*command, "--offline"]) == 0
+    found = {one["config"]["loss"]["name"]: one for one in summaries(logs / "uploads")}
+    assert set(found) == set(swept.found)
+    for loss, live in swept.found.items():
+        assert found[loss]["config"] == live["config"]
+        told = ours(found[loss]["summary"])
+        assert told == {name: ours(live["summary"])[name] for name in told} and "dice_image" in told
+    (late,) = (f for f in files(logs / "uploads") if "-tloss-" in f.name)
+    histories = [
+        [ours(row["history"]["item"]) for row in records(file) if row["type"] == "history"]
+        for file in (swept.file("tloss"), late)
+    ]
+    curves = [_curves(items) for items in histories]
+    assert curves[0] == curves[1] and len(curves[1]) == len(histories[1]) > 1
+
+
+def _curves(items):
+    """Steps of a history without those that only hold pictures."""
+    steps = [[one for one in item if "dice" in str(one)] for item in items]
+    return [step for step in steps if step and not any("examples" in str(one) for one in step)]

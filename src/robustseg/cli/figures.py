@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.results.figures.shown import IMAGES
+from robustseg.results.sources import add_options, chosen_sources, settle
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
     from robustseg.results.figures.catalogue import Plate
+    from robustseg.results.sources import Sources
 
 
 def add_parser(subparsers: Any) -> None:
@@ -27,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
     parser.add_argument("--dataset", help="only runs on this data set")
     parser.add_argument("--noise", help="only runs with this noise model (and clean ones)")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder (default: runs)")
+    add_options(parser)
     parser.add_argument(
         "--images",
         choices=IMAGES,
@@ -43,31 +45,34 @@ def main(options: argparse.Namespace) -> int:
     """Draw the figures of finished runs; 1 if there is none."""
     from robustseg.results.load import NoRuns, load_runs, suggestion
 
+    settle(options)
+    sources = chosen_sources(options)
     chosen = ("experiment", "dataset")
     filters = {name: getattr(options, name) for name in chosen if getattr(options, name)}
     try:
-        runs = load_runs(options.runs, **filters)
+        runs = load_runs(sources, **filters)
+        noted = runs.attrs["remarks"]
         if options.noise:
             present = set(runs["noise"].dropna())
             if options.noise not in present:
                 there = suggestion(options.noise, present)
                 raise NoRuns(f"no finished run has noise={options.noise}; {there}")
             runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
-        figures, remarks = draw(runs, options.runs, options.images)
+        figures, remarks = draw(runs, sources, options.images)
     except (NoRuns, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    return save(figures, remarks, options.out / (options.experiment or ""))
+    return save(figures, [*noted, *remarks], options.out / (options.experiment or ""))
 
 
 def draw(
-    runs: pd.DataFrame, folder: Path, images: str
+    runs: pd.DataFrame, sources: Sources, images: str
 ) -> tuple[list[tuple[Plate, Figure]], list[str]]:
     """Draw them, and write nothing yet.
 
     Args:
         runs: as `load_runs` gives them.
-        folder: of the runs.
+        sources: of the runs.
         images: of the data set that may be shown, one of `IMAGES`.
 
     Returns:
@@ -79,7 +84,7 @@ def draw(
     from robustseg.results.figures.catalogue import PLATES, allowed, drawn
     from robustseg.results.figures.selection import told_apart
 
-    figures, remarks = drawn(told_apart(runs), folder, images)
+    figures, remarks = drawn(told_apart(runs), sources, images)
     hidden = [plate.name for plate in PLATES if plate not in allowed(images)]
     if hidden:
         remarks.append(f"Left out, for their images (see --images): {', '.join(hidden)}.")

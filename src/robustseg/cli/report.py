@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from robustseg.results.figures.shown import IMAGES
+from robustseg.results.sources import add_options, chosen_sources, settle
 
 METRICS = (
     "dice_image",
@@ -32,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
         epilog="robustseg report demo -o report.html",
     )
     parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder (default: runs)")
+    add_options(parser, duplicates=False)
     parser.add_argument("--dataset", help="only runs on this dataset")
     parser.add_argument("--loss", nargs="+", default=[], help="only these losses")
     parser.add_argument(
@@ -78,15 +79,16 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.results.tables.query import split
     from robustseg.runs.files import write_text
     from robustseg.runs.selection import select
-    from robustseg.runs.survey import survey
 
+    settle(options)
+    sources = chosen_sources(options)
     try:
         filters = _filters(options)
-        runs = load_runs(options.runs)
-        states = select(survey(options.runs), filters)
+        runs = load_runs(sources)
+        states = select(sources.states(), filters)
         runs = runs[runs["run_id"].isin([state.run_id for state in states])]
         if runs.empty:
-            raise NoRuns(f"no finished run in {options.runs} passes the filters")
+            raise NoRuns(f"no finished run in {sources} passes the filters")
         known = metric_names(runs)
         metrics = split(options.metric)
         for metric in metrics:
@@ -100,7 +102,7 @@ def main(options: argparse.Namespace) -> int:
             options.published,
             options.images,
         )
-        page = write_page(question, states, runs.reset_index(drop=True), options.runs)
+        page = write_page(question, states, runs.reset_index(drop=True), sources)
         write_text(options.output, page)
     except NoRuns as error:
         print(f"robustseg report: {error}", file=sys.stderr)
@@ -108,6 +110,8 @@ def main(options: argparse.Namespace) -> int:
     except ValueError as error:
         print(f"robustseg report: {error}", file=sys.stderr)
         return 2
+    for remark in sources.remarks(runs["run_id"]):
+        print(f"robustseg report: {remark}", file=sys.stderr)
     print(f"{options.output}: {len(runs)} finished of {len(states)} runs, {len(page) / 1e6:.1f} MB")
     return 0
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from robustseg.results.figures.catalogue import Plate
+    from robustseg.results.sources import Sources
 
 
 def add_parser(subparsers: Any) -> None:
@@ -56,10 +57,12 @@ def main(options: argparse.Namespace) -> int:
 
     folder = options.out / options.experiment
     try:
-        runs = selected(options)
-        table, remarks = answer(runs, options, intervals=True)
+        runs, sources = selected(options)
+        table, remarks = answer(runs, sources, options, intervals=True)
         text = render(table, "md", options.decimals, options.layout, options.ci)
-        drawn, without = _draw(runs, options)  # before anything is written: they belong together
+        drawn, without = _draw(
+            runs, sources, options.images
+        )  # before anything is written: they belong together
     except NoRuns as error:
         print(f"robustseg results: {error}", file=sys.stderr)
         return 1
@@ -75,9 +78,9 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _draw(
-    runs: pd.DataFrame, options: argparse.Namespace
+    runs: pd.DataFrame, sources: Sources, images: str
 ) -> tuple[list[tuple[Plate, Figure]], list[str]]:
     try:
-        return figures.draw(runs, options.runs, options.images)
+        return figures.draw(runs, sources, images)
     except ValueError as error:  # several noise models, which a table can show
         return [], [f"No figures: {error}."]

@@ -16,9 +16,12 @@ from robustseg.runs.survey import RunState, survey
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command ``runs`` and its subcommands."""
-    parser = subparsers.add_parser("runs", help="delete runs, or move them out of the way")
+    """Add the command ``runs`` and its subcommands; those of records are in `commands.records`."""
+    from robustseg.cli.records import add_parsers
+
+    parser = subparsers.add_parser("runs", help="record runs, delete them, or move them away")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    add_parsers(commands)
     remove = commands.add_parser(
         "rm",
         help="delete runs",
@@ -35,6 +38,9 @@ def add_parser(subparsers: Any) -> None:
     archive.add_argument("--to", type=Path, help="folder (default: <runs>-archive)")
     for command in (remove, archive):
         command.add_argument("ids", nargs="*", help="run ids; none: all that the filters select")
+        command.add_argument(
+            "--runs", type=Path, default=Path("runs"), help="folder (default: runs)"
+        )
         add_options(command)
         command.add_argument("--yes", action="store_true", help="do not ask")
         command.set_defaults(main=main, to=None, command=command.prog.split()[-1])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from robustseg.results.load import NoRuns, suggestion
+from robustseg.results.sources import settle
 from robustseg.results.tables import query as question
 from robustseg.results.tables.model import Table
 from robustseg.results.tables.published import experiments_folder, read_published
@@ -50,14 +51,15 @@ def main(options: argparse.Namespace) -> int:
     Returns:
         0; 1 if there is nothing to show; 2 if the question cannot be answered.
     """
+    settle(options)
     remarks: list[str] = []
     try:
         if options.published_only or options.results:
             table = _from_file(options)
         else:
             intervals = options.ci or options.format in ("csv", "json")
-            runs = question.selected(options)
-            table, remarks = question.answer(runs, options, intervals)
+            runs, sources = question.selected(options)
+            table, remarks = question.answer(runs, sources, options, intervals)
         text = render(table, options.format, options.decimals, options.layout, options.ci)
     except NoRuns as error:
         print(f"robustseg table: {error}", file=sys.stderr)

@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.runs.survey import RunState, survey
+from robustseg.results.sources import Sources, add_options, chosen_sources
+from robustseg.runs.survey import RunState
 from robustseg.terminal.duration import duration
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def _add_upload(commands: Any) -> None:
         "upload",
         help="make wandb runs of finished run folders",
         description="Log finished runs that were trained with logger=none: under the same ids, "
-        "with all that they would have logged themselves. Runs that were logged, or uploaded "
-        "before, are passed over.",
+        "with all that they would have logged themselves (of a record: curves and numbers). "
+        "Runs that were logged, or uploaded before, are passed over.",
         epilog="robustseg wandb upload demo",
     )
     _add_experiment(parser)
@@ -84,7 +85,7 @@ def _add_upload(commands: Any) -> None:
 
 def _add_experiment(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("experiment", help="of which the runs are")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder (default: runs)")
+    add_options(parser, duplicates=False)
     parser.add_argument("--project", default="robustseg", help="of wandb (default: robustseg)")
     parser.add_argument("--entity", help="user or team (default: yours)")
 
@@ -101,7 +102,8 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 def workspace(options: argparse.Namespace) -> int:
     """Write the dashboard as JSON, or save it; 1 if it cannot be made or saved."""
     try:
-        runs = _of_experiment(options.runs, options.experiment)
+        sources = chosen_sources(options)
+        runs = _of_experiment(sources, options.experiment)
     except LookupError as error:
         return _complain("workspace", str(error.args[0]))
     try:
@@ -119,9 +121,7 @@ def workspace(options: argparse.Namespace) -> int:
         import wandb
 
         entity = entity or wandb.Api().default_entity
-    made = dashboards.make_workspace(
-        options.experiment, runs, options.runs, options.project, entity
-    )
+    made = dashboards.make_workspace(options.experiment, runs, sources, options.project, entity)
     if options.out:
         from robustseg.runs.files import write_text
 
@@ -134,7 +134,7 @@ def workspace(options: argparse.Namespace) -> int:
     return 0
 
 
-def _of_experiment(folder: Path, experiment: str) -> list[RunState]:
+def _of_experiment(sources: Sources, experiment: str) -> list[RunState]:
     """The runs of an experiment, whatever their state.
 
     Raises:
@@ -142,14 +142,14 @@ def _of_experiment(folder: Path, experiment: str) -> list[RunState]:
     """
     from robustseg.configuration.checks import suggest
 
-    if not folder.is_dir():
+    for folder in sources.missing():
         raise LookupError(f"there is no folder {folder}: name it with --runs")
-    runs = survey(folder)
+    runs = sources.states()
     chosen = [run for run in runs if experiment in run.experiments]
     if not chosen:
         known = {name for run in runs for name in run.experiments}
         hint = suggest(experiment, known) if known else "; none is of any experiment"
-        raise LookupError(f"no run in {folder} is of the experiment '{experiment}'{hint}")
+        raise LookupError(f"no run in {sources} is of the experiment '{experiment}'{hint}")
     return chosen
 
 
@@ -186,7 +186,8 @@ def upload(options: argparse.Namespace) -> int:
     from robustseg.results.load import NoRuns, load_runs
 
     try:
-        runs = load_runs(options.runs, experiment=options.experiment)
+        sources = chosen_sources(options)
+        runs = load_runs(sources, experiment=options.experiment)
         if not options.offline:
             check_key()
     except NoRuns as error:
@@ -194,12 +195,13 @@ def upload(options: argparse.Namespace) -> int:
     except NoKey as error:
         return _complain("upload", f"{error}; --offline only writes the runs")
     from robustseg.dashboards.wandb_upload import uploads, write_offline
-    from robustseg.runs.folder import RunFolder
 
+    for remark in runs.attrs["remarks"]:
+        print(f"robustseg wandb upload: {remark}", file=sys.stderr)
     counts: Counter[str] = Counter()
     for at, run_id in enumerate(runs["run_id"], start=1):
         state = write_offline(
-            RunFolder(options.runs / run_id),
+            sources.find(run_id),
             options.logs,
             experiment=options.experiment,
             project=options.project,

@@ -89,6 +89,11 @@ def log_results(run: wandb.Run, folder: RunFolder, pictures: bool) -> None:
         artifact = wandb.Artifact(f"{run.id}-{kind}", type=kind)
         artifact.add_file(str(path))
         run.log_artifact(artifact)
+    log_summary(run, metrics)
+
+
+def log_summary(run: wandb.Run, metrics: Mapping[str, Any]) -> None:
+    """Log the numbers of metrics.json, under their names."""
     run.summary.update(
         {k: v for k, v in metrics.items() if v is not None and k not in ("run", "settings")}
     )

@@ -9,8 +9,7 @@ import yaml
 
 from robustseg.dashboards import wandb_run
 from robustseg.dashboards.card import make_card, may_show
-from robustseg.runs.files import read_csv, read_json
-from robustseg.runs.folder import RunFolder
+from robustseg.results.sources import Run
 
 
 def uploads(logs: Path) -> Path:
@@ -19,7 +18,7 @@ def uploads(logs: Path) -> Path:
 
 
 def write_offline(
-    folder: RunFolder,
+    run: Run,
     logs: Path,
     *,
     experiment: str,
@@ -30,10 +29,12 @@ def write_offline(
 ) -> str:
     """Write an offline wandb run of a finished run: what it would have logged while it trained.
 
+    One of a record has its curves and numbers only.
+
     It is made under a hidden name and then renamed, so that it is there as a whole or not at all.
 
     Args:
-        folder: of the finished run.
+        run: in a folder or a record.
         logs: folder of logs, as paths.logs.
         experiment: the group of the run.
         project: of wandb.
@@ -45,17 +46,19 @@ def write_offline(
         "written"; "logged" if it was logged while it was trained and is not wanted again;
         "there" if it was written before.
     """
-    config = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
-    if not again and _logged(config["logger"]):
-        return "logged"
+    pictures = False
+    if run.folder is not None:
+        config = yaml.safe_load(run.folder.config.read_text(encoding="utf-8"))
+        if not again and _logged(config["logger"]):
+            return "logged"
+        wanted = images if images == "auto" else images == "always"
+        pictures = may_show(wanted, config["dataset"]["public"])
     made = uploads(logs) / "wandb"
-    if any(made.glob(f"offline-run-*-{folder.dashboard_id}")):
+    if any(made.glob(f"offline-run-*-{run.dashboard_id}")):
         return "there"
     made.mkdir(parents=True, exist_ok=True)
-    wanted = images if images == "auto" else images == "always"
-    pictures = may_show(wanted, config["dataset"]["public"])
     with tempfile.TemporaryDirectory(dir=logs, prefix=".upload-") as temporary:
-        _log(folder, temporary, experiment, project, entity, pictures)
+        _log(run, temporary, experiment, project, entity, pictures)
         (written,) = Path(temporary).glob("wandb/offline-run-*")
         shutil.move(written, made / written.name)
     return "written"
@@ -66,20 +69,23 @@ def _logged(logger: dict[str, Any]) -> bool:
 
 
 def _log(
-    folder: RunFolder,
+    finished: Run,
     save_dir: str,
     experiment: str,
     project: str,
     entity: str | None,
     pictures: bool,
 ) -> None:
-    metrics = read_json(folder.metrics)
-    card = make_card(folder.dashboard_id, metrics["run"], metrics["settings"], experiment)
+    metrics = finished.metrics()
+    card = make_card(finished.dashboard_id, metrics["run"], metrics["settings"], experiment)
     run = wandb_run.start(card, "offline", project, entity, save_dir, live=False)
     try:
-        for row in read_csv(folder.epochs):
+        for row in finished.epoch_rows():
             wandb_run.log_epoch(run, row.pop("epoch"), row)
-        wandb_run.log_results(run, folder, pictures)
+        if finished.folder is None:
+            wandb_run.log_summary(run, metrics)
+        else:
+            wandb_run.log_results(run, finished.folder, pictures)
     except BaseException as error:
         wandb_run.finish(run, type(error).__name__)
         raise

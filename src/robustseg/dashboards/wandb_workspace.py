@@ -2,13 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 
-from robustseg.runs.folder import RunFolder
+from robustseg.results.sources import Sources
 from robustseg.runs.survey import RunState
 
 # Okabe and Ito's colours, told apart by the colour-blind.
@@ -34,14 +33,14 @@ _RUN = "${run:displayName}"  # what a legend calls a run: it names loss, α, β 
 
 
 def make_workspace(
-    experiment: str, runs: Sequence[RunState], folder: Path, project: str, entity: str
+    experiment: str, runs: Sequence[RunState], sources: Sources, project: str, entity: str
 ) -> ws.Workspace:
     """The workspace of an experiment: its runs, coloured by loss, in six sections.
 
     Args:
         experiment: whose runs are shown.
         runs: of the experiment, finished or not.
-        folder: of the runs.
+        sources: of the runs.
         project: of wandb.
         entity: user or team; empty where it is not known yet.
     """
@@ -50,7 +49,7 @@ def make_workspace(
     names = list(_COLORS)
     colors = {loss: names[at % len(names)] for at, loss in enumerate(losses)}
     settings = {
-        RunFolder(folder / run.run_id).dashboard_id: ws.RunSettings(
+        sources.find(run.run_id).dashboard_id: ws.RunSettings(
             color=_COLORS[colors[run.labels["loss"]]]
         )
         for run in runs

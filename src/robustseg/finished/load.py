@@ -14,6 +14,8 @@ from robustseg.configuration.checks import ConfigError
 from robustseg.data.sources.source import DataError
 from robustseg.finished.trust import build, read_config, setting
 from robustseg.models.normalisation import normalise
+from robustseg.records import run_ids
+from robustseg.records.layout import is_record, records_here
 from robustseg.runs.files import trouble
 from robustseg.runs.folder import RunFolder
 
@@ -128,6 +130,8 @@ def pick_device(name: str) -> torch.device:
 
 def _check_finished(folder: RunFolder) -> None:
     """Raise DataError unless a folder holds weights."""
+    if not folder.weights.is_file():
+        _check_recorded(folder)
     if not folder.path.is_dir():
         parent = folder.path.parent
         others = [run.name for run in parent.iterdir() if run.is_dir()] if parent.is_dir() else []
@@ -140,6 +144,18 @@ def _check_finished(folder: RunFolder) -> None:
             f"{folder.path}: no weights in it ({folder.weights.relative_to(folder.path)}). "
             + (f"The run is {state}; train it to its end" if state else "Is it a run's folder?")
         )
+
+
+def _check_recorded(folder: RunFolder) -> None:
+    """Raise DataError if it is a record that is named, or has the run: it has no weights."""
+    if is_record(folder.path):
+        raise DataError(f"{folder.path} is a record, which has no weights: name a run's folder")
+    for record in dict.fromkeys((folder.path.parent, *records_here())):
+        if is_record(record) and folder.run_id in run_ids(record):
+            raise DataError(
+                f"{folder.path}: no weights in it. The run's numbers are in {record}; a record "
+                "has neither weights nor pictures: train the run again, or name its folder"
+            )
 
 
 def _read_weights(path: Path) -> dict[str, dict[str, Tensor]]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.runs.files import read_json
-from robustseg.runs.folder import RunFolder
-from robustseg.runs.identity import SCHEMA, check_labels
+from robustseg.results.sources import Sources, count_reasons
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,11 +34,13 @@ class NoRuns(LookupError):
     """There is nothing to make a table of; the message says where and what would help."""
 
 
-def load_runs(folder: Path | str, **filters: Any) -> pd.DataFrame:
-    """Read the finished runs of a folder.
+def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: Any) -> pd.DataFrame:
+    """Read finished runs.
 
     Args:
-        folder: holds a folder a run; names that begin with a dot are passed over.
+        source: a folder that holds a folder a run (names that begin with a dot are passed over), a
+            record that ``robustseg runs pack`` made, or several of both. A run that is in several
+            counts once; if they disagree, that of the first.
         **filters: a value, or a list of values, that a run must have: of any of ``LABELS``; of
             ``experiment`` (a run may be of several); or of a setting by its dotted name, such as
             ``**{"trainer.max_epochs": 100}``.
@@ -51,40 +50,42 @@ def load_runs(folder: Path | str, **filters: Any) -> pd.DataFrame:
         without noise), ``experiments`` (a tuple of names), ``settings`` (dotted names → values),
         ``collapsed`` ("background", "foreground" or None: the network predicts only that) and
         every number of metrics.json, of nested ones by its dotted name. ``attrs["left_out"]``
-        maps the other folders' names to why they are not finished runs, and ``attrs["absent"]``
-        says which of several values of a filter no finished run has.
+        maps the other folders' names to why they are not finished runs, ``attrs["absent"]``
+        says which of several values of a filter no finished run has, and ``attrs["remarks"]``
+        what sources disagree on and what of them is damaged.
 
     Raises:
-        NoRuns: there is no such folder, no finished run in it, or none that passes the filters.
+        NoRuns: a source is not there, there is no finished run, or none that passes the filters.
         ValueError: a filter names neither a label nor a setting.
+
+    Example:
+        >>> load_runs(["runs", "experiments/demo/record"], loss="tloss")["alpha"].max()
+        0.7
     """
     import pandas as pd
 
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise NoRuns(f"there is no folder {folder}{_REMEDY}")
-    rows, left_out = [], {}
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
-    for name in sorted(names):
-        try:
-            row, reason = _read(RunFolder(folder / name))
-        except OSError as error:
-            row, reason = {}, f"that cannot be read ({error.strerror or error})"
-        if reason:
-            left_out[name] = reason
-        else:
-            rows.append(row)
+    sources = Sources.of(source)
+    for path in sources.missing():
+        raise NoRuns(f"there is no folder {path}{_REMEDY}")
+    rows = sources.rows()
+    left_out = {name: why for of in sources.left_out().values() for name, why in of.items()}
     if not rows:
         unfinished = f" ({count_reasons(left_out)})" if left_out else ""
-        raise NoRuns(f"there is no finished run in {folder}{unfinished}{_REMEDY}")
-    runs = pd.DataFrame(rows)
+        damaged = "".join(f"; {remark}" for remark in sources.remarks())
+        raise NoRuns(f"there is no finished run in {sources}{unfinished}{damaged}{_REMEDY}")
+    numbers = pd.DataFrame(rows).drop(columns=["labels", *LABELS], errors="ignore")
+    runs = pd.concat([numbers, _labels(rows)], axis=1)
     everything, absent = runs, []
     for name, wanted in filters.items():
         runs = _select(runs, name, wanted)
         absent += _absent(everything, name, wanted)
-    runs = runs.reset_index(drop=True)
-    runs.attrs.update(left_out=left_out, absent=absent)
+    if len(runs) < len(rows):
+        # Labels are of the type that these runs give them, whatever else the sources hold.
+        labels = _labels([rows[at] for at in runs.index])
+        runs = runs.drop(columns=[*LABELS]).reset_index(drop=True)
+        runs = pd.concat([runs, labels], axis=1)
+    remarks = sources.remarks(runs["run_id"])
+    runs.attrs.update(left_out=left_out, absent=absent, remarks=remarks)
     return runs
 
 
@@ -97,15 +98,6 @@ def metric_names(runs: pd.DataFrame) -> list[str]:
     return [name for name in runs.columns if name not in others]
 
 
-def count_reasons(left_out: Mapping[str, str]) -> str:
-    """Return how often each reason occurs, such as ``2 unfinished, 1 failed``."""
-    counts: dict[str, int] = {}
-    for reason in left_out.values():
-        kind = reason.partition(":")[0]
-        counts[kind] = counts.get(kind, 0) + 1
-    return ", ".join(f"{count} {kind}" for kind, count in counts.items())
-
-
 def suggestion(word: str, known: Iterable[object]) -> str:
     """Return ``did you mean …?``, or what there is to choose from."""
     names = sorted(str(name) for name in known)
@@ -113,71 +105,10 @@ def suggestion(word: str, known: Iterable[object]) -> str:
     return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
 
 
-def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
-    """A run's row, or why there is none."""
-    status = folder.read_status()
-    state = status.get("state")
-    if state == "failed":
-        error = status.get("error") or {}
-        return {}, f"failed: {error.get('type')}: {error.get('message')}"
-    if state != "done":
-        return {}, "unfinished" if state == "running" else "without a readable status.json"
-    if status.get("schema") != SCHEMA:
-        return {}, f"of schema {status.get('schema')} instead of {SCHEMA}"
-    try:
-        metrics = read_json(folder.metrics)
-        labels, settings, collapsed = _described(metrics)
-        numbers = _numbers(metrics)
-    except (FileNotFoundError, ValueError) as error:
-        return {}, f"with a damaged metrics.json: {type(error).__name__}: {error}"
-    own = {
-        "run_id": folder.run_id,
-        "experiments": tuple(status.get("experiments", ())),
-        "settings": _flat(settings),
-        "collapsed": collapsed,
-    }
-    return {**numbers, **own, **{name: labels.get(name) for name in LABELS}}, ""
+def _labels(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
 
-
-def _described(metrics: Any) -> tuple[dict[str, Any], dict[str, Any], str | None]:
-    """Take what is no number out of a metrics.json: labels, settings and the collapse.
-
-    Raises:
-        ValueError: it is not what `training` writes.
-    """
-    if not isinstance(metrics, dict):
-        raise ValueError("it holds no numbers")
-    labels, settings = metrics.pop("run", None), metrics.pop("settings", {})
-    collapsed = metrics.pop("collapsed", None)
-    check_labels(labels)
-    if not isinstance(settings, dict):
-        raise ValueError(f"settings is {settings!r}")
-    if not isinstance(collapsed, str | None):
-        raise ValueError(f"collapsed is {collapsed!r}")
-    return labels, settings, collapsed
-
-
-def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers by their dotted names; one that is not defined is NaN.
-
-    Raises:
-        ValueError: something else is in a number's place.
-    """
-    flat = _flat(metrics)
-    for name, value in flat.items():
-        if not isinstance(value, int | float | None):
-            raise ValueError(f"{name} is {value!r}")
-    return {name: float("nan") if value is None else value for name, value in flat.items()}
-
-
-def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{path}{key}.")
-        else:
-            flat[f"{path}{key}"] = value
-    return flat
+    return pd.DataFrame({name: [row["labels"].get(name) for row in rows] for name in LABELS})
 
 
 def _select(runs: pd.DataFrame, name: str, wanted: Any) -> pd.DataFrame:

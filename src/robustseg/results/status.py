@@ -7,11 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from robustseg.results import sources
+from robustseg.results.sources import Sources
 from robustseg.runs.selection import add_options, select
-from robustseg.runs.survey import STATES, RunState, survey
+from robustseg.runs.survey import STATES, RunState
 from robustseg.terminal.duration import duration
 
 MARKS = {
@@ -35,6 +36,7 @@ def add_parser(subparsers: Any) -> None:
         description="Count the runs of a folder by state, and show a grid of losses × noise "
         "settings with a mark for each seed, the running ones' epochs, and why runs failed.",
     )
+    sources.add_options(parser, duplicates=False)
     add_options(parser)
     parser.add_argument("--watch", action="store_true", help="again every 5 s, until Ctrl-C")
     parser.add_argument("--format", choices=("text", "json"), default="text")
@@ -49,8 +51,12 @@ def main(options: argparse.Namespace) -> int:
     """
     try:
         while True:
-            runs = select(survey(options.runs), options)
-            text = as_json(runs) if options.format == "json" else as_text(runs, options.runs)
+            chosen = sources.chosen_sources(options)  # anew, for they change
+            runs = select(chosen.states(), options)
+            text = as_json(runs) if options.format == "json" else as_text(runs, chosen)
+            if not options.watch:
+                for damage in chosen.damages():
+                    print(f"robustseg status: not used: {damage}", file=sys.stderr)
             if not options.watch:
                 print(text)
                 return 0 if runs else 1
@@ -58,8 +64,8 @@ def main(options: argparse.Namespace) -> int:
             time.sleep(5)
     except KeyboardInterrupt:
         return 0
-    except FileNotFoundError:
-        print(f"robustseg status: there is no folder {options.runs}", file=sys.stderr)
+    except FileNotFoundError as error:
+        print(f"robustseg status: there is no folder {error.filename}", file=sys.stderr)
         return 1
     except ValueError as error:
         print(f"robustseg status: {error}", file=sys.stderr)
@@ -77,10 +83,10 @@ def as_json(runs: Sequence[RunState]) -> str:
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
 
-def as_text(runs: Sequence[RunState], folder: Path) -> str:
+def as_text(runs: Sequence[RunState], places: Sources) -> str:
     """Counts, grid, running runs and failures for a terminal."""
     if not runs:
-        return f"There is no such run in {folder}."
+        return f"There is no such run in {places}."
     parts = [_counts(runs)]
     for dataset in dict.fromkeys(run.labels["dataset"] for run in runs if run.labels):
         chosen = [run for run in runs if run.labels and run.labels["dataset"] == dataset]
@@ -92,7 +98,7 @@ def as_text(runs: Sequence[RunState], folder: Path) -> str:
     unreadable = [run for run in runs if run.state == "unreadable"]
     if unusable:
         parts.append(
-            f"More: the traceback in {folder / unusable[0].run_id / 'status.json'}, and so on. "
+            f"More: the traceback in {places.find(unusable[0].run_id).place('status')}, and so on. "
             "The sweep's command tries them again."
         )
     parts += _listed("Not readable", unreadable, lambda run: run.reason)

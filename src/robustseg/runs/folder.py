@@ -21,7 +21,6 @@ _ENTRIES = {
     "error": dict | None,
     "commit": str | None,
     "collapsed": str | None,
-    "cost": dict,
 }
 
 

@@ -136,11 +136,13 @@ def labels(config: Mapping[str, Any], run_id: str) -> dict[str, Any]:
     }
 
 
-_ALWAYS = {"dataset": str, "loss": str, "alpha": int | float, "seed": int | float}
-_WHERE_IT_APPLIES = {
-    **dict.fromkeys(("subset", "model", "domain", "regularizer", "noise"), str | None),
+_TEXT, _NUMBER, _NONE = (str,), (int, float), type(None)
+_KINDS: dict[str, tuple[type, ...]] = {
+    **{"dataset": _TEXT, "loss": _TEXT, "alpha": _NUMBER, "seed": _NUMBER},
+    # Where they apply:
+    **dict.fromkeys(("subset", "model", "domain", "regularizer", "noise"), (*_TEXT, _NONE)),
     **dict.fromkeys(
-        ("batch_size", "image_size", "epsilon", "beta", "noise_seed"), int | float | None
+        ("batch_size", "image_size", "epsilon", "beta", "noise_seed"), (*_NUMBER, _NONE)
     ),
 }
 
@@ -153,7 +155,7 @@ def check_labels(run: Any) -> None:
     """
     if not isinstance(run, dict):
         raise ValueError("the labels of the run are missing")
-    for name, kind in {**_ALWAYS, **_WHERE_IT_APPLIES}.items():
+    for name, kind in _KINDS.items():
         if not isinstance(run.get(name), kind):
             raise ValueError(f"run.{name} is {run.get(name)!r}")
     noisy = [run["alpha"] > 0, *(run.get(name) is not None for name in ("noise", "beta"))]

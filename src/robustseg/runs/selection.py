@@ -2,14 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from robustseg.runs.survey import STATES, RunState
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add --runs, --experiment, --state and --where."""
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder (default: runs)")
+    """Add --experiment, --state and --where."""
     parser.add_argument("--experiment", help="only runs of this experiment")
     parser.add_argument(
         "--state", nargs="+", choices=STATES, default=[], help="only runs in these states"

@@ -31,7 +31,7 @@ def _run_ids(path: str) -> frozenset[str]:
     folder = Path(path).expanduser()  # a shell leaves a ~ within brackets alone
     if not (folder / "record.json").is_file():
         raise ConfigError(f"records=[…]: not a record: {path}")
-    from robustseg.records import run_ids  # type: ignore[import-not-found]
+    from robustseg.records import run_ids
 
     try:
         return frozenset(run_ids(folder))

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,11 +10,12 @@ from matplotlib.figure import Figure
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
 from robustseg.results.figures.domain import domain_against_batch_size
-from robustseg.results.figures.files import Unreadable
+from robustseg.results.figures.files import Source, Unreadable
 from robustseg.results.figures.memorisation import memorisation, memorisation_by_type
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
 from robustseg.results.figures.shown import IMAGES
+from robustseg.results.sources import Sources
 
 _TOLD = 10  # files that cannot be read
 
@@ -28,7 +28,7 @@ class Plate:
         name: of its files.
         title: what it shows.
         caption: how to read it.
-        draw: from runs, as `told_apart` gives them, and their folder; None if they do not
+        draw: from runs, as `told_apart` gives them, and their sources; None if they do not
             have it. Raises Unreadable where a file cannot be read.
         images: of the data set that it shows, one of `IMAGES`.
     """
@@ -36,7 +36,7 @@ class Plate:
     name: str
     title: str
     caption: str
-    draw: Callable[[pd.DataFrame, Path], Figure | None]
+    draw: Callable[[pd.DataFrame, Sources], Figure | None]
     images: str = "none"
 
 
@@ -108,21 +108,22 @@ def allowed(images: str) -> list[Plate]:
 
 
 def drawn(
-    runs: pd.DataFrame, folder: Path, images: str = "all"
+    runs: pd.DataFrame, source: Source, images: str = "all"
 ) -> tuple[list[tuple[Plate, Figure]], list[str]]:
     """Draw what the runs have.
 
     Args:
         runs: as `told_apart` gives them.
-        folder: of the runs.
+        source: of the runs, as for `load_runs`.
         images: of the data set that may be shown, one of `IMAGES`.
 
     Returns:
         The figures; and which files could not be read, so that figures are without their runs.
     """
+    sources = Sources.of(source)
     figures, without = [], defaultdict[str, list[str]](list)
     for plate in allowed(images):
-        figure, reasons = _drawn(plate, runs, folder)
+        figure, reasons = _drawn(plate, runs, sources)
         if figure is not None:
             figures.append((plate, figure))
         for reason in reasons:
@@ -130,15 +131,28 @@ def drawn(
     remarks = [f"{reason}; left out of {', '.join(names)}." for reason, names in without.items()]
     if len(remarks) > _TOLD:
         remarks[_TOLD:] = [f"And {len(remarks) - _TOLD} more such files."]
-    return figures, remarks
+    return figures, [*remarks, *_without_pictures(runs, sources, images)]
 
 
-def _drawn(plate: Plate, runs: pd.DataFrame, folder: Path) -> tuple[Figure | None, list[str]]:
+def _without_pictures(runs: pd.DataFrame, sources: Sources, images: str) -> list[str]:
+    """Which runs come from a record, where figures of images are wanted, which those lack."""
+    wanted = [plate.name for plate in allowed(images) if plate.images != "none"]
+    ids = [run_id for run_id in runs["run_id"] if sources.find(run_id).folder is None]
+    if not wanted or not ids:
+        return []
+    more = f" and {len(ids) - _TOLD} more" if len(ids) > _TOLD else ""
+    return [
+        f"No pictures, for they come from a record: {', '.join(ids[:_TOLD])}{more}; left out of "
+        f"{', '.join(wanted)}."
+    ]
+
+
+def _drawn(plate: Plate, runs: pd.DataFrame, sources: Sources) -> tuple[Figure | None, list[str]]:
     """A figure of those runs whose files can be read, and why others are left out."""
     left_out: dict[str, str] = {}
     while True:
         try:
             readable = runs[~runs["run_id"].isin(left_out)]
-            return plate.draw(readable, folder), list(left_out.values())
+            return plate.draw(readable, sources), list(left_out.values())
         except Unreadable as error:
             left_out |= error.reasons

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.figure import Figure
 
+from robustseg.results.figures.files import Source
 from robustseg.results.figures.look import legend, looks, tiles
 
 
 def dice_against_alpha(
-    runs: pd.DataFrame, folder: Path, metric: str = "dice_image"
+    runs: pd.DataFrame, source: Source, metric: str = "dice_image"
 ) -> Figure | None:
     """A metric against α, a panel for each β, a line a loss, mean and range over seeds.
 
     Args:
         runs: as `told_apart` gives them.
-        folder: of the runs, of which nothing more is read.
+        source: of the runs, of which nothing more is read.
         metric: a number of metrics.json.
 
     Returns:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from robustseg.metrics.summary import COUNTS
-from robustseg.results.figures.files import read_each
+from robustseg.results.figures.files import Source, read_each
 from robustseg.results.figures.look import Look, looks, tiles
 from robustseg.results.figures.selection import at_setting, heading, settings
+from robustseg.results.sources import Run, Sources
 
 _DOTS = 400  # shown a loss; the outline is of all
 
 
-def image_dice(runs: pd.DataFrame, folder: Path) -> Figure | None:
+def image_dice(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Dice of each test image, a row a loss, a panel a noise setting.
 
     The outline is a density, a dot an image (jittered in height; mean over the reported
@@ -25,7 +24,7 @@ def image_dice(runs: pd.DataFrame, folder: Path) -> Figure | None:
 
     Args:
         runs: as `told_apart` gives them.
-        folder: of the runs.
+        source: of the runs, as for `load_runs`.
 
     Returns:
         The figure; None without images.csv.
@@ -33,10 +32,11 @@ def image_dice(runs: pd.DataFrame, folder: Path) -> Figure | None:
     Raises:
         Unreadable: one that is there.
     """
-    runs = runs[[(folder / run_id / "images.csv").exists() for run_id in runs["run_id"]]]
+    sources = Sources.of(source)
+    runs = runs[[sources.find(run_id).has("images") for run_id in runs["run_id"]]]
     if runs.empty:
         return None
-    values = read_each(runs["run_id"], folder, "images.csv", _dice)
+    values = read_each(runs["run_id"], sources, "images", _dice)
     found = settings(runs)
     known = looks(runs["line"])
     height = max(1.5, 0.42 * len(known) + 0.6)
@@ -55,16 +55,11 @@ def image_dice(runs: pd.DataFrame, folder: Path) -> Figure | None:
     return figure
 
 
-def _dice(path: Path) -> np.ndarray:
+def _dice(run: Run) -> np.ndarray:
     """Dice of each test image with a counted pixel, mean over the reported evaluations."""
-    rows = pd.read_csv(
-        path,
-        usecols=["id", *COUNTS, "dice"],
-        dtype={"id": str},
-        keep_default_na=False,  # an image may be called NA
-    )
+    rows = run.images("id", *COUNTS, "dice")
     counted = rows[[*COUNTS]].sum(axis=1) > 0
-    return rows[counted].groupby("id")["dice"].mean().to_numpy()
+    return rows[counted].groupby("id", sort=False)["dice"].mean().to_numpy()
 
 
 def _draw(axis: Axes, at: int, dice: np.ndarray, look: Look) -> None:

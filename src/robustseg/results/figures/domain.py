@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 from matplotlib.figure import Figure
 
+from robustseg.results.figures.files import Source
 from robustseg.results.figures.look import legend, looks, tiles
 from robustseg.results.figures.selection import at_setting, heading, joined, settings
 from robustseg.results.tables.distinct import row_labels
 
 
-def domain_against_batch_size(runs: pd.DataFrame, folder: Path) -> Figure | None:
+def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Dice of test images against the batch size, a line a loss and domain, a panel a setting.
 
     Means over seeds with their range. Over single images a loss should not care how many are in
@@ -20,7 +19,7 @@ def domain_against_batch_size(runs: pd.DataFrame, folder: Path) -> Figure | None
 
     Args:
         runs: as `told_apart` gives them.
-        folder: of the runs, of which nothing more is read.
+        source: of the runs, of which nothing more is read.
 
     Returns:
         The figure; None without losses that have a domain at several batch sizes.

@@ -2,14 +2,17 @@
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import pandas as pd
 
+from robustseg.records.layout import DamagedRecord, NotKept
+from robustseg.results.sources import Run, Sources
 from robustseg.runs.files import trouble
 
+Source = Sources | Path | str | Sequence[Path | str]
 Read = TypeVar("Read")
 
 # What pandas and NumPy raise over files that are not there, cut off or of something else.
@@ -32,15 +35,15 @@ class Unreadable(ValueError):
 
 
 def read_each(
-    run_ids: Iterable[str], folder: Path, name: str, read: Callable[[Path], Read]
+    run_ids: Iterable[str], source: Source, kind: str, read: Callable[[Run], Read]
 ) -> dict[str, Read]:
-    """Read a file of each run.
+    """Read something of each run.
 
     Args:
         run_ids: of the runs.
-        folder: of the runs.
-        name: of the file.
-        read: a file.
+        source: of the runs, as for `load_runs`.
+        kind: what is read: epochs, images or examples.
+        read: reads it.
 
     Returns:
         What was read, by run id.
@@ -48,35 +51,38 @@ def read_each(
     Raises:
         Unreadable: some cannot be read; it tells of all of them.
     """
+    sources = Sources.of(source)
     found, reasons = {}, {}
     for run_id in run_ids:
-        path = folder / run_id / name
+        run = sources.find(run_id)
         try:
-            found[run_id] = read(path)
+            found[run_id] = read(run)
+        except (DamagedRecord, NotKept) as error:
+            reasons[run_id] = str(error)
         except _BROKEN as error:
-            reasons[run_id] = f"{path} {trouble(error)}"
+            reasons[run_id] = f"{run.place(kind)} {trouble(error)}"
     if reasons:
         raise Unreadable(reasons)
     return found
 
 
-def read_epochs(run_ids: Iterable[str], folder: Path, *columns: str) -> dict[str, pd.DataFrame]:
+def read_epochs(run_ids: Iterable[str], source: Source, *columns: str) -> dict[str, pd.DataFrame]:
     """epochs.csv of some runs, by run id.
 
     Args:
         run_ids: of the runs.
-        folder: of the runs.
+        source: of the runs, as for `load_runs`.
         *columns: those that there have to be, beside ``epoch``.
 
     Raises:
         Unreadable: some cannot be read.
     """
 
-    def read(path: Path) -> pd.DataFrame:
-        rows = pd.read_csv(path, dtype=float)
+    def read(run: Run) -> pd.DataFrame:
+        rows = run.epochs()
         lacking = [name for name in ("epoch", *columns) if name not in rows]
         if lacking or rows.empty:
             raise ValueError(f"no column {lacking[0]}" if lacking else "no epoch")
         return rows
 
-    return read_each(run_ids, folder, "epochs.csv", read)
+    return read_each(run_ids, source, "epochs", read)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.files import read_epochs
+from robustseg.results.figures.files import Source, read_epochs
 from robustseg.results.figures.look import Look, grid, legend, looks, tiles
 from robustseg.results.figures.selection import at_setting, averaged, heading, settings
 
@@ -17,7 +16,7 @@ _MARKED = 8  # markers a line, about
 _AGAINST = {"noisy": "--", "clean": "-"}
 
 
-def memorisation(runs: pd.DataFrame, folder: Path) -> Figure | None:
+def memorisation(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Dice of training images against the masks they were given and against the clean ones.
 
     One panel a noise setting; means over seeds. Where a curve against the given masks rises above
@@ -26,7 +25,7 @@ def memorisation(runs: pd.DataFrame, folder: Path) -> Figure | None:
 
     Args:
         runs: as `told_apart` gives them.
-        folder: of the runs.
+        source: of the runs, as for `load_runs`.
 
     Returns:
         The figure; None without a noisy run.
@@ -37,7 +36,7 @@ def memorisation(runs: pd.DataFrame, folder: Path) -> Figure | None:
     noisy = runs[runs["alpha"] > 0]
     if noisy.empty:
         return None
-    curves = read_epochs(noisy["run_id"], folder)
+    curves = read_epochs(noisy["run_id"], source)
     found = settings(noisy)
     figure, axes = tiles(len(found), "epoch", "Dice of training images")
     for axis, setting in zip(axes, found, strict=True):
@@ -52,7 +51,7 @@ def memorisation(runs: pd.DataFrame, folder: Path) -> Figure | None:
     return figure
 
 
-def memorisation_by_type(runs: pd.DataFrame, folder: Path) -> Figure | None:
+def memorisation_by_type(runs: pd.DataFrame, source: Source) -> Figure | None:
     """The same by type of noise, with what full memorisation is expected to end at.
 
     A row a noise setting, a column a type. The dotted line is the given masks' own mean Dice
@@ -61,7 +60,7 @@ def memorisation_by_type(runs: pd.DataFrame, folder: Path) -> Figure | None:
 
     Args:
         runs: as `told_apart` gives them.
-        folder: of the runs.
+        source: of the runs, as for `load_runs`.
 
     Returns:
         The figure; None without a run whose masks have several types of noise.
@@ -73,7 +72,7 @@ def memorisation_by_type(runs: pd.DataFrame, folder: Path) -> Figure | None:
     kinds = _kinds(noisy)
     if len(kinds) < 2:
         return None
-    curves = read_epochs(noisy["run_id"], folder)
+    curves = read_epochs(noisy["run_id"], source)
     found = settings(noisy)
     figure, axes = grid(len(found), len(kinds), "epoch", "Dice of training images")
     for line, setting in zip(axes, found, strict=True):

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.files import read_epochs
+from robustseg.results.figures.files import Source, read_epochs
 from robustseg.results.figures.look import legend, looks, tiles
 from robustseg.results.figures.selection import at_setting, averaged, heading, settings
 
 
-def nu(runs: pd.DataFrame, folder: Path) -> Figure | None:
+def nu(runs: pd.DataFrame, source: Source) -> Figure | None:
     """ν over epochs, a line a noise setting, from where it starts; a panel a start or T-Loss.
 
     Args:
         runs: as `told_apart` gives them.
-        folder: of the runs.
+        source: of the runs, as for `load_runs`.
 
     Returns:
         The figure; None without a run that has a ν.
@@ -29,7 +28,7 @@ def nu(runs: pd.DataFrame, folder: Path) -> Figure | None:
     learnt = runs[runs["nu"].notna()] if "nu" in runs else runs[:0]
     if learnt.empty:
         return None
-    curves = read_epochs(learnt["run_id"], folder, "nu")
+    curves = read_epochs(learnt["run_id"], source, "nu")
     lines = sorted(learnt["line"].unique())
     figure, axes = tiles(len(lines), "epoch", "ν")
     found = settings(learnt)

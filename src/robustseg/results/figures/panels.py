@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
-from robustseg.results.figures.files import read_each
+from robustseg.results.figures.files import Source, read_each
 from robustseg.results.figures.look import looks
 from robustseg.results.figures.selection import hardest, heading, settings
+from robustseg.results.sources import Run, Sources
 
 _OUTLINES = {"clean": "#00e5ff", "noisy": "#ffd400", "predicted": "#ff2d78"}
 _DASHES: dict[str, LineStyleType] = {"clean": "-", "noisy": (0, (1, 1)), "predicted": (0, (4, 1.2))}
@@ -25,14 +26,14 @@ _TRAINING = 4  # training images a row
 Arrays = dict[str, np.ndarray]
 
 
-def examples(runs: pd.DataFrame, folder: Path) -> Figure | None:
+def examples(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Worst, median and best test image and some training images, one row a loss.
 
     Of the hardest noise setting's runs, the first seed of each loss.
 
     Args:
         runs: as `told_apart` gives them.
-        folder: of the runs.
+        source: of the runs, as for `load_runs`.
 
     Returns:
         The figure; None without examples.npz.
@@ -46,10 +47,10 @@ def examples(runs: pd.DataFrame, folder: Path) -> Figure | None:
         tested = [int(np.flatnonzero(roles == name)[0]) for name in ("worst", "median", "best")]
         return [*tested, *np.flatnonzero(_training(roles))[:_TRAINING]]
 
-    return _figure(runs, folder, choose, 3 + _TRAINING)
+    return _figure(runs, source, choose, 3 + _TRAINING)
 
 
-def disagreement(runs: pd.DataFrame, folder: Path) -> Figure | None:
+def disagreement(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Training images on which a network agrees least with the noisy mask it was given.
 
     One row a loss, of the hardest noise setting's runs; of those images that a run keeps. A robust
@@ -57,7 +58,7 @@ def disagreement(runs: pd.DataFrame, folder: Path) -> Figure | None:
 
     Args:
         runs: as `told_apart` gives them.
-        folder: of the runs.
+        source: of the runs, as for `load_runs`.
 
     Returns:
         The figure; None without noise, or without examples.npz.
@@ -73,21 +74,22 @@ def disagreement(runs: pd.DataFrame, folder: Path) -> Figure | None:
         ]
 
     noisy = runs[runs["alpha"] > 0]
-    return None if noisy.empty else _figure(noisy, folder, choose, _TRAINING)
+    return None if noisy.empty else _figure(noisy, source, choose, _TRAINING)
 
 
 def _figure(
-    runs: pd.DataFrame, folder: Path, choose: Callable[[Arrays], list[int]], columns: int
+    runs: pd.DataFrame, source: Source, choose: Callable[[Arrays], list[int]], columns: int
 ) -> Figure | None:
     if runs.empty:
         return None
     chosen = hardest(runs).sort_values("seed")
-    chosen = chosen[[(folder / name / "examples.npz").exists() for name in chosen["run_id"]]]
+    sources = Sources.of(source)
+    chosen = chosen[[_examples(sources.find(name)) is not None for name in chosen["run_id"]]]
     if chosen.empty:
         return None
     first = chosen.groupby("line").first()["run_id"]
     lines = [name for name in looks(first.index)]
-    kept = read_each(first, folder, "examples.npz", lambda path: _kept(path, choose, columns))
+    kept = read_each(first, sources, "examples", lambda run: _kept(_examples(run), choose, columns))
     figure = Figure(figsize=(_CELL * columns, (_CELL + 0.3) * len(lines) + 0.6))
     figure.set_layout_engine("constrained")
     axes = figure.subplots(len(lines), columns, squeeze=False)
@@ -113,8 +115,15 @@ def _figure(
     return figure
 
 
-def _kept(path: Path, choose: Callable[[Arrays], list[int]], columns: int) -> Arrays:
+def _examples(run: Run) -> Path | None:
+    """Its examples.npz; None if there is none, as in a record."""
+    there = run.folder is not None and run.folder.examples.exists()
+    return run.folder.examples if run.folder is not None and there else None
+
+
+def _kept(path: Path | None, choose: Callable[[Arrays], list[int]], columns: int) -> Arrays:
     """The chosen images of an examples.npz."""
+    assert path is not None
     with np.load(path) as file:
         arrays = {key: file[key] for key in file.files}
     shape = arrays["image"].shape

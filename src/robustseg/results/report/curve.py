@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from robustseg.results.sources import Run
 from robustseg.runs.files import read_csv
 
 WIDTH, HEIGHT = 240, 80
@@ -31,11 +32,11 @@ class Curve:
     words: str
 
 
-def read_curve(path: Path) -> Curve | None:
-    """The curve of an epochs.csv; None if there is none, no evaluation in it, or damage."""
+def read_curve(source: Run | Path) -> Curve | None:
+    """The curve of a run or an epochs.csv; None if there is none, no evaluation, or damage."""
     try:
-        return _curve(read_csv(path))
-    except (OSError, ValueError, TypeError, ZeroDivisionError):
+        return _curve(read_csv(source) if isinstance(source, Path) else source.epoch_rows())
+    except (OSError, ValueError, LookupError, TypeError, ZeroDivisionError):
         return None
 
 

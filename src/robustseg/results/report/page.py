@@ -15,7 +15,8 @@ from robustseg.results.report.curve import HEIGHT, WIDTH
 from robustseg.results.report.parts import DatasetPart, dataset_part
 from robustseg.results.report.provenance import provenance
 from robustseg.results.report.readme import readme_html, readme_title
-from robustseg.results.report.runlist import entries, read_config, read_status
+from robustseg.results.report.runlist import entries, read_status
+from robustseg.results.sources import Sources
 from robustseg.results.tables.published import experiments_folder, load_published
 from robustseg.runs.survey import RunState
 
@@ -43,7 +44,7 @@ class Question:
 
 
 def write_page(
-    question: Question, states: Sequence[RunState], runs: pd.DataFrame, folder: Path
+    question: Question, states: Sequence[RunState], runs: pd.DataFrame, sources: Sources
 ) -> str:
     """Write the HTML of a page.
 
@@ -51,12 +52,12 @@ def write_page(
         question: what to show.
         states: of the runs, finished or not.
         runs: the finished ones, as `load_runs` gives them.
-        folder: of the runs.
+        sources: of the runs.
     """
     home = experiments_folder()
     readme = home / question.experiment / "README.md" if home and question.experiment else None
     readme = readme if readme and readme.is_file() else None
-    shown = entries(states, runs, folder)
+    shown = entries(states, runs, sources)
     script, style = (
         files(__package__).joinpath(f"page.{kind}").read_text() for kind in ("js", "css")
     )
@@ -71,14 +72,14 @@ def write_page(
         title=question.experiment or "All runs",
         subtitle=readme_title(readme) if readme else None,
         readme=Markup(readme_html(readme)) if readme else None,
-        datasets=_datasets(question, runs, folder),
+        datasets=_datasets(question, runs, sources),
         entries=shown,
         unusable=[entry for entry in shown if entry.state not in _USABLE],
         collapsed=[entry for entry in shown if entry.state == "collapsed"],
         finished=len(runs),
         losses=sorted({entry.loss for entry in shown if entry.loss}),
         states=sorted({entry.state for entry in shown}),
-        provenance=provenance([read_status(state, folder) for state in states]),
+        provenance=provenance([read_status(state, sources) for state in states]),
         commands=[*_training(question.experiment, runs, home), *question.again],
         width=WIDTH,
         height=HEIGHT,
@@ -88,7 +89,7 @@ def write_page(
     )
 
 
-def _datasets(question: Question, runs: pd.DataFrame, folder: Path) -> list[DatasetPart]:
+def _datasets(question: Question, runs: pd.DataFrame, sources: Sources) -> list[DatasetPart]:
     parts = []
     for name in sorted(runs["dataset"].unique()):
         chosen = runs[runs["dataset"] == name]
@@ -97,15 +98,10 @@ def _datasets(question: Question, runs: pd.DataFrame, folder: Path) -> list[Data
             published = load_published(question.experiment, name, experiments_folder())
         images = question.images
         if images is None:
-            public = all(_is_public(folder / run_id) for run_id in chosen["run_id"])
+            public = all(sources.find(run_id).public for run_id in chosen["run_id"])
             images = "all" if public else "none"
-        parts.append(dataset_part(chosen, folder, question.metrics, published, images))
+        parts.append(dataset_part(chosen, sources, question.metrics, published, images))
     return parts
-
-
-def _is_public(run: Path) -> bool:
-    """Whether the images of a run's data set may be shown: `dataset.public`."""
-    return read_config(run).get("dataset", {}).get("public") is True
 
 
 def _training(experiment: str | None, runs: pd.DataFrame, home: Path | None) -> list[str]:

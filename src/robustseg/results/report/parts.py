@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 from markupsafe import Markup
@@ -12,6 +11,7 @@ from robustseg.results.figures.catalogue import Plate, drawn
 from robustseg.results.figures.selection import told_apart
 from robustseg.results.report.plates import Embedded, embed
 from robustseg.results.report.privacy import without_places
+from robustseg.results.sources import Sources
 from robustseg.results.tables.build import direction, make_table
 from robustseg.results.tables.image_scores import Images
 from robustseg.results.tables.published import Published
@@ -58,7 +58,7 @@ class DatasetPart:
 
 def dataset_part(
     runs: pd.DataFrame,
-    folder: Path,
+    sources: Sources,
     metrics: Sequence[str],
     published: Published | None,
     images: str,
@@ -67,42 +67,47 @@ def dataset_part(
 
     Args:
         runs: finished runs on one data set.
-        folder: of the runs.
+        sources: of the runs.
         metrics: a table each.
         published: the paper's numbers.
         images: of the data set that may be shown, one of `IMAGES`.
     """
     name = str(runs["dataset"].iloc[0])
     words = {1: "higher is better", -1: "lower is better", 0: ""}
-    tables, values = [], Images(folder)
+    tables, values = [], Images(sources)
     for metric in metrics:
         table = make_table(runs, [metric], published, published.losses if published else [])
         table, remarks = judged(table, values)
         html = Markup(render(table, "html", intervals=True))  # escapes what it writes
-        tables.append(TablePart(metric, words[direction(metric)], html, _told(remarks, folder)))
+        tables.append(TablePart(metric, words[direction(metric)], html, _told(remarks, sources)))
     kinds = sorted(runs["noise"].dropna().unique())
     figures, remarks = {}, []
     for kind in kinds or [""]:
         chosen = runs[(runs["noise"] == kind) | (runs["alpha"] == 0)]
         place = "-".join(filter(None, [name, kind if len(kinds) > 1 else ""]))
-        parts, more = _figures(chosen, folder, place, images)
+        parts, more = _figures(chosen, sources, place, images)
         figures[kind if len(kinds) > 1 else ""] = parts
         remarks += more
-    return DatasetPart(name, tables, figures, _told(dict.fromkeys(remarks), folder))
+    return DatasetPart(name, tables, figures, _told(dict.fromkeys(remarks), sources))
 
 
-def _told(remarks: Iterable[str], folder: Path) -> list[str]:
+def _told(remarks: Iterable[str], sources: Sources) -> list[str]:
     """Remarks on files, by run, without where the runs lie."""
-    return [str(without_places(remark.replace(f"{folder}{os.sep}", ""))) for remark in remarks]
+    told = []
+    for remark in remarks:
+        for path in sources.paths:
+            remark = remark.replace(f"{path}{os.sep}", "")
+        told.append(str(without_places(remark)))
+    return told
 
 
 def _figures(
-    runs: pd.DataFrame, folder: Path, place: str, images: str
+    runs: pd.DataFrame, sources: Sources, place: str, images: str
 ) -> tuple[list[FigurePart], list[str]]:
     runs = told_apart(runs)
     shown = ", ".join(sorted(runs["line"].unique()))
     parts = []
-    figures, remarks = drawn(runs, folder, images)
+    figures, remarks = drawn(runs, sources, images)
     for plate, figure in figures:
         alt = f"{plate.title} on {place}, for {shown}."
         image = embed(figure, plate.images != "none")

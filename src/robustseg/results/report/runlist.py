@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +11,7 @@ import yaml
 from robustseg.results.load import LABELS
 from robustseg.results.report.curve import Curve, read_curve
 from robustseg.results.report.privacy import without_places
+from robustseg.results.sources import Run, Sources
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import relevant
 from robustseg.runs.survey import RunState
@@ -49,20 +49,21 @@ class Entry:
     curve: Curve | None
 
 
-def entries(states: Sequence[RunState], runs: pd.DataFrame, folder: Path) -> list[Entry]:
+def entries(states: Sequence[RunState], runs: pd.DataFrame, sources: Sources) -> list[Entry]:
     """What the page says of each run.
 
     Args:
         states: the runs, finished or not.
         runs: the finished ones, as `load_runs` gives them.
-        folder: of the runs.
+        sources: of the runs.
     """
     rows: dict[str, dict[str, Any]] = {
         row["run_id"]: {str(name): value for name, value in row.items()}
         for row in runs.to_dict("records")
     }
     settings = {
-        state.run_id: _settings(folder / state.run_id, rows.get(state.run_id)) for state in states
+        state.run_id: _settings(sources.find(state.run_id), rows.get(state.run_id))
+        for state in states
     }
     values: dict[str, set[str]] = {}
     for own in settings.values():
@@ -70,23 +71,23 @@ def entries(states: Sequence[RunState], runs: pd.DataFrame, folder: Path) -> lis
             values.setdefault(name, set()).add(value)
     differing = {name for name, found in values.items() if len(found) > 1}
     return [
-        _entry(at, state, rows.get(state.run_id), settings[state.run_id], differing, folder)
+        _entry(at, state, rows.get(state.run_id), settings[state.run_id], differing, sources)
         for at, state in enumerate(states, start=1)
     ]
 
 
-def read_config(run: Path) -> dict[str, Any]:
+def _read_config(folder: RunFolder) -> dict[str, Any]:
     """The configuration of a run; empty if there is none or it is damaged."""
     try:
-        config = yaml.load(RunFolder(run).config.read_text(encoding="utf-8"), _Loader)
+        config = yaml.load(folder.config.read_text(encoding="utf-8"), _Loader)
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     return config if isinstance(config, dict) else {}
 
 
-def read_status(state: RunState, folder: Path) -> dict[str, Any]:
+def read_status(state: RunState, sources: Sources) -> Mapping[str, Any]:
     """The status of a run; empty if it cannot be read."""
-    return {} if state.state == "unreadable" else RunFolder(folder / state.run_id).read_status()
+    return {} if state.state == "unreadable" else sources.find(state.run_id).status
 
 
 def hosts(status: Mapping[str, Any]) -> list[str]:
@@ -100,9 +101,9 @@ def _entry(
     row: Mapping[str, Any] | None,
     settings: dict[str, str],
     differing: set[str],
-    folder: Path,
+    sources: Sources,
 ) -> Entry:
-    status = read_status(state, folder)
+    status = read_status(state, sources)
     labels = state.labels or row or {}
     return Entry(
         anchor=f"run-{at}",
@@ -115,7 +116,7 @@ def _entry(
         facts=_facts(state, status, row),
         own={name: value for name, value in settings.items() if name in differing},
         shared={name: value for name, value in settings.items() if name not in differing},
-        curve=read_curve(RunFolder(folder / state.run_id).epochs),
+        curve=read_curve(sources.find(state.run_id)),
     )
 
 
@@ -162,12 +163,12 @@ def _facts(
     return {name: str(value) for name, value in known.items() if value not in (None, "")}
 
 
-def _settings(run: Path, row: Mapping[str, Any] | None) -> dict[str, str]:
+def _settings(run: Run, row: Mapping[str, Any] | None) -> dict[str, str]:
     """Every setting that can change the result, by its dotted name, without places."""
     if row is not None:
         flat = dict(row["settings"])
     else:
-        config = read_config(run)
+        config = _read_config(run.folder) if run.folder is not None else {}
         flat = _flat(relevant(config)) if "noise" in config else {}
     return {name: _text(without_places(value)) for name, value in sorted(flat.items())}
 

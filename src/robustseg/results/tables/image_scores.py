@@ -1,9 +1,9 @@
-"""Values of test images, from images.csv."""
+"""Values of test images, from images.csv or a record."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustseg.metrics.summary import COUNTS
-from robustseg.runs.files import read_json, trouble
-from robustseg.runs.folder import RunFolder
+from robustseg.records.layout import DamagedRecord, NotKept
+from robustseg.results.sources import Run, Sources
+from robustseg.runs.files import trouble
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,22 +33,21 @@ class UnlikeImages(ValueError):
 
 
 class Images:
-    """Values of test images of the runs of a folder, each file read once.
+    """Values of test images of finished runs, each file read once.
 
     Args:
-        folder: of the runs.
+        source: of the runs, as for `load_runs`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, source: Sources | Path | str | Sequence[Path | str]) -> None:
+        self.sources = Sources.of(source)
         self._tables: dict[str, pd.DataFrame] = {}
         self._identities: dict[str, list[Any]] = {}
 
     def identity(self, run_id: str) -> list[Any]:
-        """What changes when the run is trained again: id, times and sizes of its files."""
+        """What changes when the run is trained again."""
         if run_id not in self._identities:
-            folder = RunFolder(self.folder / run_id)
-            self._identities[run_id] = [run_id, _stamp(folder.metrics), _stamp(folder.images)]
+            self._identities[run_id] = self.sources.find(run_id).identity()
         return self._identities[run_id]
 
     def mean(self, run_ids: Iterable[str], metric: str) -> tuple[list[str], NDArray[np.float64]]:
@@ -72,12 +72,18 @@ class Images:
         return list(ids), np.mean([column.to_numpy() for column in columns.values()], axis=0)
 
     def _column(self, run_id: str, metric: str) -> pd.Series:
-        folder = RunFolder(self.folder / run_id)
+        run = self.sources.find(run_id)
         if run_id not in self._tables:
-            self._tables[run_id] = _averaged(folder)
+            self._tables[run_id] = self._comparable(run, _averaged(run))
         if metric not in self._tables[run_id]:
-            raise NoImages(f"{folder.images} does not tell {metric}{_REMEDY}")
+            raise NoImages(f"{run.place('images')} does not tell {metric}{_remedy(run)}")
         return self._tables[run_id][metric].dropna()
+
+    def _comparable(self, run: Run, averaged: pd.DataFrame) -> pd.DataFrame:
+        """With hashed ids, where those of other runs on such data are."""
+        if self.sources.any_hashed and not run.public:
+            averaged.index = run.hash_ids([str(name) for name in averaged.index])
+        return averaged
 
 
 def check_alike(first: str, ids: list[str], second: str, others: list[str]) -> None:
@@ -94,37 +100,27 @@ def check_alike(first: str, ids: list[str], second: str, others: list[str]) -> N
         )
 
 
-def _stamp(path: Path) -> list[int]:
-    """Time and size; of a missing file, which is told of where it is read, nothing."""
-    if not path.exists():
-        return []
-    stat = path.stat()
-    return [stat.st_mtime_ns, stat.st_size]
-
-
-def _averaged(folder: RunFolder) -> pd.DataFrame:
+def _averaged(run: Run) -> pd.DataFrame:
     """Values by image, a column a metric; NaN where an image does not count for it."""
     import pandas as pd
 
     try:
-        # Empty numbers are missing, but an image may be called NA.
-        missing = dict.fromkeys(_COLUMNS.values(), "")
-        rows = pd.read_csv(
-            folder.images, dtype={"id": str}, keep_default_na=False, na_values=missing
-        )
+        rows = run.images()
         counted = rows[[*COUNTS]].sum(axis=1) > 0
         positive = rows["tp"] + rows["fn"] > 0
         known = [name for name in _COLUMNS if _COLUMNS[name] in rows]
         values = {name: rows[_COLUMNS[name]].where(counted) for name in known}
         values |= {f"{name}_pos": values[name].where(positive) for name in known}
-        averaged = pd.DataFrame(values).groupby(rows["id"]).mean()
-        _check_whole(rows, averaged, read_json(folder.metrics))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(folder.images, error) from error
+        averaged = pd.DataFrame(values).groupby(rows["id"], sort=False).mean()
+        _check_whole(rows, averaged, run.numbers)
+    except (DamagedRecord, NotKept) as error:
+        raise NoImages(str(error)) from error
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise _damaged(run, error) from error
     return averaged
 
 
-def _check_whole(rows: pd.DataFrame, averaged: pd.DataFrame, metrics: dict[str, Any]) -> None:
+def _check_whole(rows: pd.DataFrame, averaged: pd.DataFrame, metrics: Mapping[str, Any]) -> None:
     """Raise ValueError unless the rows are those that the run's final numbers were made of."""
     images, evaluations = metrics["test_images"], metrics["evaluations"]
     pairs = len(rows[["id", "epoch"]].drop_duplicates())
@@ -135,6 +131,10 @@ def _check_whole(rows: pd.DataFrame, averaged: pd.DataFrame, metrics: dict[str, 
         raise ValueError(f"the mean Dice is {mean:.6g}, in metrics.json {dice:.6g}")
 
 
-def _damaged(path: Path, error: Exception) -> NoImages:
+def _damaged(run: Run, error: Exception) -> NoImages:
     refused = isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
-    return NoImages(f"{path} {trouble(error)}{'' if refused else _REMEDY}")
+    return NoImages(f"{run.place('images')} {trouble(error)}{'' if refused else _remedy(run)}")
+
+
+def _remedy(run: Run) -> str:
+    return "" if run.folder is None else _REMEDY

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.results.load import count_reasons, load_runs, metric_names, suggestion
+from robustseg.results.load import load_runs, metric_names, suggestion
+from robustseg.results.sources import Sources, chosen_sources
+from robustseg.results.sources import add_options as add_source_options
 from robustseg.results.tables.grid import LAYOUTS, SLIDES
 from robustseg.results.tables.model import Table
 from robustseg.results.tables.published import (
@@ -26,7 +27,7 @@ _TESTS = ("images", "seeds", "tukey", "none")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that `answer` reads."""
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder (default: runs)")
+    add_source_options(parser)
     parser.add_argument("--dataset", help="only runs on this dataset")
     parser.add_argument("--loss", nargs="+", default=[], help="only these losses, in this order")
     parser.add_argument("--seeds", nargs="+", default=[], help="only these seeds: 0,1")
@@ -78,8 +79,8 @@ def _decimals(text: str) -> int:
     return int(text)
 
 
-def selected(options: argparse.Namespace) -> pd.DataFrame:
-    """The runs that the options choose.
+def selected(options: argparse.Namespace) -> tuple[pd.DataFrame, Sources]:
+    """The runs that the options choose, and where they are read from.
 
     Args:
         options: of `add_options`, and ``experiment``.
@@ -88,16 +89,18 @@ def selected(options: argparse.Namespace) -> pd.DataFrame:
         NoRuns: there is none.
         ValueError: a filter has no meaning.
     """
-    return load_runs(options.runs, **_filters(options))
+    sources = chosen_sources(options)
+    return load_runs(sources, **_filters(options)), sources
 
 
 def answer(
-    runs: pd.DataFrame, options: argparse.Namespace, intervals: bool
+    runs: pd.DataFrame, sources: Sources, options: argparse.Namespace, intervals: bool
 ) -> tuple[Table, list[str]]:
     """Make the table that the options ask for.
 
     Args:
         runs: as `selected` gives them.
+        sources: of the runs.
         options: of `add_options`, and ``experiment``.
         intervals: whether to compute confidence intervals.
 
@@ -116,12 +119,9 @@ def answer(
     losses = split(options.loss) or (published.losses if published else [])
     table = make_table(runs, metrics, published, losses, versus(options.layout))
     table, remarks = judged(
-        table, Images(options.runs), options.test, options.against, intervals, options.ci
+        table, Images(sources), options.test, options.against, intervals, options.ci
     )
-    remarks += runs.attrs["absent"]
-    if runs.attrs["left_out"]:
-        remarks.append(f"Left out of {options.runs}: {count_reasons(runs.attrs['left_out'])}.")
-    return table, remarks
+    return table, [*remarks, *runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]
 
 
 def judged(

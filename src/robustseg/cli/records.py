@@ -1,0 +1,122 @@
+"""`robustseg runs pack` and `robustseg runs merge`."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+_TOLD = 10  # runs that are named
+
+
+def add_parsers(commands: Any) -> None:
+    """Add the subcommands ``pack`` and ``merge`` of ``runs``."""
+    packer = commands.add_parser(
+        "pack",
+        help="keep the numbers of finished runs in a small record, for git",
+        description="Add what a record lacks of an experiment's finished runs: numbers, curves and "
+        "rows of test images, without weights and pictures. What was written before is not "
+        "touched. Tables, figures and reports take records where they take folders of runs.",
+        epilog="robustseg runs pack demo -o experiments/demo/record",
+    )
+    packer.add_argument("experiment", help="whose runs; all: whatever is there")
+    packer.add_argument("-o", "--out", type=Path, required=True, help="the record's folder")
+    packer.add_argument(
+        "--runs",
+        type=Path,
+        nargs="+",
+        default=[Path("runs")],
+        help="folders of runs (default: runs)",
+    )
+    packer.add_argument(
+        "--image-ids",
+        action="store_true",
+        help="keep image ids plainly, also of data that are not public (default: salted hashes)",
+    )
+    packer.set_defaults(main=pack)
+    merger = commands.add_parser(
+        "merge",
+        help="put several records into one",
+        description="Copy the parts of some records into another. What is damaged is reported and "
+        "not copied.",
+        epilog="robustseg runs merge here/record there/record -o experiments/demo/record",
+    )
+    merger.add_argument("records", type=Path, nargs="+", metavar="RECORD", help="folders")
+    merger.add_argument("-o", "--out", type=Path, required=True, help="the record's folder")
+    merger.set_defaults(main=merge)
+
+
+def pack(options: argparse.Namespace) -> int:
+    """Pack; 1 if nothing of the experiment is there, or a part of the record is damaged."""
+    from robustseg import records
+    from robustseg.records.layout import DamagedRecord, is_record
+
+    experiment = None if options.experiment == "all" else options.experiment
+    for place in options.runs:
+        if is_record(place):
+            return _complain("pack", f"{place} is a record: robustseg runs merge copies those")
+        if not place.is_dir():
+            return _complain("pack", f"there is no folder {place}")
+    try:
+        report = records.pack(experiment, options.runs, options.out, image_ids=options.image_ids)
+    except DamagedRecord as error:
+        return _complain("pack", f"{error}. Nothing was packed")
+    for damage in report.damages:
+        print(f"robustseg runs pack: {damage}", file=sys.stderr)
+    _tell("Left out", report.left_out.items(), "")
+    _tell("Packed without", ((run, files) for run, files in report.without.items()), "")
+    _tell(
+        "With other numbers elsewhere; the first are kept",
+        report.differing.items(),
+        "To keep both, pack them into a record of their own; tables name what differs",
+    )
+    if not (report.added or report.known or report.differing):
+        places = ", ".join(map(str, options.runs))
+        return _complain("pack", f"no finished run in {places} is of {options.experiment}")
+    size = sum(file.stat().st_size for file in options.out.rglob("*") if file.is_file())
+    print(
+        f"{options.out}: {_count(len(report.added), 'run')} added in "
+        f"{_count(len(report.files), 'part')} ({sum(report.files.values()) / 1e6:.2f} MB), "
+        f"{len(report.known)} there before; {size / 1e6:.2f} MB in all"
+    )
+    return int(bool(report.damages))
+
+
+def merge(options: argparse.Namespace) -> int:
+    """Merge; 1 if something is damaged."""
+    from robustseg import records
+    from robustseg.records.layout import DamagedRecord
+
+    try:
+        report = records.merge(options.records, options.out)
+    except (DamagedRecord, FileNotFoundError) as error:
+        return _complain("merge", str(error))
+    for damage in report.damages:
+        print(f"robustseg runs merge: {damage}", file=sys.stderr)
+    print(
+        f"{options.out}: {_count(len(report.added), 'run')} and {_count(report.files, 'part')} "
+        f"copied from {_count(len(options.records), 'record')}"
+    )
+    return int(bool(report.damages))
+
+
+def _tell(title: str, lines: Iterable[tuple[str, str]], remedy: str) -> None:
+    lines = list(lines)
+    if not lines:
+        return
+    print(f"{title}:", file=sys.stderr)
+    for name, reason in lines[:_TOLD]:
+        print(f"  {name}: {reason}", file=sys.stderr)
+    if len(lines) > _TOLD:
+        print(f"  and {len(lines) - _TOLD} more", file=sys.stderr)
+    if remedy:
+        print(f"  {remedy}", file=sys.stderr)
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
+
+
+def _complain(command: str, message: str) -> int:
+    print(f"robustseg runs {command}: {message}", file=sys.stderr)
+    return 1

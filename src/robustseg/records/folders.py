@@ -1,0 +1,245 @@
+"""What a record keeps of a run folder, as Arrow tables."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+
+from robustseg.metrics.summary import COUNTS, dice, jaccard, summarise_last
+from robustseg.records.hashing import hashed_ids, hidden_fingerprint
+from robustseg.records.tables import COSTS, LABEL_NUMBERS, LABEL_TEXTS, OWN, STATUS_TEXTS, TUNED
+from robustseg.runs.files import trouble
+from robustseg.runs.finished import Finished
+from robustseg.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_DERIVED = {"dice": dice, "jaccard": jaccard}  # from the counts, when a record is read
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
+
+
+class Unpackable(ValueError):
+    """A finished run whose files contradict each other; the message says how."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of one run.
+
+    Attributes:
+        row: of the runs part.
+        tables: of the other kinds, without run_id; those that the folder has.
+    """
+
+    row: dict[str, Any]
+    tables: dict[str, pa.Table]
+
+    @property
+    def run_id(self) -> str:
+        """Of the run."""
+        return str(self.row["run_id"])
+
+
+def read_folder(folder: RunFolder, finished: Finished, *, image_ids: bool) -> Kept:
+    """Read what a record keeps of a finished run.
+
+    Args:
+        folder: of the run.
+        finished: its numbers.
+        image_ids: whether image ids are kept plainly, also of data that are not public.
+
+    Raises:
+        Unpackable: a file is damaged, or the ids cannot be hashed.
+    """
+    public = is_public(folder.config)
+    hashed = not (public or image_ids)
+    tables = {}
+    for kind, path in (("epochs", folder.epochs), ("thresholds", folder.path / "thresholds.csv")):
+        if path.exists():
+            tables[kind] = _read_csv(path)
+    if folder.images.exists():
+        tables["images"] = _images(folder.images, finished, hashed)
+    return Kept(_row(finished, public, hashed), tables)
+
+
+def is_public(config: Path) -> bool:
+    """Whether a run's config.yaml says that its data may be shown; if it does not tell: no."""
+    try:
+        found = yaml.load(config.read_text(encoding="utf-8"), _Loader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    dataset = found.get("dataset") if isinstance(found, dict) else None
+    return isinstance(dataset, dict) and dataset.get("public") is True
+
+
+def _row(finished: Finished, public: bool, hashed: bool) -> dict[str, Any]:
+    status, labels = finished.status, finished.labels
+    clash = sorted(set(finished.numbers) & set(OWN))
+    if clash:
+        raise Unpackable(f"metrics.json has a number {clash[0]}, which a record calls otherwise")
+    fingerprint = status.get("fingerprint")
+    if hashed and fingerprint:
+        fingerprint = hidden_fingerprint(fingerprint)
+    cost = status.get("cost") or {}
+    _check_status(status, cost, finished.numbers)
+    started = [str(one["started"]) for one in status.get("attempts") or [] if "started" in one]
+    return {
+        "run_id": finished.run_id,
+        "collapsed": finished.collapsed,
+        "public": public,
+        "hashed": hashed,
+        **{name: labels.get(name) for name in (*LABEL_TEXTS, *LABEL_NUMBERS)},
+        **{name: status.get(name) for name in STATUS_TEXTS},
+        "fingerprint": fingerprint,
+        "threads": status.get("threads"),
+        "planned_epochs": status.get("epochs"),
+        **{name: cost.get(name) for name in COSTS},
+        "labels": _json(labels),
+        "experiments": _json(finished.experiments),
+        "settings": _json(finished.settings),
+        "versions": _json(status.get("versions") or {}),
+        "started": _json(started),
+        **finished.numbers,
+    }
+
+
+def _check_status(status: Mapping[str, Any], cost: Any, numbers: Mapping[str, float]) -> None:
+    """Refuse what `run` and `training` do not write.
+
+    Raises:
+        Unpackable: naming the entry.
+    """
+    if not isinstance(cost, dict):
+        raise Unpackable(f"status.json: cost is {cost!r}")
+    kinds: dict[str, Any] = {
+        **{name: (status.get(name), str | None) for name in STATUS_TEXTS},
+        **{name: (status.get(name), int | None) for name in ("threads", "epochs")},
+        **{f"cost.{name}": (cost.get(name), int | float | None) for name in COSTS},
+    }
+    for name, (value, kind) in kinds.items():
+        if not isinstance(value, kind):
+            raise Unpackable(f"status.json: {name} is {value!r}")
+    for name, number in numbers.items():
+        if isinstance(number, int) and abs(number) >= 1 << 53:
+            raise Unpackable(f"metrics.json: {name} is {number}")
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _read_csv(path: Path) -> pa.Table:
+    """A CSV file of numbers (but for ids); floats are read exactly.
+
+    An empty cell among floats is NaN, as the programs that wrote it had it.
+
+    Raises:
+        Unpackable: it is damaged.
+    """
+    import pyarrow as pa
+    from pyarrow import csv
+
+    try:
+        data = path.read_bytes()
+        if not data.endswith(b"\n"):
+            raise ValueError("it is cut off")
+        table = csv.read_csv(
+            pa.BufferReader(data),
+            csv.ReadOptions(block_size=len(data) + 1, use_threads=False),
+            csv.ParseOptions(newlines_in_values=True),
+            csv.ConvertOptions(
+                column_types={"id": pa.string()}, null_values=[""], strings_can_be_null=False
+            ),
+        )
+        columns = {name: _column(name, table[name]) for name in table.column_names}
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise Unpackable(f"{path} {trouble(error)}") from error
+    if not table.num_rows or "epoch" not in columns:
+        raise Unpackable(f"{path} is damaged: it has no row of an epoch")
+    return pa.table(columns)
+
+
+def _column(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if name == "id" or pa.types.is_int64(column.type):
+        return column
+    if pa.types.is_null(column.type):
+        return column.cast(pa.float64()).fill_null(math.nan)
+    if not pa.types.is_float64(column.type):
+        raise ValueError(f"column {name} holds no numbers")
+    return pc.fill_null(column, math.nan)
+
+
+def _images(path: Path, finished: Finished, hashed: bool) -> pa.Table:
+    """Rows of images.csv, sorted by image, without what derives from the counts."""
+    import pyarrow as pa
+
+    table = _read_csv(path)
+    lacking = [name for name in ("id", *COUNTS) if name not in table.column_names]
+    if lacking:
+        raise Unpackable(f"{path} is damaged: no column {lacking[0]}")
+    columns = {name: table[name].to_numpy() for name in table.column_names if name != "id"}
+    ids = table["id"].to_pylist()
+    try:
+        _check_images(columns, ids, finished.numbers)
+    except (ValueError, TypeError, KeyError) as error:
+        raise Unpackable(f"{path} is damaged: {error}") from error
+    order = np.argsort(np.array(ids, dtype=object), kind="stable")  # as Python sorts: by code point
+    if hashed:
+        fingerprint = finished.status.get("fingerprint")
+        if not isinstance(fingerprint, str) or not fingerprint:
+            raise Unpackable(
+                "status.json has no fingerprint to hash image ids with, and the data are not "
+                "public; --image-ids keeps the ids plainly"
+            )
+        plain = list(dict.fromkeys(ids))
+        names = dict(zip(plain, hashed_ids(plain, fingerprint), strict=True))
+        ids = [names[one] for one in ids]
+    derived = {*_DERIVED, *(TUNED if _tuned_follows(columns) else ())}
+    kept = [name for name in table.column_names if name not in derived]
+    table = table.set_column(table.column_names.index("id"), "id", pa.array(ids, pa.string()))
+    return table.select(kept).take(pa.array(order))
+
+
+def _tuned_follows(columns: Mapping[str, np.ndarray]) -> bool:
+    """Whether both thresholds were counted on the same pixels, so that two counts give the rest."""
+    if not all(f"{name}_tuned" in columns for name in COUNTS):
+        return False
+    return np.array_equal(
+        columns["tp_tuned"] + columns["fn_tuned"], columns["tp"] + columns["fn"]
+    ) and (np.array_equal(columns["fp_tuned"] + columns["tn_tuned"], columns["fp"] + columns["tn"]))
+
+
+def _check_images(
+    columns: Mapping[str, np.ndarray], ids: Sequence[str], numbers: Mapping[str, float]
+) -> None:
+    """Refuse rows that the final numbers were not made of, or that the counts do not give.
+
+    Raises:
+        ValueError: it says what contradicts what.
+    """
+    for name in (*COUNTS, "epoch"):
+        if columns[name].dtype.kind != "i" or columns[name].min() < 0:
+            raise ValueError(f"column {name} holds no counts")
+    outcome = columns["tp"], columns["fp"], columns["fn"]
+    for name, formula in _DERIVED.items():
+        if name in columns and not np.array_equal(columns[name], formula(*outcome)):
+            raise ValueError(f"{name} is not that of the counts")
+    images, evaluations = numbers["test_images"], numbers["evaluations"]
+    pairs = len(set(zip(ids, columns["epoch"].tolist(), strict=True)))
+    if not len(ids) == pairs == images * evaluations:
+        raise ValueError(f"{len(ids)} rows instead of {images} images × {evaluations} evaluations")
+    wanted = numbers.get("dice_image", math.nan)
+    found = summarise_last(columns, pairs)["dice_image"]
+    if not (math.isnan(wanted) or math.isclose(found, wanted, rel_tol=1e-9)):
+        raise ValueError(f"the mean Dice is {found:.6g}, in metrics.json {wanted:.6g}")

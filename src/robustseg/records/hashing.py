@@ -1,0 +1,32 @@
+"""Names of images that tell nobody who is on them, but are the same in every record."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+
+_DIGITS = 16
+
+
+def hashed_ids(ids: Iterable[str], fingerprint: str) -> list[str]:
+    """Image ids as salted hashes, 16 hex digits each.
+
+    The salt is the data set's fingerprint: equal for all runs on the same files, on every
+    machine, so that their images can be paired; and unknown to all who do not have the files, so
+    that nobody can try names until one fits. A record with hashed ids keeps the fingerprint only
+    as `hidden_fingerprint`.
+
+    Args:
+        ids: of images.
+        fingerprint: of the data set they belong to, as in status.json.
+
+    Example:
+        >>> hashed_ids(["patient_17"], "54ea539c33fa6b16")
+        ['42a44d168808cfe6']
+    """
+    key = fingerprint.encode()
+    return [hmac.digest(key, one.encode(), "sha256").hex()[:_DIGITS] for one in ids]
+
+
+def hidden_fingerprint(fingerprint: str) -> str:
+    """What stands for a fingerprint that is the salt of hashed ids: equal for equal data."""
+    return hashlib.sha256(f"robustseg fingerprint {fingerprint}".encode()).hexdigest()

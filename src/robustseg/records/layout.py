@@ -1,0 +1,207 @@
+"""What a record is on disk: an index, and immutable parts named by their content."""
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from robustseg.runs.files import replacing, trouble, write_text
+
+SCHEMA = 1  # raise it when the meaning of a part or of the index changes
+INDEX = "record.json"
+KINDS = ("runs", "epochs", "thresholds", "images")
+
+# No record of a study comes near these; a file that says it does would fill the memory.
+INDEX_LIMIT = 1 << 28  # bytes
+PART_LIMIT = 1 << 30  # bytes of a part on disk
+ROWS_LIMIT = {"runs": 100_000, "epochs": 10_000_000, "thresholds": 20_000_000, "images": 20_000_000}
+
+_DIGITS = 16  # of the checksum, in a part's name
+_RUN_ID = re.compile(r"[^/\\\x00-\x1f]{1,255}")
+
+
+class DamagedRecord(ValueError):
+    """A file of a record is damaged, of another schema or not what a record holds."""
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__(f"{file} {reason}")
+
+
+class NotKept(LookupError):
+    """A record has no such rows of a run."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of one kind.
+
+    Attributes:
+        kind: one of `KINDS`.
+        sha256: of its bytes, hex.
+        size: in bytes.
+        rows: in its table.
+    """
+
+    kind: str
+    sha256: str
+    size: int
+    rows: int
+
+    @property
+    def file(self) -> str:
+        """Its place in the record."""
+        return f"{self.kind}/{self.sha256[:_DIGITS]}.parquet"
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Runs that were packed together: their ids, and a part of each kind that they have."""
+
+    runs: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+    def part(self, kind: str) -> Part | None:
+        """The part of a kind; None if the runs have none."""
+        return next((part for part in self.parts if part.kind == kind), None)
+
+
+def is_record(path: Path) -> bool:
+    """Whether a folder is a record, sound or not."""
+    return os.path.lexists(path / INDEX)
+
+
+def records_here() -> list[Path]:
+    """The record of each experiment of the current directory: ``experiments/*/record``."""
+    return [path for path in sorted(Path("experiments").glob("*/record")) if is_record(path)]
+
+
+def read_index(record: Path) -> list[Packing]:
+    """The packings of a record, oldest first; none if there is no record yet.
+
+    Raises:
+        DamagedRecord: the index is damaged, or of another schema.
+    """
+    path = record / INDEX
+    if not is_record(record):
+        return []
+    try:
+        index = json.loads(_read(path, INDEX_LIMIT))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DamagedRecord):
+            raise
+        raise DamagedRecord(path, f"is damaged: {error}") from error
+    if not isinstance(index, dict) or index.get("schema") != SCHEMA:
+        schema = index.get("schema") if isinstance(index, dict) else None
+        raise DamagedRecord(
+            path, f"is of schema {schema!r} instead of {SCHEMA}: read it with the version it is of"
+        )
+    try:
+        return [_packing(one) for one in _typed(index.get("packings"), list)]
+    except (TypeError, ValueError) as error:
+        raise DamagedRecord(path, f"is damaged: {error}") from error
+
+
+def write_index(record: Path, packings: Sequence[Packing]) -> None:
+    """Write the index atomically."""
+    entries = [
+        {
+            "runs": list(packing.runs),
+            "parts": [{**asdict(part), "file": part.file} for part in packing.parts],
+        }
+        for packing in packings
+    ]
+    write_text(record / INDEX, json.dumps({"schema": SCHEMA, "packings": entries}, indent=1) + "\n")
+
+
+def read_part(record: Path, part: Part) -> bytes:
+    """The bytes of a part, which are those that the index tells of.
+
+    Raises:
+        DamagedRecord: they are not, or it is no regular file.
+    """
+    path = record / part.file
+    if path.parent.is_symlink():
+        raise DamagedRecord(path.parent, "is a link, which a record does not hold")
+    data = _read(path, PART_LIMIT)
+    if len(data) != part.size or hashlib.sha256(data).hexdigest() != part.sha256:
+        raise DamagedRecord(path, f"is damaged: its checksum is not the one in {INDEX}")
+    return data
+
+
+def write_part(record: Path, kind: str, data: bytes, rows: int) -> Part:
+    """Write a part under the name of its content; one that is there stays as it is."""
+    part = Part(kind, hashlib.sha256(data).hexdigest(), len(data), rows)
+    path = record / part.file
+    if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
+        return part
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+    return part
+
+
+def _read(path: Path, limit: int) -> bytes:
+    """A regular file that is no larger than a limit."""
+    try:
+        # A pipe would block, and a link may lead anywhere.
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        if path.is_symlink():
+            raise DamagedRecord(path, "is a link, which a record does not hold")
+        with open(os.open(path, flags), "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise DamagedRecord(path, "is no regular file")
+            if found.st_size > limit:
+                raise DamagedRecord(path, f"has {found.st_size} bytes, more than {limit}")
+            return file.read(limit + 1)
+    except OSError as error:
+        raise DamagedRecord(path, trouble(error)) from error
+
+
+def _packing(entry: Any) -> Packing:
+    """A packing of the index.
+
+    Raises:
+        TypeError: something is of another type.
+        ValueError: or out of range.
+    """
+    entry = _typed(entry, dict)
+    runs = tuple(_typed(entry.get("runs"), list))
+    if not runs or not all(isinstance(run, str) and _RUN_ID.fullmatch(run) for run in runs):
+        raise ValueError("a packing has no run ids")
+    if len(set(runs)) < len(runs):
+        raise ValueError("a run is in one packing twice")
+    parts = tuple(_part(_typed(part, dict)) for part in _typed(entry.get("parts"), list))
+    kinds = [part.kind for part in parts]
+    if "runs" not in kinds or len(set(kinds)) < len(kinds):
+        raise ValueError(f"a packing has the parts {', '.join(kinds) or 'of nothing'}")
+    return Packing(runs, parts)
+
+
+def _part(entry: Mapping[str, Any]) -> Part:
+    part = Part(
+        _typed(entry.get("kind"), str),
+        _typed(entry.get("sha256"), str),
+        _typed(entry.get("size"), int),
+        _typed(entry.get("rows"), int),
+    )
+    if part.kind not in KINDS:
+        raise ValueError(f"{part.kind!r} is no kind of part")
+    if not re.fullmatch("[0-9a-f]{64}", part.sha256):
+        raise ValueError(f"{part.sha256!r} is no checksum")
+    if not (0 < part.size <= PART_LIMIT and 0 < part.rows <= ROWS_LIMIT[part.kind]):
+        raise ValueError(
+            f"{part.file} is said to have {part.rows} rows in {part.size} bytes, which is no "
+            f"record's (limits: {ROWS_LIMIT[part.kind]} rows, {PART_LIMIT} bytes)"
+        )
+    return part
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"{str(value)[:60]!r} is no {kind.__name__}")
+    return value

@@ -1,0 +1,393 @@
+"""Runs of a record, as tables and figures read them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustseg.metrics.summary import dice, jaccard
+from robustseg.records.hashing import hashed_ids
+from robustseg.records.layout import (
+    INDEX,
+    DamagedRecord,
+    NotKept,
+    Packing,
+    Part,
+    is_record,
+    read_index,
+    read_part,
+)
+from robustseg.records.tables import COSTS, OWN, STATUS_TEXTS, decode
+from robustseg.runs.finished import Finished
+from robustseg.runs.identity import SCHEMA, check_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+class Record:
+    """A record that is read.
+
+    Damaged parts are noted and not used, with all runs that were packed with them.
+
+    Args:
+        path: of the record.
+
+    Attributes:
+        damages: what cannot be used, each with its file; complete once `runs` was called.
+
+    Example:
+        >>> [run.run_id for run in Record(Path("experiments/demo/record")).runs()]
+        ['synthetic-gce-a0.5-b0.7-s0-1f2e3d4c']
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.damages: list[str] = []
+        self._tables: dict[Part, pa.Table] = {}
+        self._places: dict[Part, dict[str, tuple[int, int]]] = {}
+        self._runs: list[RecordedRun] | None = None
+
+    def runs(self) -> list[RecordedRun]:
+        """The runs of all packings, the oldest first; one id may have several."""
+        if self._runs is None:
+            self._runs = []
+            for packing in self._packings():
+                try:
+                    self._runs += self._rows(packing)
+                except DamagedRecord as error:
+                    self.damages.append(f"{error}; its {len(packing.runs)} runs are not used")
+        return self._runs
+
+    def rows(self, part: Part, packing: Packing, run_id: str) -> pa.Table:
+        """The rows of one run in a part.
+
+        Raises:
+            DamagedRecord: the part cannot be used.
+            NotKept: it has none of the run.
+        """
+        if part not in self._tables:
+            table = decode(self.path, part, packing.runs)
+            self._places[part] = _places(self.path / part.file, table)
+            self._tables[part] = table
+        if run_id not in self._places[part]:
+            raise NotKept(f"{self.path / part.file} has no rows of {run_id}")
+        return self._tables[part].slice(*self._places[part][run_id])
+
+    def check(self, packing: Packing) -> list[RecordedRun]:
+        """Read all parts of a packing.
+
+        Returns:
+            Its runs.
+
+        Raises:
+            DamagedRecord: a part cannot be used.
+        """
+        runs = self._rows(packing)
+        for part in packing.parts:
+            if part.kind != "runs":
+                _places(self.path / part.file, decode(self.path, part, packing.runs))
+        return runs
+
+    def _packings(self) -> list[Packing]:
+        try:
+            return read_index(self.path)
+        except DamagedRecord as error:
+            self.damages.append(f"{error}; the record is not used")
+            return []
+
+    def _rows(self, packing: Packing) -> list[RecordedRun]:
+        part = packing.part("runs")
+        assert part is not None
+        table = decode(self.path, part, packing.runs)
+        try:
+            return _recorded(self, packing, part, table)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise DamagedRecord(self.path / part.file, f"is damaged: {error!r}") from error
+
+
+class RecordedRun:
+    """A finished run of a record.
+
+    Attributes:
+        finished: its numbers, and what they are of.
+        public: whether its data may be shown.
+        hashed: whether its image ids are salted hashes.
+    """
+
+    folder = None  # weights, pictures and the manifest are not recorded
+
+    def __init__(
+        self,
+        record: Record,
+        packing: Packing,
+        finished: Finished,
+        columns: Mapping[str, list[Any]],
+        at: int,
+    ) -> None:
+        self.record, self.packing, self.finished = record, packing, finished
+        self._columns, self._at = columns, at
+        self.public, self.hashed = columns["public"][at], columns["hashed"][at]
+
+    @property
+    def run_id(self) -> str:
+        """Its id."""
+        return self.finished.run_id
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """Versions, processor, times, … as in status.json, without host and process.
+
+        Raises:
+            DamagedRecord: they are not what packing writes.
+        """
+        row = {
+            name: self._columns[name][self._at]
+            for name in (*STATUS_TEXTS, *COSTS, "threads", "planned_epochs", "versions", "started")
+            if name in self._columns
+        }
+        try:
+            versions, started = _object(row["versions"], dict), _object(row["started"], list)
+        except (ValueError, RecursionError) as error:
+            raise DamagedRecord(Path(self.place("runs")), f"is damaged: {error}") from error
+        known = {
+            **{name: row.get(name) for name in (*STATUS_TEXTS, "threads")},
+            "epochs": row.get("planned_epochs"),
+            "versions": versions,
+            "attempts": [{"started": str(one)} for one in started],
+            "cost": {name: row[name] for name in COSTS if row.get(name) is not None},
+        }
+        return {
+            "schema": SCHEMA,
+            "state": "done",
+            "run": self.finished.labels,
+            "experiments": list(self.finished.experiments),
+            "collapsed": self.finished.collapsed,
+            **{name: value for name, value in known.items() if value not in (None, {}, [])},
+        }
+
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """The final numbers by their dotted names."""
+        return self.finished.numbers
+
+    @property
+    def dashboard_id(self) -> str:
+        """Its id in dashboards."""
+        return str(self.status.get("dashboard_id") or self.run_id)
+
+    def metrics(self) -> dict[str, Any]:
+        """The numbers, labels and settings as metrics.json has them."""
+        nested: dict[str, Any] = {}
+        for name, value in self.numbers.items():
+            *path, leaf = name.split(".")
+            place = nested
+            for part in path:
+                place = place.setdefault(part, {})
+            place[leaf] = None if value != value else value
+        known = self.finished
+        return {
+            **nested,
+            "collapsed": known.collapsed,
+            "run": known.labels,
+            "settings": known.settings,
+        }
+
+    def has(self, kind: str) -> bool:
+        """Whether there is a part of a kind."""
+        return self.packing.part(kind) is not None
+
+    def place(self, kind: str) -> str:
+        """Where the rows of a kind lie, for messages."""
+        part = self.packing.part(kind)
+        return f"{self.record.path / (part.file if part else INDEX)} ({self.run_id})"
+
+    def identity(self) -> list[Any]:
+        """What changes when the run has other numbers: checksums of its parts."""
+        return [self.run_id, *(part.sha256 for part in self.packing.parts)]
+
+    def epochs(self) -> pd.DataFrame:
+        """Rows of epochs.csv.
+
+        Raises:
+            DamagedRecord: they cannot be used.
+            NotKept: there are none.
+        """
+        return _frame(self._rows("epochs")).astype(float)
+
+    def thresholds(self) -> pd.DataFrame:
+        """Rows of thresholds.csv.
+
+        Raises:
+            DamagedRecord: they cannot be used.
+            NotKept: there are none.
+        """
+        return _frame(self._rows("thresholds")).astype(float)
+
+    def epoch_rows(self) -> list[dict[str, Any]]:
+        """Rows of epochs.csv as `runs.files.read_csv` gives them: without what is not defined.
+
+        Raises:
+            DamagedRecord: they cannot be used.
+            NotKept: there are none.
+        """
+        rows = self._rows("epochs").drop_columns(["run_id"]).to_pylist()
+        return [
+            {name: value for name, value in row.items() if value is not None and value == value}
+            for row in rows
+        ]
+
+    def images(self, *columns: str) -> pd.DataFrame:
+        """Rows of images.csv, those of one image together; only some columns, if they are named.
+
+        Raises:
+            DamagedRecord: they cannot be used.
+            NotKept: there are none.
+        """
+        rows = _frame(self._rows("images"))
+        rows = rows.astype({name: "int64" for name in rows if rows[name].dtype.kind in "iu"})
+        outcome = [rows[name].to_numpy() for name in ("tp", "fp", "fn")]
+        rows = rows.assign(dice=dice(*outcome), jaccard=jaccard(*outcome))
+        if "fn_tuned" in rows and "tp_tuned" not in rows:
+            rows["tp_tuned"] = rows["tp"] + rows["fn"] - rows["fn_tuned"]
+            rows["tn_tuned"] = rows["fp"] + rows["tn"] - rows["fp_tuned"]
+        return rows[[*columns]] if columns else rows
+
+    def hash_ids(self, ids: list[str]) -> list[str]:
+        """Image ids as a record of data that are not public has them."""
+        if self.hashed:
+            return ids
+        return hashed_ids(ids, str(self.status.get("fingerprint") or ""))
+
+    def _rows(self, kind: str) -> pa.Table:
+        part = self.packing.part(kind)
+        if part is None:
+            raise NotKept(f"{self.record.path} has no {kind} of {self.run_id}")
+        return self.record.rows(part, self.packing, self.run_id)
+
+
+def run_ids(path: Path) -> set[str]:
+    """Return the ids of a record's runs.
+
+    Quick: checksums are verified, tables are not read, and no library is imported.
+
+    Args:
+        path: of the record; one that is not there has no runs.
+
+    Raises:
+        DamagedRecord: the index is damaged, or a part of a run that no other packing has.
+    """
+    if not is_record(path):
+        return set()
+    sound: set[str] = set()
+    damaged: dict[str, DamagedRecord] = {}
+    for packing in read_index(path):
+        try:
+            for part in packing.parts:
+                read_part(path, part)
+            sound.update(packing.runs)
+        except DamagedRecord as error:
+            damaged |= dict.fromkeys(packing.runs, error)
+    lost = damaged.keys() - sound
+    if lost:
+        raise damaged[min(lost)]
+    return sound
+
+
+def _recorded(record: Record, packing: Packing, part: Part, table: pa.Table) -> list[RecordedRun]:
+    """The runs of a packing.
+
+    Raises:
+        ValueError: a value is not what packing writes.
+    """
+    columns = {name: _values(table[name]) for name in table.column_names}
+    numbers = [(name, values) for name, values in columns.items() if name not in OWN]
+    experiments = {text: _names(text) for text in set(columns["experiments"])}
+    runs = []
+    for at, run_id in enumerate(columns["run_id"]):
+        labels = _object(columns["labels"][at], dict)
+        check_labels(labels)
+        finished = Finished(
+            run_id,
+            labels,
+            {name: values[at] for name, values in numbers if values[at] is not None},
+            _object(columns["settings"][at], dict),
+            columns["collapsed"][at],
+            experiments[columns["experiments"][at]],
+            status={},
+        )
+        runs.append(RecordedRun(record, packing, finished, columns, at))
+    return runs
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """As to_pylist, which goes by way of a scalar object for each value."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        texts: list[Any] = []
+        for chunk in column.chunks:
+            known = chunk.dictionary.to_pylist()
+            texts += [None if at is None else known[at] for at in _values_of(chunk.indices)]
+        return texts
+    return [value for chunk in column.chunks for value in _values_of(chunk)]
+
+
+def _values_of(array: pa.Array) -> list[Any]:
+    if array.null_count:
+        values: list[Any] = array.to_pylist()
+        return values
+    values = array.to_numpy(zero_copy_only=False).tolist()
+    return values
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = _object(text, list)
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("experiments are names")
+    return tuple(names)
+
+
+def _object(text: str, kind: type) -> Any:
+    value = json.loads(text)
+    if not isinstance(value, kind):
+        raise ValueError(f"{text[:60]!r} is no {kind.__name__}")
+    return value
+
+
+def _places(file: Path, table: pa.Table) -> dict[str, tuple[int, int]]:
+    """Where each run's rows begin and how many there are.
+
+    Raises:
+        DamagedRecord: a run's rows are not together.
+    """
+    import pyarrow.compute as pc
+
+    encoded = pc.run_end_encode(table["run_id"].cast("string").combine_chunks())
+    places: dict[str, tuple[int, int]] = {}
+    begin = 0
+    for run_id, end in zip(encoded.values.to_pylist(), encoded.run_ends.to_pylist(), strict=True):
+        if run_id in places:
+            raise DamagedRecord(file, f"is damaged: the rows of {run_id} are not together")
+        places[run_id] = begin, end - begin
+        begin = end
+    return places
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """A run's rows as its file has them: without the columns that it does not have."""
+    import pyarrow as pa
+
+    names = [
+        name
+        for name in table.column_names
+        if name != "run_id" and table[name].null_count < table.num_rows
+    ]
+    table = table.select(names)
+    if "id" in names:
+        at = names.index("id")
+        table = table.set_column(at, "id", table["id"].cast(pa.string()))
+    return table.to_pandas()

@@ -1,0 +1,294 @@
+"""What packing adds, and what it leaves alone."""
+
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from robustseg.cli.main import main
+from robustseg.records import pack, run_ids
+from robustseg.records.layout import DamagedRecord, read_index
+from robustseg.records.reading import Record
+from robustseg.results.sources import FolderRun
+from robustseg.runs.files import read_csv, read_json, write_csv, write_json
+from robustseg.runs.folder import RunFolder
+from tests.records.conftest import contents
+
+
+def runs_of(record):
+    return {run.run_id: run for run in Record(record).runs()}
+
+
+def test_what_is_read_is_what_the_folders_have(sweep, record):
+    runs = runs_of(record)
+    assert set(runs) == {path.name for path in sweep.iterdir()} == run_ids(record)
+    for run_id, run in runs.items():
+        folder = RunFolder(sweep / run_id)
+        metrics, status = read_json(folder.metrics), folder.read_status()
+        assert dict(run.finished.labels) == metrics["run"]
+        assert run.finished.settings == metrics["settings"]
+        assert run.numbers["dice_image"] == metrics["dice_image"]
+        assert run.numbers["noise.counts.dilate"] == 8
+        assert np.isnan(run.numbers["noise.reached"])
+        assert ("nu" in run.numbers) == ("nu" in metrics)
+        told = ("experiments", "fingerprint", "threads", "processor", "versions", "cost", "epochs")
+        assert {name: run.status[name] for name in told} == {name: status[name] for name in told}
+        assert run.status["attempts"] == [{"started": "2026-01-02T03:00:00+0000"}]
+        assert run.epoch_rows() == read_csv(folder.epochs)
+
+
+def test_rows_are_equal_bit_for_bit(sweep, record):
+    for run_id, run in runs_of(record).items():
+        folder = RunFolder(sweep / run_id)
+        epochs = pd.DataFrame(read_csv(folder.epochs)).astype(float)
+        pd.testing.assert_frame_equal(run.epochs(), epochs, check_exact=True, check_like=True)
+        images = pd.DataFrame(read_csv(folder.images))
+        images = images.sort_values("id", kind="stable", ignore_index=True)
+        found = run.images()
+        assert sorted(found) == sorted(images)
+        for name in images:
+            assert found[name].to_list() == images[name].to_list(), name
+
+
+def test_thresholds_are_kept(sweep, record):
+    for run_id, run in runs_of(record).items():
+        rows = read_csv(sweep / run_id / "thresholds.csv")
+        assert run.thresholds().to_dict("records") == rows and len(rows) == 19
+        assert FolderRun(RunFolder(sweep / run_id)).thresholds().equals(run.thresholds())
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(
+    values=st.lists(
+        st.floats(allow_nan=False, width=64) | st.none() | st.integers(-(2**53), 2**53),
+        min_size=1,
+        max_size=9,
+    ).filter(lambda values: any(isinstance(value, float) for value in values))
+)
+def test_floats_are_kept_exactly(add_run, tmp_path_factory, values):
+    folder = add_run("gce")
+    write_csv(folder.epochs, [{"epoch": at, "x": value} for at, value in enumerate(values)])
+    record = tmp_path_factory.mktemp("record")
+    pack("mine", [add_run.runs], record)
+    (run,) = Record(record).runs()
+    assert run.epoch_rows() == read_csv(folder.epochs)
+
+
+def test_distances_that_are_no_float32_are_kept_too(add_run, tmp_path):
+    folder = add_run("gce")
+    rows = read_csv(folder.images)
+    write_csv(folder.images, [{**row, "hd95": 0.1} for row in rows])
+    pack("mine", [add_run.runs], tmp_path / "record")
+    (run,) = Record(tmp_path / "record").runs()
+    assert set(run.images()["hd95"]) == {0.1}
+
+
+def test_folders_of_before_have_less(add_run, tmp_path):
+    folder = add_run("gce", new=False)
+    pack("mine", [add_run.runs], tmp_path / "record")
+    (run,) = Record(tmp_path / "record").runs()
+    assert "cost" not in run.status
+    assert sorted(run.images()) == sorted(read_csv(folder.images)[0])
+    assert not (tmp_path / "record" / "thresholds").exists()
+
+
+def test_types_are_the_smallest_that_fit(record):
+    (file,) = (record / "images").iterdir()
+    schema = pq.read_schema(file)
+    assert [str(schema.field(n).type) for n in ("epoch", "tp", "hd95")] == [
+        "uint8",
+        "uint16",
+        "float",
+    ]
+    assert not {"dice", "jaccard", "tp_tuned", "tn_tuned"} & set(schema.names)
+    assert pq.read_metadata(file).row_group(0).column(0).compression == "ZSTD"
+
+
+def test_packing_again_adds_nothing(sweep, record):
+    before = contents(record)
+    report = pack("mine", [sweep], record)
+    assert (report.added, len(report.known)) == ([], 8)
+    assert contents(record) == before
+
+
+def test_one_more_run_adds_a_part_and_leaves_the_old_ones(add_run, sweep, record):
+    before = contents(record)
+    folder = add_run("mae")
+    assert pack("mine", [sweep], record).added == [folder.run_id]
+    after = contents(record)
+    parts = [name for name in before if name.endswith(".parquet")]
+    assert {name: after[name] for name in parts} == {name: before[name] for name in parts}
+    assert len(after) == len(before) + 4
+    first, second = read_index(record)
+    assert (len(first.runs), second.runs) == (8, (folder.run_id,))
+    assert "9 runs" in (record / "README.md").read_text()
+
+
+def test_only_finished_runs_of_the_experiment_are_packed(add_run, tmp_path):
+    add_run("gce", experiments=["other"])
+    add_run("mae").update_status(state="running")
+    kept = add_run("tloss")
+    report = pack("mine", [add_run.runs], tmp_path / "record")
+    assert report.added == [kept.run_id]
+    assert list(report.left_out.values()) == ["unfinished"]
+    assert len(pack(None, [add_run.runs], tmp_path / "record").added) == 1
+
+
+def test_a_run_that_joins_another_experiment_is_packed_for_it(add_run, tmp_path):
+    folder = add_run("gce")
+    pack("mine", [add_run.runs], tmp_path / "record")
+    folder.update_status(experiments=["mine", "other"])
+    assert pack("other", [add_run.runs], tmp_path / "record").added == [folder.run_id]
+    assert pack("other", [add_run.runs], tmp_path / "record").added == []
+
+
+def test_other_numbers_are_named_and_not_packed(add_run, tmp_path):
+    first, second = add_run("gce"), add_run("gce", place="elsewhere", shift=1)
+    pack("mine", [add_run.runs], tmp_path / "record")
+    report = pack("mine", [second.path.parent], tmp_path / "record")
+    values = [str(read_json(folder.metrics)["dice_image"]) for folder in (first, second)]
+    (told,) = report.differing.values()
+    assert report.added == [] and all(value in told for value in values)
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "reason"),
+    [
+        ("images.csv", lambda text: text.replace("3,b,", "3,b,1", 1), "is damaged"),
+        ("images.csv", lambda text: text[:-40], "cut off"),
+        ("images.csv", lambda text: text.rpartition("\n4,")[0] + "\n", "15 rows instead of 8"),
+        ("images.csv", lambda text: text.replace(",tp,", ",xx,"), "no column tp"),
+        ("epochs.csv", lambda text: text.replace("epoch", "time"), "no row of an epoch"),
+        ("epochs.csv", lambda text: text + "x,y\n", "is damaged"),
+        ("epochs.csv", lambda text: text.replace("0.125", "soon"), "holds no numbers"),
+    ],
+)
+def test_contradictions_are_left_out_and_said(add_run, tmp_path, file, change, reason):
+    path = add_run("gce").path / file
+    path.write_text(change(path.read_text()))
+    report = pack("mine", [add_run.runs], tmp_path / "record")
+    (said,) = report.left_out.values()
+    assert report.added == [] and str(path) in said and reason in said
+
+
+def test_a_number_that_a_record_calls_otherwise_is_left_out(add_run, tmp_path):
+    folder = add_run("gce")
+    write_json(folder.metrics, {**read_json(folder.metrics), "threads": 4})
+    (said,) = pack("mine", [add_run.runs], tmp_path / "record").left_out.values()
+    assert "a number threads" in said
+
+
+def test_nothing_private_is_kept(record):
+    assert not any(b"secret" in data for data in contents(record).values())
+    runs = pd.concat(pd.read_parquet(file) for file in (record / "runs").iterdir())
+    assert not runs.astype(str).apply(lambda column: column.str.contains("secret")).any().any()
+
+
+def _pack(place, record):
+    pack("mine", [place], record)
+
+
+def test_packers_at_once_lose_nothing(add_run, tmp_path):
+    places = [add_run("gce", seed=at, place=f"part{at}").path.parent for at in range(6)]
+    record = tmp_path / "record"
+    context = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
+    packers = [context.Process(target=_pack, args=(place, record)) for place in places * 2]
+    for packer in packers:
+        packer.start()
+    for packer in packers:
+        packer.join()
+    assert [packer.exitcode for packer in packers] == [0] * 12
+    assert len(run_ids(record)) == len(read_index(record)) == 6
+    assert len(Record(record).runs()) == 6
+
+
+def test_a_record_of_another_schema_is_not_written_to(sweep, record):
+    index = json.loads((record / "record.json").read_text())
+    (record / "record.json").write_text(json.dumps({**index, "schema": 2}))
+    before = contents(record)
+    with pytest.raises(DamagedRecord, match=r"record\.json is of schema 2"):
+        pack("mine", [sweep], record)
+    assert contents(record) == before
+
+
+def test_the_command_says_what_it_did(add_run, sweep, tmp_path, capsys):
+    out = str(tmp_path / "record")
+    words = ["runs", "pack", "mine", "-o", out, "--runs", str(sweep)]
+    assert main(words) == 0
+    assert f"{out}: 8 runs added in 4 parts" in capsys.readouterr().out
+    assert main(words) == 0
+    assert "0 runs added in 0 parts (0.00 MB), 8 there before" in capsys.readouterr().out
+    assert main([*words[:2], "other", *words[3:]]) == 1
+    assert "no finished run" in capsys.readouterr().err
+    assert main([*words[:5], "--runs", out]) == 1
+    assert "is a record: robustseg runs merge" in capsys.readouterr().err
+    assert main([*words[:5], "--runs", str(tmp_path / "nowhere")]) == 1
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_the_readme_is_of_what_is_in_it(record):
+    text = (record / "README.md").read_text()
+    assert "| `mine` | 8 |" in text and "| `synthetic` | 8 | plain | drawn by robustseg" in text
+    code = text.partition("```python\n")[2].partition("```")[0].replace('"record"', f'"{record}"')
+    names = {}
+    exec(code, names)  # as a reader would
+    assert len(names["runs"]) == 8 and len(names["images"]) == 8 * 16
+
+
+def test_metrics_are_those_of_metrics_json(sweep, record):
+    for run_id, run in runs_of(record).items():
+        assert run.metrics() == read_json(sweep / run_id / "metrics.json")
+
+
+def test_two_folders_with_other_numbers_are_named(add_run, tmp_path):
+    first, second = add_run("gce"), add_run("gce", place="elsewhere", shift=1)
+    report = pack("mine", [second.path.parent, add_run.runs], tmp_path / "record")
+    (told,) = report.differing.values()
+    values = [read_json(folder.metrics)["dice_image"] for folder in (second, first)]
+    assert told == (
+        f"dice_image {values[0]} in {second.path.parent}, {values[1]} in {add_run.runs}"
+    )
+    assert runs_of(tmp_path / "record")[first.run_id].numbers["dice_image"] == values[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"threads": "many"}, "threads is 'many'"),
+        ({"processor": 1}, "processor is 1"),
+        ({"cost": [1]}, "cost is"),
+        ({"cost": {"train_seconds": "long"}}, "cost.train_seconds is 'long'"),
+    ],
+)
+def test_a_status_of_another_kind_is_left_out(add_run, tmp_path, changes, reason):
+    add_run("gce").update_status(**changes)
+    (said,) = pack("mine", [add_run.runs], tmp_path / "record").left_out.values()
+    assert reason in said
+
+
+@pytest.mark.parametrize("kind", ["runs", "epochs", "images"])
+def test_packing_again_mends_a_damaged_part(sweep, record, kind):
+    before = contents(record)
+    (file,) = (record / kind).iterdir()
+    file.write_bytes(b"garbage")
+    report = pack("mine", [sweep], record)
+    assert len(report.added) == 8 and str(file) in report.damages[0]
+    assert contents(record) == before
+
+
+def test_asking_for_the_ids_imports_no_heavy_library(record):
+    program = (
+        "import sys, pathlib; from robustseg.records import run_ids;"
+        f"print(len(run_ids(pathlib.Path({str(record)!r}))));"
+        "print({'torch', 'pandas', 'hydra', 'matplotlib', 'scipy'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split("\n")[:2] == ["8", "set()"]

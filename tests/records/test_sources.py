@@ -1,0 +1,264 @@
+"""Tables, figures and reports are the same of folders, of records and of both."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from robustseg.cli.main import main
+from robustseg.records import merge, pack, run_ids
+from robustseg.records.hashing import hashed_ids
+from robustseg.records.layout import read_index
+from robustseg.records.reading import Record
+from robustseg.results.load import load_runs
+from robustseg.results.sources import Sources
+from robustseg.results.tables.image_scores import Images
+from robustseg.runs.files import read_json
+from tests.records.conftest import contents
+
+
+@pytest.fixture
+def results(tmp_path, capsys):
+    """A function from sources to the bytes of results.csv and table.md, and what was said."""
+
+    def write(*sources, images="none"):
+        out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
+        where = ["--runs", *map(str, sources), "--out", str(out), "--images", images]
+        assert main(["results", "mine", "--ci", *where]) == 0
+        said = capsys.readouterr().err
+        return contents(out / "mine"), said
+
+    return write
+
+
+def test_a_record_gives_the_bytes_of_its_folders(sweep, record, results):
+    folders, recorded = results(sweep)[0], results(record)[0]
+    assert set(folders) >= {"results.csv", "table.md", "dice_against_alpha.png", "image_dice.png"}
+    assert recorded == folders
+    assert b"0.0" in folders["results.csv"]
+
+
+def test_of_trained_runs_too(add_run, tmp_path, finished, results):
+    runs = tmp_path / "trained"
+    for overrides in (["noise.alpha=0.5", "loss=tloss"], ["noise.alpha=0.5", "loss=mae"]):
+        folder = finished(*overrides)
+        shutil.copytree(folder, runs / folder.name)
+    pack(None, [runs], tmp_path / "record")
+    texts = []
+    for source in (runs, tmp_path / "record"):
+        out = tmp_path / f"of-{source.name}.csv"
+        assert main(["report", "--runs", str(source), "--images", "none", "-o", str(out)]) == 0
+        texts.append(out.read_bytes())
+    assert texts[0] == texts[1]
+
+
+def test_a_report_of_a_record_is_that_of_its_folders(sweep, record, tmp_path):
+    pages = []
+    for source in (sweep, record):
+        page = tmp_path / f"{source.name}.html"
+        words = ["report", "mine", "--runs", str(source), "--images", "none", "-o", str(page)]
+        assert main(words) == 0
+        pages.append(page.read_bytes())
+    assert pages[0] == pages[1]
+
+
+def test_the_frames_are_equal(sweep, record):
+    folders, recorded = load_runs(sweep), load_runs(record)
+    pd.testing.assert_frame_equal(recorded, folders, check_like=True, check_exact=True)
+    several = load_runs([sweep, record])
+    pd.testing.assert_frame_equal(several, folders, check_like=True, check_exact=True)
+    assert load_runs(str(record), loss="gce", alpha=0.5)["seed"].to_list() == [0, 1]
+
+
+def test_halves_that_are_merged_are_the_whole(add_run, sweep, record, tmp_path, results):
+    for at, path in enumerate(sorted(sweep.iterdir())):
+        shutil.copytree(path, tmp_path / f"half{at % 2}" / path.name)
+    halves = [tmp_path / "half0", tmp_path / "half1"]
+    for half in halves:
+        pack("mine", [half], tmp_path / f"{half.name}-record")
+    parts = [tmp_path / "half0-record", tmp_path / "half1-record"]
+    assert results(*parts) == results(record)
+    both = tmp_path / "both"
+    assert main(["runs", "merge", *map(str, parts), "-o", str(both)]) == 0
+    assert results(both) == results(record) == results(halves[0], parts[1])
+    assert run_ids(both) == run_ids(record)
+    for kind in ("runs", "epochs", "thresholds", "images"):
+        whole, merged = (
+            pd.concat(pd.read_parquet(file) for file in (place / kind).iterdir()).astype(str)
+            for place in (record, both)
+        )
+        rows = [{tuple(row[sorted(whole)]) for _, row in of.iterrows()} for of in (whole, merged)]
+        assert rows[0] == rows[1] and len(whole) == len(merged)
+
+
+def test_merging_copies_parts_once(sweep, record, tmp_path):
+    target = tmp_path / "target"
+    assert merge([record], target).files == 4
+    assert contents(target)["record.json"] == contents(record)["record.json"]
+    before = contents(target)
+    assert merge([record, target], target).files == 0
+    assert contents(target) == before
+    with pytest.raises(FileNotFoundError, match="is no record"):
+        merge([sweep], target)
+
+
+def test_other_numbers_are_named_and_the_first_source_wins(add_run, tmp_path, results, capsys):
+    first, second = add_run("gce"), add_run("gce", place="elsewhere", shift=1)
+    add_run("mae")
+    pack("mine", [second.path.parent], tmp_path / "record")
+    dice = [read_json(folder.metrics)["dice_image"] for folder in (first, second)]
+    sources = [add_run.runs, tmp_path / "record"]
+    for order in (sources, sources[::-1]):
+        values = dice if order is sources else dice[::-1]
+        own, said = results(*order)
+        assert repr(values[0]).encode() in own["results.csv"]
+        assert repr(values[1]).encode() not in own["results.csv"]
+        assert "1 run has other numbers in another source" in said
+        assert all(repr(value) in said for value in dice) and first.run_id in said
+    words = ["table", "mine", "--runs", *map(str, sources), "--duplicates", "all"]
+    assert main([*words, "--format", "csv"]) == 0
+    output, said = capsys.readouterr()
+    assert all(repr(value) in output for value in dice) and "other numbers" not in said
+    assert str(sources[0]) in output and str(sources[1]) in output
+
+
+def test_experiments_of_all_sources_count(add_run, tmp_path):
+    folder = add_run("gce")
+    pack("mine", [add_run.runs], tmp_path / "record")
+    folder.update_status(experiments=["other"])
+    (row,) = load_runs([add_run.runs, tmp_path / "record"]).to_dict("records")
+    assert set(row["experiments"]) == {"mine", "other"}
+
+
+def test_without_runs_records_of_experiments_are_found(record, tmp_path, monkeypatch, capsys):
+    place = tmp_path / "clone"
+    shutil.copytree(record, place / "experiments" / "mine" / "record")
+    (place / "experiments" / "other").mkdir()
+    monkeypatch.chdir(place)
+    assert main(["table", "mine"]) == 0
+    output, said = capsys.readouterr()
+    assert "| gce" in output and "Wilcoxon" in output and said == ""
+    assert main(["status"]) == 0
+    assert "8 runs: 8 done" in capsys.readouterr().out
+    assert main(["figures", "mine"]) == 0
+    said = capsys.readouterr().err
+    assert "No pictures, for they come from a record: synthetic-gce-a0-s0" in said
+    assert "left out of examples, disagreement" in said
+
+
+def test_a_recorded_run_is_done_unless_it_is_trained(add_run, sweep, record):
+    first, second = sorted(path.name for path in sweep.iterdir())[:2]
+    for name in (first, second):
+        (sweep / name / "metrics.json").unlink()
+    states = {state.run_id: state.state for state in Sources([sweep]).states()}
+    assert [states[first], states[second]] == ["damaged", "damaged"]
+    states = {state.run_id: state.state for state in Sources([sweep, record]).states()}
+    assert set(states.values()) == {"done"} and len(states) == 8
+
+
+def test_an_experiment_may_stand_behind_the_sources(sweep, record, capsys):
+    assert main(["table", "--runs", str(sweep), str(record), "mine"]) == 0
+    assert main(["table", "--runs", str(sweep), "--runs", str(record), "mine"]) == 0
+    assert main(["table", "--runs", str(sweep), str(record), "nosuch"]) == 1
+    assert "none of the 8 finished runs has experiment=nosuch" in capsys.readouterr().err
+
+
+# Image ids of data that are not public.
+
+
+@pytest.fixture
+def private(add_run):
+    for loss in ("gce", "tloss"):
+        for seed in (0, 1):
+            add_run(loss, seed=seed, public=False)
+    return add_run.runs
+
+
+def test_ids_of_private_data_are_hashes(private, tmp_path):
+    pack("mine", [private], tmp_path / "record")
+    runs = Record(tmp_path / "record").runs()
+    names = ["10", "9", "NA", "Z", "a", "b", "null", "ü"]
+    assert all(
+        list(dict.fromkeys(run.images()["id"])) == hashed_ids(names, "f" * 64) for run in runs
+    )
+    data = b"".join(contents(tmp_path / "record").values())
+    assert b"f" * 64 not in data and {run.status["fingerprint"] for run in runs} != {"f" * 64}
+    assert "hashes" in (tmp_path / "record" / "README.md").read_text()
+
+
+def test_ids_are_plain_where_that_is_asked_for(private, tmp_path):
+    words = ["runs", "pack", "mine", "--runs", str(private), "--image-ids"]
+    assert main([*words, "-o", str(tmp_path / "record")]) == 0
+    assert all("ü" in set(run.images()["id"]) for run in Record(tmp_path / "record").runs())
+
+
+def test_hashed_ids_change_no_byte_of_the_results(private, tmp_path, results):
+    pack("mine", [private], tmp_path / "hashed")
+    pack("mine", [private], tmp_path / "plain", image_ids=True)
+    folders = results(private)
+    assert b"images" in folders[0]["results.csv"]  # tested, over them
+    assert results(tmp_path / "hashed") == results(tmp_path / "plain") == folders
+
+
+@pytest.mark.parametrize("image_ids", [True, False])
+def test_folders_and_hashed_records_pair_their_images(private, tmp_path, results, image_ids):
+    whole, said = results(private)
+    for path in sorted(private.iterdir())[:2]:
+        shutil.move(path, tmp_path / "elsewhere" / path.name)
+    pack("mine", [tmp_path / "elsewhere"], tmp_path / "hashed")
+    pack("mine", [private], tmp_path / "others", image_ids=image_ids)
+    for other in (private, tmp_path / "others"):
+        found, said = results(tmp_path / "hashed", other)
+        assert (found, "No test" in said) == (whole, False)
+
+
+def test_without_a_fingerprint_ids_cannot_be_hashed(add_run, tmp_path):
+    add_run("gce", public=False, fingerprint=None)
+    (said,) = pack("mine", [add_run.runs], tmp_path / "record").left_out.values()
+    assert "no fingerprint" in said and "--image-ids" in said
+    assert pack("mine", [add_run.runs], tmp_path / "record", image_ids=True).added
+
+
+def test_hashes_depend_on_the_data_and_the_name():
+    one = hashed_ids(["a", "b"], "x")
+    assert len({*one, *hashed_ids(["a", "b"], "y")}) == 4
+    assert hashed_ids(["b", "a"], "x") == one[::-1]
+
+
+def test_a_run_packed_without_images_says_so(add_run, tmp_path, capsys):
+    for loss in ("gce", "tloss"):
+        add_run(loss).images.unlink()
+    words = ["runs", "pack", "mine", "--runs", str(add_run.runs), "-o", str(tmp_path / "record")]
+    assert main(words) == 0
+    assert "Packed without" in capsys.readouterr().err
+    assert main(["table", "mine", "--runs", str(tmp_path / "record")]) == 0
+    assert f"No test over images: {tmp_path / 'record'} has no images" in capsys.readouterr().err
+
+
+def test_a_changed_part_is_another_question(add_run, tmp_path):
+    add_run("gce")
+    pack("mine", [add_run.runs], tmp_path / "record")
+    (first,) = load_runs(tmp_path / "record")["run_id"]
+    before = Images(tmp_path / "record").identity(first)
+    sums = {part.sha256 for packing in read_index(tmp_path / "record") for part in packing.parts}
+    assert set(before[1:]) == sums and np.all([len(one) == 64 for one in sums])
+
+
+@pytest.mark.parametrize("command", ["predict", "suspects", "export"])
+def test_what_needs_weights_says_that_a_record_has_none(
+    record, tmp_path, monkeypatch, capsys, command
+):
+    place = tmp_path / "clone"
+    shutil.copytree(record, place / "experiments" / "mine" / "record")
+    monkeypatch.chdir(place)
+    (run_id, *_) = sorted(run_ids(record))
+    more = {"predict": ["x.png", "-o", "out"], "export": ["-o", "x.onnx"], "suspects": []}[command]
+    (place / "x.png").write_bytes(b"")
+    for run, said in {
+        f"runs/{run_id}": "numbers are in experiments/mine/record",
+        f"experiments/mine/record/{run_id}": "a record has neither weights nor pictures",
+        "experiments/mine/record": "is a record, which has no weights",
+    }.items():
+        assert main([command, run, *more]) == 1
+        assert said in capsys.readouterr().err
