@@ -99,6 +99,17 @@ def test_a_truncated_part_is_not_used(record, kind, size, capsys, tmp_path):
         assert f"{file} is damaged" in capsys.readouterr().err
 
 
+def test_what_is_remembered_hides_no_damage(record, capsys):
+    assert main(["table", "mine", "--runs", str(record), "--ci"]) == 0
+    assert capsys.readouterr().err == ""
+    file = part_of(record, "images")
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert main(["table", "mine", "--runs", str(record)]) == 0
+    output, errors = capsys.readouterr()
+    assert f"No test over images: {file} is damaged" in errors and "Wilcoxon" not in output
+    assert main(["table", "mine", "--runs", str(record), "--ci"]) == 2
+
+
 def test_a_missing_part_is_not_used(record):
     part_of(record, "runs").unlink()
     assert "is missing" in said(record)

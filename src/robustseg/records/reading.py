@@ -50,6 +50,7 @@ class Record:
         self._tables: dict[Part, pa.Table] = {}
         self._places: dict[Part, dict[str, tuple[int, int]]] = {}
         self._runs: list[RecordedRun] | None = None
+        self._verified: set[Part] = set()
 
     def runs(self) -> list[RecordedRun]:
         """The runs of all packings, the oldest first; one id may have several."""
@@ -76,6 +77,16 @@ class Record:
         if run_id not in self._places[part]:
             raise NotKept(f"{self.path / part.file} has no rows of {run_id}")
         return self._tables[part].slice(*self._places[part][run_id])
+
+    def verify(self, part: Part) -> None:
+        """Look once at whether a part has the checksum that the index tells of.
+
+        Raises:
+            DamagedRecord: it does not.
+        """
+        if part not in self._verified:
+            read_part(self.path, part)
+            self._verified.add(part)
 
     def check(self, packing: Packing) -> list[RecordedRun]:
         """Read all parts of a packing.
@@ -206,7 +217,14 @@ class RecordedRun:
         return f"{self.record.path / (part.file if part else INDEX)} ({self.run_id})"
 
     def identity(self) -> list[Any]:
-        """What changes when the run has other numbers: checksums of its parts."""
+        """What changes when the run has other numbers: checksums of its parts.
+
+        Raises:
+            DamagedRecord: the rows of images are not those of the checksum.
+        """
+        part = self.packing.part("images")
+        if part is not None:
+            self.record.verify(part)
         return [self.run_id, *(part.sha256 for part in self.packing.parts)]
 
     def epochs(self) -> pd.DataFrame:

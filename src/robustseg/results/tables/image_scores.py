@@ -45,9 +45,16 @@ class Images:
         self._identities: dict[str, list[Any]] = {}
 
     def identity(self, run_id: str) -> list[Any]:
-        """What changes when the run is trained again."""
+        """What changes when the run is trained again.
+
+        Raises:
+            NoImages: the rows of a record are damaged.
+        """
         if run_id not in self._identities:
-            self._identities[run_id] = self.sources.find(run_id).identity()
+            try:
+                self._identities[run_id] = self.sources.find(run_id).identity()
+            except DamagedRecord as error:
+                raise NoImages(str(error)) from error
         return self._identities[run_id]
 
     def mean(self, run_ids: Iterable[str], metric: str) -> tuple[list[str], NDArray[np.float64]]:
