@@ -1,9 +1,10 @@
 """Cross-entropy."""
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from robustseg.losses.inputs import full_precision
+from robustseg.losses.module import LossModule
 from robustseg.losses.reduction import pixel_mean
 
 
@@ -28,11 +29,5 @@ def cross_entropy_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = N
     return pixel_mean(values, ignore)
 
 
-class CrossEntropyLoss(nn.Module):
+class CrossEntropyLoss(LossModule, function=cross_entropy_loss):
     """:func:`cross_entropy_loss` as a module."""
-
-    image_scale = False
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return cross_entropy_loss(logits, target, ignore)

@@ -1,9 +1,10 @@
 """Mean absolute error of the probability."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.module import LossModule
 from robustseg.losses.reduction import pixel_mean
 
 
@@ -27,11 +28,5 @@ def mae_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
     return pixel_mean(torch.addcmul(target, slope, logits.sigmoid()), ignore)
 
 
-class MAELoss(nn.Module):
+class MAELoss(LossModule, function=mae_loss):
     """:func:`mae_loss` as a module."""
-
-    image_scale = False
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return mae_loss(logits, target, ignore)

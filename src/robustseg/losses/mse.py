@@ -1,9 +1,10 @@
 """Mean squared error of the probability."""
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.module import LossModule
 from robustseg.losses.reduction import pixel_mean
 
 
@@ -29,11 +30,5 @@ def mse_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
     return pixel_mean(functional.mse_loss(probability, target, reduction="none"), ignore)
 
 
-class MSELoss(nn.Module):
+class MSELoss(LossModule, function=mse_loss):
     """:func:`mse_loss` as a module."""
-
-    image_scale = False
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return mse_loss(logits, target, ignore)

@@ -1,10 +1,11 @@
 """Normalised cross-entropy."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.module import LossModule
 from robustseg.losses.reduction import pixel_mean
 
 
@@ -30,11 +31,5 @@ def nce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
     return pixel_mean(torch.addcmul(half, half - target, logits / both_classes), ignore)
 
 
-class NCELoss(nn.Module):
+class NCELoss(LossModule, function=nce_loss):
     """:func:`nce_loss` as a module."""
-
-    image_scale = False
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return nce_loss(logits, target, ignore)

@@ -2,9 +2,10 @@
 
 import math
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from robustseg.losses.mae import mae_loss
+from robustseg.losses.module import LossModule
 
 LOG_OF_ZERO = math.log(1e-4)  # what stands for ln 0 in the label, as in the public code
 
@@ -27,11 +28,5 @@ def rce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
     return -LOG_OF_ZERO * mae_loss(logits, target, ignore)
 
 
-class RCELoss(nn.Module):
+class RCELoss(LossModule, function=rce_loss):
     """:func:`rce_loss` as a module."""
-
-    image_scale = False
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return rce_loss(logits, target, ignore)

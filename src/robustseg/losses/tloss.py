@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from robustseg.losses.inputs import check_binary, check_range, full_precision
+from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.options import Range
 from robustseg.losses.reduction import count_pixels
 
 
@@ -74,8 +75,8 @@ class TLoss(nn.Module):
 
     def __init__(self, log_nu: float = 0.0, learn: bool = True, log_precision: float = 0.0) -> None:
         super().__init__()
-        check_range("log_nu", log_nu, -30, 30)
-        check_range("log_precision", log_precision, -30, 30)
+        Range(-30, 30).check("log_nu", log_nu)
+        Range(-30, 30).check("log_precision", log_precision)
         self.log_nu = nn.Parameter(torch.tensor(float(log_nu)), requires_grad=learn)
         self.log_precision = float(log_precision)
 
