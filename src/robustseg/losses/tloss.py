@@ -89,6 +89,19 @@ class TLoss(nn.Module):
         """Return the loss, a scalar."""
         return t_loss(logits, target, ignore, log_nu=self.log_nu, log_precision=self.log_precision)
 
+    def weight(self, squares: Tensor, pixels: Tensor) -> Tensor:
+        """Return w = (ν + D) / (ν e^-λ + S), by which the gradient weighs an image's residuals.
+
+        Args:
+            squares: S of :func:`squared_residuals`, (B,).
+            pixels: D, the counted pixels of each image, (B,).
+
+        Returns:
+            (B,), float64, without a graph.
+        """
+        nu = self.log_nu.detach().double().exp()
+        return (nu + pixels.double()) / (nu * math.exp(-self.log_precision) + squares.double())
+
     def extra_repr(self) -> str:
         """Return whether ν is learnt, and λ."""
         return f"learn={self.log_nu.requires_grad}, log_precision={self.log_precision}"
