@@ -26,7 +26,16 @@ def nce_rce_loss(
     a: NonNegative = 1.0,
     b: NonNegative = 1.0,
 ) -> Tensor:
-    """Return a · NCE + b · RCE, in [0, a + 9.2103 b]."""
+    """Return a · NCE + b · RCE, in [0, a + 9.2103 b].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import nce_rce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> nce_rce_loss(logits, target)
+        tensor(3.2380)
+    """
     return a * nce_loss(logits, target, ignore) + b * rce_loss(logits, target, ignore)
 
 
@@ -40,7 +49,16 @@ def ngce_mae_loss(
     b: NonNegative = 1.0,
     q: Exponent = 0.1,
 ) -> Tensor:
-    """Return a · NGCE(q) + b · MAE, in [0, a + b]; q in [0.01, 1]."""
+    """Return a · NGCE(q) + b · MAE, in [0, a + b]; q in [0.01, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import ngce_mae_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> ngce_mae_loss(logits, target)
+        tensor(0.6219)
+    """
     return a * ngce_loss(logits, target, ignore, q=q) + b * mae_loss(logits, target, ignore)
 
 
@@ -54,7 +72,16 @@ def ngce_rce_loss(
     b: NonNegative = 1.0,
     q: Exponent = 0.1,
 ) -> Tensor:
-    """Return a · NGCE(q) + b · RCE, in [0, a + 9.2103 b]; q in [0.01, 1]."""
+    """Return a · NGCE(q) + b · RCE, in [0, a + 9.2103 b]; q in [0.01, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import ngce_rce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> ngce_rce_loss(logits, target)
+        tensor(3.2394)
+    """
     return a * ngce_loss(logits, target, ignore, q=q) + b * rce_loss(logits, target, ignore)
 
 

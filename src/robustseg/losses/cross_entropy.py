@@ -19,6 +19,14 @@ def cross_entropy_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = N
 
     Returns:
         The mean over counted pixels, then over images; at least 0.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import cross_entropy_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> cross_entropy_loss(logits, target)
+        tensor(0.4907)
     """
     if logits.shape[1] > 1:
         values = functional.cross_entropy(logits, target, reduction="none").unsqueeze(1)

@@ -36,6 +36,16 @@ def dice_loss(
 
     Returns:
         A scalar in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import dice_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> dice_loss(logits, target)
+        tensor(0.2646)
+        >>> dice_loss(logits, target, ignore=logits < -2)
+        tensor(0.2573)
     """
     return tversky_loss(
         logits,

@@ -37,6 +37,16 @@ def dice_ce_loss(
 
     Returns:
         A scalar, at least 0.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import dice_ce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> dice_ce_loss(logits, target)
+        tensor(0.7553)
+        >>> dice_ce_loss(logits, target, ce_weight=0.0)  # the Dice loss
+        tensor(0.2646)
     """
     dice = dice_loss(
         logits,

@@ -27,6 +27,16 @@ def focal_loss(
 
     Returns:
         The mean over counted pixels, then over images; at least 0.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import focal_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> focal_loss(logits, target)
+        tensor(0.1928)
+        >>> focal_loss(logits, target, gamma=0.0)  # the cross-entropy
+        tensor(0.4907)
     """
     check_binary(logits)
     log_p = functional.logsigmoid(logits)

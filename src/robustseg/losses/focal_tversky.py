@@ -48,6 +48,16 @@ def focal_tversky_loss(
 
     Returns:
         A scalar in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import focal_tversky_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> focal_tversky_loss(logits, target)
+        tensor(0.4356)
+        >>> focal_tversky_loss(logits, target, gamma=1.0)  # the Tversky loss
+        tensor(0.3302)
     """
     index = tversky_index(
         logits,

@@ -32,6 +32,16 @@ def gce_loss(
 
     Returns:
         The mean over counted pixels, then over images; in [0, 1/q].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import gce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> gce_loss(logits, target)
+        tensor(0.3579)
+        >>> gce_loss(logits, target, q=1.0)  # the mean absolute error
+        tensor(0.3188)
     """
     check_binary(logits)
     if_positive, if_negative = powers(logits, q)

@@ -36,6 +36,14 @@ def jaccard_loss(
 
     Returns:
         A scalar in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import jaccard_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> jaccard_loss(logits, target)
+        tensor(0.4185)
     """
     return tversky_loss(
         logits,

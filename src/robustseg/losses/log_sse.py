@@ -26,6 +26,14 @@ def log_sse_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -
 
     Returns:
         The mean over images; in [-9.21 D, (D/2) ln D].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import log_sse_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> log_sse_loss(logits, target)
+        tensor(-0.7322)
     """
     check_binary(logits)
     squares = squared_residuals(logits, target, ignore).double()

@@ -31,6 +31,14 @@ def lovasz_hinge_loss(
 
     Returns:
         A scalar, at least 0.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import lovasz_hinge_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> lovasz_hinge_loss(logits, target)
+        tensor(0.8333)
     """
     check_binary(logits)
     positive = target > 0.5

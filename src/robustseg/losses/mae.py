@@ -22,6 +22,14 @@ def mae_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
 
     Returns:
         The mean over counted pixels, then over images; in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import mae_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> mae_loss(logits, target)
+        tensor(0.3188)
     """
     check_binary(logits)
     slope = torch.rsub(target, 1, alpha=2)  # 1 - 2y

@@ -24,6 +24,14 @@ def nce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
 
     Returns:
         The mean over counted pixels, then over images; in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import nce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> nce_loss(logits, target)
+        tensor(0.3017)
     """
     check_binary(logits)
     both_classes = torch.sub(logits, functional.logsigmoid(logits), alpha=2)

@@ -27,6 +27,14 @@ def ngce_loss(
 
     Returns:
         The mean over counted pixels, then over images; in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import ngce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> ngce_loss(logits, target)
+        tensor(0.3031)
     """
     check_binary(logits)
     if_positive, if_negative = powers(logits, q)

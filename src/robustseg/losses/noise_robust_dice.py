@@ -42,6 +42,14 @@ def noise_robust_dice_loss(
 
     Returns:
         A scalar in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import noise_robust_dice_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> noise_robust_dice_loss(logits, target)
+        tensor(0.1885)
     """
     probability, label = counted(logits, target, ignore)
     first = 1 if classes == "pooled" else 2

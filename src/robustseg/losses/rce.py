@@ -24,6 +24,14 @@ def rce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
 
     Returns:
         The mean over counted pixels, then over images; in [0, 9.2103].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import rce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> rce_loss(logits, target)
+        tensor(2.9363)
     """
     return -LOG_OF_ZERO * mae_loss(logits, target, ignore)
 

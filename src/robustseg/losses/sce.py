@@ -31,6 +31,14 @@ def sce_loss(
 
     Returns:
         The mean over counted pixels, then over images; at least 0.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import sce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> sce_loss(logits, target)
+        tensor(2.9854)
     """
     return a * cross_entropy_loss(logits, target, ignore) + b * rce_loss(logits, target, ignore)
 

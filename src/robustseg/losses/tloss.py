@@ -40,6 +40,14 @@ def t_loss(
 
     Returns:
         The mean over images.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import t_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> t_loss(logits, target, log_nu=torch.tensor(0.0))
+        tensor(3.8940)
     """
     check_binary(logits)
     # The terms reach 1e5 and cancel: float64, which for a few scalars costs nothing.
@@ -69,6 +77,18 @@ class TLoss(nn.Module):
         log_nu: Initial ln ν: 0 in the paper, 1 in its public code.
         learn: Whether ln ν is learnt.
         log_precision: λ, Σ⁻¹ being e^λ I: 0 in the paper, 1 in its public code.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import TLoss
+        >>> loss = TLoss(log_nu=1.0)
+        >>> loss
+        TLoss(learn=True, log_precision=0.0)
+        >>> round(loss.nu.item(), 4)
+        2.7183
+        >>> loss(torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)).backward()
+        >>> round(loss.log_nu.grad.item(), 4)
+        1.2198
     """
 
     image_scale = True

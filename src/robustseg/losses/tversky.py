@@ -45,6 +45,16 @@ def tversky_loss(
 
     Returns:
         A scalar in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import tversky_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> tversky_loss(logits, target)  # the Dice loss
+        tensor(0.2646)
+        >>> tversky_loss(logits, target, alpha=0.3, beta=0.7)
+        tensor(0.3302)
     """
     index = tversky_index(
         logits,

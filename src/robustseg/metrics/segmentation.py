@@ -23,6 +23,18 @@ class SegmentationMetrics(Metric):
     that is computed on the processor, some milliseconds an image. Ignored pixels count there as
     background in both masks. A NaN logit counts as background, so refuse a network that gives
     one, as ``robustseg.metrics.evaluation`` does.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.metrics import SegmentationMetrics
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1, 0], [1, 0]]]], dtype=torch.uint8)
+        >>> metric = SegmentationMetrics()
+        >>> metric.update(logits, target)
+        >>> metric.compute()["dice_image"]
+        0.5
+        >>> metric.rows()["tp"].tolist(), metric.rows()["fp"].tolist()
+        ([1], [1])
     """
 
     full_state_update = False

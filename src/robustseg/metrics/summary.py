@@ -50,6 +50,14 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
 
     Raises:
         ValueError: there is no row with a counted pixel.
+
+    Example:
+        >>> from robustseg.metrics import summarise
+        >>> numbers = summarise({"tp": [3, 0], "fp": [1, 2], "fn": [0, 0], "tn": [12, 14]})
+        >>> round(numbers["dice_image"], 4), round(numbers["dice_pooled"], 4)
+        (0.4286, 0.6667)
+        >>> numbers["false_positive_rate_empty"], numbers["missed_rate_pos"]
+        (1.0, 0.0)
     """
     counted = np.sum([np.asarray(columns[name], dtype=np.int64) for name in COUNTS], axis=0) > 0
     if not counted.any():
@@ -90,6 +98,13 @@ def summarise_last(columns: Mapping[str, ArrayLike], last: int) -> dict[str, flo
 
     Raises:
         ValueError: ``last`` is below 1, or there is no row.
+
+    Example:
+        >>> from robustseg.metrics import summarise_last
+        >>> rows = {"epoch": [1, 2, 3], "tp": [1, 2, 3], "fn": [3, 2, 1]}
+        >>> rows |= {"fp": [0, 0, 0], "tn": [12, 12, 12]}
+        >>> round(summarise_last(rows, last=2)["jaccard_image"], 4)
+        0.625
     """
     if last < 1:
         raise ValueError(f"last must be at least 1, got {last}")
