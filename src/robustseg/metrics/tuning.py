@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from robustseg.metrics.summary import COUNTS, dice, jaccard
+from robustseg.metrics.counts import COUNTS, dice, jaccard
 
 THRESHOLDS = tuple(k / 20 for k in range(1, 20))  # .05, .10 … .95
 

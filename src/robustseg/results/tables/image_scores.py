@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.summary import COUNTS
 from robustseg.runs.files import read_json, trouble
 from robustseg.runs.folder import RunFolder
@@ -17,9 +18,8 @@ from robustseg.runs.folder import RunFolder
 if TYPE_CHECKING:
     import pandas as pd
 
-# Metrics that are means over images, and the columns of images.csv that they are means of.
-_COLUMNS = {"dice_image": "dice", "jaccard_image": "jaccard", "hd95": "hd95"}
-PER_IMAGE = (*_COLUMNS, *(f"{name}_pos" for name in _COLUMNS))
+# Metrics that are means over images.
+PER_IMAGE = tuple(metric.name for metric in CATALOGUE.values() if metric.per_image)
 _REMEDY = "; force=true trains the run again"
 
 
@@ -108,15 +108,19 @@ def _averaged(folder: RunFolder) -> pd.DataFrame:
 
     try:
         # Empty numbers are missing, but an image may be called NA.
-        missing = dict.fromkeys(_COLUMNS.values(), "")
+        missing = {metric.column: "" for metric in CATALOGUE.values() if metric.column}
         rows = pd.read_csv(
             folder.images, dtype={"id": str}, keep_default_na=False, na_values=missing
         )
         counted = rows[[*COUNTS]].sum(axis=1) > 0
-        positive = rows["tp"] + rows["fn"] > 0
-        known = [name for name in _COLUMNS if _COLUMNS[name] in rows]
-        values = {name: rows[_COLUMNS[name]].where(counted) for name in known}
-        values |= {f"{name}_pos": values[name].where(positive) for name in known}
+        columns = {str(name): column for name, column in rows.items()}
+        values = {}
+        for metric in map(CATALOGUE.__getitem__, PER_IMAGE):
+            if set(metric.needs) <= set(columns):
+                own = columns.get(metric.column)
+                own = metric.values(columns) if own is None else own
+                counts = counted & metric.counts_for(columns)
+                values[metric.name] = np.where(counts, own, np.nan)
         averaged = pd.DataFrame(values).groupby(rows["id"]).mean()
         _check_whole(rows, averaged, read_json(folder.metrics))
     except (OSError, ValueError, KeyError, TypeError) as error:
