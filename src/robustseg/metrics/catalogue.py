@@ -193,8 +193,8 @@ CATALOGUE = {
     metric.name: metric
     for metric in (
         _DICE,
-        _DICE_POOLED,
         _DICE_POS,
+        _DICE_POOLED,
         _JACCARD,
         replace(
             _JACCARD,
@@ -256,15 +256,6 @@ CATALOGUE = {
             formula=lambda c: np.asarray(c["tp"] + c["fp"] == 0, dtype=np.float64),
             among=_positive,
         ),
-        Metric(
-            "average_precision",
-            "average precision",
-            "Area under precision over recall of all pixels, ranked by their logits.",
-            "pixels",
-            measure="robustseg.metrics.average_precision:AveragePrecision",
-            each_epoch=True,
-            in_report=True,
-        ),
         _HD95,
         replace(
             _HD95,
@@ -275,6 +266,15 @@ CATALOGUE = {
             needs=("hd95", "tp", "fn"),
             each_epoch=False,
             in_report=False,
+        ),
+        Metric(
+            "average_precision",
+            "average precision",
+            "Area under precision over recall of all pixels, ranked by their logits.",
+            "pixels",
+            measure="robustseg.metrics.average_precision:AveragePrecision",
+            each_epoch=True,
+            in_report=True,
         ),
         Metric(
             "calibration_error",
