@@ -88,6 +88,20 @@ def gradient_in_the_residual(nu, residual):
     return -logits.grad.flatten() / 0.25  # dδ/dz = -p (1 - p)
 
 
+@pytest.mark.parametrize("log_precision", [0.0, 1.0])
+def test_weight_is_the_gradient_over_the_residual(log_precision, draw):
+    logits, target, _ = draw(3, 1, 4, 5)
+    logits.requires_grad_()
+    loss = losses.TLoss(log_nu=0.7, log_precision=log_precision).double()
+    (3 * loss(logits, target)).backward()  # of each image, not of their mean
+    residual = torch.from_numpy(-residuals(logits.detach(), target))
+    p = logits.detach().sigmoid().flatten(1)
+    weight = loss.weight((residual**2).sum(1), torch.full((3,), 20))
+    expected = (logits.grad.flatten(1) / (p * (1 - p)) / residual).T
+    torch.testing.assert_close(weight.expand(20, 3), expected)
+    assert not weight.requires_grad
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.floats(-6, 6), st.floats(-4, 8), st.integers(1, 40), st.integers(0, 1000))
 def test_gradient_is_bounded_in_the_norm_of_the_residual(log10_nu, log10_norm, pixels, seed):

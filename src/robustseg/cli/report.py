@@ -6,21 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.results.figures.shown import IMAGES
 from robustseg.results.sources import add_options, chosen_sources, settle
 
-METRICS = (
-    "dice_image",
-    "dice_pooled",
-    "dice_image_pos",
-    "jaccard_image",
-    "balanced_accuracy",
-    "average_precision",
-    "hd95",
-    "calibration_error",
-    "train_dice_noisy",
-    "train_dice_clean",
-)
+METRICS = tuple(metric.name for metric in CATALOGUE.values() if metric.in_report)
 
 
 def add_parser(subparsers: Any) -> None:

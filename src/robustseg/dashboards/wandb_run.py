@@ -9,13 +9,15 @@ import numpy as np
 import wandb
 
 from robustseg.dashboards.card import RunCard
+from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.runs.files import read_csv, read_json
 from robustseg.runs.folder import RunFolder
 
 Mode = Literal["online", "offline", "disabled"]
 _LABELS = {0: "background", 1: "foreground"}
 _MASKS = ("clean", "noisy", "predicted")
-_SCORES = ("dice", "jaccard", "hd95")  # columns of images.csv in the table of test images
+# Columns of images.csv in the table of test images.
+_SCORES = tuple(dict.fromkeys(m.column for m in CATALOGUE.values() if m.column))
 
 
 def start(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 
+from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.results.sources import Sources
 from robustseg.runs.survey import RunState
 
@@ -85,9 +86,9 @@ def _sections(colors: Mapping[str, str]) -> list[ws.Section]:
             wr.MarkdownPanel(markdown=f"A run has the colour of its loss:\n{legend}"),
         ],
         "Memorisation": [
-            _curve("Training Dice against the given masks", "train_dice_noisy"),
-            _curve("Training Dice against the clean masks", "train_dice_clean"),
-            _curve("Test Dice per image", "test_dice_image"),
+            _curve(_title("train_dice_noisy"), "train_dice_noisy"),
+            _curve(_title("train_dice_clean"), "train_dice_clean"),
+            _curve(f"Test {_title('dice_image')}", "test_dice_image"),
             _curve("Training loss", "train_loss"),
         ],
         "ν of the T-Loss": [
@@ -117,6 +118,11 @@ def _sections(colors: Mapping[str, str]) -> list[ws.Section]:
         *(ws.Section(name=name, is_open=True, panels=panels) for name, panels in opened.items()),
         *(ws.Section(name=name, panels=panels) for name, panels in closed.items()),
     ]
+
+
+def _title(metric: str) -> str:
+    title = CATALOGUE[metric].title
+    return title[0].upper() + title[1:]
 
 
 def _parallel(title: str, *axes: Any) -> wr.ParallelCoordinatesPlot:

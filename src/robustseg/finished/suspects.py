@@ -1,5 +1,6 @@
 """How little a trained network believes each of the masks it was trained on."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ from robustseg.data.prepare import IGNORED, RunData, prepare
 from robustseg.data.sources.source import DataError
 from robustseg.finished.load import FinishedRun
 from robustseg.finished.trust import setting
+from robustseg.losses import TLoss
 from robustseg.losses.reduction import count_pixels
 from robustseg.losses.tloss import squared_residuals
 from robustseg.metrics.evaluation import predict_logits
@@ -105,8 +107,8 @@ def beliefs(
     """Score masks by the residuals r = y − p of the network's probabilities.
 
     With S = Σ r² over the D counted pixels of an image, the T-Loss weighs an image's residuals by
-    w = (ν + D) / (ν e^-λ + S) in its gradient (see `t_loss`); of such a run the doubt is 1 / w, of
-    any other S / D. An image without counted pixels is not doubted.
+    w = (ν + D) / (ν e^-λ + S) in its gradient (`TLoss.weight`); of such a run the doubt is 1 / w,
+    of any other S / D. An image without counted pixels is not doubted.
 
     Args:
         run: whose network predicts.
@@ -141,7 +143,7 @@ def beliefs(
         predicted.append((logits[:, 0] > 0).to(torch.uint8).numpy())
         if compare:
             quality.append(_label_quality(logits, given))
-    name, doubt = _doubt(run, *(torch.cat(part).double().numpy() for part in (squares, pixels)))
+    name, doubt = _doubt(run, torch.cat(squares).double(), torch.cat(pixels).double())
     agreement = np.concatenate(scores)
     methods = {name: doubt, DICE: 1 - agreement}
     if compare:
@@ -149,13 +151,15 @@ def beliefs(
     return Beliefs(methods, agreement, np.concatenate(predicted))
 
 
-def _doubt(run: FinishedRun, squares: np.ndarray, pixels: np.ndarray) -> tuple[str, np.ndarray]:
+def _doubt(run: FinishedRun, squares: Tensor, pixels: Tensor) -> tuple[str, np.ndarray]:
     """The run's own method and (N,) its doubt of each mask."""
-    counted = pixels > 0
     if run.nu is None:
-        return "mean squared residual", np.divide(squares, pixels, where=counted, out=squares * 0)
-    scale = run.nu * np.exp(-float(run.config["loss"].get("log_precision", 0.0)))
-    return "T-Loss weight", np.where(counted, (scale + squares) / (run.nu + pixels), 0.0)
+        name, doubt = "mean squared residual", squares / pixels
+    else:
+        loss = TLoss(log_precision=float(run.config["loss"].get("log_precision", 0.0)))
+        loss.load_state_dict({"log_nu": torch.tensor(math.log(run.nu))})
+        name, doubt = "T-Loss weight", 1 / loss.weight(squares, pixels)
+    return name, doubt.masked_fill(pixels == 0, 0).numpy()
 
 
 def _label_quality(logits: Tensor, given: Tensor) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Cross-entropy."""
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from robustseg.losses.inputs import full_precision
+from robustseg.losses.module import LossModule
 from robustseg.losses.reduction import pixel_mean
 
 
@@ -18,6 +19,14 @@ def cross_entropy_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = N
 
     Returns:
         The mean over counted pixels, then over images; at least 0.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import cross_entropy_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> cross_entropy_loss(logits, target)
+        tensor(0.4907)
     """
     if logits.shape[1] > 1:
         values = functional.cross_entropy(logits, target, reduction="none").unsqueeze(1)
@@ -28,11 +37,5 @@ def cross_entropy_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = N
     return pixel_mean(values, ignore)
 
 
-class CrossEntropyLoss(nn.Module):
+class CrossEntropyLoss(LossModule, function=cross_entropy_loss):
     """:func:`cross_entropy_loss` as a module."""
-
-    image_scale = False
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return cross_entropy_loss(logits, target, ignore)

@@ -1,18 +1,20 @@
 """The Dice loss."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from robustseg.losses.inputs import check_range
-from robustseg.losses.overlap import Classes, Domain, SoftTarget, check_options
+from robustseg.losses.module import LossModule
+from robustseg.losses.options import NonNegative, checked
+from robustseg.losses.overlap import Classes, Domain, SoftTarget
 from robustseg.losses.tversky import tversky_loss
 
 
+@checked
 def dice_loss(
     logits: Tensor,
     target: Tensor,
     ignore: Tensor | None = None,
     *,
-    smooth: float = 1e-5,
+    smooth: NonNegative = 1e-5,
     domain: Domain = "image",
     soft_target: SoftTarget = "product",
     classes: Classes = "pooled",
@@ -34,6 +36,16 @@ def dice_loss(
 
     Returns:
         A scalar in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import dice_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> dice_loss(logits, target)
+        tensor(0.2646)
+        >>> dice_loss(logits, target, ignore=logits < -2)
+        tensor(0.2573)
     """
     return tversky_loss(
         logits,
@@ -48,36 +60,5 @@ def dice_loss(
     )
 
 
-class DiceLoss(nn.Module):
+class DiceLoss(LossModule, function=dice_loss):
     """:func:`dice_loss` as a module."""
-
-    image_scale = False
-
-    def __init__(
-        self,
-        smooth: float = 1e-5,
-        domain: Domain = "image",
-        soft_target: SoftTarget = "product",
-        classes: Classes = "pooled",
-    ) -> None:
-        super().__init__()
-        check_range("smooth", smooth, 0)
-        check_options(domain, soft_target, classes)
-        self.smooth, self.domain = smooth, domain
-        self.soft_target, self.classes = soft_target, classes
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return dice_loss(
-            logits,
-            target,
-            ignore,
-            smooth=self.smooth,
-            domain=self.domain,
-            soft_target=self.soft_target,
-            classes=self.classes,
-        )
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"smooth={self.smooth}, domain={self.domain}, soft_target={self.soft_target}"

@@ -1,20 +1,22 @@
 """Dice loss and cross-entropy together."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from robustseg.losses.cross_entropy import cross_entropy_loss
 from robustseg.losses.dice import dice_loss
-from robustseg.losses.inputs import check_range
-from robustseg.losses.overlap import Classes, Domain, SoftTarget, check_options
+from robustseg.losses.module import LossModule
+from robustseg.losses.options import NonNegative, checked
+from robustseg.losses.overlap import Classes, Domain, SoftTarget
 
 
+@checked
 def dice_ce_loss(
     logits: Tensor,
     target: Tensor,
     ignore: Tensor | None = None,
     *,
-    ce_weight: float = 1.0,
-    smooth: float = 1e-5,
+    ce_weight: NonNegative = 1.0,
+    smooth: NonNegative = 1e-5,
     domain: Domain = "image",
     soft_target: SoftTarget = "product",
     classes: Classes = "pooled",
@@ -35,8 +37,17 @@ def dice_ce_loss(
 
     Returns:
         A scalar, at least 0.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import dice_ce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> dice_ce_loss(logits, target)
+        tensor(0.7553)
+        >>> dice_ce_loss(logits, target, ce_weight=0.0)  # the Dice loss
+        tensor(0.2646)
     """
-    check_range("ce_weight", ce_weight, 0)
     dice = dice_loss(
         logits,
         target,
@@ -49,39 +60,5 @@ def dice_ce_loss(
     return dice + ce_weight * cross_entropy_loss(logits, target, ignore)
 
 
-class DiceCELoss(nn.Module):
+class DiceCELoss(LossModule, function=dice_ce_loss):
     """:func:`dice_ce_loss` as a module."""
-
-    image_scale = False
-
-    def __init__(
-        self,
-        ce_weight: float = 1.0,
-        smooth: float = 1e-5,
-        domain: Domain = "image",
-        soft_target: SoftTarget = "product",
-        classes: Classes = "pooled",
-    ) -> None:
-        super().__init__()
-        check_range("ce_weight", ce_weight, 0)
-        check_range("smooth", smooth, 0)
-        check_options(domain, soft_target, classes)
-        self.ce_weight, self.smooth, self.domain = ce_weight, smooth, domain
-        self.soft_target, self.classes = soft_target, classes
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return dice_ce_loss(
-            logits,
-            target,
-            ignore,
-            ce_weight=self.ce_weight,
-            smooth=self.smooth,
-            domain=self.domain,
-            soft_target=self.soft_target,
-            classes=self.classes,
-        )
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"ce_weight={self.ce_weight}, smooth={self.smooth}, domain={self.domain}"

@@ -1,16 +1,18 @@
 """The focal loss."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from robustseg.losses.inputs import check_binary, check_range, full_precision
+from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.module import LossModule
+from robustseg.losses.options import NonNegative
 from robustseg.losses.reduction import pixel_mean
 
 
 @full_precision
 def focal_loss(
-    logits: Tensor, target: Tensor, ignore: Tensor | None = None, *, gamma: float = 2.0
+    logits: Tensor, target: Tensor, ignore: Tensor | None = None, *, gamma: NonNegative = 2.0
 ) -> Tensor:
     """Focal loss -(1 - p_y)^γ ln p_y; the cross-entropy at γ = 0.
 
@@ -25,9 +27,18 @@ def focal_loss(
 
     Returns:
         The mean over counted pixels, then over images; at least 0.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import focal_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> focal_loss(logits, target)
+        tensor(0.1928)
+        >>> focal_loss(logits, target, gamma=0.0)  # the cross-entropy
+        tensor(0.4907)
     """
     check_binary(logits)
-    check_range("gamma", gamma, 0)
     log_p = functional.logsigmoid(logits)
     log_n = log_p - logits  # ln(1 - p)
     if_positive = (gamma * log_n).exp_() * log_p
@@ -35,20 +46,5 @@ def focal_loss(
     return -pixel_mean(torch.lerp(if_negative, if_positive, target), ignore)
 
 
-class FocalLoss(nn.Module):
+class FocalLoss(LossModule, function=focal_loss):
     """:func:`focal_loss` as a module."""
-
-    image_scale = False
-
-    def __init__(self, gamma: float = 2.0) -> None:
-        super().__init__()
-        check_range("gamma", gamma, 0)
-        self.gamma = gamma
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return focal_loss(logits, target, ignore, gamma=self.gamma)
-
-    def extra_repr(self) -> str:
-        """Return the exponent."""
-        return f"gamma={self.gamma}"

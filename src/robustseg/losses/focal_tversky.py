@@ -1,10 +1,14 @@
 """The focal Tversky loss."""
 
-from torch import Tensor, nn
+from typing import Annotated
 
-from robustseg.losses.inputs import check_range, full_precision
-from robustseg.losses.overlap import Classes, Domain, SoftTarget, check_options
-from robustseg.losses.tversky import check_weights, tversky_index
+from torch import Tensor
+
+from robustseg.losses.inputs import full_precision
+from robustseg.losses.module import LossModule
+from robustseg.losses.options import NonNegative, Range
+from robustseg.losses.overlap import Classes, Domain, SoftTarget
+from robustseg.losses.tversky import tversky_index
 
 SMALLEST_LOSS = 1e-12  # 1 - T below it counts as 0: the power's slope there is infinite
 
@@ -15,10 +19,10 @@ def focal_tversky_loss(
     target: Tensor,
     ignore: Tensor | None = None,
     *,
-    alpha: float = 0.3,
-    beta: float = 0.7,
-    gamma: float = 4 / 3,
-    smooth: float = 1e-5,
+    alpha: NonNegative = 0.3,
+    beta: NonNegative = 0.7,
+    gamma: Annotated[float, Range(1)] = 4 / 3,
+    smooth: NonNegative = 1e-5,
     domain: Domain = "image",
     soft_target: SoftTarget = "product",
     classes: Classes = "pooled",
@@ -44,9 +48,17 @@ def focal_tversky_loss(
 
     Returns:
         A scalar in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import focal_tversky_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> focal_tversky_loss(logits, target)
+        tensor(0.4356)
+        >>> focal_tversky_loss(logits, target, gamma=1.0)  # the Tversky loss
+        tensor(0.3302)
     """
-    check_weights(alpha, beta, smooth)
-    check_range("gamma", gamma, 1)
     index = tversky_index(
         logits,
         target,
@@ -63,43 +75,5 @@ def focal_tversky_loss(
     return loss.masked_fill(perfect, 1).pow(1 / gamma).masked_fill(perfect, 0).mean()
 
 
-class FocalTverskyLoss(nn.Module):
+class FocalTverskyLoss(LossModule, function=focal_tversky_loss):
     """:func:`focal_tversky_loss` as a module."""
-
-    image_scale = False
-
-    def __init__(
-        self,
-        alpha: float = 0.3,
-        beta: float = 0.7,
-        gamma: float = 4 / 3,
-        smooth: float = 1e-5,
-        domain: Domain = "image",
-        soft_target: SoftTarget = "product",
-        classes: Classes = "pooled",
-    ) -> None:
-        super().__init__()
-        check_weights(alpha, beta, smooth)
-        check_range("gamma", gamma, 1)
-        check_options(domain, soft_target, classes)
-        self.alpha, self.beta, self.gamma, self.smooth = alpha, beta, gamma, smooth
-        self.domain, self.soft_target, self.classes = domain, soft_target, classes
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return focal_tversky_loss(
-            logits,
-            target,
-            ignore,
-            alpha=self.alpha,
-            beta=self.beta,
-            gamma=self.gamma,
-            smooth=self.smooth,
-            domain=self.domain,
-            soft_target=self.soft_target,
-            classes=self.classes,
-        )
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"alpha={self.alpha}, beta={self.beta}, gamma={self.gamma}, domain={self.domain}"

@@ -1,18 +1,22 @@
 """Generalised cross-entropy."""
 
+from typing import Annotated
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from robustseg.losses.inputs import check_binary, check_range, full_precision
+from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.module import LossModule
+from robustseg.losses.options import Range
 from robustseg.losses.reduction import pixel_mean
 
-SMALLEST_Q = 0.01  # below it 1 - p^q loses its digits in float32
+Exponent = Annotated[float, Range(0.01, 1)]  # below it 1 - p^q loses its digits in float32
 
 
 @full_precision
 def gce_loss(
-    logits: Tensor, target: Tensor, ignore: Tensor | None = None, *, q: float = 0.7
+    logits: Tensor, target: Tensor, ignore: Tensor | None = None, *, q: Exponent = 0.7
 ) -> Tensor:
     """Generalised cross-entropy (1 - p_y^q) / q.
 
@@ -28,9 +32,18 @@ def gce_loss(
 
     Returns:
         The mean over counted pixels, then over images; in [0, 1/q].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import gce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> gce_loss(logits, target)
+        tensor(0.3579)
+        >>> gce_loss(logits, target, q=1.0)  # the mean absolute error
+        tensor(0.3188)
     """
     check_binary(logits)
-    check_range("q", q, SMALLEST_Q, 1)
     if_positive, if_negative = powers(logits, q)
     values = torch.lerp(if_negative, if_positive, target).neg_().add_(1)
     return pixel_mean(values, ignore) / q
@@ -42,20 +55,5 @@ def powers(logits: Tensor, q: float) -> tuple[Tensor, Tensor]:
     return (q * log_p).exp_(), (log_p - logits).mul_(q).exp_()
 
 
-class GCELoss(nn.Module):
+class GCELoss(LossModule, function=gce_loss):
     """:func:`gce_loss` as a module."""
-
-    image_scale = False
-
-    def __init__(self, q: float = 0.7) -> None:
-        super().__init__()
-        check_range("q", q, SMALLEST_Q, 1)
-        self.q = q
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return gce_loss(logits, target, ignore, q=self.q)
-
-    def extra_repr(self) -> str:
-        """Return the exponent."""
-        return f"q={self.q}"

@@ -1,22 +1,24 @@
 """What every loss asks of its arguments, and the precision it computes in."""
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec
 
 import torch
 from torch import Tensor
 
+from robustseg.losses.options import check_options, constraints_of
+
 Arguments = ParamSpec("Arguments")
 Loss = Callable[Concatenate[Tensor, Tensor, Tensor | None, Arguments], Tensor]
 
 
 def full_precision(loss: Loss[Arguments]) -> Loss[Arguments]:
-    """Check the tensors of `loss` and compute it in float32 or better, outside autocast.
+    """Check tensors and options of `loss` and compute it in float32 or better, outside autocast.
 
     A float16 sum of 65,536 ones is infinite, so no loss may run in half precision.
     """
+    constraints = constraints_of(loss)
 
     @functools.wraps(loss)
     def checked(
@@ -27,6 +29,7 @@ def full_precision(loss: Loss[Arguments]) -> Loss[Arguments]:
         **kwargs: Arguments.kwargs,
     ) -> Tensor:
         check_tensors(logits, target, ignore)
+        check_options(constraints, kwargs)
         dtype = torch.promote_types(logits.dtype, torch.float32)
         with torch.autocast(device_type=logits.device.type, enabled=False):
             return loss(logits.to(dtype), target.to(dtype), ignore, *args, **kwargs)
@@ -63,12 +66,6 @@ def check_binary(logits: Tensor) -> None:
     """Raise ValueError unless the logits have one channel, (B, 1, H, W)."""
     if logits.shape[1] != 1:
         raise ValueError(f"this loss takes one channel, (B, 1, H, W), not {_name(logits)}")
-
-
-def check_range(name: str, value: float, low: float, high: float = math.inf) -> None:
-    """Raise ValueError unless low <= value <= high and value is finite."""
-    if not (math.isfinite(value) and low <= value <= high):
-        raise ValueError(f"{name} must lie in [{low:g}, {high:g}], not {value}")
 
 
 def _name(tensor: Tensor) -> str:

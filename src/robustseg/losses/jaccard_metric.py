@@ -1,11 +1,13 @@
 """The Jaccard metric loss."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from robustseg.losses.inputs import check_range, full_precision
-from robustseg.losses.overlap import Classes, Domain, check_options, counted, pool, ratio
+from robustseg.losses.inputs import full_precision
+from robustseg.losses.module import LossModule
+from robustseg.losses.options import NonNegative
+from robustseg.losses.overlap import Classes, Domain, counted, pool, ratio
 
 
 @full_precision
@@ -14,7 +16,7 @@ def jaccard_metric_loss(
     target: Tensor,
     ignore: Tensor | None = None,
     *,
-    smooth: float = 1e-5,
+    smooth: NonNegative = 1e-5,
     domain: Domain = "image",
     classes: Classes = "pooled",
 ) -> Tensor:
@@ -35,9 +37,15 @@ def jaccard_metric_loss(
 
     Returns:
         A scalar in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import jaccard_metric_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> jaccard_metric_loss(logits, target)
+        tensor(0.4185)
     """
-    check_range("smooth", smooth, 0)
-    check_options(domain, "l1", classes)
     probability, label = counted(logits, target, ignore)
     first = 1 if classes == "pooled" else 2
     probability, label = probability.flatten(first), label.flatten(first)
@@ -47,25 +55,5 @@ def jaccard_metric_loss(
     return 1 - ratio(common + smooth, common + distance + smooth).mean()
 
 
-class JaccardMetricLoss(nn.Module):
+class JaccardMetricLoss(LossModule, function=jaccard_metric_loss):
     """:func:`jaccard_metric_loss` as a module."""
-
-    image_scale = False
-
-    def __init__(
-        self, smooth: float = 1e-5, domain: Domain = "image", classes: Classes = "pooled"
-    ) -> None:
-        super().__init__()
-        check_range("smooth", smooth, 0)
-        check_options(domain, "l1", classes)
-        self.smooth, self.domain, self.classes = smooth, domain, classes
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return jaccard_metric_loss(
-            logits, target, ignore, smooth=self.smooth, domain=self.domain, classes=self.classes
-        )
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"smooth={self.smooth}, domain={self.domain}"

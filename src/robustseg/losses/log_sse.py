@@ -1,8 +1,9 @@
 """The logarithm of the sum of squared errors, the T-Loss' limit for a small ν."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.module import LossModule
 from robustseg.losses.reduction import count_pixels
 from robustseg.losses.tloss import squared_residuals
 
@@ -25,6 +26,14 @@ def log_sse_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -
 
     Returns:
         The mean over images; in [-9.21 D, (D/2) ln D].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import log_sse_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> log_sse_loss(logits, target)
+        tensor(-0.7322)
     """
     check_binary(logits)
     squares = squared_residuals(logits, target, ignore).double()
@@ -32,11 +41,7 @@ def log_sse_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -
     return (pixels / 2 * (squares + FLOOR).log()).mean().to(logits.dtype)
 
 
-class LogSSELoss(nn.Module):
+class LogSSELoss(LossModule, function=log_sse_loss):
     """:func:`log_sse_loss` as a module."""
 
     image_scale = True
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return log_sse_loss(logits, target, ignore)

@@ -1,11 +1,12 @@
 """The Lovász hinge."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from robustseg.losses.distributed import gather_over_processes
 from robustseg.losses.inputs import check_binary, full_precision
-from robustseg.losses.overlap import Domain, check_options
+from robustseg.losses.module import LossModule
+from robustseg.losses.overlap import Domain
 
 
 @full_precision
@@ -30,9 +31,16 @@ def lovasz_hinge_loss(
 
     Returns:
         A scalar, at least 0.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import lovasz_hinge_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> lovasz_hinge_loss(logits, target)
+        tensor(0.8333)
     """
     check_binary(logits)
-    check_options(domain, "product", "pooled")
     positive = target > 0.5
     sign = positive.to(logits.dtype).mul_(2).sub_(1)
     hinge = 1 - sign * logits  # cut off at 0 below
@@ -69,20 +77,5 @@ def jaccard_steps(foreground: Tensor, dtype: torch.dtype) -> Tensor:
     return steps
 
 
-class LovaszHingeLoss(nn.Module):
+class LovaszHingeLoss(LossModule, function=lovasz_hinge_loss):
     """:func:`lovasz_hinge_loss` as a module."""
-
-    image_scale = False
-
-    def __init__(self, domain: Domain = "image") -> None:
-        super().__init__()
-        check_options(domain, "product", "pooled")
-        self.domain = domain
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return lovasz_hinge_loss(logits, target, ignore, domain=self.domain)
-
-    def extra_repr(self) -> str:
-        """Return the domain."""
-        return f"domain={self.domain}"

@@ -1,9 +1,10 @@
 """Mean absolute error of the probability."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.module import LossModule
 from robustseg.losses.reduction import pixel_mean
 
 
@@ -21,17 +22,19 @@ def mae_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
 
     Returns:
         The mean over counted pixels, then over images; in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import mae_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> mae_loss(logits, target)
+        tensor(0.3188)
     """
     check_binary(logits)
     slope = torch.rsub(target, 1, alpha=2)  # 1 - 2y
     return pixel_mean(torch.addcmul(target, slope, logits.sigmoid()), ignore)
 
 
-class MAELoss(nn.Module):
+class MAELoss(LossModule, function=mae_loss):
     """:func:`mae_loss` as a module."""
-
-    image_scale = False
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return mae_loss(logits, target, ignore)

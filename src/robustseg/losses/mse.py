@@ -1,9 +1,10 @@
 """Mean squared error of the probability."""
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.module import LossModule
 from robustseg.losses.reduction import pixel_mean
 
 
@@ -21,6 +22,14 @@ def mse_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
 
     Returns:
         The mean over counted pixels, then over images; in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import mse_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> mse_loss(logits, target)
+        tensor(0.1734)
     """
     check_binary(logits)
     probability = logits.sigmoid()
@@ -29,11 +38,5 @@ def mse_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
     return pixel_mean(functional.mse_loss(probability, target, reduction="none"), ignore)
 
 
-class MSELoss(nn.Module):
+class MSELoss(LossModule, function=mse_loss):
     """:func:`mse_loss` as a module."""
-
-    image_scale = False
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return mse_loss(logits, target, ignore)

@@ -1,10 +1,11 @@
 """Normalised cross-entropy."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.module import LossModule
 from robustseg.losses.reduction import pixel_mean
 
 
@@ -23,6 +24,14 @@ def nce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
 
     Returns:
         The mean over counted pixels, then over images; in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import nce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> nce_loss(logits, target)
+        tensor(0.3017)
     """
     check_binary(logits)
     both_classes = torch.sub(logits, functional.logsigmoid(logits), alpha=2)
@@ -30,11 +39,5 @@ def nce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
     return pixel_mean(torch.addcmul(half, half - target, logits / both_classes), ignore)
 
 
-class NCELoss(nn.Module):
+class NCELoss(LossModule, function=nce_loss):
     """:func:`nce_loss` as a module."""
-
-    image_scale = False
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return nce_loss(logits, target, ignore)

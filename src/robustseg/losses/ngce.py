@@ -1,16 +1,17 @@
 """Normalised generalised cross-entropy."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from robustseg.losses.gce import SMALLEST_Q, powers
-from robustseg.losses.inputs import check_binary, check_range, full_precision
+from robustseg.losses.gce import Exponent, powers
+from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.module import LossModule
 from robustseg.losses.reduction import pixel_mean
 
 
 @full_precision
 def ngce_loss(
-    logits: Tensor, target: Tensor, ignore: Tensor | None = None, *, q: float = 0.1
+    logits: Tensor, target: Tensor, ignore: Tensor | None = None, *, q: Exponent = 0.1
 ) -> Tensor:
     """Normalised generalised cross-entropy (1 - p_y^q) / (2 - p^q - (1 - p)^q).
 
@@ -26,29 +27,21 @@ def ngce_loss(
 
     Returns:
         The mean over counted pixels, then over images; in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import ngce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> ngce_loss(logits, target)
+        tensor(0.3031)
     """
     check_binary(logits)
-    check_range("q", q, SMALLEST_Q, 1)
     if_positive, if_negative = powers(logits, q)
     asymmetry = (if_positive - if_negative) / (2 - if_positive - if_negative)
     half = logits.new_full((), 0.5)
     return pixel_mean(torch.addcmul(half, half - target, asymmetry), ignore)
 
 
-class NGCELoss(nn.Module):
+class NGCELoss(LossModule, function=ngce_loss):
     """:func:`ngce_loss` as a module."""
-
-    image_scale = False
-
-    def __init__(self, q: float = 0.1) -> None:
-        super().__init__()
-        check_range("q", q, SMALLEST_Q, 1)
-        self.q = q
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return ngce_loss(logits, target, ignore, q=self.q)
-
-    def extra_repr(self) -> str:
-        """Return the exponent."""
-        return f"q={self.q}"

@@ -1,11 +1,15 @@
 """The noise-robust Dice loss."""
 
+from typing import Annotated
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from robustseg.losses.inputs import check_range, full_precision
-from robustseg.losses.overlap import Classes, Domain, check_options, counted, pool, ratio
+from robustseg.losses.inputs import full_precision
+from robustseg.losses.module import LossModule
+from robustseg.losses.options import NonNegative, Range
+from robustseg.losses.overlap import Classes, Domain, counted, pool, ratio
 
 
 @full_precision
@@ -14,8 +18,8 @@ def noise_robust_dice_loss(
     target: Tensor,
     ignore: Tensor | None = None,
     *,
-    gamma: float = 1.5,
-    smooth: float = 1e-5,
+    gamma: Annotated[float, Range(1, 2)] = 1.5,
+    smooth: NonNegative = 1e-5,
     domain: Domain = "image",
     classes: Classes = "pooled",
 ) -> Tensor:
@@ -38,9 +42,15 @@ def noise_robust_dice_loss(
 
     Returns:
         A scalar in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import noise_robust_dice_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> noise_robust_dice_loss(logits, target)
+        tensor(0.1885)
     """
-    _check_numbers(gamma, smooth)
-    check_options(domain, "l1", classes)
     probability, label = counted(logits, target, ignore)
     first = 1 if classes == "pooled" else 2
     probability, label = probability.flatten(first), label.flatten(first)
@@ -62,41 +72,5 @@ def sum_of_powers(values: Tensor, exponent: float) -> Tensor:
     return exponent * total - (exponent - 1) * total.detach()
 
 
-class NoiseRobustDiceLoss(nn.Module):
+class NoiseRobustDiceLoss(LossModule, function=noise_robust_dice_loss):
     """:func:`noise_robust_dice_loss` as a module."""
-
-    image_scale = False
-
-    def __init__(
-        self,
-        gamma: float = 1.5,
-        smooth: float = 1e-5,
-        domain: Domain = "image",
-        classes: Classes = "pooled",
-    ) -> None:
-        super().__init__()
-        _check_numbers(gamma, smooth)
-        check_options(domain, "l1", classes)
-        self.gamma, self.smooth = gamma, smooth
-        self.domain, self.classes = domain, classes
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return noise_robust_dice_loss(
-            logits,
-            target,
-            ignore,
-            gamma=self.gamma,
-            smooth=self.smooth,
-            domain=self.domain,
-            classes=self.classes,
-        )
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"gamma={self.gamma}, smooth={self.smooth}, domain={self.domain}"
-
-
-def _check_numbers(gamma: float, smooth: float) -> None:
-    check_range("gamma", gamma, 1, 2)
-    check_range("smooth", smooth, 0)

@@ -44,11 +44,7 @@ def overlap(
         soft_target: "product" has A = Σ t p. "l1" has A = Σ min(t, p), with which p = t is
             best for a soft t too; both agree for a hard one.
         classes: "pooled" sums over the classes as well, "macro" keeps them apart.
-
-    Raises:
-        ValueError: For another domain, soft_target or classes.
     """
-    check_options(domain, soft_target, classes)
     probability, label = counted(logits, target, ignore)
     first = 1 if classes == "pooled" else 2
     probability, label = probability.flatten(first), label.flatten(first)
@@ -83,14 +79,3 @@ def ratio(numerator: Tensor, denominator: Tensor) -> Tensor:
     """
     nothing = denominator < torch.finfo(denominator.dtype).tiny
     return numerator.masked_fill(nothing, 1) / denominator.masked_fill(nothing, 1)
-
-
-def check_options(domain: str, soft_target: str, classes: str) -> None:
-    """Raise ValueError for a domain, soft_target or classes that does not exist."""
-    for name, value, choices in (
-        ("domain", domain, ("image", "batch")),
-        ("soft_target", soft_target, ("product", "l1")),
-        ("classes", classes, ("pooled", "macro")),
-    ):
-        if value not in choices:
-            raise ValueError(f"{name} must be {' or '.join(choices)}, not {value!r}")

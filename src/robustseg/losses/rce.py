@@ -2,9 +2,10 @@
 
 import math
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from robustseg.losses.mae import mae_loss
+from robustseg.losses.module import LossModule
 
 LOG_OF_ZERO = math.log(1e-4)  # what stands for ln 0 in the label, as in the public code
 
@@ -23,15 +24,17 @@ def rce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
 
     Returns:
         The mean over counted pixels, then over images; in [0, 9.2103].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import rce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> rce_loss(logits, target)
+        tensor(2.9363)
     """
     return -LOG_OF_ZERO * mae_loss(logits, target, ignore)
 
 
-class RCELoss(nn.Module):
+class RCELoss(LossModule, function=rce_loss):
     """:func:`rce_loss` as a module."""
-
-    image_scale = False
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return rce_loss(logits, target, ignore)

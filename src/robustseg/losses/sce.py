@@ -1,14 +1,21 @@
 """Symmetric cross-entropy."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from robustseg.losses.cross_entropy import cross_entropy_loss
-from robustseg.losses.inputs import check_range
+from robustseg.losses.module import LossModule
+from robustseg.losses.options import NonNegative, checked
 from robustseg.losses.rce import rce_loss
 
 
+@checked
 def sce_loss(
-    logits: Tensor, target: Tensor, ignore: Tensor | None = None, *, a: float = 0.1, b: float = 1.0
+    logits: Tensor,
+    target: Tensor,
+    ignore: Tensor | None = None,
+    *,
+    a: NonNegative = 0.1,
+    b: NonNegative = 1.0,
 ) -> Tensor:
     """Symmetric cross-entropy a · CE + b · RCE.
 
@@ -24,27 +31,17 @@ def sce_loss(
 
     Returns:
         The mean over counted pixels, then over images; at least 0.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import sce_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> sce_loss(logits, target)
+        tensor(2.9854)
     """
-    check_range("a", a, 0)
-    check_range("b", b, 0)
     return a * cross_entropy_loss(logits, target, ignore) + b * rce_loss(logits, target, ignore)
 
 
-class SCELoss(nn.Module):
+class SCELoss(LossModule, function=sce_loss):
     """:func:`sce_loss` as a module."""
-
-    image_scale = False
-
-    def __init__(self, a: float = 0.1, b: float = 1.0) -> None:
-        super().__init__()
-        check_range("a", a, 0)
-        check_range("b", b, 0)
-        self.a, self.b = a, b
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return sce_loss(logits, target, ignore, a=self.a, b=self.b)
-
-    def extra_repr(self) -> str:
-        """Return the weights."""
-        return f"a={self.a}, b={self.b}"

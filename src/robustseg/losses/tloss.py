@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from robustseg.losses.inputs import check_binary, check_range, full_precision
+from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.options import Range
 from robustseg.losses.reduction import count_pixels
 
 
@@ -39,6 +40,14 @@ def t_loss(
 
     Returns:
         The mean over images.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import t_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> t_loss(logits, target, log_nu=torch.tensor(0.0))
+        tensor(3.8940)
     """
     check_binary(logits)
     # The terms reach 1e5 and cancel: float64, which for a few scalars costs nothing.
@@ -68,14 +77,26 @@ class TLoss(nn.Module):
         log_nu: Initial ln ν: 0 in the paper, 1 in its public code.
         learn: Whether ln ν is learnt.
         log_precision: λ, Σ⁻¹ being e^λ I: 0 in the paper, 1 in its public code.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import TLoss
+        >>> loss = TLoss(log_nu=1.0)
+        >>> loss
+        TLoss(learn=True, log_precision=0.0)
+        >>> round(loss.nu.item(), 4)
+        2.7183
+        >>> loss(torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)).backward()
+        >>> round(loss.log_nu.grad.item(), 4)
+        1.2198
     """
 
     image_scale = True
 
     def __init__(self, log_nu: float = 0.0, learn: bool = True, log_precision: float = 0.0) -> None:
         super().__init__()
-        check_range("log_nu", log_nu, -30, 30)
-        check_range("log_precision", log_precision, -30, 30)
+        Range(-30, 30).check("log_nu", log_nu)
+        Range(-30, 30).check("log_precision", log_precision)
         self.log_nu = nn.Parameter(torch.tensor(float(log_nu)), requires_grad=learn)
         self.log_precision = float(log_precision)
 
@@ -87,6 +108,19 @@ class TLoss(nn.Module):
     def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
         """Return the loss, a scalar."""
         return t_loss(logits, target, ignore, log_nu=self.log_nu, log_precision=self.log_precision)
+
+    def weight(self, squares: Tensor, pixels: Tensor) -> Tensor:
+        """Return w = (ν + D) / (ν e^-λ + S), by which the gradient weighs an image's residuals.
+
+        Args:
+            squares: S of :func:`squared_residuals`, (B,).
+            pixels: D, the counted pixels of each image, (B,).
+
+        Returns:
+            (B,), float64, without a graph.
+        """
+        nu = self.log_nu.detach().double().exp()
+        return (nu + pixels.double()) / (nu * math.exp(-self.log_precision) + squares.double())
 
     def extra_repr(self) -> str:
         """Return whether ν is learnt, and λ."""

@@ -1,9 +1,11 @@
 """The Tversky loss, of which Dice and Jaccard are cases."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from robustseg.losses.inputs import check_range, full_precision
-from robustseg.losses.overlap import Classes, Domain, SoftTarget, check_options, overlap, ratio
+from robustseg.losses.inputs import full_precision
+from robustseg.losses.module import LossModule
+from robustseg.losses.options import NonNegative
+from robustseg.losses.overlap import Classes, Domain, SoftTarget, overlap, ratio
 
 
 @full_precision
@@ -12,9 +14,9 @@ def tversky_loss(
     target: Tensor,
     ignore: Tensor | None = None,
     *,
-    alpha: float = 0.5,
-    beta: float = 0.5,
-    smooth: float = 1e-5,
+    alpha: NonNegative = 0.5,
+    beta: NonNegative = 0.5,
+    smooth: NonNegative = 1e-5,
     domain: Domain = "image",
     soft_target: SoftTarget = "product",
     classes: Classes = "pooled",
@@ -43,8 +45,17 @@ def tversky_loss(
 
     Returns:
         A scalar in [0, 1].
+
+    Example:
+        >>> import torch
+        >>> from robustseg.losses import tversky_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> tversky_loss(logits, target)  # the Dice loss
+        tensor(0.2646)
+        >>> tversky_loss(logits, target, alpha=0.3, beta=0.7)
+        tensor(0.3302)
     """
-    check_weights(alpha, beta, smooth)
     index = tversky_index(
         logits,
         target,
@@ -79,46 +90,5 @@ def tversky_index(
     return ratio(hits, hits + alpha * (predicted - common) + beta * (labelled - common))
 
 
-class TverskyLoss(nn.Module):
+class TverskyLoss(LossModule, function=tversky_loss):
     """:func:`tversky_loss` as a module."""
-
-    image_scale = False
-
-    def __init__(
-        self,
-        alpha: float = 0.5,
-        beta: float = 0.5,
-        smooth: float = 1e-5,
-        domain: Domain = "image",
-        soft_target: SoftTarget = "product",
-        classes: Classes = "pooled",
-    ) -> None:
-        super().__init__()
-        check_weights(alpha, beta, smooth)
-        check_options(domain, soft_target, classes)
-        self.alpha, self.beta, self.smooth = alpha, beta, smooth
-        self.domain, self.soft_target, self.classes = domain, soft_target, classes
-
-    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return the loss, a scalar."""
-        return tversky_loss(
-            logits,
-            target,
-            ignore,
-            alpha=self.alpha,
-            beta=self.beta,
-            smooth=self.smooth,
-            domain=self.domain,
-            soft_target=self.soft_target,
-            classes=self.classes,
-        )
-
-    def extra_repr(self) -> str:
-        """Return the options."""
-        return f"alpha={self.alpha}, beta={self.beta}, smooth={self.smooth}, domain={self.domain}"
-
-
-def check_weights(alpha: float, beta: float, smooth: float) -> None:
-    """Raise ValueError unless all three are at least 0."""
-    for name, value in (("alpha", alpha), ("beta", beta), ("smooth", smooth)):
-        check_range(name, value, 0)

@@ -24,6 +24,16 @@ class AveragePrecision(Metric):
 
     ``compute`` returns a float in [0, 1]; NaN without any foreground pixel (libraries return 0),
     and NaN if a logit is NaN.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.metrics import AveragePrecision
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1, 0], [1, 0]]]], dtype=torch.uint8)
+        >>> metric = AveragePrecision()
+        >>> metric.update(logits, target)
+        >>> round(metric.compute(), 4)
+        0.8333
     """
 
     full_state_update = False

@@ -19,6 +19,16 @@ class ExpectedCalibrationError(Metric):
     Probabilities are summed as integers in units of 2⁻²⁴ (float32's precision near 1), so that
     the result is the same for any batches, order and number of processes. ``compute`` returns a
     float in [0, 1]; NaN if there is no pixel.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.metrics import ExpectedCalibrationError
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1, 0], [1, 0]]]], dtype=torch.uint8)
+        >>> metric = ExpectedCalibrationError(bins=10)
+        >>> metric.update(logits, target)
+        >>> round(metric.compute(), 4)
+        0.38
     """
 
     full_state_update = False

@@ -1,13 +1,15 @@
 """Predictions of a network over a set of images, and the rows that its scores derive from."""
 
 from collections.abc import Iterator, Sequence
+from pkgutil import resolve_name
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from robustseg.metrics import AveragePrecision, ExpectedCalibrationError, SegmentationMetrics
+from robustseg.metrics import SegmentationMetrics
+from robustseg.metrics.catalogue import CATALOGUE
 
 _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
@@ -98,17 +100,13 @@ def evaluate_fully(
         also: as for `evaluate`.
 
     Returns:
-        The columns of ``images.csv``, and average precision and expected calibration error over
-        all pixels.
+        The columns of ``images.csv``, and the metrics over all pixels that they do not give.
 
     Raises:
         NaNPredicted: a logit is NaN.
     """
     rows = SegmentationMetrics(distances=hd95)
-    pooled = {
-        "average_precision": AveragePrecision(),
-        "calibration_error": ExpectedCalibrationError(),
-    }
+    pooled = {m.name: resolve_name(m.measure)() for m in CATALOGUE.values() if m.measure}
     everything = [*((metric, masks) for metric in (rows, *pooled.values())), *also]
     update_metrics(module, images, everything, batch_size=batch_size, precision=precision)
     return rows.rows(), {name: float(metric.compute()) for name, metric in pooled.items()}

@@ -6,7 +6,9 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from robustseg.metrics.summary import COUNTS, dice, jaccard, summarise
+from robustseg.metrics.catalogue import CATALOGUE
+from robustseg.metrics.counts import COUNTS
+from robustseg.metrics.summary import summarise
 from robustseg.metrics.surface import hd95
 
 IGNORED = 255
@@ -23,6 +25,18 @@ class SegmentationMetrics(Metric):
     that is computed on the processor, some milliseconds an image. Ignored pixels count there as
     background in both masks. A NaN logit counts as background, so refuse a network that gives
     one, as ``robustseg.metrics.evaluation`` does.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.metrics import SegmentationMetrics
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1, 0], [1, 0]]]], dtype=torch.uint8)
+        >>> metric = SegmentationMetrics()
+        >>> metric.update(logits, target)
+        >>> metric.compute()["dice_image"]
+        0.5
+        >>> metric.rows()["tp"].tolist(), metric.rows()["fp"].tolist()
+        ([1], [1])
     """
 
     full_state_update = False
@@ -67,8 +81,12 @@ class SegmentationMetrics(Metric):
         """
         with self.sync_context(dist_sync_fn=self.dist_sync_fn):
             columns = self._columns()
-        outcome = columns["tp"], columns["fp"], columns["fn"]
-        return columns | {"dice": dice(*outcome), "jaccard": jaccard(*outcome)}
+        scores = {
+            metric.column: metric.values(columns)
+            for metric in CATALOGUE.values()
+            if metric.column and metric.column not in columns and set(metric.needs) <= set(columns)
+        }
+        return columns | scores
 
     def _columns(self) -> dict[str, np.ndarray]:
         rows = dim_zero_cat(self.images).cpu().numpy()

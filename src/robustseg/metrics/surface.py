@@ -31,6 +31,18 @@ def hd95(pred: ArrayLike, target: ArrayLike, normalize: str = "diagonal") -> flo
 
     Raises:
         ValueError: the masks are not two-dimensional, differ in shape, or ``normalize`` is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from robustseg.metrics import hd95
+        >>> target = np.zeros((8, 8))
+        >>> target[2:5, 2:5] = 1
+        >>> hd95(np.roll(target, 2, axis=1), target, normalize="none")
+        2.0
+        >>> round(hd95(np.roll(target, 2, axis=1), target), 4)
+        0.1768
+        >>> hd95(np.zeros((8, 8)), target)
+        1.0
     """
     pred, target = np.asarray(pred, dtype=bool), np.asarray(target, dtype=bool)
     if pred.ndim != 2 or pred.shape != target.shape:

@@ -19,6 +19,18 @@ class ThresholdCounts(Metric):
     is where its logit is above ln(t / (1 − t)). At ½ the counts are those of
     ``SegmentationMetrics``. Pixels are sorted once into the intervals between the thresholds; the
     counts are sums of that histogram.
+
+    Example:
+        >>> import torch
+        >>> from robustseg.metrics import ThresholdCounts, THRESHOLDS
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1, 0], [1, 0]]]], dtype=torch.uint8)
+        >>> metric = ThresholdCounts()
+        >>> metric.update(logits, target)
+        >>> metric.compute()["fp"][0, THRESHOLDS.index(0.5)].item()
+        1
+        >>> metric.compute()["fp"][0, THRESHOLDS.index(0.7)].item()
+        0
     """
 
     full_state_update = False

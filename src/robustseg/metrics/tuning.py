@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from robustseg.metrics.summary import COUNTS, dice, jaccard
+from robustseg.metrics.counts import COUNTS, dice, jaccard
 
 THRESHOLDS = tuple(k / 20 for k in range(1, 20))  # .05, .10 … .95
 
@@ -23,6 +23,8 @@ def best_threshold(scores: ArrayLike) -> int:
         ValueError: there is not one finite score for each threshold.
 
     Example:
+        >>> import numpy as np
+        >>> from robustseg.metrics import THRESHOLDS, best_threshold
         >>> scores = np.zeros(19)
         >>> scores[[3, 11]] = 0.8
         >>> THRESHOLDS[best_threshold(scores)]
@@ -50,6 +52,16 @@ def score_thresholds(counts: Mapping[str, NDArray[np.int64]]) -> dict[str, list[
 
     Raises:
         ValueError: no image has a counted pixel.
+
+    Example:
+        >>> import numpy as np
+        >>> from robustseg.metrics import THRESHOLDS, score_thresholds
+        >>> high = np.array(THRESHOLDS) > 0.5
+        >>> tp = np.where(high, 3, 4)[None]  # one image with 4 pixels of foreground
+        >>> fp = np.where(high, 0, 2)[None]
+        >>> scores = score_thresholds({"tp": tp, "fp": fp, "fn": 4 - tp, "tn": 12 - fp})
+        >>> [round(scores["dice_image"][THRESHOLDS.index(t)], 4) for t in (0.5, 0.55)]
+        [0.8, 0.8571]
     """
     counted = np.sum([counts[name][:, 0] for name in COUNTS], axis=0) > 0
     if not counted.any():

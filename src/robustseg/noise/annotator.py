@@ -24,6 +24,16 @@ class Annotator:
     After Zhang et al., Disentangling Human Error from the Ground Truth in Segmentation of Medical
     Images, NeurIPS 2020 (arXiv 2007.15963). Their annotator who leaves the mask blank is `missed`
     with β = 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from robustseg.noise import Annotator, inject
+        >>> masks = np.zeros((2, 64, 64), np.uint8)
+        >>> masks[:, 20:40, 20:40] = 1
+        >>> model = Annotator(panel=["over"])
+        >>> noisy, manifest = inject(masks, ["a", "b"], model, alpha=1.0, beta=0.5, seed=0)
+        >>> [(row["type"], round(row["reached"], 2)) for row in manifest]
+        [('over', 0.44), ('over', 0.44)]
     """
 
     def __init__(self, panel: Sequence[str] = HABITS) -> None:

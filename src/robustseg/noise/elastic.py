@@ -22,6 +22,15 @@ class Elastic:
 
     Elastic fields after Simard, Steinkraus and Platt, ICDAR 2003, here along the normal of the
     boundary.
+
+    Example:
+        >>> import numpy as np
+        >>> from robustseg.noise import Elastic, inject
+        >>> masks = np.zeros((2, 64, 64), np.uint8)
+        >>> masks[:, 20:40, 20:40] = 1
+        >>> noisy, manifest = inject(masks, ["a", "b"], Elastic(), alpha=1.0, beta=0.5, seed=0)
+        >>> [(row["type"], round(row["reached"], 2)) for row in manifest]
+        [('elastic', 0.5), ('elastic', 0.5)]
     """
 
     def __init__(self, smoothness: float = 0.15) -> None:

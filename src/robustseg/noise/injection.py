@@ -50,6 +50,18 @@ def inject(
 
     Raises:
         ValueError: An argument is out of its range.
+
+    Example:
+        >>> import numpy as np
+        >>> from robustseg.noise import Missed, inject
+        >>> masks = np.zeros((4, 64, 64), np.uint8)
+        >>> masks[:, 20:40, 20:40] = 1
+        >>> ids = ["a", "b", "c", "d"]
+        >>> noisy, manifest = inject(masks, ids, Missed(), alpha=0.5, beta=0.25, seed=0)
+        >>> [row["type"] for row in manifest]
+        ['clean', 'clean', 'missed', 'missed']
+        >>> noisy.sum(axis=(1, 2)).tolist()
+        [400, 400, 300, 300]
     """
     _check(masks, ids, alpha, beta)
     rows = sorted(range(len(ids)), key=lambda i: ids[i])

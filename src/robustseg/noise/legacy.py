@@ -40,6 +40,15 @@ class Legacy:
 
     Source: Gonzalez-Jimenez et al., MICCAI 2023 (arXiv 2306.00753), whose code adapts that of Li,
     Gao and He, MICCAI 2021 (gaozhitong/SP_guided_Noisy_Label_Seg).
+
+    Example:
+        >>> import numpy as np
+        >>> from robustseg.noise import Legacy, inject
+        >>> masks = np.zeros((2, 64, 64), np.uint8)
+        >>> masks[:, 20:40, 20:40] = 1
+        >>> noisy, manifest = inject(masks, ["a", "b"], Legacy(), alpha=1.0, beta=0.5, seed=0)
+        >>> [(row["type"], round(row["reached"], 2)) for row in manifest]
+        [('erode', 0.51), ('dilate', 0.41)]
     """
 
     def streams(self, ids: Sequence[str], alpha: float, seed: int) -> dict[str, random.Random]:

@@ -78,6 +78,15 @@ def summary(manifest: Sequence[Row]) -> dict[str, Any]:
         |noisy △ clean| / |clean| over the images chosen to be noisy, None if there are none;
         NaN rows are left out), `noisy` (how many were chosen) and `unreached` (how many of them
         missed β, see `note`).
+
+    Example:
+        >>> import numpy as np
+        >>> from robustseg.noise import Missed, inject, summary
+        >>> masks = np.ones((4, 8, 8), np.uint8)
+        >>> ids = ["a", "b", "c", "d"]
+        >>> manifest = inject(masks, ids, Missed(), alpha=0.5, beta=0.5, seed=0)[1]
+        >>> summary(manifest)["counts"], summary(manifest)["reached"]
+        ({'clean': 2, 'missed': 2}, 0.5)
     """
     counts = Counter(line["type"] for line in manifest)
     chosen = [line for line in manifest if line["requested"] > 0]

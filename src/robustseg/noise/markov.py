@@ -20,6 +20,15 @@ class Markov:
 
     Source: Yao et al., Learning to Segment from Noisy Annotations, ICLR 2023 (arXiv 2308.02498);
     ISIC there: T = 200, θ1 = 0.2 or 0.8, θ2 = 0.05, θ3 = 0.2.
+
+    Example:
+        >>> import numpy as np
+        >>> from robustseg.noise import Markov, inject
+        >>> masks = np.zeros((2, 64, 64), np.uint8)
+        >>> masks[:, 20:40, 20:40] = 1
+        >>> noisy, manifest = inject(masks, ["a", "b"], Markov(), alpha=1.0, beta=0.5, seed=0)
+        >>> [(row["type"], round(row["reached"], 2)) for row in manifest]
+        [('markov', 0.48), ('markov', 0.51)]
     """
 
     def __init__(

@@ -16,6 +16,15 @@ class Missed:
 
     On missing annotations among other wrong masks: Karimi et al., Deep learning with noisy labels,
     Medical Image Analysis 2020 (arXiv 1912.02911). The cut is for images of a single object.
+
+    Example:
+        >>> import numpy as np
+        >>> from robustseg.noise import Missed, inject
+        >>> masks = np.zeros((2, 64, 64), np.uint8)
+        >>> masks[:, 20:40, 20:40] = 1
+        >>> noisy, manifest = inject(masks, ["a", "b"], Missed(), alpha=1.0, beta=0.5, seed=0)
+        >>> [(row["type"], round(row["reached"], 2)) for row in manifest]
+        [('missed', 0.5), ('missed', 0.5)]
     """
 
     def corrupt(

@@ -12,6 +12,17 @@ class Mixture:
 
     β means |noisy △ clean| / |clean| for all of them. The manifest names the error itself (dilate,
     swap, …) as its type and the model that made it among the parameters.
+
+    Example:
+        >>> import numpy as np
+        >>> from robustseg.noise import Missed, Mixture, Morphological, inject
+        >>> masks = np.zeros((2, 64, 64), np.uint8)
+        >>> masks[:, 20:40, 20:40] = 1
+        >>> models = {"missed": Missed(), "moved": Morphological(types=["affine"])}
+        >>> model = Mixture(models, weights={"missed": 1, "moved": 3})
+        >>> noisy, manifest = inject(masks, ["a", "b"], model, alpha=1.0, beta=0.5, seed=0)
+        >>> [(row["type"], round(row["reached"], 2)) for row in manifest]
+        [('affine', 0.48), ('affine', 0.49)]
     """
 
     def __init__(self, models: Mapping[str, NoiseModel], weights: Mapping[str, float]) -> None:

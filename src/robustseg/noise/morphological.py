@@ -33,6 +33,16 @@ class Morphological:
 
     After Gonzalez-Jimenez et al., MICCAI 2023 (arXiv 2306.00753) and Li, Gao and He, MICCAI 2021;
     their code as it stands is `legacy`.
+
+    Example:
+        >>> import numpy as np
+        >>> from robustseg.noise import Morphological, inject
+        >>> masks = np.zeros((2, 64, 64), np.uint8)
+        >>> masks[:, 20:40, 20:40] = 1
+        >>> model = Morphological(types=["dilate"])
+        >>> noisy, manifest = inject(masks, ["a", "b"], model, alpha=1.0, beta=0.5, seed=0)
+        >>> [(row["type"], round(row["reached"], 2)) for row in manifest]
+        [('dilate', 0.41), ('dilate', 0.41)]
     """
 
     def __init__(self, types: Sequence[str] = TYPES, max_angle: float = 30.0) -> None:

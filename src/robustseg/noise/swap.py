@@ -17,6 +17,16 @@ class Swap:
 
     The error of mixed-up files; a mask's counterpart of the uniform label noise of classification
     (Zhang et al., Understanding deep learning requires rethinking generalization, ICLR 2017).
+
+    Example:
+        >>> import numpy as np
+        >>> from robustseg.noise import Swap, inject
+        >>> masks = np.zeros((2, 64, 64), np.uint8)
+        >>> masks[:, 20:40, 20:40] = 1
+        >>> masks[1] = np.roll(masks[0], 5, axis=0)
+        >>> noisy, manifest = inject(masks, ["a", "b"], Swap(), alpha=1.0, beta=0.5, seed=0)
+        >>> [(row["type"], row["parameters"], row["reached"]) for row in manifest]
+        [('swap', '{"donor":"b"}', 0.5), ('swap', '{"donor":"a"}', 0.5)]
     """
 
     def __init__(self, candidates: int = 64) -> None:

@@ -19,20 +19,9 @@ from robustseg.metrics import (
     score_thresholds,
     summarise,
 )
+from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.evaluation import evaluate, evaluate_fully, update_metrics
 from robustseg.metrics.summary import COUNTS
-
-_SHOWN = (
-    "dice_image",
-    "dice_image_pos",
-    "dice_pooled",
-    "jaccard_image",
-    "balanced_accuracy",
-    "hd95",
-    "average_precision",
-    "calibration_error",
-    "area_ratio",
-)
 
 
 @dataclass
@@ -97,7 +86,11 @@ class Evaluator:
                 for i, name in enumerate(self.data.test.ids)
             ]
         numbers = summarise(columns) | pooled
-        outcome.row |= {f"test_{name}": numbers[name] for name in _SHOWN if name in numbers}
+        outcome.row |= {
+            f"test_{metric.name}": numbers[metric.name]
+            for metric in CATALOGUE.values()
+            if metric.each_epoch and metric.name in numbers
+        }
         curves = {f"test_{name}": values for name, values in score_thresholds(at).items()}
         if noisy is not None:
             curves["heldout_dice_noisy"] = noisy

@@ -22,8 +22,8 @@ from robustseg.data.prepare import RunData, prepare
 from robustseg.data.sources.source import Source
 from robustseg.losses.regularizers import Regularized
 from robustseg.metrics import summarise_last
+from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.collapse import collapse
-from robustseg.metrics.summary import COUNTS
 from robustseg.noise.manifest import summary
 from robustseg.runs.files import read_csv, read_json, replacing, write_csv, write_json
 from robustseg.runs.folder import RunFolder
@@ -216,34 +216,20 @@ def _final_numbers(folder: RunFolder, last: int) -> dict[str, Any]:
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     reported = [row for row in epochs if row["epoch"] in set(columns["epoch"])]
     end = epochs[-1]
+    tuned = "tp_tuned" in columns
     best: dict[int, float] = {}
     for row in read_csv(folder.thresholds):
         best[row["epoch"]] = max(best.get(row["epoch"], 0.0), row["test_dice_image"])
     return {
         **summarise_last(columns, last),
-        **_tuned(columns, reported, last),
+        **({"threshold": fmean(row["heldout_threshold"] for row in reported)} if tuned else {}),
         "dice_image_oracle": fmean(best[row["epoch"]] for row in reported),
         **{
             name: fmean(row.get(f"test_{name}", math.nan) for row in reported)
-            for name in ("average_precision", "calibration_error")
+            for name in (metric.name for metric in CATALOGUE.values() if metric.measure)
         },
         **{name: value for name, value in end.items() if name.startswith(("train_", "nu"))},
         "epochs": end["epoch"],
         "steps": end["step"],
         "evaluations": len(reported),
-    }
-
-
-def _tuned(
-    columns: dict[str, list[Any]], reported: list[dict[str, Any]], last: int
-) -> dict[str, float]:
-    """What a threshold chosen on noisy held-out masks makes of the scores; empty without them."""
-    if "tp_tuned" not in columns:
-        return {}
-    tuned = {name: columns[f"{name}_tuned"] for name in COUNTS}
-    numbers = summarise_last({"epoch": columns["epoch"], **tuned}, last)
-    kept = ("dice_image", "dice_image_pos", "dice_pooled", "jaccard_image", "area_ratio")
-    return {
-        **{f"{name}_tuned": numbers[name] for name in kept},
-        "threshold": fmean(row["heldout_threshold"] for row in reported),
     }

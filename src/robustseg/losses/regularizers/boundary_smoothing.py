@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from robustseg.losses.inputs import check_range
+from robustseg.losses.options import Range
 
 
 class BoundarySmoothing(nn.Module):
@@ -29,8 +29,8 @@ class BoundarySmoothing(nn.Module):
 
     def __init__(self, epsilon: float = 0.5, sigma: float = 1.0) -> None:
         super().__init__()
-        check_range("epsilon", epsilon, 0, 1)
-        check_range("sigma", sigma, 1e-3, 50)
+        Range(0, 1).check("epsilon", epsilon)
+        Range(1e-3, 50).check("sigma", sigma)
         self.epsilon = epsilon
         self.register_buffer("kernel", neighbour_weights(sigma), persistent=False)
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from robustseg.losses.inputs import check_range
+from robustseg.losses.options import Range
 from robustseg.losses.regularizers.penalty import add_penalty
 
 
@@ -41,7 +41,7 @@ class ConfidencePenalty(nn.Module):
 
     def __init__(self, epsilon: float = 0.1) -> None:
         super().__init__()
-        check_range("epsilon", epsilon, 0)
+        Range(0).check("epsilon", epsilon)
         self.epsilon = epsilon
 
     def forward(

@@ -4,7 +4,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from robustseg.losses.inputs import check_range
+from robustseg.losses.options import Range
 
 
 def smooth_labels(target: Tensor, epsilon: float) -> Tensor:
@@ -17,7 +17,7 @@ def smooth_labels(target: Tensor, epsilon: float) -> Tensor:
         target: (B, 1, H, W) or (B, C, H, W), in [0, 1].
         epsilon: ε, in [0, 1].
     """
-    check_range("epsilon", epsilon, 0, 1)
+    Range(0, 1).check("epsilon", epsilon)
     return (1 - epsilon) * target + epsilon / max(2, target.shape[1])
 
 
@@ -30,7 +30,7 @@ class LabelSmoothing(nn.Module):
 
     def __init__(self, epsilon: float = 0.1) -> None:
         super().__init__()
-        check_range("epsilon", epsilon, 0, 1)
+        Range(0, 1).check("epsilon", epsilon)
         self.epsilon = epsilon
 
     def forward(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
+from robustseg.metrics.catalogue import find
 from robustseg.results.figures.files import Source
 from robustseg.results.figures.look import legend, looks, tiles
 
@@ -27,7 +28,8 @@ def dice_against_alpha(
     strengths = sorted(runs["beta"].dropna().unique())
     known = looks(runs["line"])
     faint = min(0.15, 0.7 / len(known))  # many bands overlap
-    figure, axes = tiles(len(strengths), "α, share of noisy masks", "Dice of test images")
+    title = entry.title if (entry := find(metric)) else metric
+    figure, axes = tiles(len(strengths), "α, share of noisy masks", f"{title} of test images")
     for axis, beta in zip(axes, strengths, strict=True):
         part = runs[(runs["beta"] == beta) | (runs["alpha"] == 0)]
         for name, look in known.items():

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.results.load import LABELS
 from robustseg.results.report.curve import Curve, read_curve
 from robustseg.results.report.privacy import without_places
@@ -16,6 +17,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import relevant
 from robustseg.runs.survey import RunState
 
+_POOLED = CATALOGUE["dice_pooled"]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
 
 
@@ -158,7 +160,7 @@ def _facts(
         "precision": status.get("precision"),
         "threads": status.get("threads"),
         "code": status.get("commit"),
-        "pooled Dice": f"{row['dice_pooled']:.3f}" if row and "dice_pooled" in row else None,
+        _POOLED.title: _POOLED.text(row[_POOLED.name]) if row and _POOLED.name in row else None,
     }
     return {name: str(value) for name, value in known.items() if value not in (None, "")}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.summary import COUNTS
 from robustseg.records.layout import DamagedRecord, NotKept
 from robustseg.results.sources import Run, Sources
@@ -18,9 +19,8 @@ from robustseg.runs.files import trouble
 if TYPE_CHECKING:
     import pandas as pd
 
-# Metrics that are means over images, and the columns of images.csv that they are means of.
-_COLUMNS = {"dice_image": "dice", "jaccard_image": "jaccard", "hd95": "hd95"}
-PER_IMAGE = (*_COLUMNS, *(f"{name}_pos" for name in _COLUMNS))
+# Metrics that are means over images.
+PER_IMAGE = tuple(metric.name for metric in CATALOGUE.values() if metric.per_image)
 _REMEDY = "; force=true trains the run again"
 
 
@@ -114,11 +114,15 @@ def _averaged(run: Run) -> pd.DataFrame:
     try:
         rows = run.images()
         counted = rows[[*COUNTS]].sum(axis=1) > 0
-        positive = rows["tp"] + rows["fn"] > 0
-        known = [name for name in _COLUMNS if _COLUMNS[name] in rows]
-        values = {name: rows[_COLUMNS[name]].where(counted) for name in known}
-        values |= {f"{name}_pos": values[name].where(positive) for name in known}
-        averaged = pd.DataFrame(values).groupby(rows["id"], sort=False).mean()
+        columns = {str(name): column for name, column in rows.items()}
+        values = {}
+        for metric in map(CATALOGUE.__getitem__, PER_IMAGE):
+            if set(metric.needs) <= set(columns):
+                given = columns.get(metric.column)
+                own = metric.values(columns) if given is None else given.to_numpy()
+                counts = counted & metric.counts_for(columns)
+                values[metric.name] = np.where(counts, own, np.nan)
+        averaged = pd.DataFrame(values, index=rows.index).groupby(rows["id"], sort=False).mean()
         _check_whole(rows, averaged, run.numbers)
     except (DamagedRecord, NotKept) as error:
         raise NoImages(str(error)) from error

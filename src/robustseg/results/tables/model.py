@@ -4,12 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from robustseg.metrics.catalogue import find
 from robustseg.results.tables.published import Value
 
 LEVEL = 0.05  # of a significance test; an interval covers the rest
-
-_LOWER = ("hd95", "false_positive", "missed_rate", "calibration_error", "test_loss")
-_HIGHER = ("dice", "jaccard", "balanced_accuracy", "average_precision", "train_dice_clean")
 
 Row = tuple[Any, ...]
 
@@ -149,6 +147,5 @@ def label(value: Any) -> str:
 
 def direction(metric: str) -> int:
     """Return 1 if higher is better, −1 if lower is, 0 if neither."""
-    if metric.startswith(_HIGHER):
-        return 1
-    return -1 if metric.startswith(_LOWER) else 0
+    known = find(metric)
+    return {"up": 1, "down": -1, None: 0}[known.better if known else None]

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import robustseg
+from robustseg.metrics.catalogue import CATALOGUE
 
-# How the columns of a published.csv are called here; Dice and Jaccard are taken as means over
-# images, the T-Loss paper's primary number (the Tversky slides do not say).
+# Metrics by their columns in a published.csv; Dice and Jaccard are taken as means over images,
+# the T-Loss paper's primary number (the Tversky slides do not say).
 _METRICS = {
-    "dice": "dice_image",
-    "jaccard": "jaccard_image",
-    "average_precision": "average_precision",
-    "balanced_accuracy": "balanced_accuracy",
-    "hd95": "hd95",
+    metric.column or metric.name: metric.name
+    for metric in CATALOGUE.values()
+    if (metric.formula or metric.measure) and not metric.among
 }
 # Presets of one published loss: with the paper's settings and with its code's.
 # The papers' operator, with and without its faults; None: clean masks.
@@ -94,8 +93,8 @@ def load_published(experiment: str | None, dataset: str, folder: Path | None) ->
 def read_published(path: Path) -> Published:
     """Read a published.csv.
 
-    Columns ``dice``, ``jaccard``, ``average_precision``, ``balanced_accuracy``, ``hd95``, plain or
-    as a pair ``…_mean``, ``…_std``, are numbers, ``starred`` is 1 for the paper's star, and all
+    Columns ``dice``, ``jaccard``, ``hd95`` and others of the catalogue's metrics, plain or as a
+    pair ``…_mean``, ``…_std``, are numbers, ``starred`` is 1 for the paper's star, and all
     others, ``loss`` among them, say what a run has to be; an empty cell means that the label does
     not apply to it.
 
