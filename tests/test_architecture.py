@@ -120,6 +120,16 @@ def test_rooms_import_what_the_table_allows():
     assert ARROWS - set(arrows) == set(), "no longer used: delete them from ROOMS"
 
 
+def test_files_beside_the_rooms_import_none():
+    """Every room may import settings.py and errors.py; `python -m robustseg` is the command."""
+    upwards = {
+        (one.file, one.module.split(".")[1])
+        for one in IMPORTS
+        if one.file in FILES and one.module.count(".") and one.module.split(".")[1] in ROOMS
+    }
+    assert upwards <= {("__main__.py", "cli")}
+
+
 def test_there_are_no_circles():
     order = list(
         TopologicalSorter({room: set(ROOMS[room].split()) for room in ROOMS}).static_order()
