@@ -1,8 +1,8 @@
-# robustseg: `make help` says what there is. Every target sets up .venv first if it has to.
+# robustseg: `make help` lists the targets. Each sets up .venv first if necessary.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-# One compute thread a test process: as many processes as cores.
+# One compute thread per test process, as many processes as cores.
 TEST := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n auto
 # Engines share this machine: one test at a time.
 ENGINES := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n 0 -m engines tests/integration/engines
@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@
 
-demo: $(STAMP)  ## the main job from nothing: nine runs on drawn images, their table and figures (4 minutes)
+demo: $(STAMP)  ## the main job from scratch: nine runs on synthetic images, their table and figures (4 minutes)
 	$(BIN)/python train.py +experiment=demo
 	@echo
 	$(BIN)/robustseg table demo
@@ -33,13 +33,13 @@ demo: $(STAMP)  ## the main job from nothing: nine runs on drawn images, their t
 
 MINUTES ?= 60
 JOBS ?= auto
-campaign: $(STAMP)  ## fill the tables of the small experiments from DATA=… for MINUTES=60, JOBS=auto runs at a time
+campaign: $(STAMP)  ## train the small experiments on DATA=… for MINUTES=60, JOBS=auto runs at a time
 	$(BIN)/python experiments/campaign.py --data $(DATA) --minutes $(MINUTES) --jobs $(JOBS)
 
 results: $(STAMP)  ## results.csv, table.md and figures of EXPERIMENT=… from runs/ into experiments/ (IMAGES=train, all: with images)
 	$(BIN)/robustseg results $(EXPERIMENT) --runs runs --out experiments $(if $(IMAGES),--images $(IMAGES))
 
-test: $(STAMP)  ## all tests that fit into ten minutes on two cores and need no service
+test: $(STAMP)  ## all tests that run in ten minutes on two cores and need no service
 	$(TEST) -m "not slow and not engines and not browser and not gpu"
 
 test-all: engines browser  ## every test
@@ -52,7 +52,7 @@ test-engines: engines  ## sweeps through a real Slurm and a real Ray, started by
 test-browser: browser  ## pages in a real browser (needs Debian's chromium)
 	$(TEST) -m browser
 
-test-gpu: $(STAMP)  ## what only a CUDA device can show
+test-gpu: $(STAMP)  ## tests that need a CUDA device
 	$(TEST) -m gpu
 
 engines: $(STAMP)
@@ -61,7 +61,7 @@ engines: $(STAMP)
 browser: $(STAMP)
 	@command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
 
-docs: $(STAMP)  ## the documentation as a site/ that needs no network
+docs: $(STAMP)  ## build the documentation in site/, readable without a network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "Open site/index.html"
 
@@ -70,11 +70,11 @@ lint: $(STAMP)  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(STAMP)  ## put the code into shape
+format: $(STAMP)  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP)  ## measure speed, each figure against a named peer in the same run (half an hour)
+bench: $(STAMP)  ## measure speed against named peers in the same run (half an hour)
 	$(BIN)/python benchmarks/bench_training.py
 	$(BIN)/python benchmarks/bench_epoch.py
 	$(BIN)/python benchmarks/bench_data.py
@@ -88,5 +88,5 @@ bench: $(STAMP)  ## measure speed, each figure against a named peer in the same 
 	$(BIN)/python benchmarks/bench_results.py
 	$(BIN)/python benchmarks/bench_gpu.py
 
-clean:  ## remove what the tools left, but neither .venv nor runs
+clean:  ## remove files left by the tools, but neither .venv nor runs
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

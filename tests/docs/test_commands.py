@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted(ROOT.glob("docs/**/*.md")),
-    *sorted(ROOT.glob("experiments/*/README.md")),
+    *sorted(ROOT.glob("experiments/**/README.md")),
+    ROOT / "benchmarks" / "README.md",
 ]
 START = re.compile(r"(?:\.venv/bin/)?(?:python train\.py|robustseg|make)(?= |$)")
 FENCE = re.compile(r"^( *)```[^\n]*\n(.*?)^\1```", re.DOTALL | re.MULTILINE)

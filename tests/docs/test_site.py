@@ -7,6 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("experiments/**/*.md")),
+    *sorted(ROOT.glob("benchmarks/*.md")),
+]
 pytest.importorskip("mkdocs", reason="mkdocs is not installed: pip install -e '.[docs]'")
 
 
@@ -62,6 +68,25 @@ def test_formulas_are_drawn_and_readable(site):
     assert "arithmatex" not in content
     assert r'alt="S = \nu e^{-\lambda}"' in content
     assert ":func:" not in (site / "reference/losses.html").read_text(encoding="utf-8")
+
+
+def test_experiments_and_benchmarks_are_published_with_their_figures(site):
+    for page in [*ROOT.glob("experiments/**/README.md"), ROOT / "benchmarks" / "README.md"]:
+        assert (site / page.relative_to(ROOT)).with_name("index.html").exists()
+    assert (site / "benchmarks" / "performance.png").exists()
+    assert 'href="../experiments/tloss_isic2017_cpu/' in (
+        site / "benchmarks" / "index.html"
+    ).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_hold_in_the_repository(page):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        file = page.parent / target.partition("#")[0]
+        generated = file.is_relative_to(ROOT / "docs" / "reference" / "settings")
+        if not re.match(r"https?:|#", target) and not generated:
+            assert file.resolve().exists(), target
 
 
 def test_nothing_is_fetched_when_a_page_is_read(site):

@@ -1,1 +1,1 @@
-"""The subcommands of `robustseg`, one a file."""
+"""The subcommands of `robustseg`, one per file."""

@@ -1,1 +1,1 @@
-"""The composed configuration: found, checked, resolved for this machine, explained."""
+"""The configuration: composed, checked, resolved for this machine; its errors explained."""

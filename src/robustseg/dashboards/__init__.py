@@ -1,4 +1,4 @@
-"""Loggers beside the run folder's own files: wandb and TensorBoard."""
+"""Loggers in addition to the run folder: wandb and TensorBoard."""
 
 import lazy_loader as lazy
 

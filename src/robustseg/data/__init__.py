@@ -1,6 +1,6 @@
 """Data: sources of images and masks, their fingerprint, the cache, and checks.
 
-The classes that a configuration names are imported when they are asked for.
+The classes that a configuration names are imported on first use.
 """
 
 import lazy_loader as lazy

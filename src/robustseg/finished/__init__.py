@@ -1,1 +1,1 @@
-"""What is done with a trained network: load it, predict, evaluate, rank suspects, export."""
+"""Uses of a trained network: load it, predict, evaluate, rank suspects, export."""

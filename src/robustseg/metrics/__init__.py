@@ -1,12 +1,12 @@
 """Metrics of binary segmentation: per-image counts, and what derives from them.
 
 Conventions in one place: a pixel is predicted foreground where its logit is above 0; target
-pixels of value 255 are ignored; an image without foreground that is predicted empty scores Dice
-and Jaccard 1, and 0 as soon as one pixel is predicted. A number that is undefined on a test set
-(say, the Dice over images with foreground when there are none) is NaN, never 0.
+pixels of value 255 are ignored; an image without foreground scores Dice and Jaccard 1 if
+the prediction is empty, and 0 as soon as one pixel is predicted. A metric that is undefined on a
+test set (such as the Dice over images with foreground if there are none) is NaN, never 0.
 
 ``summary`` and ``tuning`` need numpy only, ``surface`` scipy too; the others import torch, so they
-are loaded when first asked for and tables can be made without it.
+are loaded on first use, and tables can be made without it.
 """
 
 import lazy_loader as lazy

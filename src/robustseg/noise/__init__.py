@@ -1,4 +1,4 @@
-"""Masks that are wrong in exactly the way that was asked for."""
+"""Noise models: they corrupt masks in a controlled way."""
 
 from robustseg.noise.annotator import Annotator
 from robustseg.noise.elastic import Elastic

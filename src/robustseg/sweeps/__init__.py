@@ -1,4 +1,4 @@
-"""Runs of a sweep side by side: a pool of processes, their places, one display."""
+"""Sweeps: launchers, a pool of processes and where they run, the time limit, one display."""
 
 import lazy_loader as lazy
 

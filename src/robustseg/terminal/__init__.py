@@ -1,1 +1,1 @@
-"""What is printed: durations and progress."""
+"""Terminal output: durations and progress bars."""

@@ -1,1 +1,1 @@
-"""What is wrong with a data set, before anything is trained on it."""
+"""Checks of a data set before training."""

@@ -1,1 +1,1 @@
-"""Where images and masks come from: their files, splits and reading rules."""
+"""Sources of images and masks: files, splits and reading rules."""

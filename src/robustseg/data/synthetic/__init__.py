@@ -1,4 +1,4 @@
-"""Drawn datasets that need no download: dermoscopy, chest X-rays, histopathology tiles."""
+"""Synthetic data sets that need no download: dermoscopy, chest X-rays, histopathology tiles."""
 
 from robustseg.data.synthetic.source import Synthetic
 

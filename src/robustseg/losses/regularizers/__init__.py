@@ -1,10 +1,9 @@
-"""Regularisers: what is added to a loss or done to its target, usable with any loss.
+"""Regularisers: terms added to a loss or changes to its target, usable with any loss.
 
-Each takes a loss and the loss' arguments and returns the regularised scalar, for logits
-(B, 1, H, W), where p is by sigmoid and there are two classes, or (B, C, H, W) by softmax.
-A penalty is a mean over pixels beside a loss on the scale of a pixel, and a sum over the pixels
-of an image beside one on the scale of an image (`image_scale`, as the T-Loss), where a mean
-would vanish.
+Each takes a loss and its arguments and returns the regularised scalar, for logits (B, 1, H, W) with
+a sigmoid and two classes, or (B, C, H, W) with a softmax. A penalty is a mean over pixels if the
+loss is on the scale of a pixel, and a sum over the pixels of an image if the loss is on the scale
+of an image (`image_scale`, like the T-Loss), where a mean would be negligible.
 """
 
 from robustseg.losses.regularizers.boundary_smoothing import BoundarySmoothing

@@ -1,1 +1,1 @@
-"""One page that holds an experiment's results. Imports neither torch nor Hydra."""
+"""A self-contained page with an experiment's results. Imports neither torch nor Hydra."""

@@ -1,1 +1,1 @@
-"""Tables of finished runs: cells, statistics, notes, and their forms."""
+"""Tables of finished runs: cells, statistics, notes, and output formats."""
