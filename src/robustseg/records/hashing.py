@@ -19,7 +19,7 @@ def hashed_ids(ids: Iterable[str], fingerprint: str) -> list[str]:
         ids: of images.
         fingerprint: of the data set they belong to, as in status.json.
 
-    Example:
+    Examples:
         >>> hashed_ids(["patient_17"], "54ea539c33fa6b16")
         ['42a44d168808cfe6']
     """

@@ -47,7 +47,7 @@ def merge(records: Sequence[Path], target: Path) -> MergeReport:
         DamagedRecord: the index of one cannot be used.
         FileNotFoundError: one is no record.
 
-    Example:
+    Examples:
         >>> merge([Path("here/record"), Path("there/record")], Path("both")).files
         6
     """

@@ -79,7 +79,7 @@ def pack(
         FileNotFoundError: there is no such folder of runs.
         DamagedRecord: the index of the record cannot be used.
 
-    Example:
+    Examples:
         >>> pack("demo", [Path("runs")], Path("experiments/demo/record")).added
         ['synthetic-gce-a0.5-b0.7-s0-1f2e3d4c']
     """

@@ -39,7 +39,7 @@ class Record:
     Attributes:
         damages: what cannot be used, each with its file; complete once `runs` was called.
 
-    Example:
+    Examples:
         >>> [run.run_id for run in Record(Path("experiments/demo/record")).runs()]
         ['synthetic-gce-a0.5-b0.7-s0-1f2e3d4c']
     """

@@ -58,7 +58,7 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
         NoRuns: a source is not there, there is no finished run, or none that passes the filters.
         ValueError: a filter names neither a label nor a setting.
 
-    Example:
+    Examples:
         >>> load_runs(["runs", "experiments/demo/record"], loss="tloss")["alpha"].max()
         0.7
     """

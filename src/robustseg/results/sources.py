@@ -211,7 +211,7 @@ class Sources:
         duplicates: ``first``, or ``all`` to have each set of numbers as a run of its own, with the
             setting ``source``.
 
-    Example:
+    Examples:
         >>> Sources([Path("runs"), Path("experiments/demo/record")]).rows()[0]["loss"]
         'gce'
     """

@@ -22,7 +22,7 @@ def join(runs: Path, run_id: str, experiment: str) -> None:
     Raises:
         OSError: it cannot be written.
 
-    Example:
+    Examples:
         >>> import tempfile
         >>> runs = Path(tempfile.mkdtemp())
         >>> join(runs, "synthetic-gce-clean-s0-1f2e3d4c", "demo")

@@ -43,7 +43,7 @@ _CURRENT = {former: name for name, former in _FORMER.items()} | _MOVED
 def with_current_names(config: Any) -> Any:
     """Return a configuration in which every `_target_` has today's name.
 
-    Example:
+    Examples:
         >>> with_current_names({"model": {"_target_": "robustseg.noise.swap.Swap"}})
         {'model': {'_target_': 'robustseg.noise.Swap'}}
     """

@@ -15,7 +15,7 @@ class EachChannel(A.BaseCompose):
         p_channel: probability that a channel is transformed.
         p: probability that any is.
 
-    Example:
+    Examples:
         >>> EachChannel([A.GaussianBlur(sigma_limit=(0.5, 1.0), p=1.0)], p_channel=0.5, p=0.2)
     """
 
