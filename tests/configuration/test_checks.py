@@ -1,6 +1,7 @@
 import pytest
 
-from robustseg.configuration.checks import ConfigError, check_targets, settle, suggest
+from robustseg.configuration.checks import check_targets, settle, suggest
+from robustseg.errors import ConfigError
 
 
 @pytest.mark.parametrize(

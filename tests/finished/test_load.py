@@ -7,8 +7,7 @@ import pytest
 import torch
 import yaml
 
-from robustseg.configuration.checks import ConfigError
-from robustseg.data.sources.source import DataError
+from robustseg.errors import ConfigError, DataError
 from robustseg.finished.load import load_run, pick_device
 from robustseg.training.train import build_module
 

@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from robustseg.cli.main import main
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 from robustseg.finished.load import load_run
 from robustseg.finished.trust import build, read_config
 from tests.conftest import CONF

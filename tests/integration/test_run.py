@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from robustseg.data.batches.on_device import DeviceBatches
+from robustseg.errors import RunFailed
 from robustseg.metrics import summarise_last
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.lock import JOB
-from robustseg.sweeps.outcomes import RunFailed
 from robustseg.training import recorder
 from robustseg.training import run as run_module
 from robustseg.training.module import SegmentationModule

@@ -9,9 +9,10 @@ from torch import nn
 from robustseg.configuration.checks import settle
 from robustseg.data.imageset import ImageSet
 from robustseg.data.prepare import RunData
+from robustseg.errors import NaNPredicted
 from robustseg.losses import CrossEntropyLoss, TLoss
 from robustseg.metrics import summarise
-from robustseg.metrics.evaluation import NaNPredicted, evaluate, evaluate_fully, predict_logits
+from robustseg.metrics.evaluation import evaluate, evaluate_fully, predict_logits
 from robustseg.runs.folder import RunFolder
 from robustseg.training.module import SegmentationModule
 from robustseg.training.recorder import Recorder

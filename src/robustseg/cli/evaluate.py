@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from robustseg.cli.run_argument import add_run, loaded, positive
-from robustseg.configuration.checks import ConfigError
 from robustseg.configuration.compose import composed
+from robustseg.errors import ConfigError
 
 
 def add_parser(subparsers: Any) -> None:

@@ -22,9 +22,8 @@ from robustseg.cli import (
     table,
     wandb,
 )
-from robustseg.configuration.checks import ConfigError
 from robustseg.configuration.compose import conf_folder
-from robustseg.data.sources.source import DataError
+from robustseg.errors import ConfigError, DataError
 from robustseg.results import status
 
 _RESULTS = (table, status, runs, figures, results, report)

@@ -73,7 +73,8 @@ def main(options: argparse.Namespace) -> int:
     Returns:
         0; 1 if there is nothing to show; 2 if the question cannot be answered.
     """
-    from robustseg.results.load import NoRuns, load_runs, metric_names, suggestion
+    from robustseg.errors import NoRuns
+    from robustseg.results.load import load_runs, metric_names, suggestion
     from robustseg.results.report.page import Question, write_page
     from robustseg.results.tables.query import split
     from robustseg.runs.files import write_text

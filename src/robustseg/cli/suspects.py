@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.run_argument import add_run, loaded, positive
-from robustseg.configuration.checks import ConfigError
 from robustseg.configuration.compose import composed
+from robustseg.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from robustseg.results.load import NoRuns, suggestion
+from robustseg.errors import NoRuns
+from robustseg.results.load import suggestion
 from robustseg.results.tables import query as question
 from robustseg.results.tables.model import Table
 from robustseg.results.tables.published import experiments_folder, read_published

@@ -110,7 +110,8 @@ def workspace(options: argparse.Namespace) -> int:
         return _complain("workspace", _NO_EXTRA)
     entity = options.entity or ""
     if options.save:
-        from robustseg.dashboards.wandb_sync import NoKey, check_key
+        from robustseg.dashboards.wandb_sync import check_key
+        from robustseg.errors import NoKey
 
         try:
             check_key()
@@ -155,8 +156,9 @@ def _of_experiment(folder: Path, experiment: str) -> list[RunState]:
 
 def sync(options: argparse.Namespace) -> int:
     """Send offline runs; 1 if one could not be sent, or there is no key."""
-    from robustseg.dashboards.wandb_sync import NoKey, check_key, find
+    from robustseg.dashboards.wandb_sync import check_key, find
     from robustseg.dashboards.wandb_sync import sync as send
+    from robustseg.errors import NoKey
 
     if not options.folder.is_dir():
         return _complain("sync", f"there is no folder {options.folder}")
@@ -182,8 +184,9 @@ def sync(options: argparse.Namespace) -> int:
 
 def upload(options: argparse.Namespace) -> int:
     """Make wandb runs of finished ones and send them; 1 if something could not be."""
-    from robustseg.dashboards.wandb_sync import NoKey, check_key
-    from robustseg.results.load import NoRuns, load_runs
+    from robustseg.dashboards.wandb_sync import check_key
+    from robustseg.errors import NoKey, NoRuns
+    from robustseg.results.load import load_runs
 
     try:
         runs = load_runs(options.runs, experiment=options.experiment)

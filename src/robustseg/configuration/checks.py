@@ -11,12 +11,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from robustseg.configuration import hardware
 from robustseg.data.batches.drawable import check_drawable
+from robustseg.errors import ConfigError
 from robustseg.runs.targets import with_current_names
-
-
-class ConfigError(ValueError):
-    """A setting that cannot work; the message names it and says what would."""
-
 
 _MINUTES = 1_000_000  # two years: a longer limit is a slip
 # Keys of a group that are not arguments of what its `_target_` builds.

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import robustseg
-from robustseg.configuration.checks import ConfigError, check_targets, settle
+from robustseg.configuration.checks import check_targets, settle
+from robustseg.errors import ConfigError
 
 
 def conf_folder() -> Path:

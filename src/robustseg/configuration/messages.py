@@ -10,8 +10,8 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from robustseg.configuration.checks import ConfigError, suggest
-from robustseg.sweeps.outcomes import RunFailed
+from robustseg.configuration.checks import suggest
+from robustseg.errors import ConfigError, RunFailed
 
 
 def explain(error: Exception, conf: Path) -> str | None:

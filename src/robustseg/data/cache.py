@@ -26,7 +26,8 @@ import numpy as np
 
 from robustseg.data.imageset import ImageSet
 from robustseg.data.resizing import resize_image, resize_mask
-from robustseg.data.sources.source import DataError, Record, Source
+from robustseg.data.sources.source import Record, Source
+from robustseg.errors import DataError
 from robustseg.terminal.progress import track
 
 try:

@@ -10,7 +10,8 @@ import numpy as np
 from robustseg.data.cache import load
 from robustseg.data.imageset import ImageSet
 from robustseg.data.selection import hold_out, select
-from robustseg.data.sources.source import DataError, Source
+from robustseg.data.sources.source import Source
+from robustseg.errors import DataError
 from robustseg.noise import inject
 from robustseg.noise.model import NoiseModel
 

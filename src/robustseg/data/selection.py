@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from robustseg.data.imageset import ImageSet
-from robustseg.data.sources.source import DataError
 from robustseg.data.sources.split import draw, seeded_split
+from robustseg.errors import DataError
 
 SUBSETS = ("all", "positive")
 

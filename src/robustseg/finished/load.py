@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from robustseg.configuration.checks import ConfigError
-from robustseg.data.sources.source import DataError
+from robustseg.errors import ConfigError, DataError
 from robustseg.finished.trust import build, read_config, setting
 from robustseg.models.normalisation import normalise
 from robustseg.runs.files import trouble

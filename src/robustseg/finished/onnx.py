@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from robustseg.configuration.checks import ConfigError
+from robustseg.errors import ConfigError
 from robustseg.finished.load import FinishedRun
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.runs.files import replacing

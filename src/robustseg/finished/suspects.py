@@ -11,9 +11,8 @@ import torch
 from scipy.stats import mannwhitneyu
 from torch import Tensor
 
-from robustseg.configuration.checks import ConfigError
 from robustseg.data.prepare import IGNORED, RunData, prepare
-from robustseg.data.sources.source import DataError
+from robustseg.errors import ConfigError, DataError
 from robustseg.finished.load import FinishedRun
 from robustseg.finished.trust import setting
 from robustseg.losses.reduction import count_pixels

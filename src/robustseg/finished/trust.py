@@ -17,8 +17,8 @@ from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf.errors import OmegaConfBaseException
 
-from robustseg.configuration.checks import ConfigError, check_targets
-from robustseg.data.sources.source import DataError
+from robustseg.configuration.checks import check_targets
+from robustseg.errors import ConfigError, DataError
 from robustseg.runs.targets import with_current_names
 
 _SMP = (

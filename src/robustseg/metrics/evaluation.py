@@ -7,13 +7,10 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+from robustseg.errors import NaNPredicted
 from robustseg.metrics import AveragePrecision, ExpectedCalibrationError, SegmentationMetrics
 
 _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-
-
-class NaNPredicted(RuntimeError):
-    """A network's output is no number; the message says on how many images."""
 
 
 def predict_logits(

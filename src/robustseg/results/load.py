@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robustseg.errors import NoRuns
 from robustseg.runs.files import read_json
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA, check_labels
@@ -31,10 +32,6 @@ LABELS = (
     "noise_seed",
     "seed",
 )
-
-
-class NoRuns(LookupError):
-    """There is nothing to make a table of; the message says where and what would help."""
 
 
 def load_runs(folder: Path | str, **filters: Any) -> pd.DataFrame:

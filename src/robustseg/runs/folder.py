@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from robustseg.errors import DamagedRun
 from robustseg.runs.files import read_json, write_json
 from robustseg.runs.identity import SCHEMA
 
@@ -23,10 +24,6 @@ _ENTRIES = {
     "collapsed": str | None,
     "cost": dict,
 }
-
-
-class DamagedRun(RuntimeError):
-    """Files of an unfinished run that cannot be trusted; the message says which and why."""
 
 
 def now() -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn
 
-from robustseg.configuration.checks import ConfigError
+from robustseg.errors import ConfigError
 from robustseg.sweeps.display import make_display
 from robustseg.sweeps.jobs import HydraJob, begin, hydra_job
 from robustseg.sweeps.outcomes import read_outcome

@@ -13,20 +13,16 @@ from typing import Any
 import pytorch_lightning as pl
 
 from robustseg.data.prepare import RunData
+from robustseg.errors import DamagedRun, NaNPredicted, TrainingDiverged
 from robustseg.metrics import THRESHOLDS
-from robustseg.metrics.evaluation import NaNPredicted
 from robustseg.runs.files import read_csv, replacing, write_csv
-from robustseg.runs.folder import DamagedRun, RunFolder
+from robustseg.runs.folder import RunFolder
 from robustseg.sweeps import limit
 from robustseg.training.evaluator import Evaluator
 from robustseg.training.module import SegmentationModule
 
 _log = logging.getLogger(__name__)
 _REMEDY = "try a smaller optimizer.lr or trainer.gradient_clip_val=1"
-
-
-class TrainingDiverged(RuntimeError):
-    """The loss or the network's output is no longer a number."""
 
 
 class Recorder(pl.callbacks.Checkpoint):

@@ -18,13 +18,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from robustseg.configuration import checks as configuration
 from robustseg.configuration import hardware
+from robustseg.errors import AlreadyRunning, DamagedRun, RunFailed
 from robustseg.runs.files import read_csv, write_text
-from robustseg.runs.folder import DamagedRun, RunFolder, now
+from robustseg.runs.folder import RunFolder, now
 from robustseg.runs.identity import SCHEMA, Identity, identify, labels
 from robustseg.runs.joined import join
-from robustseg.runs.lock import AlreadyRunning, hold
+from robustseg.runs.lock import hold
 from robustseg.sweeps import limit
-from robustseg.sweeps.outcomes import Outcome, RunFailed, is_alone, job_name, note, sweep_token
+from robustseg.sweeps.outcomes import Outcome, is_alone, job_name, note, sweep_token
 from robustseg.sweeps.recorded import check_records, record_of
 from robustseg.training import memory
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from robustseg.data.fetching.archive import extract
 from robustseg.data.fetching.transfer import fetch
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 
 log = logging.getLogger(__name__)
 

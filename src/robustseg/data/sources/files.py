@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from robustseg.data.fingerprint import fingerprint_of
 from robustseg.data.sources.masks import MaskRule
-from robustseg.data.sources.source import DataError, Record, in_order
+from robustseg.data.sources.source import Record, in_order
+from robustseg.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,8 +16,9 @@ from robustseg.data.sources.files import (
     subfolder,
 )
 from robustseg.data.sources.masks import MaskRule
-from robustseg.data.sources.source import SPLITS, DataError, Record
+from robustseg.data.sources.source import SPLITS, Record
 from robustseg.data.sources.split import SplitRow, read_split_file, seeded_split
+from robustseg.errors import DataError
 
 DEFAULT_FRACTIONS = {"train": 0.7, "val": 0.1, "test": 0.2}
 

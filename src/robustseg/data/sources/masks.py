@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from robustseg.data.sources.source import SPLITS, DataError
+from robustseg.data.sources.source import SPLITS
+from robustseg.errors import DataError
 
 
 def seeded_split(

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from robustseg.data.sources.source import SPLITS, DataError, Record, in_order
+from robustseg.data.sources.source import SPLITS, Record, in_order
 from robustseg.data.synthetic import chest, dermoscopy, histopathology
 from robustseg.data.synthetic.texture import Array
+from robustseg.errors import DataError
 
 VERSION = 3  # raise it whenever a picture changes: it is part of the data's fingerprint
 

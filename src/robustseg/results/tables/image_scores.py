@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robustseg.errors import NoImages, UnlikeImages
 from robustseg.metrics.summary import COUNTS
 from robustseg.runs.files import read_json, trouble
 from robustseg.runs.folder import RunFolder
@@ -21,14 +22,6 @@ if TYPE_CHECKING:
 _COLUMNS = {"dice_image": "dice", "jaccard_image": "jaccard", "hd95": "hd95"}
 PER_IMAGE = (*_COLUMNS, *(f"{name}_pos" for name in _COLUMNS))
 _REMEDY = "; force=true trains the run again"
-
-
-class NoImages(ValueError):
-    """A run's images.csv is missing, damaged or not to be read."""
-
-
-class UnlikeImages(ValueError):
-    """Runs that are to be compared were tested on different images."""
 
 
 class Images:

@@ -145,8 +145,8 @@ def judged(
     Returns:
         The table, and why something is missing.
     """
+    from robustseg.errors import NoImages, UnlikeImages
     from robustseg.results.tables.comparison import add_intervals, compare
-    from robustseg.results.tables.image_scores import NoImages, UnlikeImages
 
     remarks = []
     try:
