@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from bench_training import composed
 
-from robustseg.configuration.checks import settle
+from robustseg.configuration.checks import resolve
 from robustseg.training.train import build_module
 
 NETWORK = ["model=nnunet", "dataset.image_size=128", "dataset.batch_size=16"]
@@ -40,7 +40,7 @@ WAYS = {
 
 def stepper(settings: list[str], folder: str):
     """A function that makes one training step on the GPU, and its batch size."""
-    config = settle(composed(settings, folder, 1, 0))
+    config = resolve(composed(settings, folder, 1, 0))
     module = build_module(config, 3).cuda()
     optimizer = module.configure_optimizers()
     side, batch = config["dataset"]["image_size"], config["dataset"]["batch_size"]

@@ -22,7 +22,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from robustseg.configuration.checks import settle
+from robustseg.configuration.checks import resolve
 from robustseg.data.batches.augmented import training_batches
 from robustseg.data.prepare import prepare
 from robustseg.training.run import run
@@ -62,7 +62,7 @@ def time_program(overrides: list[str], folder: str, epochs: int, seed: int) -> f
 
 def time_bare_loop(cfg, epochs: int) -> float:
     """Seconds an epoch of a PyTorch loop that does nothing else."""
-    config = settle(cfg)
+    config = resolve(cfg)
     source = instantiate(config["dataset"]["source"])
     noise = instantiate(config["noise"]["model"])
     cache = Path(config["paths"]["cache"])

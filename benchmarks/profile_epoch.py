@@ -25,7 +25,7 @@ from unittest import mock
 import torch
 from bench_training import composed
 
-from robustseg.configuration.checks import settle
+from robustseg.configuration.checks import resolve
 from robustseg.data.batches.augmented import AugmentedImages
 from robustseg.data.batches.sampler import EpochBatches
 from robustseg.losses.regularizers import Regularized
@@ -116,7 +116,7 @@ def phases(settings: list[str], folder: str, epochs: int, images: int) -> list[t
 
 def operators(settings: list[str], folder: str, top: int) -> list[tuple]:
     """Operator, milliseconds an image and share of the steps, longest first."""
-    config = settle(composed(settings, folder, 1, 0))
+    config = resolve(composed(settings, folder, 1, 0))
     torch.set_num_threads(config["trainer"]["threads"])
     module = build_module(config, 3)
     optimizer = module.configure_optimizers()

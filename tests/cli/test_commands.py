@@ -112,10 +112,10 @@ def test_check_counts_what_a_run_would_use(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["data", "check", "dataset=isic"], "Did you mean 'dataset=isic2017'"),
+        (["data", "check", "dataset=isic"], "Did you mean dataset=isic2017"),
         (["data", "check", "dataset=isic2017"], "dataset.root is not set"),
-        (["noise", "export", "out", "noise.alhpa=1"], "Did you mean 'noise.alpha'"),
-        (["noise", "export", "out", "+noise.model.maximum_angle=1"], "did you mean 'max_angle'"),
+        (["noise", "export", "out", "noise.alhpa=1"], "Did you mean noise.alpha"),
+        (["noise", "export", "out", "+noise.model.maximum_angle=1"], "did you mean max_angle"),
         (["data", "download", "isic"], "isic2017"),
         (["data", "check", "dataset=synthetic", "dataset.image_size=8"], "choose 16 to 2048"),
         (["noise", "preview", "noise=markov", "noise.model.theta2=7"], "0 < theta2 <= 1"),

@@ -3,14 +3,14 @@ import copy
 import pytest
 from hydra import compose, initialize_config_dir
 
-from robustseg.configuration.checks import settle
+from robustseg.configuration.checks import resolve
 from robustseg.runs.identity import identify, labels
 from tests.conftest import CONF
 
 
 @pytest.fixture
 def config(tiny):
-    return settle(tiny("noise.alpha=0.3"))
+    return resolve(tiny("noise.alpha=0.3"))
 
 
 def changed(config, path, value):
@@ -77,7 +77,7 @@ def test_each_setting_of_a_choice_is_in_the_id_or_is_known_to_be_free(group, cho
     if group == "regularizer" and choice != "none":
         given.append("regularizer.epsilon=0.1")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = settle(compose("train", given))
+        config = resolve(compose("train", given))
     before = identify(config, "f").run_id
     without = config["regularizer"]["name"] == "none"
     for path, value in leaves(config):
@@ -97,7 +97,7 @@ def test_each_choice_of_a_group_is_a_run_of_its_own(group):
         if group == "regularizer" and choice != "none":
             given.append("regularizer.epsilon=0.1")
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            ids.append(identify(settle(compose("train", given)), "f").run_id)
+            ids.append(identify(resolve(compose("train", given)), "f").run_id)
     assert len(set(ids)) == len(choices) > 1
 
 
@@ -107,18 +107,18 @@ def test_loggers_and_launchers_do_not_change_the_id(launcher):
     for logger in (choice for group, choice in CHOICES if group == "logger"):
         with initialize_config_dir(str(CONF), version_base="1.3"):
             cfg = compose("train", [f"logger={logger}", f"hydra/launcher={launcher}"])
-        ids.add(identify(settle(cfg), "f").run_id)
+        ids.add(identify(resolve(cfg), "f").run_id)
     assert len(ids) == 1
 
 
 def test_with_a_number_of_steps_the_number_of_epochs_does_not_count(tiny):
     steps = ["trainer.max_steps=12", "trainer.steps_per_epoch=3"]
     first, second = (
-        identify(settle(tiny(*steps, f"trainer.max_epochs={epochs}")), "f") for epochs in (4, 5)
+        identify(resolve(tiny(*steps, f"trainer.max_epochs={epochs}")), "f") for epochs in (4, 5)
     )
     assert first == second
-    longer = settle(tiny("trainer.max_steps=24", "trainer.steps_per_epoch=3"))
-    sparser = settle(tiny("trainer.max_steps=12", "trainer.steps_per_epoch=4"))
+    longer = resolve(tiny("trainer.max_steps=24", "trainer.steps_per_epoch=3"))
+    sparser = resolve(tiny("trainer.max_steps=12", "trainer.steps_per_epoch=4"))
     assert len({first.run_id, *(identify(c, "f").run_id for c in (longer, sparser))}) == 3
 
 

@@ -42,7 +42,8 @@ def add_parser(subparsers: Any) -> None:
 def main(options: argparse.Namespace) -> int:
     """Draw the figures of finished runs; 1 if there is none."""
     from robustseg.errors import NoRuns
-    from robustseg.results.load import load_runs, suggestion
+    from robustseg.results.load import load_runs
+    from robustseg.terminal.suggestion import suggestion
 
     chosen = ("experiment", "dataset")
     filters = {name: getattr(options, name) for name in chosen if getattr(options, name)}

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from robustseg.errors import NoRuns
-from robustseg.results.load import suggestion
 from robustseg.results.tables import query as question
 from robustseg.results.tables.model import Table
 from robustseg.results.tables.published import experiments_folder, read_published
 from robustseg.results.tables.published_table import published_table
 from robustseg.results.tables.render import STYLES, render
 from robustseg.results.tables.results_file import read_results
+from robustseg.terminal.suggestion import suggestion
 
 # Options that choose among runs or test them; a table from a file has them behind it.
 _OF_RUNS = ("dataset", "seeds", "where", "test", "against")

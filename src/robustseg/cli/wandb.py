@@ -141,7 +141,7 @@ def _of_experiment(folder: Path, experiment: str) -> list[RunState]:
     Raises:
         LookupError: there are none; the message says what there is.
     """
-    from robustseg.configuration.checks import suggest
+    from robustseg.terminal.suggestion import suggestion
 
     if not folder.is_dir():
         raise LookupError(f"there is no folder {folder}: name it with --runs")
@@ -149,8 +149,8 @@ def _of_experiment(folder: Path, experiment: str) -> list[RunState]:
     chosen = [run for run in runs if experiment in run.experiments]
     if not chosen:
         known = {name for run in runs for name in run.experiments}
-        hint = suggest(experiment, known) if known else "; none is of any experiment"
-        raise LookupError(f"no run in {folder} is of the experiment '{experiment}'{hint}")
+        hint = suggestion(experiment, known) if known else "none is of any experiment"
+        raise LookupError(f"no run in {folder} is of the experiment '{experiment}'; {hint}")
     return chosen
 
 

@@ -90,7 +90,7 @@ def metadata(run: FinishedRun, threshold: float) -> dict[str, str]:
         "threshold": str(threshold),
         "labels": json.dumps({"0": "background", "1": "foreground"}),
         "run_id": run.folder.run_id,
-        "settings": json.dumps(relevant(run.config), sort_keys=True),
+        "settings": json.dumps(relevant(run.settings.plain()), sort_keys=True),
     }
 
 

@@ -11,12 +11,12 @@ import torch
 from scipy.stats import mannwhitneyu
 from torch import Tensor
 
-from robustseg.data.prepare import IGNORED, RunData, prepare
+from robustseg.data.prepare import RunData, prepare
 from robustseg.errors import ConfigError, DataError
 from robustseg.finished.load import FinishedRun
-from robustseg.finished.trust import setting
 from robustseg.losses.reduction import count_pixels
 from robustseg.losses.tloss import squared_residuals
+from robustseg.mask_values import IGNORED
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.metrics.segmentation import confusion
 from robustseg.metrics.summary import dice
@@ -83,8 +83,7 @@ def training_data(run: FinishedRun, cache: Path) -> RunData:
     Raises:
         DataError: the data is not there, or its masks are not those that the run wrote down.
     """
-    file = run.folder.config
-    dataset, noise = setting(run.config, "dataset", file), setting(run.config, "noise", file)
+    dataset, noise = run.settings.dataset, run.settings.noise
     data = prepare(run.build("dataset.source"), cache, dataset, noise, run.build("noise.model"))
     try:
         trained = [(row["id"], row["sha256"]) for row in read_csv(run.folder.manifest)]
@@ -92,7 +91,7 @@ def training_data(run: FinishedRun, cache: Path) -> RunData:
         raise DataError(f"{run.folder.manifest}: cannot be read ({error!r})") from error
     if trained != [(row["id"], row["sha256"]) for row in data.manifest]:
         raise DataError(
-            f"the masks at {dataset.get('root')} are not those that {run.folder.run_id} was "
+            f"the masks at {dataset.root} are not those that {run.folder.run_id} was "
             f"trained on ({run.folder.manifest.name} differs). Give its data with dataset.root=…"
         )
     return data
@@ -153,7 +152,7 @@ def _doubt(run: FinishedRun, squares: np.ndarray, pixels: np.ndarray) -> tuple[s
     counted = pixels > 0
     if run.nu is None:
         return "mean squared residual", np.divide(squares, pixels, where=counted, out=squares * 0)
-    scale = run.nu * np.exp(-float(run.config["loss"].get("log_precision", 0.0)))
+    scale = run.nu * np.exp(-float(run.settings.loss.get("log_precision", 0.0)))
     return "T-Loss weight", np.where(counted, (scale + squares) / (run.nu + pixels), 0.0)
 
 

@@ -6,10 +6,9 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from robustseg.mask_values import IGNORED
 from robustseg.metrics.summary import COUNTS, dice, jaccard, summarise
 from robustseg.metrics.surface import hd95
-
-IGNORED = 255
 
 
 class SegmentationMetrics(Metric):

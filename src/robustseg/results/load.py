@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import NoRuns
 from robustseg.runs.files import read_json
+from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder
-from robustseg.runs.identity import SCHEMA, check_labels
+from robustseg.runs.identity import SCHEMA
+from robustseg.runs.labels import LABELS, check_labels
+from robustseg.terminal.suggestion import suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LABELS = (
-    "dataset",
-    "loss",
-    "domain",
-    "regularizer",
-    "epsilon",
-    "model",
-    "image_size",
-    "batch_size",
-    "subset",
-    "noise",
-    "alpha",
-    "beta",
-    "noise_seed",
-    "seed",
-)
 
 
 def load_runs(folder: Path | str, **filters: Any) -> pd.DataFrame:
@@ -103,13 +88,6 @@ def count_reasons(left_out: Mapping[str, str]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in counts.items())
 
 
-def suggestion(word: str, known: Iterable[object]) -> str:
-    """Return ``did you mean …?``, or what there is to choose from."""
-    names = sorted(str(name) for name in known)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
-
-
 def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
     """A run's row, or why there is none."""
     status = folder.read_status()
@@ -130,7 +108,7 @@ def _read(folder: RunFolder) -> tuple[dict[str, Any], str]:
     own = {
         "run_id": folder.run_id,
         "experiments": tuple(status.get("experiments", ())),
-        "settings": _flat(settings),
+        "settings": flat(settings),
         "collapsed": collapsed,
     }
     return {**numbers, **own, **{name: labels.get(name) for name in LABELS}}, ""
@@ -160,21 +138,11 @@ def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     Raises:
         ValueError: something else is in a number's place.
     """
-    flat = _flat(metrics)
-    for name, value in flat.items():
+    numbers = flat(metrics)
+    for name, value in numbers.items():
         if not isinstance(value, int | float | None):
             raise ValueError(f"{name} is {value!r}")
-    return {name: float("nan") if value is None else value for name, value in flat.items()}
-
-
-def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{path}{key}.")
-        else:
-            flat[f"{path}{key}"] = value
-    return flat
+    return {name: float("nan") if value is None else value for name, value in numbers.items()}
 
 
 def _select(runs: pd.DataFrame, name: str, wanted: Any) -> pd.DataFrame:

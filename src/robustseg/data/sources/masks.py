@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from robustseg.errors import DataError
+from robustseg.mask_values import IGNORED
 
 if TYPE_CHECKING:
     import numpy as np
-
-IGNORED = 255
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.results.load import count_reasons, load_runs, metric_names, suggestion
+from robustseg.results.load import count_reasons, load_runs, metric_names
 from robustseg.results.tables.grid import LAYOUTS, SLIDES
 from robustseg.results.tables.model import Table
 from robustseg.results.tables.published import (
@@ -15,6 +15,7 @@ from robustseg.results.tables.published import (
     load_published,
     plain_value,
 )
+from robustseg.terminal.suggestion import suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
