@@ -43,10 +43,10 @@ def stepper(settings: list[str], folder: str):
     config = resolve(composed(settings, folder, 1, 0))
     module = build_module(config, 3).cuda()
     optimizer = module.configure_optimizers()
-    side, batch = config["dataset"]["image_size"], config["dataset"]["batch_size"]
+    side, batch = config.dataset.image_size, config.dataset.batch_size
     images = torch.randint(0, 256, (batch, side, side, 3), dtype=torch.uint8, device="cuda")
     masks = torch.randint(0, 2, (batch, side, side), dtype=torch.uint8, device="cuda")
-    mixed = config["trainer"]["precision"] == "bf16-mixed"
+    mixed = config.trainer.precision == "bf16-mixed"
 
     def step() -> None:
         with torch.autocast("cuda", torch.bfloat16, mixed):

@@ -311,7 +311,9 @@ class TrainerSettings(Group):
     checkpoint_every: Annotated[
         Number,
         Ge(0),
-        Setting("at least between two checkpoints", "seconds ≥ 0", unit="seconds", identity=False),
+        Setting(
+            "least time between two checkpoints", "seconds ≥ 0", unit="seconds", identity=False
+        ),
     ]
     progress: Annotated[
         Literal["auto", "bar", "lines", "none"],
@@ -325,7 +327,9 @@ class EvaluationSettings(Group):
     every: Annotated[
         int,
         Ge(1),
-        Setting("between two evaluations; the last epoch is always evaluated", unit="epochs"),
+        Setting(
+            "from one evaluation to the next; the last epoch is always evaluated", unit="epochs"
+        ),
     ]
     last: Annotated[
         int, Ge(1), Setting("reported numbers are the mean over this many last evaluations")

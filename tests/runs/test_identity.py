@@ -1,10 +1,14 @@
+import contextlib
 import copy
 
 import pytest
 from hydra import compose, initialize_config_dir
 
 from robustseg.configuration.checks import resolve
-from robustseg.runs.identity import identify, labels
+from robustseg.errors import ConfigError
+from robustseg.runs.identity import identify
+from robustseg.runs.labels import LABELS, labels
+from robustseg.settings import Settings
 from tests.conftest import CONF
 
 
@@ -13,14 +17,14 @@ def config(tiny):
     return resolve(tiny("noise.alpha=0.3"))
 
 
-def changed(config, path, value):
-    config = copy.deepcopy(config)
+def changed(settings, path, value):
+    config = copy.deepcopy(settings.plain())
     node = config
     *way, last = path.split(".")
     for key in way:
         node = node[key]
     node[last] = value
-    return config
+    return Settings.of(config)
 
 
 # Every other setting changes the id: where things lie, who watches, on what it is computed.
@@ -57,18 +61,30 @@ def leaves(node, path=""):
             yield dotted, value
 
 
-def other(value):
+WORDS = ("cpu", "gpu", "cuda", "positive", "16-mixed", "32-true", "none")
+
+
+def others(value):
+    """Values that the setting may be able to have."""
     match value:
         case bool():
-            return not value
+            return [not value]
         case int() | float():
-            return value + 1
+            return [value + 1, value / 2, 0.5]
         case str():
-            return f"{value}x"
+            return [f"{value}x", *WORDS, True]
         case list():
-            return [*value, 1]
+            return [[*value, 1], [*value, "x"], [*value, {"_target_": "x"}]]
         case _:
-            return 7
+            return [7, 0.5, "x", True]
+
+
+def altered(settings, path, value):
+    """Settings that differ in one."""
+    for new in (new for new in others(value) if new != value):
+        with contextlib.suppress(ConfigError):
+            return changed(settings, path, new)
+    raise AssertionError(f"no other value for {path}")
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
@@ -79,11 +95,11 @@ def test_each_setting_of_a_choice_is_in_the_id_or_is_known_to_be_free(group, cho
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = resolve(compose("train", given))
     before = identify(config, "f").run_id
-    without = config["regularizer"]["name"] == "none"
-    for path, value in leaves(config):
+    without = config.regularizer.name == "none"
+    for path, value in leaves(config.plain()):
         if path == "trainer.steps_per_epoch" or (without and path.startswith("regularizer.")):
             continue  # counts only together with max_steps; with a regulariser
-        after = identify(changed(config, path, other(value)), "f").run_id
+        after = identify(altered(config, path, value), "f").run_id
         is_free = path in FREE or path.startswith("logger.")
         assert (after == before) == is_free, path
 
@@ -171,13 +187,16 @@ def test_what_cannot_change_the_result_is_not_in_the_id(config, path, value):
     ],
 )
 def test_what_can_change_the_result_is_in_the_id(config, path, value):
+    if value == "other":
+        value = not config.trainer.channels_last
     assert identify(changed(config, path, value), "f").run_id != identify(config, "f").run_id
 
 
 def test_a_run_from_before_a_setting_keeps_its_id(config):
-    before = copy.deepcopy(config)
+    before = config.plain()
     del before["trainer"]["compile"], before["optimizer"]["fused"], before["dataset"]["device"]
-    assert identify(before, "f") == identify(config, "f")
+    del before["dataset"]["val_fraction"]
+    assert identify(Settings.of(before), "f") == identify(config, "f")
 
 
 def test_other_data_is_another_run(config):
@@ -215,3 +234,7 @@ def test_labels_of_a_clean_run_have_no_strength(config):
     clean = labels(changed(config, "noise.alpha", 0.0), "id")
     assert (clean["alpha"], clean["beta"], clean["noise"]) == (0.0, None, None)
     assert labels(config, "id")["beta"] == 0.5
+
+
+def test_a_run_has_every_label_of_the_catalogue(config):
+    assert set(labels(config, "id")) == {"run_id", *LABELS}
