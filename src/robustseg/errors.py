@@ -22,8 +22,18 @@ class ConfigError(UserError, ValueError):
     exit_code = 2
 
 
+class NotInstalled(UserError, RuntimeError):
+    """A library that is not installed by default; the message says how to install it."""
+
+
 class DataError(UserError, ValueError):
     """Data that cannot be used as it is; the message names the file and the remedy."""
+
+
+class OptionError(DataError):
+    """An option of a data set that cannot work, whatever the data; the message names it."""
+
+    exit_code = 2
 
 
 class NoRuns(UserError, LookupError):

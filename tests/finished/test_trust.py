@@ -36,7 +36,8 @@ def change(folder, **model):
     """Change settings of the model; another `_target_` gets none of those that were there."""
     file = folder / "config.yaml"
     config = yaml.safe_load(file.read_text())
-    config["model"] = model if "_target_" in model else config["model"] | model
+    before = config["model"] if "_target_" not in model else {"name": config["model"]["name"]}
+    config["model"] = before | model
     file.write_text(yaml.safe_dump(config))
 
 

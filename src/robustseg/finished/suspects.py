@@ -12,7 +12,7 @@ from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 from robustseg.data.prepare import RunData, prepare
-from robustseg.errors import ConfigError, DataError
+from robustseg.errors import DataError, NotInstalled
 from robustseg.finished.load import FinishedRun
 from robustseg.losses.reduction import count_pixels
 from robustseg.losses.tloss import squared_residuals
@@ -114,11 +114,11 @@ def beliefs(
             arXiv 2307.05080), negated, of the same probabilities.
 
     Raises:
-        ConfigError: cleanlab is asked for and not installed.
+        NotInstalled: cleanlab is asked for and not installed.
         DataError: the network predicts what is no number.
     """
     if compare and find_spec("cleanlab") is None:
-        raise ConfigError("--compare needs cleanlab: pip install cleanlab")
+        raise NotInstalled("--compare needs cleanlab: pip install cleanlab")
     squares, pixels, scores, quality, predicted = [], [], [], [], []
     batches = predict_logits(
         run.predictor, images, batch_size=run.batch_size, precision=run.precision
