@@ -9,10 +9,10 @@ from omegaconf import OmegaConf
 
 from robustseg.configuration.checks import resolve
 from robustseg.errors import ConfigError
+from robustseg.runs.checked import check_setting, settings_of
 from robustseg.settings import (
     Part,
     Settings,
-    check_setting,
     group_of,
     must_be,
     own_settings,
@@ -93,7 +93,7 @@ def test_settings_are_written_as_they_were_composed(tiny):
 def test_what_is_read_again_is_the_same(tiny):
     settings = resolve(tiny("loss=gce", "noise=mixture", "noise.alpha=0.5"))
     text = OmegaConf.to_yaml(OmegaConf.create(settings.plain()))
-    assert Settings.of(yaml.safe_load(text)) == settings
+    assert settings_of(yaml.safe_load(text)) == settings
 
 
 def test_settings_do_not_change(tiny):
@@ -118,19 +118,19 @@ def test_a_share_is_a_number_from_0_to_1(plain, value):
     fits = type(value) in (int, float) and 0 <= value <= 1
     config = {**plain, "noise": {**plain["noise"], "alpha": value}}
     if fits:
-        assert Settings.of(config).noise.alpha is value
+        assert settings_of(config).noise.alpha is value
     else:
         with pytest.raises(ConfigError, match=r"^noise\.alpha=.* it must be a share in \[0, 1\]$"):
-            Settings.of(config)
+            settings_of(config)
 
 
 @given(value=NUMBERS)
 def test_a_seed_is_a_whole_number_below_two_to_the_32(plain, value):
     if type(value) is int and 0 <= value < 2**32:
-        assert Settings.of({**plain, "seed": value}).seed == value
+        assert settings_of({**plain, "seed": value}).seed == value
     else:
         with pytest.raises(ConfigError, match=r"^seed=[\s\S]* it must be a whole number ≥ 0"):
-            Settings.of({**plain, "seed": value})
+            settings_of({**plain, "seed": value})
 
 
 @pytest.mark.parametrize(
@@ -146,13 +146,13 @@ def test_a_seed_is_a_whole_number_below_two_to_the_32(plain, value):
 )
 def test_a_mistake_is_told_by_name(plain, change, said):
     with pytest.raises(ConfigError) as caught:
-        Settings.of({**plain, **change})
+        settings_of({**plain, **change})
     assert str(caught.value).startswith(said)
 
 
 def test_a_missing_group_is_told_first(plain):
     with pytest.raises(ConfigError, match=r"^there is no setting dataset: it must be a group"):
-        Settings.of({"a": 1})
+        settings_of({"a": 1})
 
 
 def test_one_setting_alone_is_checked_as_in_the_whole():

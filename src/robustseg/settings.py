@@ -18,15 +18,10 @@ from pydantic import (
     Field,
     FiniteFloat,
     PrivateAttr,
-    TypeAdapter,
-    ValidationError,
     ValidatorFunctionWrapHandler,
     model_validator,
 )
 from pydantic.fields import FieldInfo
-
-from robustseg.errors import ConfigError
-from robustseg.terminal.suggestion import suggestion
 
 Number = int | FiniteFloat  # as it is written: 1 stays 1 in config.yaml
 
@@ -415,40 +410,6 @@ class Settings(Group):
         """The name of the experiment; None if it is of none."""
         return None if self.experiment_name is None else str(self.experiment_name)
 
-    @classmethod
-    def of(cls, config: Mapping[str, Any]) -> "Settings":
-        """Settings of plain values.
-
-        Raises:
-            ConfigError: a setting is missing, unknown or out of range.
-        """
-        try:
-            return cls.model_validate(config)
-        except ValidationError as error:
-            raise ConfigError(_message(error, config)) from None
-
-
-def check_setting(name: str, value: Any) -> Any:
-    """The value of one of the settings outside of any group, such as `minutes`.
-
-    Raises:
-        ConfigError: it is out of range.
-    """
-    field = Settings.model_fields[name]
-    if value is None and not field.is_required():
-        value = field.get_default()
-    try:
-        return _adapter(name).validate_python(value, strict=True)
-    except ValidationError:
-        raise ConfigError(_refusal(name, value, must_be(field))) from None
-
-
-@cache
-def _adapter(name: str) -> TypeAdapter[Any]:
-    field = Settings.model_fields[name]
-    checked: Any = Annotated[field.annotation, *field.metadata]
-    return TypeAdapter(checked)
-
 
 @cache
 def rules(kind: type[Group]) -> dict[str, Setting]:
@@ -467,14 +428,14 @@ def own_settings(kind: type[Part]) -> frozenset[str]:
 
 def group_of(kind: type[Group] | None, name: str) -> type[Group] | None:
     """The group that a setting of a group is itself; None if it is none."""
-    field = None if kind is None else _field(kind, name)
+    field = None if kind is None else field_of(kind, name)
     inner = None if field is None else field.annotation
     return inner if isinstance(inner, type) and issubclass(inner, Group) else None
 
 
 def default_of(kind: type[Group], name: str) -> Any:
     """The default of a setting of a group."""
-    field = _field(kind, name)
+    field = field_of(kind, name)
     return None if field is None else field.get_default()
 
 
@@ -496,49 +457,14 @@ def _in_words(kind: Any, bounds: list[Any]) -> str:
     return {int: "a whole number", bool: "true or false", str: "text"}[kind] + least
 
 
-def _message(error: ValidationError, config: Mapping[str, Any]) -> str:
-    """The most telling of the errors: a missing group, else an unknown name, else the first."""
-
-    def rank(problem: Any) -> int:
-        if problem["type"] == "missing" and len(problem["loc"]) == 1:
-            return 0
-        return 1 if problem["type"] == "extra_forbidden" else 2
-
-    problem = min(error.errors(include_url=False), key=rank)
-    kind: type[Group] | None = Settings
-    path: list[str] = []
-    field: FieldInfo | None = None
-    value: Any = config
-    for key in map(str, problem["loc"]):
-        if kind is None:
-            break
-        path.append(key)
-        field = _field(kind, key)
-        if field is None:
-            if problem["type"] == "extra_forbidden":
-                known = suggestion(key, rules(kind))
-                return f"unknown setting '{'.'.join(path)}'; {known}"
-            return f"{'.'.join(path)} is not the name of a setting"
-        value = value.get(key) if isinstance(value, Mapping) else None
-        kind = group_of(kind, key)
-    assert field is not None  # Settings has been given a mapping
-    name = ".".join(path)
-    if problem["type"] == "missing":
-        return f"there is no setting {name}: it must be {must_be(field)}"
-    return _refusal(name, value, must_be(field))
-
-
-def _refusal(name: str, value: Any, wanted: str) -> str:
-    return f"{name}={value} is out of range: it must be {wanted}"
-
-
 @cache
 def _keys(kind: type[Group]) -> dict[str, str]:
     """Names in the configuration by the names of fields."""
     return {name: field.alias or name for name, field in kind.model_fields.items()}
 
 
-def _field(kind: type[Group], key: str) -> FieldInfo | None:
+def field_of(kind: type[Group], key: str) -> FieldInfo | None:
+    """The field of a setting of a group; None if it has none of this name."""
     name = next((name for name, of in _keys(kind).items() if of == key), key)
     return kind.model_fields.get(name)
 

@@ -6,9 +6,9 @@ from hydra import compose, initialize_config_dir
 
 from robustseg.configuration.checks import resolve
 from robustseg.errors import ConfigError
+from robustseg.runs.checked import settings_of
 from robustseg.runs.identity import identify
 from robustseg.runs.labels import LABELS, labels
-from robustseg.settings import Settings
 from tests.conftest import CONF
 
 
@@ -24,7 +24,7 @@ def changed(settings, path, value):
     for key in way:
         node = node[key]
     node[last] = value
-    return Settings.of(config)
+    return settings_of(config)
 
 
 # Every other setting changes the id: where things lie, who watches, on what it is computed.
@@ -196,7 +196,7 @@ def test_a_run_from_before_a_setting_keeps_its_id(config):
     before = config.plain()
     del before["trainer"]["compile"], before["optimizer"]["fused"], before["dataset"]["device"]
     del before["dataset"]["val_fraction"]
-    assert identify(Settings.of(before), "f") == identify(config, "f")
+    assert identify(settings_of(before), "f") == identify(config, "f")
 
 
 def test_other_data_is_another_run(config):

@@ -10,8 +10,9 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from robustseg.configuration import hardware
 from robustseg.data.batches.drawable import check_drawable
 from robustseg.errors import ConfigError
+from robustseg.runs.checked import check_setting, settings_of
 from robustseg.runs.targets import with_current_names
-from robustseg.settings import Part, Settings, check_setting, group_of, own_settings
+from robustseg.settings import Part, Settings, group_of, own_settings
 from robustseg.terminal.suggestion import suggestion
 
 _AUTO = {"accelerator", "precision", "channels_last", "threads"}
@@ -31,7 +32,7 @@ def resolve(cfg: DictConfig) -> Settings:
         ConfigError: a value is out of range, a setting is unknown, or two contradict each other.
     """
     given = with_current_names(OmegaConf.to_container(_in_epochs(cfg), resolve=True))
-    settings = Settings.of(_on_this_machine(given))
+    settings = settings_of(_on_this_machine(given))
     _check_length(settings)
     _check_precision(settings)
     _check_device(settings)

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from robustseg.errors import ConfigError, DataError
+from robustseg.runs.checked import settings_of
 from robustseg.runs.targets import with_current_names
 from robustseg.settings import Settings
 
@@ -38,6 +39,6 @@ def read_settings(path: Path) -> Settings:
         DataError: config.yaml is not there, not plain YAML, or has a setting that no run has.
     """
     try:
-        return Settings.of(read_config(path))
+        return settings_of(read_config(path))
     except ConfigError as error:
         raise DataError(f"{path}: {error}. Is it of a run of robustseg?") from None
