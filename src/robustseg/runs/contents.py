@@ -22,26 +22,19 @@ class Attempt(TypedDict, total=False):
 
 @with_config(_AS_WRITTEN)
 class Status(TypedDict, total=False):
-    """A run's status.json; whoever needs its state, schema or labels judges them."""
+    """A run's status.json, as far as every reader relies on it.
 
-    run_id: str
-    run: dict[str, Any]  # see `robustseg.runs.labels`
+    State, schema, labels and facts such as the processor are judged where they are used.
+    """
+
+    run: dict[str, Any]
     epochs: int
-    dashboard_id: str
     experiments: list[str]
-    forced_by: str | None
-    fingerprint: str
-    threads: int
-    accelerator: str
-    processor: str
-    precision: str
     attempts: list[Attempt]
-    versions: dict[str, str | None]
+    versions: dict[str, Any]
     commit: str | None
     error: dict[str, Any] | None
-    finished: str
     collapsed: str | None
-    cost: dict[str, int | float]
 
 
 @with_config(_AS_WRITTEN)
