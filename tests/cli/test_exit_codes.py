@@ -172,11 +172,13 @@ def test_ctrl_c_ends_with_130(called, monkeypatch, capsys):
 )
 def test_train(code, arguments, tmp_path, cache):
     places = [f"paths.runs={tmp_path}/r", f"paths.logs={tmp_path}", f"paths.cache={cache}"]
+    flags = [word for word in arguments if word.startswith("-")]  # Hydra wants them first
+    overrides = [word for word in arguments if word not in flags]
     own = TINY
     if "dataset=folder" in arguments:
         own = [one for one in TINY if not one.startswith("dataset.source.")]
     done = subprocess.run(
-        [sys.executable, "train.py", *arguments[:1], *own, *places, *arguments[1:]],
+        [sys.executable, "train.py", *flags, *own, *places, *overrides],
         cwd=ROOT,
         capture_output=True,
         text=True,
