@@ -33,11 +33,11 @@ def main() -> int:
     except Exception as error:
         from robustseg.configuration.messages import explain
 
-        message = explain(error, CONF)
-        if message is None:
+        explained = explain(error, CONF)
+        if explained is None:
             raise
-        print(message, file=sys.stderr)
-        code = 1
+        print(f"train.py: {explained}", file=sys.stderr)
+        code = explained.exit_code
     except KeyboardInterrupt:
         interrupted = True
         if not limit.is_over():

@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from bench_training import composed
 
-from robustseg.configuration.checks import settle
+from robustseg.configuration.checks import resolve
 from robustseg.training.train import build_module
 
 NETWORK = ["model=nnunet", "dataset.image_size=128", "dataset.batch_size=16"]
@@ -40,13 +40,13 @@ WAYS = {
 
 def stepper(settings: list[str], folder: str):
     """A function that makes one training step on the GPU, and its batch size."""
-    config = settle(composed(settings, folder, 1, 0))
+    config = resolve(composed(settings, folder, 1, 0))
     module = build_module(config, 3).cuda()
     optimizer = module.configure_optimizers()
-    side, batch = config["dataset"]["image_size"], config["dataset"]["batch_size"]
+    side, batch = config.dataset.image_size, config.dataset.batch_size
     images = torch.randint(0, 256, (batch, side, side, 3), dtype=torch.uint8, device="cuda")
     masks = torch.randint(0, 2, (batch, side, side), dtype=torch.uint8, device="cuda")
-    mixed = config["trainer"]["precision"] == "bf16-mixed"
+    mixed = config.trainer.precision == "bf16-mixed"
 
     def step() -> None:
         with torch.autocast("cuda", torch.bfloat16, mixed):

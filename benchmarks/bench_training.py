@@ -22,7 +22,7 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from robustseg.configuration.checks import settle
+from robustseg.configuration.checks import resolve
 from robustseg.data.batches.augmented import training_batches
 from robustseg.data.prepare import prepare
 from robustseg.training.run import run
@@ -62,24 +62,24 @@ def time_program(overrides: list[str], folder: str, epochs: int, seed: int) -> f
 
 def time_bare_loop(cfg, epochs: int) -> float:
     """Seconds an epoch of a PyTorch loop that does nothing else."""
-    config = settle(cfg)
-    source = instantiate(config["dataset"]["source"])
-    noise = instantiate(config["noise"]["model"])
-    cache = Path(config["paths"]["cache"])
-    data = prepare(source, cache, config["dataset"], config["noise"], noise)
-    torch.set_num_threads(config["trainer"]["threads"])
-    device = torch.device("cuda" if config["trainer"]["accelerator"] == "gpu" else "cpu")
-    module = build_module(config, source.channels).to(device)
-    layout = torch.channels_last if config["trainer"]["channels_last"] else torch.contiguous_format
+    settings = resolve(cfg)
+    source = instantiate(settings.dataset.source.arguments())
+    noise = instantiate(settings.noise.model.arguments())
+    cache = Path(settings.paths.cache)
+    data = prepare(source, cache, settings.dataset, settings.noise, noise)
+    torch.set_num_threads(settings.trainer.threads)
+    device = torch.device("cuda" if settings.trainer.accelerator == "gpu" else "cpu")
+    module = build_module(settings, source.channels).to(device)
+    layout = torch.channels_last if settings.trainer.channels_last else torch.contiguous_format
     network, loss, optimizer = module.network, module.loss, module.configure_optimizers()
-    mixed = config["trainer"]["precision"] == "bf16-mixed"
+    mixed = settings.trainer.precision == "bf16-mixed"
     loader = training_batches(
         data.train.images,
         data.noisy,
-        transforms=[instantiate(t) for t in config["augmentation"]["transforms"]],
-        batch_size=config["dataset"]["batch_size"],
-        seed=config["seed"],
-        num_workers=config["dataset"]["num_workers"],
+        transforms=[instantiate(t.arguments()) for t in settings.augmentation.transforms],
+        batch_size=settings.dataset.batch_size,
+        seed=settings.seed,
+        num_workers=settings.dataset.num_workers,
     )
     network.train()
     for epoch in range(epochs + 1):

@@ -25,7 +25,7 @@ from unittest import mock
 import torch
 from bench_training import composed
 
-from robustseg.configuration.checks import settle
+from robustseg.configuration.checks import resolve
 from robustseg.data.batches.augmented import AugmentedImages
 from robustseg.data.batches.sampler import EpochBatches
 from robustseg.losses.regularizers import Regularized
@@ -116,16 +116,16 @@ def phases(settings: list[str], folder: str, epochs: int, images: int) -> list[t
 
 def operators(settings: list[str], folder: str, top: int) -> list[tuple]:
     """Operator, milliseconds an image and share of the steps, longest first."""
-    config = settle(composed(settings, folder, 1, 0))
-    torch.set_num_threads(config["trainer"]["threads"])
+    config = resolve(composed(settings, folder, 1, 0))
+    torch.set_num_threads(config.trainer.threads)
     module = build_module(config, 3)
     optimizer = module.configure_optimizers()
-    side, batch, steps = config["dataset"]["image_size"], config["dataset"]["batch_size"], 20
+    side, batch, steps = config.dataset.image_size, config.dataset.batch_size, 20
     images = torch.randint(0, 256, (batch, side, side, 3), dtype=torch.uint8)
     masks = torch.randint(0, 2, (batch, side, side), dtype=torch.uint8)
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, config["trainer"]["precision"] == "bf16-mixed"):
+        with torch.autocast("cpu", torch.bfloat16, config.trainer.precision == "bf16-mixed"):
             loss = module.training_step((images, masks), 0)
         optimizer.zero_grad()
         loss.backward()

@@ -1,10 +1,16 @@
-"""MkDocs hook: a page for every group of settings, made of the YAML files and their comments."""
+"""MkDocs hook: a page for every group of settings.
+
+What the choices of a group share is told by `robustseg.settings`; what belongs to one choice by its
+YAML file and the comments in it.
+"""
 
 import textwrap
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+
+from robustseg.settings import Group, Setting, Settings, group_of, must_be, rules
 
 CONF = Path(__file__).parents[1] / "conf"
 PLACE = "reference/settings"
@@ -41,7 +47,36 @@ def overview() -> str:
     """The page of train.yaml, with the choices of every group."""
     rows = [f"| [`{name}=`]({Path(page_of(name)).name}) | {choices(name)} |" for name in groups()]
     table = "\n".join(["| group | choices |", "|---|---|", *rows])
-    return f"# Settings\n\n{section(CONF / 'train.yaml')}\n\n## Groups\n\n{table}\n"
+    own = "\n\n".join(described(name) for name in ("", "evaluation", "paths"))
+    return f"# Settings\n\n{section(CONF / 'train.yaml')}\n\n{own}\n\n## Groups\n\n{table}\n"
+
+
+def described(group: str) -> str:
+    """A table of the settings that all choices of a group have; of those outside of any for ""."""
+    kind = group_of(Settings, group) if group else Settings
+    if kind is None:
+        return ""
+    rows = [
+        f"| `{group}.{name}` |".replace("`.", "`") + f" {values(kind, name)} | {meaning(rule)} |"
+        for name, rule in rules(kind).items()
+        if group_of(kind, name) is None and name != "_target_"
+    ]
+    return "\n".join(["| setting | value | meaning |", "|---|---|---|", *rows])
+
+
+def values(kind: type[Group], name: str) -> str:
+    """What a setting may be."""
+    rule = rules(kind)[name]
+    wanted = must_be(kind.model_fields[name])
+    unit = f" ({rule.unit})" if rule.unit and rule.unit not in f"{name} {wanted}" else ""
+    auto = f"; auto: {rule.auto}" if rule.auto else ""
+    return f"{wanted}{unit}{auto}"
+
+
+def meaning(rule: Setting) -> str:
+    """What a setting means, and whether the run's id depends on it."""
+    free = "" if rule.identity else ". *Not in the run's id*"
+    return f"{rule.text}{free}".replace("|", "\\|")
 
 
 def choices(group: str) -> str:
@@ -56,7 +91,7 @@ def page(group: str) -> str:
         f"## `{plus}{group}={file.stem}` {{ #{file.stem} }}\n\n{section(file)}"
         for file in files_of(group)
     ]
-    return "\n\n".join([f"# {group}", *parts]) + "\n"
+    return "\n\n".join([f"# {group}", described(group), *parts]) + "\n"
 
 
 def files_of(group: str) -> list[Path]:

@@ -16,7 +16,7 @@ def told(capsys):
 def test_a_folder_that_cannot_be_read_is_told_in_one_line(tmp_path, refused, capsys):
     refused("iterdir", lambda path: path == tmp_path)
     assert main(["status", "--runs", str(tmp_path)]) == 1
-    expected = f"robustseg: {tmp_path} cannot be read or written (Permission denied)\n"
+    expected = f"robustseg status: {tmp_path} cannot be read or written (Permission denied)\n"
     assert told(capsys) == expected
 
 

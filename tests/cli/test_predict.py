@@ -9,7 +9,7 @@ from PIL import Image
 from torch.nn import functional
 
 from robustseg.cli.main import main
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 from robustseg.finished.load import load_run
 from robustseg.finished.predict import find_images, outlined, output_names
 

@@ -86,4 +86,4 @@ def test_where_nothing_can_be_written_is_told_in_one_line(
     (tmp_path / "folder").mkdir()
     capsys.readouterr()
     assert main([*command, "--runs", "runs"]) == 1
-    assert f"robustseg: {said}" in capsys.readouterr().err.splitlines()[-1]
+    assert f"robustseg {command[0]}: {said}" in capsys.readouterr().err.splitlines()[-1]

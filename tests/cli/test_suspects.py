@@ -55,7 +55,7 @@ def test_other_masks_than_the_run_was_trained_on_are_refused(noisy_run, tmp_path
 
 
 def test_only_the_place_of_the_data_can_be_overridden(noisy_run, capsys):
-    assert main(["suspects", str(noisy_run), "noise.alpha=0"]) == 1
+    assert main(["suspects", str(noisy_run), "noise.alpha=0"]) == 2
     assert "takes only dataset.root and paths.cache" in capsys.readouterr().err
 
 

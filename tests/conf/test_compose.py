@@ -6,7 +6,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from robustseg.configuration.checks import check_targets, settle
+from robustseg.configuration.checks import check_targets, resolve
 
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = sorted(f.name for f in CONF.iterdir() if f.is_dir() and f.name != "hydra")
@@ -31,10 +31,10 @@ def composed(*overrides, with_hydra=False):
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_choice_fits_what_it_builds(group, choice):
-    config = settle(composed(f"{group}={choice}"))
+    config = resolve(composed(f"{group}={choice}"))
     check_targets(config)
     variant_of = OmegaConf.load(CONF / group / f"{choice}.yaml").get("defaults", [choice])[0]
-    assert config[group]["name"] == variant_of
+    assert getattr(config, group).name == variant_of
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -48,7 +48,7 @@ def test_every_cell_of_an_experiment_composes(experiment):
     cells = [first | {key: value} for key, values in grid.items() for value in values]
     for cell in cells:
         overrides = [f"{key}={value}" for key, value in cell.items()]
-        check_targets(settle(composed(f"+experiment={experiment}", *overrides)))
+        check_targets(resolve(composed(f"+experiment={experiment}", *overrides)))
 
 
 def test_the_promised_names_are_there():

@@ -12,9 +12,9 @@ import pytest
 import wandb
 
 from robustseg.dashboards.card import make_card
+from robustseg.errors import RunFailed
 from robustseg.runs.files import read_csv, read_json
 from robustseg.runs.folder import RunFolder
-from robustseg.sweeps.outcomes import RunFailed
 from robustseg.training.recorder import Recorder
 from robustseg.training.run import run
 from tests.dashboards.conftest import LOSSES, WANDB, files, records, summaries

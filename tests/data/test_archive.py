@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from robustseg.data.fetching.archive import extract
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 
 
 def make(path, members):

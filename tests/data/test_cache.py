@@ -15,7 +15,8 @@ from robustseg.data import cache as module
 from robustseg.data.cache import load
 from robustseg.data.sources.folder import Folder
 from robustseg.data.sources.isic2017 import Isic2017
-from robustseg.data.sources.source import DataError, Record
+from robustseg.data.sources.source import Record
+from robustseg.errors import DataError
 
 
 def built(cache):

@@ -10,7 +10,7 @@ from PIL import Image
 from robustseg.data.sources.folder import Folder
 from robustseg.data.sources.isic2017 import Isic2017
 from robustseg.data.sources.shenzhen import Shenzhen
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 
 DATA = "ISIC-2017_Training_Data"
 TRUTH = "ISIC-2017_Training_Part1_GroundTruth"

@@ -14,7 +14,7 @@ from robustseg.data.fetching import download as module
 from robustseg.data.fetching import transfer
 from robustseg.data.fetching.download import DATASETS, Archive, Dataset, download, fetch_archives
 from robustseg.data.fetching.transfer import BLOCK, fetch
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 
 BODY = np.random.default_rng(0).bytes(300_000)
 

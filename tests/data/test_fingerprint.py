@@ -11,7 +11,8 @@ import pytest
 from robustseg.data import fingerprint as module
 from robustseg.data.fingerprint import fingerprint_of, read_memo, write_memo
 from robustseg.data.sources.isic2017 import Isic2017
-from robustseg.data.sources.source import DataError, Record
+from robustseg.data.sources.source import Record
+from robustseg.errors import DataError
 
 
 def age(root, seconds=60):

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from robustseg.data.sources.folder import Folder
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 
 
 def splits(source):

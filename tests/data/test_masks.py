@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from robustseg.data.sources.masks import MaskRule, levels
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 
 raw_masks = arrays(np.uint8, (4, 5), elements=st.integers(0, 6))
 

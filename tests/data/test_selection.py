@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from robustseg.data.imageset import ImageSet
 from robustseg.data.selection import has_foreground, hold_out, select
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 
 
 def make(positives: dict[str, int], negatives: dict[str, int]) -> ImageSet:

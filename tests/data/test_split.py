@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustseg.data.sources.source import DataError, Record
+from robustseg.data.sources.source import Record
 from robustseg.data.sources.split import read_split_file, seeded_split
+from robustseg.errors import DataError
 from robustseg.runs.files import write_csv
 
 names = st.lists(st.text("abcdef0123", min_size=1, max_size=6), unique=True, max_size=60)

@@ -9,9 +9,10 @@ from omegaconf import OmegaConf
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 
-from robustseg.data.sources.source import SPLITS, DataError, Record, Source
+from robustseg.data.sources.source import SPLITS, Record, Source
 from robustseg.data.synthetic import Synthetic
 from robustseg.data.synthetic.source import KINDS
+from robustseg.errors import DataError
 
 CONFIGS = Path(__file__).parents[2] / "conf" / "dataset"
 

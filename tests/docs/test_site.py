@@ -53,6 +53,21 @@ def test_every_setting_is_there_with_its_comment(site):
                 assert " ".join(comment.replace("`", "").split()) in page, f"{file}: {line}"
 
 
+def test_settings_that_choices_share_are_described(site):
+    from robustseg.settings import Settings, group_of, rules
+
+    for group in ("", *rules(Settings)):
+        kind = group_of(Settings, group) if group else Settings
+        if kind is None:
+            continue
+        inside = not (site / f"reference/settings/{group}.html").exists()
+        page = text_of(site / f"reference/settings/{'index' if inside else group}.html")
+        for name, rule in rules(kind).items():
+            if group_of(kind, name) is None and name != "_target_":
+                assert f"{group}.{name}".removeprefix(".") in page
+                assert " ".join(rule.text.split()) in page
+
+
 def test_everything_exported_is_documented(site):
     from robustseg import losses, metrics
     from robustseg.losses import regularizers

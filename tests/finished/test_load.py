@@ -7,9 +7,9 @@ import pytest
 import torch
 import yaml
 
-from robustseg.configuration.checks import ConfigError
-from robustseg.data.sources.source import DataError
+from robustseg.errors import ConfigError, DataError
 from robustseg.finished.load import load_run, pick_device
+from robustseg.runs.checked import settings_of
 from robustseg.training.train import build_module
 
 
@@ -18,7 +18,7 @@ def test_the_network_answers_as_the_trained_module_does(name, channels, request)
     folder = request.getfixturevalue(name)
     run = load_run(folder, device="cpu")
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    module = build_module(config, channels).eval()
+    module = build_module(settings_of(config), channels).eval()
     weights = torch.load(folder / "checkpoints" / "weights.pt", weights_only=True)
     module.network.load_state_dict(weights["network"])
     module.loss.load_state_dict(weights["loss"])

@@ -72,8 +72,8 @@ def test_without_the_t_loss_the_doubt_is_the_mean_squared_residual(known):
 @pytest.mark.parametrize("log_precision", [0.0, 1.0])
 def test_the_weight_is_that_of_the_t_loss_gradient(known, log_precision):
     run, images, masks = known
-    loss = {**run.config["loss"], "log_precision": log_precision}
-    found = beliefs(replace(run, config={**run.config, "loss": loss}), images, masks)
+    loss = run.settings.loss.changed(log_precision=log_precision)
+    found = beliefs(replace(run, settings=run.settings.changed(loss=loss)), images, masks)
     logits = ByBrightness()(torch.from_numpy(images)).detach().double().requires_grad_()
     target = torch.from_numpy(masks == 1)[:, None].double()
     ignore = torch.from_numpy(masks == 255)[:, None]

@@ -12,9 +12,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from robustseg.cli.main import main
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 from robustseg.finished.load import load_run
-from robustseg.finished.trust import build, read_config
+from robustseg.finished.trust import build
+from robustseg.runs.config import read_config
+from robustseg.settings import Choice, Part, Source
 from tests.conftest import CONF
 
 
@@ -34,7 +36,8 @@ def change(folder, **model):
     """Change settings of the model; another `_target_` gets none of those that were there."""
     file = folder / "config.yaml"
     config = yaml.safe_load(file.read_text())
-    config["model"] = model if "_target_" in model else config["model"] | model
+    before = config["model"] if "_target_" not in model else {"name": config["model"]["name"]}
+    config["model"] = before | model
     file.write_text(yaml.safe_dump(config))
 
 
@@ -146,7 +149,8 @@ def test_pretrained_weights_are_not_fetched(weights, trust, monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     model = {"_target_": "segmentation_models_pytorch.Unet", "encoder_name": "resnet18", **weights}
-    network = build({"model": model}, "model", Path("config.yaml"), trust=trust, in_channels=1)
+    part = Part.model_validate(model)
+    network = build(part, "model", Path("config.yaml"), trust=trust, in_channels=1)
     assert sum(p.numel() for p in network.parameters()) > 1e7
 
 
@@ -162,7 +166,11 @@ def test_everything_that_ships_can_be_loaded_without_trust(choice, tmp_path):
     (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
     read = read_config(tmp_path / "config.yaml")
     group = choice.partition("=")[0]
-    name = {"model": "model", "noise": "noise.model", "dataset": "dataset.source"}[group]
     added = {"in_channels": 3} if group == "model" else {}
-    built = build(read, name, tmp_path / "config.yaml", trust=False, **added)
+    name, part = {
+        "model": ("model", Choice.model_validate(read["model"])),
+        "noise": ("noise.model", Part.model_validate(read["noise"]["model"])),
+        "dataset": ("dataset.source", Source.model_validate(read["dataset"]["source"])),
+    }[group]
+    built = build(part, name, tmp_path / "config.yaml", trust=False, **added)
     assert type(built).__module__.startswith(("robustseg.", "segmentation_models_pytorch."))

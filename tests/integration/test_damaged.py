@@ -9,9 +9,9 @@ import pytest
 from hydra.utils import instantiate
 
 from robustseg.data.cache import load
+from robustseg.errors import RunFailed
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.survey import look
-from robustseg.sweeps.outcomes import RunFailed
 from robustseg.training import recorder
 from robustseg.training.module import SegmentationModule
 from robustseg.training.run import run

@@ -6,10 +6,10 @@ from types import ModuleType
 
 import pytest
 
+from robustseg.errors import RunFailed
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.joined import joined
 from robustseg.runs.lock import hold
-from robustseg.sweeps.outcomes import RunFailed
 from robustseg.training.run import run
 
 READER = """

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from robustseg.data.batches.on_device import DeviceBatches
+from robustseg.errors import RunFailed
 from robustseg.metrics import summarise_last
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.lock import JOB
-from robustseg.sweeps.outcomes import RunFailed
 from robustseg.training import recorder
 from robustseg.training import run as run_module
 from robustseg.training.module import SegmentationModule
@@ -194,9 +194,9 @@ def test_a_run_that_another_process_finishes_meanwhile_is_skipped(tiny, tmp_path
     run(tiny(f"paths.runs={tmp_path}/other"))
     check_targets = run_module.configuration.check_targets
 
-    def finish(config):
-        check_targets(config)
-        if "model" in config:  # the last thing before the lock
+    def finish(settings, *groups):
+        check_targets(settings, *groups)
+        if not groups:  # the last thing before the lock
             (tmp_path / "other").rename(tmp_path / "runs")
 
     monkeypatch.setattr(run_module.configuration, "check_targets", finish)

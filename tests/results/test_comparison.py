@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from robustseg.errors import NoImages, UnlikeImages
 from robustseg.metrics.summary import dice, jaccard, summarise_last
 from robustseg.results.load import load_runs
 from robustseg.results.tables.build import make_table
 from robustseg.results.tables.comparison import add_intervals, compare
-from robustseg.results.tables.image_scores import PER_IMAGE, Images, NoImages, UnlikeImages
+from robustseg.results.tables.image_scores import PER_IMAGE, Images
 from robustseg.results.tables.model import Column
 from robustseg.results.tables.render import render
 from robustseg.results.tables.results_file import records

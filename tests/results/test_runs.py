@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from robustseg.results.load import NoRuns, count_reasons, load_runs, metric_names
+from robustseg.errors import NoRuns
+from robustseg.results.load import count_reasons, load_runs, metric_names
 from robustseg.runs.files import read_json, write_json
 from robustseg.runs.identity import SCHEMA
 

@@ -1,26 +1,30 @@
+import contextlib
 import copy
 
 import pytest
 from hydra import compose, initialize_config_dir
 
-from robustseg.configuration.checks import settle
-from robustseg.runs.identity import identify, labels
+from robustseg.configuration.checks import resolve
+from robustseg.errors import ConfigError
+from robustseg.runs.checked import settings_of
+from robustseg.runs.identity import identify
+from robustseg.runs.labels import LABELS, labels
 from tests.conftest import CONF
 
 
 @pytest.fixture
 def config(tiny):
-    return settle(tiny("noise.alpha=0.3"))
+    return resolve(tiny("noise.alpha=0.3"))
 
 
-def changed(config, path, value):
-    config = copy.deepcopy(config)
+def changed(settings, path, value):
+    config = copy.deepcopy(settings.plain())
     node = config
     *way, last = path.split(".")
     for key in way:
         node = node[key]
     node[last] = value
-    return config
+    return settings_of(config)
 
 
 # Every other setting changes the id: where things lie, who watches, on what it is computed.
@@ -57,18 +61,30 @@ def leaves(node, path=""):
             yield dotted, value
 
 
-def other(value):
+WORDS = ("cpu", "gpu", "cuda", "positive", "16-mixed", "32-true", "none")
+
+
+def others(value):
+    """Values that the setting may be able to have."""
     match value:
         case bool():
-            return not value
+            return [not value]
         case int() | float():
-            return value + 1
+            return [value + 1, value / 2, 0.5]
         case str():
-            return f"{value}x"
+            return [f"{value}x", *WORDS, True]
         case list():
-            return [*value, 1]
+            return [[*value, 1], [*value, "x"], [*value, {"_target_": "x"}]]
         case _:
-            return 7
+            return [7, 0.5, "x", True]
+
+
+def altered(settings, path, value):
+    """Settings that differ in one."""
+    for new in (new for new in others(value) if new != value):
+        with contextlib.suppress(ConfigError):
+            return changed(settings, path, new)
+    raise AssertionError(f"no other value for {path}")
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
@@ -77,13 +93,13 @@ def test_each_setting_of_a_choice_is_in_the_id_or_is_known_to_be_free(group, cho
     if group == "regularizer" and choice != "none":
         given.append("regularizer.epsilon=0.1")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = settle(compose("train", given))
+        config = resolve(compose("train", given))
     before = identify(config, "f").run_id
-    without = config["regularizer"]["name"] == "none"
-    for path, value in leaves(config):
+    without = config.regularizer.name == "none"
+    for path, value in leaves(config.plain()):
         if path == "trainer.steps_per_epoch" or (without and path.startswith("regularizer.")):
             continue  # counts only together with max_steps; with a regulariser
-        after = identify(changed(config, path, other(value)), "f").run_id
+        after = identify(altered(config, path, value), "f").run_id
         is_free = path in FREE or path.startswith("logger.")
         assert (after == before) == is_free, path
 
@@ -97,7 +113,7 @@ def test_each_choice_of_a_group_is_a_run_of_its_own(group):
         if group == "regularizer" and choice != "none":
             given.append("regularizer.epsilon=0.1")
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            ids.append(identify(settle(compose("train", given)), "f").run_id)
+            ids.append(identify(resolve(compose("train", given)), "f").run_id)
     assert len(set(ids)) == len(choices) > 1
 
 
@@ -107,18 +123,18 @@ def test_loggers_and_launchers_do_not_change_the_id(launcher):
     for logger in (choice for group, choice in CHOICES if group == "logger"):
         with initialize_config_dir(str(CONF), version_base="1.3"):
             cfg = compose("train", [f"logger={logger}", f"hydra/launcher={launcher}"])
-        ids.add(identify(settle(cfg), "f").run_id)
+        ids.add(identify(resolve(cfg), "f").run_id)
     assert len(ids) == 1
 
 
 def test_with_a_number_of_steps_the_number_of_epochs_does_not_count(tiny):
     steps = ["trainer.max_steps=12", "trainer.steps_per_epoch=3"]
     first, second = (
-        identify(settle(tiny(*steps, f"trainer.max_epochs={epochs}")), "f") for epochs in (4, 5)
+        identify(resolve(tiny(*steps, f"trainer.max_epochs={epochs}")), "f") for epochs in (4, 5)
     )
     assert first == second
-    longer = settle(tiny("trainer.max_steps=24", "trainer.steps_per_epoch=3"))
-    sparser = settle(tiny("trainer.max_steps=12", "trainer.steps_per_epoch=4"))
+    longer = resolve(tiny("trainer.max_steps=24", "trainer.steps_per_epoch=3"))
+    sparser = resolve(tiny("trainer.max_steps=12", "trainer.steps_per_epoch=4"))
     assert len({first.run_id, *(identify(c, "f").run_id for c in (longer, sparser))}) == 3
 
 
@@ -171,13 +187,16 @@ def test_what_cannot_change_the_result_is_not_in_the_id(config, path, value):
     ],
 )
 def test_what_can_change_the_result_is_in_the_id(config, path, value):
+    if value == "other":
+        value = not config.trainer.channels_last
     assert identify(changed(config, path, value), "f").run_id != identify(config, "f").run_id
 
 
 def test_a_run_from_before_a_setting_keeps_its_id(config):
-    before = copy.deepcopy(config)
+    before = config.plain()
     del before["trainer"]["compile"], before["optimizer"]["fused"], before["dataset"]["device"]
-    assert identify(before, "f") == identify(config, "f")
+    del before["dataset"]["val_fraction"]
+    assert identify(settings_of(before), "f") == identify(config, "f")
 
 
 def test_other_data_is_another_run(config):
@@ -215,3 +234,7 @@ def test_labels_of_a_clean_run_have_no_strength(config):
     clean = labels(changed(config, "noise.alpha", 0.0), "id")
     assert (clean["alpha"], clean["beta"], clean["noise"]) == (0.0, None, None)
     assert labels(config, "id")["beta"] == 0.5
+
+
+def test_a_run_has_every_label_of_the_catalogue(config):
+    assert set(labels(config, "id")) == {"run_id", *LABELS}

@@ -8,8 +8,9 @@ from unittest.mock import Mock
 
 import pytest
 
+from robustseg.errors import AlreadyRunning
 from robustseg.runs import lock
-from robustseg.runs.lock import AlreadyRunning, hold, holder
+from robustseg.runs.lock import hold, holder
 
 
 def test_a_held_lock_cannot_be_held_again(tmp_path):

@@ -18,7 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from robustseg.configuration.checks import settle
+from robustseg.configuration.checks import resolve
 from robustseg.runs.identity import identify
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +85,7 @@ def run_id(cfg: DictConfig) -> str:
     for key, value in MACHINE.items():
         if cfg.trainer[key] == "auto":
             cfg.trainer[key] = value
-    return identify(settle(cfg), "0" * 64).run_id
+    return identify(resolve(cfg), "0" * 64).run_id
 
 
 def test_no_run_id_of_a_preset_or_a_choice_has_changed():

@@ -53,7 +53,7 @@ except limit.TimeIsUp:
 
 @pytest.mark.parametrize("program", RINGS.values(), ids=RINGS)
 def test_the_limit(program):
-    program = f"import time\nfrom robustseg import limit\n{program}"
+    program = f"import time\nfrom robustseg.sweeps import limit\n{program}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 

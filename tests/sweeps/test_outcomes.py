@@ -3,7 +3,7 @@
 import pytest
 from hydra import compose, initialize_config_dir
 
-from robustseg.configuration.checks import ConfigError
+from robustseg.errors import ConfigError
 from robustseg.sweeps import outcomes as sweep
 from robustseg.sweeps.outcomes import Outcome, open_sweep, summarise, write_outcome
 from tests.conftest import CONF

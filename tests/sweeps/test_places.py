@@ -1,7 +1,7 @@
 import pytest
 
 from robustseg.configuration import hardware
-from robustseg.configuration.checks import ConfigError
+from robustseg.errors import ConfigError
 from robustseg.sweeps.places import places
 
 

@@ -3,7 +3,7 @@ from types import ModuleType
 
 import pytest
 
-from robustseg.configuration.checks import ConfigError
+from robustseg.errors import ConfigError
 from robustseg.sweeps.recorded import check_records, record_of
 
 

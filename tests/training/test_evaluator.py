@@ -7,9 +7,10 @@ from torch import nn
 
 from robustseg.data.imageset import ImageSet
 from robustseg.data.prepare import RunData
+from robustseg.settings import EvaluationSettings
 from robustseg.training.evaluator import Evaluator
 
-SETTINGS = {"train_sample": 4, "batch_size": 3, "hd95": False}
+SETTINGS = EvaluationSettings(every=1, last=1, train_sample=4, batch_size=3, hd95=False)
 
 
 class Brightness(nn.Module):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from robustseg.configuration.checks import settle
+from robustseg.configuration.checks import resolve
 from robustseg.data.batches.augmented import training_batches
 from robustseg.data.batches.on_device import DeviceBatches
 from robustseg.finished.load import load_run
@@ -57,7 +57,7 @@ def test_batches_on_the_device_are_the_hosts_bit_for_bit(workers):
 @pytest.mark.parametrize("ignored", [False, True])
 def test_no_step_waits_for_the_device(tiny, name, ignored):
     """CUDA itself refuses to be waited for, from the drawn batch to the stepped optimiser."""
-    built = build_module(settle(tiny(f"loss={name}")), 3, ignored).to(CUDA)
+    built = build_module(resolve(tiny(f"loss={name}")), 3, ignored).to(CUDA)
     optimizer = built.configure_optimizers()
     images, masks = (part.pin_memory() for part in batch(ignored))
 
@@ -83,7 +83,7 @@ def test_losses_and_gradients_are_the_cpus(tiny, name):
     _, masks = batch()
     found = []
     for device in ("cpu", CUDA):
-        loss = build_module(settle(tiny(f"loss={name}")), 3).loss.to(device)
+        loss = build_module(resolve(tiny(f"loss={name}")), 3).loss.to(device)
         logits = torch.linspace(-4, 4, masks.numel(), device=device).view(4, 1, 32, 32)
         logits.requires_grad_()
         value = loss(logits, masks.to(device).unsqueeze(1).float(), None)

@@ -6,13 +6,15 @@ import pytest
 import torch
 from torch import nn
 
-from robustseg.configuration.checks import settle
+from robustseg.configuration.checks import resolve
 from robustseg.data.imageset import ImageSet
 from robustseg.data.prepare import RunData
+from robustseg.errors import NaNPredicted
 from robustseg.losses import CrossEntropyLoss, TLoss
 from robustseg.metrics import summarise
-from robustseg.metrics.evaluation import NaNPredicted, evaluate, evaluate_fully, predict_logits
+from robustseg.metrics.evaluation import evaluate, evaluate_fully, predict_logits
 from robustseg.runs.folder import RunFolder
+from robustseg.settings import EvaluationSettings
 from robustseg.training.module import SegmentationModule
 from robustseg.training.recorder import Recorder
 from robustseg.training.train import build_module
@@ -127,7 +129,7 @@ def test_infinite_logits_are_certain_predictions():
         assert pooled["calibration_error"] == 1 - score
 
 
-EVALUATION = {"every": 1, "last": 1, "train_sample": 8, "batch_size": 2, "hd95": True}
+EVALUATION = EvaluationSettings(every=1, last=1, train_sample=8, batch_size=2, hd95=True)
 
 
 def recorder(path, masks, noisy, types):
@@ -186,7 +188,7 @@ def operations(step):
 @pytest.mark.parametrize("ignored", [False, True])
 def test_nothing_in_a_step_waits_for_the_device(tiny, name, ignored):
     """None of the operations whose result the host has to fetch from a GPU."""
-    built = build_module(settle(tiny(f"loss={name}")), in_channels=3, has_ignored=ignored)
+    built = build_module(resolve(tiny(f"loss={name}")), in_channels=3, has_ignored=ignored)
     masks = torch.randint(0, 2, (4, 16, 16), dtype=torch.uint8)
     masks[0, 0, 0] = 255 if ignored else 1
     images = torch.randint(0, 256, (4, 16, 16, 3), dtype=torch.uint8)
@@ -207,7 +209,7 @@ def test_every_run_of_a_process_is_compiled(tiny, monkeypatch):
     for width in range(1, 11):
         before = len(graphs)
         settings = ["trainer.compile=true", f"model.features=[{width},{2 * width}]"]
-        build_module(settle(tiny(*settings)), 3)(torch.zeros(1, 16, 16, 3, dtype=torch.uint8))
+        build_module(resolve(tiny(*settings)), 3)(torch.zeros(1, 16, 16, 3, dtype=torch.uint8))
         assert len(graphs) > before
 
 

@@ -5,10 +5,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.configuration.compose import composed
-
 if TYPE_CHECKING:
     from robustseg.data.sources.source import Source
+    from robustseg.settings import Settings
 
 
 def add_parser(subparsers: Any) -> None:
@@ -39,13 +38,14 @@ def check(options: argparse.Namespace) -> int:
     """Print what is in a data set and what is wrong with it; 1 if a run would refuse it."""
     from hydra.utils import instantiate
 
+    from robustseg.configuration.compose import composed
     from robustseg.data.checking.check import check as check_source
     from robustseg.data.checking.check_report import render_text, to_json
 
-    config = composed(options.overrides, "dataset")
-    source = instantiate(config["dataset"]["source"])
+    settings = composed(options.overrides, "dataset")
+    source = instantiate(settings.dataset.source.arguments())
     report = check_source(source)
-    used = {} if report.errors else _used(config, source)
+    used = {} if report.errors else _used(settings, source)
     if options.format == "json":
         print(json.dumps(json.loads(to_json(report)) | {"used": used}, indent=2))
     else:
@@ -55,19 +55,19 @@ def check(options: argparse.Namespace) -> int:
     return int(bool(report.errors))
 
 
-def _used(config: dict[str, Any], source: "Source") -> dict[str, int]:
+def _used(settings: "Settings", source: "Source") -> dict[str, int]:
     """Images by split after the selection that the overrides ask for; empty if they ask for none.
 
     Raises:
         DataError: a run would refuse the selection.
     """
-    dataset = config["dataset"]
-    chosen = (dataset["positive_fraction"], dataset["train_size"])
-    if dataset["subset"] == "all" and chosen == (None, None):
+    dataset = settings.dataset
+    chosen = (dataset.positive_fraction, dataset.train_size)
+    if dataset.subset == "all" and chosen == (None, None):
         return {}
     from robustseg.data.prepare import load_selected
 
-    images = load_selected(source, Path(config["paths"]["cache"]), dataset)
+    images = load_selected(source, Path(settings.paths.cache), dataset)
     return {split: len(images.split(split)) for split in ("train", "test")}
 
 

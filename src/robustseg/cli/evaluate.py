@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robustseg.cli.run_argument import add_run, loaded, positive
-from robustseg.configuration.checks import ConfigError
-from robustseg.configuration.compose import composed
+from robustseg.errors import ConfigError
 
 
 def add_parser(subparsers: Any) -> None:
@@ -45,6 +44,7 @@ def main(options: argparse.Namespace) -> int:
     """Print the scores and write them."""
     from hydra.utils import instantiate
 
+    from robustseg.configuration.compose import composed
     from robustseg.data.prepare import load_selected
     from robustseg.finished.evaluate import check_channels, evaluate_external, output_files
     from robustseg.runs.files import write_csv, write_json
@@ -54,11 +54,11 @@ def main(options: argparse.Namespace) -> int:
     files = output_files(options.out) if options.out else None
     run = loaded(options)
     size = f"dataset.image_size={run.image_size}"
-    config = composed([size, *options.overrides], "dataset")
-    dataset = config["dataset"]
-    source = instantiate(dataset["source"])
-    check_channels(run, source.channels, dataset["name"])
-    cache = Path(config["paths"]["cache"])
+    settings = composed([size, *options.overrides], "dataset")
+    dataset = settings.dataset
+    source = instantiate(dataset.source.arguments())
+    check_channels(run, source.channels, dataset.name)
+    cache = Path(settings.paths.cache)
     images = load_selected(source, cache, dataset)
     if options.split != "all":
         images = images.split(options.split)
@@ -68,7 +68,7 @@ def main(options: argparse.Namespace) -> int:
         **numbers,
         "test_images": len(rows),
         "split": options.split,
-        "dataset": dataset,
+        "dataset": dataset.plain(),
         "fingerprint": source.fingerprint(cache),
         "run_id": run.folder.run_id,
     }
@@ -78,7 +78,7 @@ def main(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(json.dumps({k: _or_none(v) for k, v in metrics.items()}, indent=2, default=str))
     else:
-        print(_table(numbers, run.folder.read_metrics() or {}, len(rows), dataset["name"]))
+        print(_table(numbers, run.folder.read_metrics() or {}, len(rows), dataset.name))
     return 0
 
 

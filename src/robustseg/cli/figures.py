@@ -43,7 +43,9 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Draw the figures of finished runs; 1 if there is none."""
-    from robustseg.results.load import NoRuns, load_runs, suggestion
+    from robustseg.errors import NoRuns
+    from robustseg.results.load import load_runs
+    from robustseg.terminal.suggestion import suggestion
 
     settle(options)
     sources = chosen_sources(options)

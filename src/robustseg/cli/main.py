@@ -5,8 +5,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-
-from hydra.errors import InstantiationException
+from typing import Any
 
 from robustseg.cli import (
     data,
@@ -22,9 +21,7 @@ from robustseg.cli import (
     table,
     wandb,
 )
-from robustseg.configuration.checks import ConfigError
-from robustseg.configuration.compose import conf_folder
-from robustseg.data.sources.source import DataError
+from robustseg.errors import UserError
 from robustseg.results import status
 
 _RESULTS = (table, status, runs, figures, results, report)
@@ -37,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="robustseg", description="Results and data of robustseg; training is train.py."
     )
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -56,23 +53,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (DataError, ConfigError) as error:
-        print(f"robustseg: {error}", file=sys.stderr)
-        return 1
+    except KeyboardInterrupt:
+        print(f"\n{options.prog}: interrupted", file=sys.stderr)
+        return 130
+    except UserError as error:
+        return _told(options, error)
     except OSError as error:
         message = _of_file(error)
         if message is None:
             raise
-        print(f"robustseg: {message}", file=sys.stderr)
-        return 1
-    except InstantiationException as error:
+        return _told(options, UserError(message))
+    except Exception as error:
         from robustseg.configuration.messages import explain
 
-        message = explain(error, conf_folder())
-        if message is None:
+        explained = explain(error)
+        if explained is None:
             raise
-        print(f"robustseg: {message}", file=sys.stderr)
-        return 1
+        return _told(options, explained)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Notes under `prog` which command was called, such as "robustseg data check"."""
+
+    def parse_known_args(self, *arguments: Any, **named: Any) -> Any:
+        options, rest = super().parse_known_args(*arguments, **named)
+        if not hasattr(options, "prog"):  # the innermost parser is the first to end
+            options.prog = self.prog
+        return options, rest
+
+
+def _told(options: argparse.Namespace, error: UserError) -> int:
+    print(f"{options.prog}: {error}", file=sys.stderr)
+    return error.exit_code
 
 
 def _of_file(error: OSError) -> str | None:

@@ -4,13 +4,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.configuration.compose import composed
-
 if TYPE_CHECKING:
     import numpy as np
 
     from robustseg.data.imageset import ImageSet
     from robustseg.data.sources.source import Source
+    from robustseg.settings import Settings
 
 
 def add_parser(subparsers: Any) -> None:
@@ -49,14 +48,14 @@ def preview(options: argparse.Namespace) -> int:
     """Draw a contact sheet of noisy masks."""
     from robustseg.noise.contact_sheet import contact_sheet
 
-    config, _, images, noisy, manifest = _corrupted(options)
+    settings, _, images, noisy, manifest = _corrupted(options)
     rows = [at for at, row in enumerate(manifest) if row["type"] != "clean"][: options.count]
     if not rows:
         print("no mask is noisy: set noise.alpha above 0")
         return 1
-    noise = config["noise"]
+    noise = settings.noise
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    title = f"{config['dataset']['name']}: {noise['name']}, α {noise['alpha']}, β {noise['beta']}"
+    title = f"{settings.dataset.name}: {noise.name}, α {noise.alpha}, β {noise.beta}"
     contact_sheet(
         options.out,
         images.images[rows],
@@ -83,25 +82,18 @@ def export(options: argparse.Namespace) -> int:
 
 def _corrupted(
     options: argparse.Namespace,
-) -> "tuple[dict[str, Any], Source, ImageSet, np.ndarray, list[dict[str, Any]]]":
-    """Configuration, source, images of the split, their noisy masks and the manifest."""
+) -> "tuple[Settings, Source, ImageSet, np.ndarray, list[dict[str, Any]]]":
+    """Settings, source, images of the split, their noisy masks and the manifest."""
     from hydra.utils import instantiate
 
-    from robustseg.data.prepare import load_selected
-    from robustseg.noise import inject
+    from robustseg.configuration.compose import composed
+    from robustseg.data.prepare import corrupt, load_selected
 
-    config = composed(options.overrides, "dataset", "noise")
-    source = instantiate(config["dataset"]["source"])
-    images = load_selected(source, Path(config["paths"]["cache"]), config["dataset"])
+    settings = composed(options.overrides, "dataset", "noise")
+    source = instantiate(settings.dataset.source.arguments())
+    images = load_selected(source, Path(settings.paths.cache), settings.dataset)
     if options.split != "all":
         images = images.split(options.split)
-    noise = config["noise"]
-    noisy, manifest = inject(
-        images.masks,
-        images.ids,
-        instantiate(noise["model"]),
-        alpha=noise["alpha"],
-        beta=noise["beta"],
-        seed=noise["seed"],
-    )
-    return config, source, images, noisy, manifest
+    model = instantiate(settings.noise.model.arguments())
+    noisy, manifest = corrupt(images, settings.noise, model)
+    return settings, source, images, noisy, manifest

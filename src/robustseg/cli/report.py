@@ -64,11 +64,13 @@ def main(options: argparse.Namespace) -> int:
     Returns:
         0; 1 if there is nothing to show; 2 if the question cannot be answered.
     """
-    from robustseg.results.load import NoRuns, load_runs, metric_names, suggestion
+    from robustseg.errors import NoRuns
+    from robustseg.results.load import load_runs, metric_names
     from robustseg.results.report.page import Question, write_page
     from robustseg.results.tables.query import split
     from robustseg.runs.files import write_text
     from robustseg.runs.selection import select
+    from robustseg.terminal.suggestion import suggestion
 
     settle(options)
     sources = chosen_sources(options)
@@ -112,7 +114,8 @@ def _filters(options: argparse.Namespace) -> argparse.Namespace:
     Raises:
         ValueError: a filter names no label.
     """
-    from robustseg.results.load import LABELS, suggestion
+    from robustseg.runs.labels import LABELS
+    from robustseg.terminal.suggestion import suggestion
 
     where = [*options.where]
     where += [f"dataset={options.dataset}"] if options.dataset else []

@@ -50,7 +50,7 @@ def main(options: argparse.Namespace) -> int:
     Returns:
         0; 1 if there is no such run, or no figure of them; 2 if the question cannot be answered.
     """
-    from robustseg.results.load import NoRuns
+    from robustseg.errors import NoRuns
     from robustseg.results.tables.query import answer, selected
     from robustseg.results.tables.render import render
     from robustseg.runs.files import write_text

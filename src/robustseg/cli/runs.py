@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from robustseg.errors import AlreadyRunning
 from robustseg.runs.folder import ASIDE, RunFolder
-from robustseg.runs.lock import AlreadyRunning, hold
+from robustseg.runs.lock import hold
 from robustseg.runs.selection import add_options, select
 from robustseg.runs.survey import RunState, survey
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.run_argument import add_run, loaded, positive
-from robustseg.configuration.checks import ConfigError
-from robustseg.configuration.compose import composed
+from robustseg.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,15 +56,16 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the least believed masks and how many wrong ones are found."""
+    from robustseg.configuration.compose import composed
     from robustseg.finished.suspects import DICE, beliefs, detections, training_data
     from robustseg.runs.files import write_csv
 
     for override in options.overrides:
         if override.partition("=")[0] not in _OVERRIDES:
             raise ConfigError(f"{override}: suspects takes only {' and '.join(_OVERRIDES)}")
-    config = composed(options.overrides)
-    run = _moved(loaded(options), config["dataset"]["root"])
-    data = training_data(run, Path(config["paths"]["cache"]))
+    settings = composed(options.overrides)
+    run = _moved(loaded(options), settings.dataset.root)
+    data = training_data(run, Path(settings.paths.cache))
     found = beliefs(run, data.train.images, data.noisy, compare=options.compare)
     method = DICE if options.by == "dice" else found.method
     order = found.order(method)
@@ -90,9 +90,9 @@ def _moved(run: "FinishedRun", root: str | None) -> "FinishedRun":
     """The run with its images at another place, if one is given."""
     if root is None:
         return run
-    dataset = run.config["dataset"]
-    moved = {**dataset, "root": root, "source": {**dataset["source"], "root": root}}
-    return replace(run, config={**run.config, "dataset": moved})
+    dataset = run.settings.dataset
+    moved = dataset.changed(root=root, source=dataset.source.changed(root=root))
+    return replace(run, settings=run.settings.changed(dataset=moved))
 
 
 def _rows(found: "Beliefs", data: "RunData", order: "np.ndarray") -> list[dict[str, Any]]:

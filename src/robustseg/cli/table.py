@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from robustseg.results.load import NoRuns, suggestion
+from robustseg.errors import NoRuns
 from robustseg.results.sources import settle
 from robustseg.results.tables import query as question
 from robustseg.results.tables.model import Table
@@ -13,6 +13,7 @@ from robustseg.results.tables.published import experiments_folder, read_publishe
 from robustseg.results.tables.published_table import published_table
 from robustseg.results.tables.render import STYLES, render
 from robustseg.results.tables.results_file import read_results
+from robustseg.terminal.suggestion import suggestion
 
 # Options that choose among runs or test them; a table from a file has them behind it.
 _OF_RUNS = ("dataset", "seeds", "where", "test", "against")

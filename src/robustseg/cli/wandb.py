@@ -112,7 +112,8 @@ def workspace(options: argparse.Namespace) -> int:
         return _complain("workspace", _NO_EXTRA)
     entity = options.entity or ""
     if options.save:
-        from robustseg.dashboards.wandb_sync import NoKey, check_key
+        from robustseg.dashboards.wandb_sync import check_key
+        from robustseg.errors import NoKey
 
         try:
             check_key()
@@ -140,7 +141,7 @@ def _of_experiment(sources: Sources, experiment: str) -> list[RunState]:
     Raises:
         LookupError: there are none; the message says what there is.
     """
-    from robustseg.configuration.checks import suggest
+    from robustseg.terminal.suggestion import suggestion
 
     for folder in sources.missing():
         raise LookupError(f"there is no folder {folder}: name it with --runs")
@@ -148,15 +149,16 @@ def _of_experiment(sources: Sources, experiment: str) -> list[RunState]:
     chosen = [run for run in runs if experiment in run.experiments]
     if not chosen:
         known = {name for run in runs for name in run.experiments}
-        hint = suggest(experiment, known) if known else "; none is of any experiment"
-        raise LookupError(f"no run in {sources} is of the experiment '{experiment}'{hint}")
+        hint = suggestion(experiment, known) if known else "none is of any experiment"
+        raise LookupError(f"no run in {sources} is of the experiment '{experiment}'; {hint}")
     return chosen
 
 
 def sync(options: argparse.Namespace) -> int:
     """Send offline runs; 1 if one could not be sent, or there is no key."""
-    from robustseg.dashboards.wandb_sync import NoKey, check_key, find
+    from robustseg.dashboards.wandb_sync import check_key, find
     from robustseg.dashboards.wandb_sync import sync as send
+    from robustseg.errors import NoKey
 
     if not options.folder.is_dir():
         return _complain("sync", f"there is no folder {options.folder}")
@@ -182,8 +184,9 @@ def sync(options: argparse.Namespace) -> int:
 
 def upload(options: argparse.Namespace) -> int:
     """Make wandb runs of finished ones and send them; 1 if something could not be."""
-    from robustseg.dashboards.wandb_sync import NoKey, check_key
-    from robustseg.results.load import NoRuns, load_runs
+    from robustseg.dashboards.wandb_sync import check_key
+    from robustseg.errors import NoKey, NoRuns
+    from robustseg.results.load import load_runs
 
     try:
         sources = chosen_sources(options)

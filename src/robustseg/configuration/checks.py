@@ -1,9 +1,7 @@
-"""Checks on a composed configuration, before anything is built from it."""
+"""A composed configuration becomes settings: resolved for this machine, and checked."""
 
-import difflib
 import inspect
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from hydra.utils import get_object
@@ -11,23 +9,13 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from robustseg.configuration import hardware
 from robustseg.data.batches.drawable import check_drawable
+from robustseg.errors import ConfigError
+from robustseg.runs.checked import check_setting, settings_of
 from robustseg.runs.targets import with_current_names
+from robustseg.settings import Part, Settings, group_of, own_settings
+from robustseg.terminal.suggestion import suggestion
 
-
-class ConfigError(ValueError):
-    """A setting that cannot work; the message names it and says what would."""
-
-
-_MINUTES = 1_000_000  # two years: a longer limit is a slip
-# Keys of a group that are not arguments of what its `_target_` builds.
-_NOT_ARGUMENTS = {
-    "model": {"name"},
-    "loss": {"name", "parameter_lr"},
-    "regularizer": {"name"},
-    "optimizer": {"name"},
-    "scheduler": {"name"},
-    "logger": {"name", "images"},
-}
+_AUTO = {"accelerator", "precision", "channels_last", "threads"}
 # Arguments that the program adds.
 _ADDED = {
     "model": {"in_channels"},
@@ -35,62 +23,20 @@ _ADDED = {
     "scheduler": {"optimizer"},
     "logger": {"run"},
 }
-_KEYS = {
-    "": "dataset noise model loss regularizer optimizer scheduler augmentation trainer logger "
-    "seed force experiment_name minutes records evaluation paths",
-    "dataset": "name source root image_size batch_size num_workers subset positive_fraction "
-    "train_size val_fraction public device",
-    "noise": "name alpha beta seed model",
-    "augmentation": "name transforms",
-    "evaluation": "every last train_sample batch_size hd95",
-    "paths": "runs logs cache",
-    "trainer": "name max_epochs max_steps steps_per_epoch accelerator precision channels_last "
-    "compile threads gradient_clip_val checkpoint_every progress",
-}
-_CHOICES: dict[str, tuple[Any, ...]] = {  # of the trainer, once auto is resolved
-    "precision": ("32-true", "bf16-mixed", "16-mixed"),
-    "accelerator": ("cpu", "gpu"),
-    "channels_last": (True, False),
-    "compile": (True, False, "graphs"),
-    "progress": ("auto", "bar", "lines", "none"),
-}
 
 
-def suggest(word: str, choices: Iterable[str]) -> str:
-    """``; did you mean 'gce'?``, or, where nothing is near, what there is to choose from."""
-    known = sorted(choices)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean '{near[0]}'?"
-    return f"; known: {', '.join(known)}" if len(known) <= 30 else ""
-
-
-def settle(cfg: DictConfig) -> dict[str, Any]:
-    """The configuration as plain values, with every ``auto`` resolved for this machine.
+def resolve(cfg: DictConfig) -> Settings:
+    """The settings of a composed configuration, with every ``auto`` resolved for this machine.
 
     Raises:
-        ConfigError: a value is out of range, or a key is unknown.
+        ConfigError: a value is out of range, a setting is unknown, or two contradict each other.
     """
-    config: dict[str, Any] = with_current_names(
-        OmegaConf.to_container(_in_epochs(cfg), resolve=True)
-    )
-    _check_keys(config)
-    trainer = config["trainer"]
-    trainer.setdefault("compile", False)  # files of one's own may be older than these
-    config["dataset"].setdefault("device", "cpu")
-    config["dataset"].setdefault("val_fraction", 0)
-    config["minutes"], config["records"] = check_call(cfg)
-    trainer["accelerator"] = hardware.accelerator(trainer["accelerator"])
-    trainer["precision"] = hardware.precision(trainer["precision"], trainer["accelerator"])
-    trainer["channels_last"] = hardware.channels_last(
-        trainer["channels_last"], trainer["precision"]
-    )
-    if config["dataset"]["num_workers"] == "auto":
-        config["dataset"]["num_workers"] = hardware.workers(trainer["accelerator"])
-    if trainer["threads"] == "auto":
-        trainer["threads"] = hardware.threads()
-    _check_ranges(config)
-    return config
+    given = with_current_names(OmegaConf.to_container(_in_epochs(cfg), resolve=True))
+    settings = settings_of(_on_this_machine(given))
+    _check_length(settings)
+    _check_precision(settings)
+    _check_device(settings)
+    return settings
 
 
 def check_call(cfg: DictConfig) -> tuple[float | None, list[str]]:
@@ -100,15 +46,9 @@ def check_call(cfg: DictConfig) -> tuple[float | None, list[str]]:
         ConfigError: one is out of range.
     """
     minutes, records = OmegaConf.select(cfg, "minutes"), OmegaConf.select(cfg, "records")
-    fits = minutes is None or (_number(minutes) and 0 < minutes <= _MINUTES)
-    wanted = f"a number above 0 and up to {_MINUTES}, or null"
-    _require(fits, "minutes", minutes, wanted)
     if isinstance(records, ListConfig):
         records = OmegaConf.to_container(records)
-    records = [] if records is None else records
-    paths = isinstance(records, list) and all(isinstance(path, str) for path in records)
-    _require(paths, "records", records, "a list of folders, such as records=[path/to/record]")
-    return minutes, records
+    return check_setting("minutes", minutes), check_setting("records", records)
 
 
 def _in_epochs(cfg: DictConfig) -> DictConfig:
@@ -122,119 +62,93 @@ def _in_epochs(cfg: DictConfig) -> DictConfig:
     if each is None:
         evaluations = next((n for n in range(10, 51) if steps % n == 0), 1)
         cfg.trainer.steps_per_epoch = steps // evaluations
-    cfg.trainer.max_epochs = steps // cfg.trainer.steps_per_epoch
+    cfg.trainer.max_epochs = max(1, steps // cfg.trainer.steps_per_epoch)
     return cfg
 
 
-def _check_keys(config: Mapping[str, Any]) -> None:
-    for path, names in _KEYS.items():
-        known = names.split()
-        for key in config[path] if path else config:
-            if key not in known:
-                dotted = f"{path}.{key}" if path else key
-                raise ConfigError(f"unknown setting '{dotted}'{suggest(key, known)}")
+def _counts(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _check_ranges(config: Mapping[str, Any]) -> None:
-    noise, dataset, trainer = config["noise"], config["dataset"], config["trainer"]
-    evaluation = config["evaluation"]
-    alpha, beta = noise["alpha"], noise["beta"]
-    _require(_number(alpha) and 0 <= alpha <= 1, "noise.alpha", alpha, "a share in [0, 1]")
-    _require(_number(beta) and 0 < beta < math.inf, "noise.beta", beta, "a strength above 0")
-    for key, value in (("noise.seed", noise["seed"]), ("seed", config["seed"])):
-        _whole(key, value, 0)
-        _require(value < 2**32, key, value, "below 2^32")
-    _whole("dataset.image_size", dataset["image_size"], 8)
-    _whole("dataset.batch_size", dataset["batch_size"], 1)
-    _whole("dataset.num_workers", dataset["num_workers"], 0)
-    held = dataset["val_fraction"]
-    _require(_number(held) and 0 <= held < 1, "dataset.val_fraction", held, "a share in [0, 1)")
-    for key in ("every", "last", "batch_size", "train_sample"):
-        _whole(f"evaluation.{key}", evaluation[key], 1)
-    _whole("trainer.threads", trainer["threads"], 1)
-    for key, choices in _CHOICES.items():
-        wanted = "one of " + ", ".join(str(choice).lower() for choice in choices)
-        _require(trainer[key] in choices, f"trainer.{key}", trainer[key], wanted)
-    every, clip = trainer["checkpoint_every"], trainer["gradient_clip_val"]
-    _require(_number(every) and every >= 0, "trainer.checkpoint_every", every, "seconds ≥ 0")
-    finite = clip is None or (_number(clip) and 0 < clip < math.inf)
-    _require(finite, "trainer.gradient_clip_val", clip, "a norm above 0, or null")
-    if trainer["compile"] == "graphs" and trainer["accelerator"] == "cpu":
-        raise ConfigError("trainer.compile=graphs needs a GPU: take true or false")
-    _check_precision(config)
-    _check_device(dataset["device"], config)
-    _check_length(trainer)
+def _on_this_machine(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with what ``auto`` stands for here; what is no value stays as it is."""
+    trainer: Any = config.get("trainer")
+    dataset: Any = config.get("dataset")
+    if not isinstance(dataset, dict) or not isinstance(trainer, dict) or not _AUTO <= set(trainer):
+        return config  # refused with the other ranges
+    accelerator: Any = hardware.accelerator(trainer["accelerator"])
+    precision: Any = hardware.precision(trainer["precision"], accelerator)
+    layout = hardware.channels_last(trainer["channels_last"], str(precision))
+    trainer |= {"accelerator": accelerator, "precision": precision, "channels_last": layout}
+    if trainer["threads"] == "auto":
+        trainer["threads"] = hardware.threads()
+    if dataset.get("num_workers") == "auto":
+        dataset["num_workers"] = hardware.workers(accelerator)
+    if config.get("records") is None:  # as an override may say for none
+        config["records"] = []
+    return config
 
 
-def _check_length(trainer: Mapping[str, Any]) -> None:
-    if trainer["max_steps"] is None:
-        _whole("trainer.max_epochs", trainer["max_epochs"], 1)
-        return
-    _whole("trainer.max_steps", trainer["max_steps"], 1)
-    steps = trainer["steps_per_epoch"]
-    _whole("trainer.steps_per_epoch", steps, 1)
-    if trainer["max_steps"] % steps:
+def _check_length(settings: Settings) -> None:
+    steps, each = settings.trainer.max_steps, settings.trainer.steps_per_epoch
+    if steps is not None and (each is None or steps % each):
         raise ConfigError(
-            f"trainer.steps_per_epoch={steps}, the steps between evaluations, must divide "
-            f"trainer.max_steps={trainer['max_steps']}"
+            f"trainer.steps_per_epoch={each}, the steps between evaluations, must divide "
+            f"trainer.max_steps={steps}"
         )
 
 
-def _check_precision(config: Mapping[str, Any]) -> None:
-    trainer = config["trainer"]
-    if trainer["precision"] == "16-mixed" and trainer["accelerator"] == "cpu":
+def _check_precision(settings: Settings) -> None:
+    trainer = settings.trainer
+    if trainer.compile == "graphs" and trainer.accelerator == "cpu":
+        raise ConfigError("trainer.compile=graphs needs a GPU: take true or false")
+    if trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
         raise ConfigError(
             "trainer.precision=16-mixed needs a GPU (Lightning would train in bfloat16 on a CPU): "
             "take bf16-mixed or 32-true"
         )
-    clipped = trainer["gradient_clip_val"] is not None
-    if clipped and trainer["precision"] != "32-true" and config["optimizer"].get("fused"):
+    clipped = trainer.gradient_clip_val is not None
+    if clipped and trainer.precision != "32-true" and settings.optimizer.fused:
         raise ConfigError(
             "optimizer.fused=true cannot clip gradients in mixed precision: "
             "leave out trainer.gradient_clip_val or take optimizer.fused=false"
         )
 
 
-def _check_device(device: Any, config: Mapping[str, Any]) -> None:
-    _require(device in ("cpu", "cuda"), "dataset.device", device, "one of cpu, cuda")
-    accelerator = config["trainer"]["accelerator"]
-    if device == "cuda" and accelerator != "gpu":
+def _check_device(settings: Settings) -> None:
+    if settings.dataset.device != "cuda":
+        return
+    accelerator = settings.trainer.accelerator
+    if accelerator != "gpu":
         raise ConfigError(
             "dataset.device=cuda needs a network on the GPU, but the accelerator is "
             f"{accelerator}: leave dataset.device at cpu"
         )
-    if device == "cuda":
-        transforms = config["augmentation"]["transforms"]
-        try:
-            check_drawable(str(each.get("_target_")).rpartition(".")[2] for each in transforms)
-        except ValueError as error:
-            raise ConfigError(str(error)) from error
+    names = (str(part.target).rpartition(".")[2] for part in settings.augmentation.transforms)
+    try:
+        check_drawable(names)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _counts(value: Any, least: int = 1) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _whole(name: str, value: Any, least: int) -> None:
-    _require(_counts(value, least), name, value, f"a whole number ≥ {least}")
-
-
-def _require(holds: bool, name: str, value: Any, wanted: str) -> None:
-    if not holds:
-        raise ConfigError(f"{name}={value} is out of range: it must be {wanted}")
-
-
-def check_targets(config: Mapping[str, Any]) -> None:
+def check_targets(settings: Settings, *groups: str) -> None:
     """Check the arguments of every `_target_` against its signature.
+
+    Args:
+        settings: of a run.
+        groups: to be checked; none: all of them.
 
     Raises:
         ConfigError: a target cannot be found, an argument is unknown or one is missing.
     """
-    _walk(config, "")
+    for name, node in settings.plain().items():
+        if not groups or name in groups:
+            _walk(node, name)
+
+
+def check_part(part: Part, path: str) -> None:
+    """Check the arguments of one part, and of those in it, as `check_targets` does."""
+    _walk(part.plain(), path)
 
 
 def _walk(node: Any, path: str) -> None:
@@ -246,7 +160,7 @@ def _walk(node: Any, path: str) -> None:
     if "_target_" in node:
         _check_target(node, path)
     for key, value in node.items():
-        _walk(value, f"{path}.{key}" if path else str(key))
+        _walk(value, f"{path}.{key}")
 
 
 def _check_target(node: Mapping[str, Any], path: str) -> None:
@@ -255,12 +169,14 @@ def _check_target(node: Mapping[str, Any], path: str) -> None:
         parameters = inspect.signature(get_object(target)).parameters
     except Exception as error:
         raise ConfigError(f"{path}._target_={target} cannot be loaded: {error}") from error
-    given = {key for key in node if not key.startswith("_")} - _NOT_ARGUMENTS.get(path, set())
+    kind = group_of(Settings, path)
+    own = own_settings(kind) if kind is not None and issubclass(kind, Part) else frozenset()
+    given = {key for key in node if not key.startswith("_")} - own
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         for key in sorted(given - set(parameters)):
-            known = set(parameters) | _NOT_ARGUMENTS.get(path, set())
             raise ConfigError(
-                f"{target} takes no '{key}' (setting '{path}.{key}'){suggest(key, known)}"
+                f"{target} takes no '{key}' (setting '{path}.{key}'); "
+                f"{suggestion(key, set(parameters) | own)}"
             )
     required = {
         name

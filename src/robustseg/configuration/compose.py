@@ -1,11 +1,12 @@
-"""A configuration composed outside of train.py."""
+"""Settings of a configuration composed outside of train.py."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import robustseg
-from robustseg.configuration.checks import ConfigError, check_targets, settle
+from robustseg.configuration.checks import check_targets, resolve
+from robustseg.errors import ConfigError
+from robustseg.settings import Settings
 
 
 def conf_folder() -> Path:
@@ -20,8 +21,8 @@ def conf_folder() -> Path:
     raise ConfigError("there is no conf/train.yaml: call robustseg in the project's folder")
 
 
-def composed(overrides: Sequence[str], *groups: str) -> dict[str, Any]:
-    """The settled configuration of train.py's overrides, with some groups' targets checked.
+def composed(overrides: Sequence[str], *groups: str) -> Settings:
+    """The settings of train.py's overrides, with some groups' targets checked.
 
     Raises:
         ConfigError: an override is wrong; the message suggests a right one.
@@ -33,11 +34,12 @@ def composed(overrides: Sequence[str], *groups: str) -> dict[str, Any]:
     conf = conf_folder()
     try:
         with initialize_config_dir(str(conf), version_base="1.3"):
-            config = settle(compose("train", list(overrides)))
+            settings = resolve(compose("train", list(overrides)))
     except Exception as error:
-        message = explain(error, conf)
-        if message is None:
+        explained = explain(error, conf)
+        if explained is None:
             raise
-        raise ConfigError(message) from error
-    check_targets({group: config[group] for group in groups})
-    return config
+        raise explained from error
+    if groups:
+        check_targets(settings, *groups)
+    return settings

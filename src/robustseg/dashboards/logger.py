@@ -3,28 +3,29 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from hydra.utils import instantiate
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from robustseg.dashboards.card import make_card, may_show
 from robustseg.runs.folder import RunFolder
-from robustseg.runs.identity import Identity, labels
+from robustseg.runs.identity import Identity
+from robustseg.runs.labels import labels
+from robustseg.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
 def open_loggers(
-    config: dict[str, Any], identity: Identity, folder: RunFolder
+    settings: Settings, identity: Identity, folder: RunFolder
 ) -> Iterator[list[Logger]]:
     """The logger that `logger=…` asks for, in a list; empty for `logger=none`.
 
     It is ended with the block, so that the next job of a sweep starts one of its own, and as
     failed if the block raises.
     """
-    loggers = _make_loggers(config, identity, folder)
+    loggers = _make_loggers(settings, identity, folder)
     try:
         yield loggers
     except BaseException as error:
@@ -34,22 +35,21 @@ def open_loggers(
         _finish(loggers, None)
 
 
-def _make_loggers(config: dict[str, Any], identity: Identity, folder: RunFolder) -> list[Logger]:
-    if "_target_" not in config["logger"]:
+def _make_loggers(settings: Settings, identity: Identity, folder: RunFolder) -> list[Logger]:
+    if not settings.logger.is_built:
         return []
-    arguments = {k: v for k, v in config["logger"].items() if k not in ("name", "images")}
     card = make_card(
         folder.dashboard_id,
-        labels(config, identity.run_id),
+        labels(settings, identity.run_id),
         identity.settings,
-        config["experiment_name"],
+        settings.experiment,
     )
-    return [instantiate(arguments, _partial_=True)(run=card)]
+    return [instantiate(settings.logger.arguments(), _partial_=True)(run=card)]
 
 
-def log_results(loggers: list[Logger], config: dict[str, Any], folder: RunFolder) -> None:
+def log_results(loggers: list[Logger], settings: Settings, folder: RunFolder) -> None:
     """Log the final numbers, the record of every image and, if they may be shown, pictures."""
-    pictures = may_show(config["logger"]["images"], config["dataset"]["public"])
+    pictures = may_show(settings.logger.images, settings.dataset.public)
     for logger in loggers:
         if isinstance(logger, WandbLogger):
             from robustseg.dashboards import wandb_run

@@ -11,12 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from robustseg.errors import NoKey
+
 _WANDB = (sys.executable, "-m", "wandb")
 _FRESH = 300  # seconds; a live run writes its machine's load several times a minute
-
-
-class NoKey(RuntimeError):
-    """wandb cannot be reached without a key; the message says how to give it one."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ import numpy as np
 
 from robustseg.data.imageset import ImageSet
 from robustseg.data.resizing import resize_image, resize_mask
-from robustseg.data.sources.source import DataError, Record, Source
+from robustseg.data.sources.source import Record, Source
+from robustseg.errors import DataError, OptionError
 from robustseg.terminal.progress import track
 
 try:
@@ -56,7 +57,7 @@ def load(source: Source, image_size: int, cache: Path) -> ImageSet:
         DataError: a file of the source is unusable, or the cache folder cannot be written.
     """
     if image_size < 1:
-        raise DataError(f"dataset.image_size must be at least 1 pixel, got {image_size}")
+        raise OptionError(f"dataset.image_size must be at least 1 pixel, got {image_size}")
     records = source.records()
     if not records:
         raise DataError("the data source is empty: check dataset.root")

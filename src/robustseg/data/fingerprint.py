@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from robustseg.data.sources.source import DataError, Record
+from robustseg.data.sources.source import Record
+from robustseg.errors import DataError
 from robustseg.terminal.progress import track
 
 log = logging.getLogger(__name__)

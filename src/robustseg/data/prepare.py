@@ -1,6 +1,5 @@
 """From a source to what a run trains and is tested on."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,12 @@ import numpy as np
 from robustseg.data.cache import load
 from robustseg.data.imageset import ImageSet
 from robustseg.data.selection import hold_out, select
-from robustseg.data.sources.source import DataError, Source
+from robustseg.data.sources.source import Source
+from robustseg.errors import DataError
+from robustseg.mask_values import IGNORED
 from robustseg.noise import inject
 from robustseg.noise.model import NoiseModel
-
-IGNORED = 255
+from robustseg.settings import DatasetSettings, NoiseSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +60,8 @@ class RunData:
 def prepare(
     source: Source,
     cache: Path,
-    dataset: Mapping[str, Any],
-    noise: Mapping[str, Any],
+    dataset: DatasetSettings,
+    noise: NoiseSettings,
     model: NoiseModel,
 ) -> RunData:
     """Decode (or open) the images, select among them, corrupt training and validation masks.
@@ -69,8 +69,8 @@ def prepare(
     Args:
         source: where images come from.
         cache: folder of decoded images.
-        dataset: image_size, subset, positive_fraction, train_size, val_fraction.
-        noise: alpha, beta, seed.
+        dataset: what to take of them.
+        noise: how much of it.
         model: what is done to a mask.
 
     Raises:
@@ -81,31 +81,39 @@ def prepare(
     for name, part in (("training", train), ("test", test)):
         if not len(part):
             raise DataError(f"there are no {name} images: check the data set's folders and splits")
-    how = {"alpha": noise["alpha"], "beta": noise["beta"], "seed": noise["seed"]}
-    noisy, manifest = inject(train.masks, train.ids, model, **how)
+    noisy, manifest = corrupt(train, noise, model)
     heldout = images.split("val")
     if len(heldout):
-        heldout = replace(heldout, masks=inject(heldout.masks, heldout.ids, model, **how)[0])
+        heldout = replace(heldout, masks=corrupt(heldout, noise, model)[0])
     return RunData(train, noisy, manifest, test, heldout if len(heldout) else None)
 
 
-def load_selected(source: Source, cache: Path, dataset: Mapping[str, Any]) -> ImageSet:
+def corrupt(
+    images: ImageSet, noise: NoiseSettings, model: NoiseModel
+) -> tuple[np.ndarray, list[dict[str, Any]]]:
+    """Noisy masks (N, H, W) of images, and what was done to each, one row a mask."""
+    return inject(
+        images.masks, images.ids, model, alpha=noise.alpha, beta=noise.beta, seed=noise.seed
+    )
+
+
+def load_selected(source: Source, cache: Path, dataset: DatasetSettings) -> ImageSet:
     """The images that a run uses: decoded and resized once, then selected.
 
     Args:
         source: where images come from.
         cache: folder of decoded images.
-        dataset: image_size, subset, positive_fraction, train_size, val_fraction.
+        dataset: what to take of them.
     """
-    images = load(source, dataset["image_size"], cache)
+    images = load(source, dataset.image_size, cache)
     return select(
         hold_out(
             images,
-            dataset.get("val_fraction", 0),
+            dataset.val_fraction,
             getattr(source, "stratum", None),
             getattr(source, "split_seed", 0),
         ),
-        subset=dataset["subset"],
-        positive_fraction=dataset["positive_fraction"],
-        train_size=dataset["train_size"],
+        subset=dataset.subset,
+        positive_fraction=dataset.positive_fraction,
+        train_size=dataset.train_size,
     )

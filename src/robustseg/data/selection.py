@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from robustseg.data.imageset import ImageSet
-from robustseg.data.sources.source import DataError
 from robustseg.data.sources.split import draw, seeded_split
+from robustseg.errors import DataError, OptionError
 
 SUBSETS = ("all", "positive")
 
@@ -80,9 +80,9 @@ def select(
         DataError: an option out of range, a share or size that cannot be reached, an empty split.
     """
     if subset not in SUBSETS:
-        raise DataError(f"dataset.subset must be {' or '.join(SUBSETS)}, got {subset!r}")
+        raise OptionError(f"dataset.subset must be {' or '.join(SUBSETS)}, got {subset!r}")
     if subset == "positive" and positive_fraction is not None:
-        raise DataError(
+        raise OptionError(
             "dataset.subset=positive leaves no negative images: set dataset.positive_fraction=null"
         )
     keep = np.ones(len(imageset), dtype=bool)
@@ -114,7 +114,7 @@ def has_foreground(masks: np.ndarray) -> np.ndarray:
 def _with_fraction(imageset: ImageSet, fraction: float, seed: int) -> np.ndarray:
     """Which images stay so that `fraction` of each split is positive."""
     if not 0 < fraction < 1:
-        raise DataError(f"dataset.positive_fraction must be in (0, 1), got {fraction}")
+        raise OptionError(f"dataset.positive_fraction must be in (0, 1), got {fraction}")
     positive = has_foreground(imageset.masks)
     keep = ~positive | (imageset.splits == "val")
     for split in _needed(imageset):

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from robustseg.data.imageset import ImageSet
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError, NaNPredicted
 from robustseg.finished.load import FinishedRun
 from robustseg.metrics import summarise
-from robustseg.metrics.evaluation import NaNPredicted, evaluate_fully
+from robustseg.metrics.evaluation import evaluate_fully
 
 
 def check_channels(run: FinishedRun, channels: int, dataset: str) -> None:

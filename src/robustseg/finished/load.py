@@ -1,8 +1,6 @@
 """The network of a finished run, ready to predict."""
 
-import difflib
 import pickle
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,26 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from robustseg.configuration.checks import ConfigError
-from robustseg.data.sources.source import DataError
-from robustseg.finished.trust import build, read_config, setting
+from robustseg.errors import ConfigError, DataError
+from robustseg.finished.trust import build
 from robustseg.models.normalisation import normalise
 from robustseg.records import run_ids
 from robustseg.records.layout import is_record, records_here
+from robustseg.runs.config import read_settings
 from robustseg.runs.files import trouble
 from robustseg.runs.folder import RunFolder
-
-_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-_PRESENT = (
-    "dataset.subset dataset.positive_fraction dataset.train_size loss.name noise.alpha noise.beta "
-    "noise.seed regularizer.name trainer.max_steps"
-).split()
-_VALID: dict[str, Callable[[Any], bool]] = {
-    "dataset.image_size": lambda value: type(value) is int and value > 0,
-    "evaluation.batch_size": lambda value: type(value) is int and value > 0,
-    "trainer.precision": lambda value: value in _PRECISIONS,
-    "trainer.channels_last": lambda value: type(value) is bool,
-}
+from robustseg.settings import Part, Settings
+from robustseg.terminal.suggestion import nearest
 
 
 class Predictor(nn.Module):
@@ -47,11 +35,11 @@ class Predictor(nn.Module):
 
 @dataclass(frozen=True, eq=False)
 class FinishedRun:
-    """A run's configuration and its trained network, in eval mode.
+    """A run's settings and its trained network, in eval mode.
 
     Attributes:
         folder: of the run.
-        config: its config.yaml.
+        settings: its config.yaml.
         predictor: uint8 images (B, H, W, C) → foreground logits (B, 1, H, W).
         channels: of its images: 3 RGB, 1 grey.
         image_size: height and width of its images in pixels.
@@ -62,7 +50,7 @@ class FinishedRun:
     """
 
     folder: RunFolder
-    config: dict[str, Any]
+    settings: Settings
     predictor: Predictor
     channels: int
     image_size: int
@@ -72,8 +60,12 @@ class FinishedRun:
     trust: bool
 
     def build(self, name: str) -> Any:
-        """What its configuration describes as `dataset.source` or `noise.model`."""
-        return build(self.config, name, self.folder.config, trust=self.trust)
+        """What its settings describe as `dataset.source` or `noise.model`."""
+        parts: dict[str, Part] = {
+            "dataset.source": self.settings.dataset.source,
+            "noise.model": self.settings.noise.model,
+        }
+        return build(parts[name], name, self.folder.config, trust=self.trust)
 
 
 def load_run(path: Path, *, device: str = "auto", trust: bool = False) -> FinishedRun:
@@ -91,25 +83,19 @@ def load_run(path: Path, *, device: str = "auto", trust: bool = False) -> Finish
     """
     folder = RunFolder(path)
     _check_finished(folder)
-    config = read_config(folder.config)
-    for name in _PRESENT:
-        setting(config, name, folder.config)
-    for name, valid in _VALID.items():
-        value = setting(config, name, folder.config)
-        if not valid(value):
-            raise DataError(f"{folder.config}: {name}={value!r} is no value of a finished run")
+    settings = read_settings(folder.config)
     weights = _read_weights(folder.weights)
-    network, channels = _network(config, weights["network"], folder, trust)
-    predictor = Predictor(network, config["trainer"]["channels_last"])
+    network, channels = _network(settings.model, weights["network"], folder, trust)
+    predictor = Predictor(network, settings.trainer.channels_last)
     log_nu = next((v for key, v in weights["loss"].items() if key.endswith("log_nu")), None)
     return FinishedRun(
         folder,
-        config,
+        settings,
         predictor.to(pick_device(device)).eval(),
         channels,
-        image_size=config["dataset"]["image_size"],
-        precision=config["trainer"]["precision"],
-        batch_size=config["evaluation"]["batch_size"],
+        image_size=settings.dataset.image_size,
+        precision=settings.trainer.precision,
+        batch_size=settings.evaluation.batch_size,
         nu=None if log_nu is None else float(log_nu.double().exp()),
         trust=trust,
     )
@@ -135,8 +121,8 @@ def _check_finished(folder: RunFolder) -> None:
     if not folder.path.is_dir():
         parent = folder.path.parent
         others = [run.name for run in parent.iterdir() if run.is_dir()] if parent.is_dir() else []
-        near = difflib.get_close_matches(folder.run_id, others, n=1, cutoff=0.5)
-        hint = f"did you mean {parent / near[0]}?" if near else "give the folder of a finished run"
+        near = nearest(folder.run_id, others)
+        hint = f"did you mean {parent / near}?" if near else "give the folder of a finished run"
         raise DataError(f"{folder.path}: no such folder; {hint}")
     if not folder.weights.is_file():
         state = folder.read_status().get("state")
@@ -180,12 +166,12 @@ def _read_weights(path: Path) -> dict[str, dict[str, Tensor]]:
 
 
 def _network(
-    config: dict[str, Any], state: dict[str, Tensor], folder: RunFolder, trust: bool
+    model: Part, state: dict[str, Tensor], folder: RunFolder, trust: bool
 ) -> tuple[nn.Module, int]:
     """The network with its weights, which alone tell for how many channels it was built."""
     wanted = {key: value.shape for key, value in state.items()}
     for channels in (3, 1):
-        network = build(config, "model", folder.config, trust=trust, in_channels=channels)
+        network = build(model, "model", folder.config, trust=trust, in_channels=channels)
         if not isinstance(network, nn.Module):
             raise DataError(f"{folder.config}: model builds no network but a {type(network)}")
         if {key: value.shape for key, value in network.state_dict().items()} == wanted:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from robustseg.configuration.checks import ConfigError
+from robustseg.errors import NotInstalled
 from robustseg.finished.load import FinishedRun
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.runs.files import replacing
@@ -45,11 +45,11 @@ def export_onnx(run: FinishedRun, path: Path, *, threshold: float = 0.5) -> None
         threshold: is written into the metadata.
 
     Raises:
-        ConfigError: onnx or onnxscript is not installed.
+        NotInstalled: onnx or onnxscript is not installed.
     """
     missing = [name for name in ("onnx", "onnxscript") if find_spec(name) is None]
     if missing:
-        raise ConfigError(f"{' and '.join(missing)} not installed: pip install 'robustseg[onnx]'")
+        raise NotInstalled(f"{' and '.join(missing)} not installed: pip install 'robustseg[onnx]'")
     import onnx
 
     # Two images, since a batch of one would be taken for a fixed size.
@@ -90,7 +90,7 @@ def metadata(run: FinishedRun, threshold: float) -> dict[str, str]:
         "threshold": str(threshold),
         "labels": json.dumps({"0": "background", "1": "foreground"}),
         "run_id": run.folder.run_id,
-        "settings": json.dumps(relevant(run.config), sort_keys=True),
+        "settings": json.dumps(relevant(run.settings.plain()), sort_keys=True),
     }
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from robustseg.data.resizing import resize_image
 from robustseg.data.sources.files import IMAGE_ENDINGS
 from robustseg.data.sources.reading import read_image
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 from robustseg.finished.load import FinishedRun
 from robustseg.metrics.evaluation import predict_logits
 

@@ -12,14 +12,13 @@ import torch
 from scipy.stats import mannwhitneyu
 from torch import Tensor
 
-from robustseg.configuration.checks import ConfigError
-from robustseg.data.prepare import IGNORED, RunData, prepare
-from robustseg.data.sources.source import DataError
+from robustseg.data.prepare import RunData, prepare
+from robustseg.errors import DataError, NotInstalled
 from robustseg.finished.load import FinishedRun
-from robustseg.finished.trust import setting
 from robustseg.losses import TLoss
 from robustseg.losses.reduction import count_pixels
 from robustseg.losses.tloss import squared_residuals
+from robustseg.mask_values import IGNORED
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.metrics.segmentation import confusion
 from robustseg.metrics.summary import dice
@@ -86,8 +85,7 @@ def training_data(run: FinishedRun, cache: Path) -> RunData:
     Raises:
         DataError: the data is not there, or its masks are not those that the run wrote down.
     """
-    file = run.folder.config
-    dataset, noise = setting(run.config, "dataset", file), setting(run.config, "noise", file)
+    dataset, noise = run.settings.dataset, run.settings.noise
     data = prepare(run.build("dataset.source"), cache, dataset, noise, run.build("noise.model"))
     try:
         trained = [(row["id"], row["sha256"]) for row in read_csv(run.folder.manifest)]
@@ -95,7 +93,7 @@ def training_data(run: FinishedRun, cache: Path) -> RunData:
         raise DataError(f"{run.folder.manifest}: cannot be read ({error!r})") from error
     if trained != [(row["id"], row["sha256"]) for row in data.manifest]:
         raise DataError(
-            f"the masks at {dataset.get('root')} are not those that {run.folder.run_id} was "
+            f"the masks at {dataset.root} are not those that {run.folder.run_id} was "
             f"trained on ({run.folder.manifest.name} differs). Give its data with dataset.root=…"
         )
     return data
@@ -118,11 +116,11 @@ def beliefs(
             arXiv 2307.05080), negated, of the same probabilities.
 
     Raises:
-        ConfigError: cleanlab is asked for and not installed.
+        NotInstalled: cleanlab is asked for and not installed.
         DataError: the network predicts what is no number.
     """
     if compare and find_spec("cleanlab") is None:
-        raise ConfigError("--compare needs cleanlab: pip install cleanlab")
+        raise NotInstalled("--compare needs cleanlab: pip install cleanlab")
     squares, pixels, scores, quality, predicted = [], [], [], [], []
     batches = predict_logits(
         run.predictor, images, batch_size=run.batch_size, precision=run.precision
@@ -156,7 +154,7 @@ def _doubt(run: FinishedRun, squares: Tensor, pixels: Tensor) -> tuple[str, np.n
     if run.nu is None:
         name, doubt = "mean squared residual", squares / pixels
     else:
-        loss = TLoss(log_precision=float(run.config["loss"].get("log_precision", 0.0)))
+        loss = TLoss(log_precision=float(run.settings.loss.get("log_precision", 0.0)))
         loss.load_state_dict({"log_nu": torch.tensor(math.log(run.nu))})
         name, doubt = "T-Loss weight", 1 / loss.weight(squares, pixels)
     return name, doubt.masked_fill(pixels == 0, 0).numpy()

@@ -12,14 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf.errors import OmegaConfBaseException
 
-from robustseg.configuration.checks import ConfigError, check_targets
-from robustseg.data.sources.source import DataError
-from robustseg.runs.targets import with_current_names
+from robustseg.configuration.checks import check_part
+from robustseg.errors import ConfigError, DataError
+from robustseg.settings import Part
 
 _SMP = (
     "classes decoder_attention_type decoder_channels decoder_interpolation decoder_use_norm "
@@ -52,43 +51,12 @@ NOISES = {
 _BUILDABLE = {"model": set(MODELS), "dataset.source": SOURCES, "noise.model": NOISES}
 
 
-def read_config(path: Path) -> dict[str, Any]:
-    """A run's config.yaml as plain values; tags that ask for Python objects are refused.
-
-    Raises:
-        DataError: it is not there, or not plain YAML.
-    """
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file. Give the folder of a run") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"{path}: not plain YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(config, dict):
-        raise DataError(f"{path}: not the configuration of a run")
-    return with_current_names(config)
-
-
-def setting(config: Mapping[str, Any], name: str, path: Path) -> Any:
-    """The value of a dotted name.
-
-    Raises:
-        DataError: the configuration, read from `path`, has no such setting.
-    """
-    node: Any = config
-    for key in name.split("."):
-        if not isinstance(node, Mapping) or key not in node:
-            raise DataError(f"{path}: it has no setting {name}. Is it of a run of robustseg?")
-        node = node[key]
-    return node
-
-
-def build(config: Mapping[str, Any], name: str, path: Path, *, trust: bool, **added: Any) -> Any:
-    """What a setting describes: `model`, `dataset.source` or `noise.model`.
+def build(part: Part, name: str, path: Path, *, trust: bool, **added: Any) -> Any:
+    """What a part of a run's settings describes.
 
     Args:
-        config: of a run.
-        name: which of the three.
+        part: the network, the source or the noise model.
+        name: which of the three: `model`, `dataset.source` or `noise.model`.
         path: of the config.yaml, for messages.
         trust: whether any class may be built. Pretrained weights are never fetched.
         **added: further arguments.
@@ -96,10 +64,7 @@ def build(config: Mapping[str, Any], name: str, path: Path, *, trust: bool, **ad
     Raises:
         DataError: it is nothing that may be built, or cannot be built.
     """
-    node = setting(config, name, path)
-    if not isinstance(node, Mapping):
-        raise DataError(f"{path}: {name} describes nothing to build")
-    node = {key: value for key, value in node.items() if key != "name"}
+    node = part.arguments()
     if not trust:
         try:
             _check(node, _BUILDABLE[name], name)
@@ -110,7 +75,7 @@ def build(config: Mapping[str, Any], name: str, path: Path, *, trust: bool, **ad
     if "encoder_weights" in node or str(node.get("_target_")).startswith("segmentation_models"):
         node["encoder_weights"] = None
     try:
-        check_targets({name.partition(".")[0]: node})
+        check_part(part, name)
         return instantiate(node, **added)
     except DataError:
         raise

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from robustseg.metrics.segmentation import IGNORED, check_shapes
+from robustseg.mask_values import IGNORED
+from robustseg.metrics.segmentation import check_shapes
 
 KEPT_BITS = 19
 BINS = 1 << KEPT_BITS

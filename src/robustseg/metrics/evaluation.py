@@ -8,14 +8,11 @@ import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+from robustseg.errors import NaNPredicted
 from robustseg.metrics import SegmentationMetrics
 from robustseg.metrics.catalogue import CATALOGUE
 
 _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-
-
-class NaNPredicted(RuntimeError):
-    """A network's output is no number; the message says on how many images."""
 
 
 def predict_logits(

@@ -6,12 +6,11 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from robustseg.mask_values import IGNORED
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.counts import COUNTS
 from robustseg.metrics.summary import summarise
 from robustseg.metrics.surface import hd95
-
-IGNORED = 255
 
 
 class SegmentationMetrics(Metric):

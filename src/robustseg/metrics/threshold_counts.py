@@ -8,7 +8,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from robustseg.metrics.segmentation import IGNORED, check_shapes
+from robustseg.mask_values import IGNORED
+from robustseg.metrics.segmentation import check_shapes
 from robustseg.metrics.tuning import THRESHOLDS
 
 

@@ -6,10 +6,11 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image
 
+from robustseg.mask_values import IGNORED
 from robustseg.noise.manifest import Row, write
 
 MANIFEST = "noise.csv"
-IGNORED = 128  # how an ignored pixel is written, between background 0 and foreground 255
+_WRITTEN = 128  # how an ignored pixel is written, between background 0 and foreground 255
 
 
 def export(
@@ -47,7 +48,7 @@ def export(
         )
     folder.mkdir(parents=True, exist_ok=True)
     grey = np.zeros(256, np.uint8)
-    grey[1], grey[255] = 255, IGNORED
+    grey[1], grey[IGNORED] = 255, _WRITTEN
     for file, mask in zip(files, masks, strict=True):
         Image.fromarray(grey[mask]).save(file)
     write(folder / MANIFEST, manifest)

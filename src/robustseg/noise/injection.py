@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from robustseg.mask_values import IGNORED
 from robustseg.noise.manifest import Row, row
 from robustseg.noise.model import (
     TOLERANCE,
@@ -75,7 +76,7 @@ def inject(
         clean = masks[rows[at]]
         donors = Donors(names, masks, rows, at)
         result = model.corrupt((clean == 1).astype(np.uint8), beta, rng, donors)
-        noisy[rows[at]] = np.where(clean == 255, clean, result.mask)
+        noisy[rows[at]] = np.where(clean == IGNORED, clean, result.mask)
         if not result.note:
             result = replace(result, note=_note(clean, noisy[rows[at]], result.mask, beta))
         done[name] = (beta, result)
@@ -108,7 +109,7 @@ def _note(clean: np.ndarray, noisy: np.ndarray, drawn: np.ndarray, beta: float) 
         return UNREACHED + "mask is unchanged"
     short = wrong < (beta - TOLERANCE) * np.count_nonzero(clean == 1)
     # A model that missed β by itself has its own rule of what to note.
-    if short and drawn[clean == 255].any():
+    if short and drawn[clean == IGNORED].any():
         return UNREACHED + "part of the error is on ignored pixels"
     return ""
 
@@ -122,7 +123,7 @@ def _check(masks: np.ndarray, ids: Sequence[str], alpha: float, beta: float) -> 
     if twice:
         raise ValueError(f"ids must differ; {twice[0]!r} is there more than once")
     for name, mask in zip(ids, masks, strict=True):
-        if not ((mask <= 1) | (mask == 255)).all():
+        if not ((mask <= 1) | (mask == IGNORED)).all():
             values = [int(value) for value in np.unique(mask)]
             raise ValueError(f"mask {name!r} must hold 0, 1 and 255 (ignored) only, not {values}")
     if not 0 <= alpha <= 1:

@@ -21,7 +21,8 @@ from robustseg.records.layout import (
 )
 from robustseg.records.tables import COSTS, OWN, STATUS_TEXTS, decode
 from robustseg.runs.finished import Finished
-from robustseg.runs.identity import SCHEMA, check_labels
+from robustseg.runs.identity import SCHEMA
+from robustseg.runs.labels import check_labels
 
 if TYPE_CHECKING:
     import pandas as pd

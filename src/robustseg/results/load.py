@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robustseg.errors import NoRuns
 from robustseg.results.sources import Sources, count_reasons
+from robustseg.runs.labels import LABELS
+from robustseg.terminal.suggestion import suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LABELS = (
-    "dataset",
-    "loss",
-    "domain",
-    "regularizer",
-    "epsilon",
-    "model",
-    "image_size",
-    "batch_size",
-    "subset",
-    "noise",
-    "alpha",
-    "beta",
-    "noise_seed",
-    "seed",
-)
-
-
-class NoRuns(LookupError):
-    """There is nothing to make a table of; the message says where and what would help."""
 
 
 def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: Any) -> pd.DataFrame:
@@ -96,13 +77,6 @@ def metric_names(runs: pd.DataFrame) -> list[str]:
     """Return the names of the numbers that tables can show."""
     others = {"run_id", "experiments", "settings", "collapsed", *LABELS}
     return [name for name in runs.columns if name not in others]
-
-
-def suggestion(word: str, known: Iterable[object]) -> str:
-    """Return ``did you mean …?``, or what there is to choose from."""
-    names = sorted(str(name) for name in known)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
-    return f"did you mean {near[0]}?" if near else f"there are: {', '.join(names)}"
 
 
 def _labels(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

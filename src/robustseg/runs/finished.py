@@ -6,7 +6,8 @@ from typing import Any
 
 from robustseg.runs.files import read_json
 from robustseg.runs.folder import RunFolder
-from robustseg.runs.identity import SCHEMA, check_labels
+from robustseg.runs.identity import SCHEMA
+from robustseg.runs.labels import check_labels
 
 
 @dataclass(frozen=True)

@@ -7,25 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robustseg.runs.files import read_json, write_json
+from robustseg.errors import DamagedRun
+from robustseg.runs.contents import read_metrics, read_status
+from robustseg.runs.files import write_json
 from robustseg.runs.identity import SCHEMA
 
 ASIDE = r"\.(.+)\.\d{8}T\d{6}(?:\.\d+)?"  # names that `RunFolder.set_aside` gives; group 1: run id
-# What entries of a status are, where they are there.
-_ENTRIES = {
-    "run": dict,
-    "experiments": list,
-    "attempts": list,
-    "versions": dict,
-    "epochs": int,
-    "error": dict | None,
-    "commit": str | None,
-    "collapsed": str | None,
-}
-
-
-class DamagedRun(RuntimeError):
-    """Files of an unfinished run that cannot be trusted; the message says which and why."""
 
 
 def now() -> str:
@@ -120,11 +107,9 @@ class RunFolder:
             OSError: it is there and cannot be read.
         """
         try:
-            status = read_json(self.status)
-            _check_status(status)
+            return read_status(self.status)
         except (FileNotFoundError, ValueError):
             return {}
-        return dict(status)
 
     def update_status(self, **changes: Any) -> None:
         """Change some entries of the status."""
@@ -148,10 +133,9 @@ class RunFolder:
         if status.get("state") != "done" or status.get("schema") != SCHEMA:
             return None
         try:
-            metrics = read_json(self.metrics)
+            return read_metrics(self.metrics)
         except (FileNotFoundError, ValueError):
             return None
-        return metrics if isinstance(metrics, dict) else None
 
     def check(self) -> None:
         """Look for damage that would spoil going on from the checkpoint or starting beside it.
@@ -190,23 +174,6 @@ class RunFolder:
             if file != self.lock:
                 file.rename(aside / file.name)
         return aside
-
-
-def _check_status(status: Any) -> None:
-    """Refuse what `RunFolder.update_status` has not written.
-
-    Raises:
-        ValueError: an entry is of another type than it ever is.
-    """
-    if not isinstance(status, dict):
-        raise ValueError("no status")
-    for name, kind in _ENTRIES.items():
-        if name in status and not isinstance(status[name], kind):
-            raise ValueError(f"{name} is {status[name]!r}")
-    if not all(isinstance(one, str) for one in status.get("experiments", ())):
-        raise ValueError("experiments are names")
-    if not all(isinstance(one, dict) for one in status.get("attempts", ())):
-        raise ValueError("attempts are described")
 
 
 def _check_archive(checkpoint: Path) -> None:

@@ -11,13 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from robustseg.errors import AlreadyRunning
+
 HEARTBEAT = 30.0  # seconds between two signs of life
 DEAD_AFTER = 300.0  # seconds without one
 JOB = "ROBUSTSEG_JOB"  # names the job of a sweep that this process computes, if it does
-
-
-class AlreadyRunning(RuntimeError):
-    """Another live process trains this run."""
 
 
 @contextmanager

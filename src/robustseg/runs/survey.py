@@ -7,7 +7,8 @@ from typing import Any
 
 from robustseg.runs.files import read_csv
 from robustseg.runs.folder import RunFolder
-from robustseg.runs.identity import SCHEMA, check_labels
+from robustseg.runs.identity import SCHEMA
+from robustseg.runs.labels import check_labels
 from robustseg.runs.lock import holder
 
 STATES = ("done", "running", "interrupted", "failed", "damaged", "outdated", "unreadable")

@@ -14,15 +14,12 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from robustseg.configuration.checks import ConfigError, check_call
+from robustseg.configuration.checks import check_call
+from robustseg.errors import ConfigError
 from robustseg.runs.files import read_json, write_json
 from robustseg.runs.lock import JOB
 from robustseg.sweeps import limit
 from robustseg.sweeps.recorded import check_records
-
-
-class RunFailed(RuntimeError):
-    """A run that did not finish; what happened is in its status.json."""
 
 
 @dataclass(frozen=True)

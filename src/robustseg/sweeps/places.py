@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from robustseg.configuration import hardware
-from robustseg.configuration.checks import ConfigError
+from robustseg.errors import ConfigError
 
 _MEMORY = 8 * 2**30  # of a GPU for one run; small ones took 0.75 GiB each on an H200
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn
 
-from robustseg.configuration.checks import ConfigError
+from robustseg.errors import ConfigError, NotInstalled
 from robustseg.sweeps.display import make_display
 from robustseg.sweeps.jobs import HydraJob, begin, hydra_job
 from robustseg.sweeps.outcomes import read_outcome
@@ -24,12 +24,13 @@ def launch(launcher: "RayLauncher", jobs: dict[int, list[str]]) -> list[JobRetur
     """Start a task for each job and wait for them.
 
     Raises:
-        ConfigError: there is no Ray, or no cluster at the address.
+        NotInstalled: there is no Ray.
+        ConfigError: there is no cluster at the address.
     """
     try:
         import ray
     except ModuleNotFoundError as error:
-        raise ConfigError('hydra/launcher=ray needs: pip install "robustseg[ray]"') from error
+        raise NotInstalled('hydra/launcher=ray needs: pip install "robustseg[ray]"') from error
     sweep = begin(launcher)
     _connect(launcher)
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from robustseg.configuration.checks import ConfigError
+from robustseg.errors import ConfigError
 
 
 def check_records(paths: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn
 
-from robustseg.configuration.checks import ConfigError
+from robustseg.errors import ConfigError, NotInstalled
 from robustseg.sweeps.display import make_display
 from robustseg.sweeps.jobs import HydraJob, begin, hydra_job
 from robustseg.sweeps.outcomes import read_outcome
@@ -34,7 +34,8 @@ def launch(launcher: "SlurmLauncher", jobs: dict[int, list[str]]) -> list[JobRet
     Interrupted, the launcher cancels its jobs; killed, it leaves them to Slurm.
 
     Raises:
-        ConfigError: there is no submitit or no Slurm, or an option is wrong.
+        NotInstalled: there is no submitit.
+        ConfigError: there is no Slurm, or an option is wrong.
     """
     sweep = begin(launcher)
     work = SlurmJob(hydra_job(launcher, sweep, launcher.task_function))
@@ -107,7 +108,7 @@ def _executor(launcher: "SlurmLauncher", sweep: Path) -> Any:
     try:
         import submitit
     except ModuleNotFoundError as error:
-        raise ConfigError('hydra/launcher=slurm needs: pip install "robustseg[slurm]"') from error
+        raise NotInstalled('hydra/launcher=slurm needs: pip install "robustseg[slurm]"') from error
     threads = os.environ.get("OMP_NUM_THREADS", str(launcher.cpus_per_task))
     try:
         executor = submitit.SlurmExecutor(

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 
+from robustseg.errors import AlreadyRunning, RunFailed
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA
-from robustseg.runs.lock import AlreadyRunning, hold
+from robustseg.runs.lock import hold
 from robustseg.sweeps.display import Display
 from robustseg.sweeps.jobs import job_id, log_file
-from robustseg.sweeps.outcomes import Outcome, RunFailed, read_outcome, write_outcome
+from robustseg.sweeps.outcomes import Outcome, read_outcome, write_outcome
 
 
 class Watch:

@@ -1,7 +1,6 @@
 """What is measured of a network at the end of an epoch."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +11,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from robustseg.data.prepare import RunData
+from robustseg.mask_values import IGNORED
 from robustseg.metrics import (
     THRESHOLDS,
     ThresholdCounts,
@@ -22,6 +22,7 @@ from robustseg.metrics import (
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.evaluation import evaluate, evaluate_fully, update_metrics
 from robustseg.metrics.summary import COUNTS
+from robustseg.settings import EvaluationSettings
 
 
 @dataclass
@@ -44,15 +45,15 @@ class Evaluator:
 
     Args:
         data: of the run.
-        settings: train_sample, batch_size, hd95.
+        settings: what is measured.
         precision: as the trainer's.
     """
 
-    def __init__(self, data: RunData, settings: Mapping[str, Any], precision: str) -> None:
+    def __init__(self, data: RunData, settings: EvaluationSettings, precision: str) -> None:
         self.data = data
         self.settings = settings
-        self._how: Any = {"batch_size": settings["batch_size"], "precision": precision}
-        count, sample = len(data.train), min(settings["train_sample"], len(data.train))
+        self._how: Any = {"batch_size": settings.batch_size, "precision": precision}
+        count, sample = len(data.train), min(settings.train_sample, len(data.train))
         drawn = np.random.default_rng(count).choice(count, sample, replace=False)
         self._sample = np.sort(drawn) if sample < count else np.arange(count)
         # What was predicted on the sample at the last evaluation, a bit a pixel; None before it.
@@ -143,7 +144,7 @@ class Evaluator:
     def _heldout(self, module: nn.Module) -> list[float] | None:
         """Mean Dice of held-out images against their noisy masks, one a threshold."""
         heldout = self.data.heldout
-        if heldout is None or (heldout.masks == 255).all():
+        if heldout is None or (heldout.masks == IGNORED).all():
             return None
         counts = ThresholdCounts()
         update_metrics(module, heldout.images, [(counts, heldout.masks)], **self._how)
@@ -158,7 +159,7 @@ class Evaluator:
         if not reported:
             (columns,) = evaluate(module, test.images, [test.masks], also=also, **self._how)
             return columns, {}
-        hd95 = self.settings["hd95"]
+        hd95 = self.settings.hd95
         columns, pooled = evaluate_fully(
             module, test.images, test.masks, hd95=hd95, also=also, **self._how
         )

@@ -7,10 +7,9 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from robustseg.mask_values import IGNORED
 from robustseg.models.normalisation import normalise
 from robustseg.training.nu_plateau import NuPlateau
-
-_IGNORED = 255
 
 
 class SegmentationModule(pl.LightningModule):
@@ -73,7 +72,7 @@ class SegmentationModule(pl.LightningModule):
         images, masks = batch
         logits = self(images)
         mask = masks.unsqueeze(1)
-        ignore = mask == _IGNORED if self._has_ignored else None
+        ignore = mask == IGNORED if self._has_ignored else None
         loss = self.loss(logits, (mask == 1).to(logits.dtype), ignore)
         self._losses.append(loss.detach())  # looked at once an epoch: no step waits for it
         return loss

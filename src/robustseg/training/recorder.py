@@ -4,7 +4,6 @@ import csv
 import logging
 import math
 import time
-from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
@@ -13,20 +12,17 @@ from typing import Any
 import pytorch_lightning as pl
 
 from robustseg.data.prepare import RunData
+from robustseg.errors import DamagedRun, NaNPredicted, TrainingDiverged
 from robustseg.metrics import THRESHOLDS
-from robustseg.metrics.evaluation import NaNPredicted
 from robustseg.runs.files import read_csv, replacing, write_csv
-from robustseg.runs.folder import DamagedRun, RunFolder
+from robustseg.runs.folder import RunFolder
+from robustseg.settings import EvaluationSettings
 from robustseg.sweeps import limit
 from robustseg.training.evaluator import Evaluator
 from robustseg.training.module import SegmentationModule
 
 _log = logging.getLogger(__name__)
 _REMEDY = "try a smaller optimizer.lr or trainer.gradient_clip_val=1"
-
-
-class TrainingDiverged(RuntimeError):
-    """The loss or the network's output is no longer a number."""
 
 
 class Recorder(pl.callbacks.Checkpoint):
@@ -39,7 +35,7 @@ class Recorder(pl.callbacks.Checkpoint):
     Args:
         folder: of the run.
         data: training and test images.
-        evaluation: every, last, train_sample, batch_size, hd95.
+        evaluation: what is measured, and when.
         epochs: how many there will be.
         precision: as the trainer's.
         checkpoint_every: seconds at least between two checkpoints, but for the last before a time
@@ -50,7 +46,7 @@ class Recorder(pl.callbacks.Checkpoint):
         self,
         folder: RunFolder,
         data: RunData,
-        evaluation: Mapping[str, Any],
+        evaluation: EvaluationSettings,
         *,
         epochs: int,
         precision: str,
@@ -61,9 +57,9 @@ class Recorder(pl.callbacks.Checkpoint):
         self.precision = precision
         self.evaluator = Evaluator(data, evaluation, precision)
         self.checkpoint_every = checkpoint_every
-        every = evaluation["every"]
+        every = evaluation.every
         self.evaluated = [e for e in range(1, epochs + 1) if e % every == 0 or e == epochs]
-        self.reported = set(self.evaluated[-evaluation["last"] :])
+        self.reported = set(self.evaluated[-evaluation.last :])
         self.epochs: list[dict[str, Any]] = []
         self.thresholds: list[dict[str, Any]] = []
         self.images: list[dict[str, Any]] = []

@@ -15,16 +15,20 @@ from typing import Any
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from robustseg.configuration import checks as configuration
 from robustseg.configuration import hardware
+from robustseg.errors import AlreadyRunning, ConfigError, DamagedRun, RunFailed, UserError
 from robustseg.runs.files import read_csv, write_text
-from robustseg.runs.folder import DamagedRun, RunFolder, now
-from robustseg.runs.identity import SCHEMA, Identity, identify, labels
+from robustseg.runs.folder import RunFolder, now
+from robustseg.runs.identity import SCHEMA, Identity, identify
 from robustseg.runs.joined import join
-from robustseg.runs.lock import AlreadyRunning, hold
+from robustseg.runs.labels import labels
+from robustseg.runs.lock import hold
+from robustseg.settings import Settings
 from robustseg.sweeps import limit
-from robustseg.sweeps.outcomes import Outcome, RunFailed, is_alone, job_name, note, sweep_token
+from robustseg.sweeps.outcomes import Outcome, is_alone, job_name, note, sweep_token
 from robustseg.sweeps.recorded import check_records, record_of
 from robustseg.training import memory
 
@@ -42,44 +46,44 @@ def run(cfg: DictConfig) -> None:
     begin = time.monotonic()
     name = ""
     try:
-        config = configuration.settle(cfg)
-        configuration.check_targets({"dataset": config["dataset"]})
+        settings = configuration.resolve(cfg)
+        configuration.check_targets(settings, "dataset")
         if is_alone():
-            limit.arm(config["minutes"])
+            limit.arm(settings.minutes)
         limit.stop_if_over()
-        check_records(config["records"])
-        source = instantiate(config["dataset"]["source"])
-        identity = identify(config, source.fingerprint(Path(config["paths"]["cache"])))
+        check_records(settings.records)
+        source = instantiate(settings.dataset.source.arguments())
+        identity = identify(settings, source.fingerprint(Path(settings.paths.cache)))
         name = identity.run_id
-        outcome = _run(config, identity, source)
+        outcome = _run(settings, identity, source)
     except Exception as error:
         cause = _cause(error)
         message = f"{type(cause).__name__}: {cause}"
         name = name or job_name()
         note(Outcome(name, "failed", seconds=time.monotonic() - begin, message=message))
-        raise RunFailed(f"{name} failed. {message}") from error
+        raise RunFailed(f"{name} failed. {message}", _exit_code(error)) from error
     note(outcome)
 
 
-def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
+def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
     begin = time.monotonic()
-    folder = RunFolder(Path(config["paths"]["runs"]) / identity.run_id)
-    metrics = _finished(config, folder)
+    folder = RunFolder(Path(settings.paths.runs) / identity.run_id)
+    metrics = _finished(settings, folder)
     if metrics is not None:
         _tidy(folder)
-        return _skip(config, folder, metrics, begin)
-    record = None if config["force"] else record_of(identity.run_id, config["records"])
+        return _skip(settings, folder, metrics, begin)
+    record = None if settings.force else record_of(identity.run_id, settings.records)
     if record is not None:
-        return _skip_recorded(config, identity.run_id, record, begin)
-    configuration.check_targets(config)
+        return _skip_recorded(settings, identity.run_id, record, begin)
+    configuration.check_targets(settings)
     try:
         with hold(folder.lock):
             # Another process may have finished it while this one was importing.
-            metrics = _finished(config, folder)
+            metrics = _finished(settings, folder)
             if metrics is not None:
-                return _skip(config, folder, metrics, begin)
+                return _skip(settings, folder, metrics, begin)
             note(Outcome(identity.run_id, "running"))
-            metrics = _train(config, identity, source, folder)
+            metrics = _train(settings, identity, source, folder)
     except AlreadyRunning as error:
         _log.warning("%s", error)
         return Outcome(identity.run_id, "busy", message=str(error))
@@ -94,45 +98,43 @@ def _run(config: dict[str, Any], identity: Identity, source: Any) -> Outcome:
     return Outcome(identity.run_id, "done", metrics["dice_image"], seconds)
 
 
-def _finished(config: dict[str, Any], folder: RunFolder) -> dict[str, Any] | None:
-    return None if _forced(config, folder) else folder.read_metrics()
+def _finished(settings: Settings, folder: RunFolder) -> dict[str, Any] | None:
+    return None if _forced(settings, folder) else folder.read_metrics()
 
 
-def _forced(config: dict[str, Any], folder: RunFolder) -> bool:
+def _forced(settings: Settings, folder: RunFolder) -> bool:
     """Whether the run must begin anew: a sweep does so once, also if its job is queued again."""
     sweep = sweep_token()
-    return config["force"] and (sweep is None or folder.read_status().get("forced_by") != sweep)
+    return settings.force and (sweep is None or folder.read_status().get("forced_by") != sweep)
 
 
-def _skip(
-    config: dict[str, Any], folder: RunFolder, metrics: dict[str, Any], begin: float
-) -> Outcome:
-    _join_experiment(folder, config["experiment_name"])
+def _skip(settings: Settings, folder: RunFolder, metrics: dict[str, Any], begin: float) -> Outcome:
+    _join_experiment(folder, settings.experiment)
     _log.info("%s: finished before, skipped", folder.run_id)
     return Outcome(folder.run_id, "skipped", metrics["dice_image"], time.monotonic() - begin)
 
 
-def _skip_recorded(config: dict[str, Any], run_id: str, record: str, begin: float) -> Outcome:
-    if config["experiment_name"]:
-        join(Path(config["paths"]["runs"]), run_id, str(config["experiment_name"]))
+def _skip_recorded(settings: Settings, run_id: str, record: str, begin: float) -> Outcome:
+    if settings.experiment:
+        join(Path(settings.paths.runs), run_id, settings.experiment)
     _log.info("%s: recorded before, skipped", run_id)
     seconds = time.monotonic() - begin
     return Outcome(run_id, "skipped", seconds=seconds, message=f"recorded before in {record}")
 
 
 def _train(
-    config: dict[str, Any], identity: Identity, source: Any, folder: RunFolder
+    settings: Settings, identity: Identity, source: Any, folder: RunFolder
 ) -> dict[str, Any]:
     try:
-        _start(config, identity, folder)
+        settings = _start(settings, identity, folder)
         from robustseg.training.train import train
 
-        memory.forget_peak(config["trainer"]["accelerator"])
+        memory.forget_peak(settings.trainer.accelerator)
         try:
-            metrics = train(config, identity, source, folder)
+            metrics = train(settings, identity, source, folder)
         except DamagedRun as damage:
-            _start(config, identity, folder, damage)
-            metrics = train(config, identity, source, folder)
+            settings = _start(settings, identity, folder, damage)
+            metrics = train(settings, identity, source, folder)
     except BaseException as error:
         _fail(folder, error)
         raise
@@ -141,7 +143,7 @@ def _train(
         finished=now(),
         error=None,
         collapsed=metrics["collapsed"],
-        cost=_cost(folder, config["trainer"]["accelerator"]),
+        cost=_cost(folder, settings.trainer.accelerator),
     )
     folder.checkpoint.unlink(missing_ok=True)
     return metrics
@@ -159,51 +161,58 @@ def _cost(folder: RunFolder, accelerator: str) -> dict[str, float]:
 
 
 def _start(
-    config: dict[str, Any],
+    settings: Settings,
     identity: Identity,
     folder: RunFolder,
     damage: DamagedRun | None = None,
-) -> None:
-    """Find what to go on from, or clear the place, and write the status."""
+) -> Settings:
+    """Find what to go on from, or clear the place, and write the status.
+
+    Returns:
+        The settings, with the compute threads of the attempt that is gone on from.
+    """
     folder.clear_temporary()
     experiments = folder.read_status().get("experiments", [])
     dashboard_id = folder.dashboard_id
-    reason = damage or _reason_to_begin_anew(config, folder)
+    reason = damage or _reason_to_begin_anew(settings, folder)
     if reason:
         aside = folder.set_aside()
         dashboard_id = aside.name.removeprefix(".")
         _log.warning("%s: %s; begins anew, the old run is %s", identity.run_id, reason, aside)
     status = folder.read_status()
     if folder.checkpoint.exists():
-        config["trainer"]["threads"] = status.get("threads", config["trainer"]["threads"])
+        threads = status.get("threads", settings.trainer.threads)
+        settings = settings.changed(trainer=settings.trainer.changed(threads=threads))
         _log.info("%s: goes on from its last checkpoint", identity.run_id)
     else:
         _log.info("%s", identity.run_id)
-    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(config)))
+    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(settings.plain())))
+    trainer = settings.trainer
     attempt = {"started": now(), "host": socket.gethostname(), "pid": os.getpid()}
     folder.update_status(
         schema=SCHEMA,
         run_id=identity.run_id,
         state="running",
-        run=labels(config, identity.run_id),
-        epochs=config["trainer"]["max_epochs"],
+        run=labels(settings, identity.run_id),
+        epochs=trainer.max_epochs,
         dashboard_id=dashboard_id,
-        experiments=_with(experiments, config["experiment_name"]),
-        forced_by=sweep_token() if config["force"] else status.get("forced_by"),
+        experiments=_with(experiments, settings.experiment),
+        forced_by=sweep_token() if settings.force else status.get("forced_by"),
         fingerprint=identity.fingerprint,
-        threads=config["trainer"]["threads"],
-        accelerator=config["trainer"]["accelerator"],
-        processor=hardware.processor(config["trainer"]["accelerator"]),
-        precision=config["trainer"]["precision"],
+        threads=trainer.threads,
+        accelerator=trainer.accelerator,
+        processor=hardware.processor(trainer.accelerator),
+        precision=trainer.precision,
         attempts=[*status.get("attempts", []), attempt],
         versions={"python": platform.python_version(), **{n: _version(n) for n in _LIBRARIES}},
         commit=_commit(),
         error=None,
     )
+    return settings
 
 
-def _reason_to_begin_anew(config: dict[str, Any], folder: RunFolder) -> object:
-    if _forced(config, folder) and folder.status.exists():
+def _reason_to_begin_anew(settings: Settings, folder: RunFolder) -> object:
+    if _forced(settings, folder) and folder.status.exists():
         return "force=true"
     try:
         folder.check()
@@ -217,6 +226,16 @@ def _cause(error: BaseException) -> BaseException:
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         return error.__cause__
     return error
+
+
+def _exit_code(error: Exception) -> int:
+    """Whether the run failed, or its call is wrong: also what a constructor does not take."""
+    cause = _cause(error)
+    if isinstance(cause, UserError):
+        return cause.exit_code
+    refused = isinstance(error, InstantiationException) and isinstance(cause, ValueError)
+    wrong = refused or isinstance(error, OmegaConfBaseException)
+    return ConfigError.exit_code if wrong else UserError.exit_code
 
 
 def _fail(folder: RunFolder, error: BaseException) -> None:
@@ -247,7 +266,9 @@ def _join_experiment(folder: RunFolder, experiment: str | None) -> None:
 
 
 def _with(experiments: list[str], experiment: str | None) -> list[str]:
-    return experiments if experiment in (None, *experiments) else [*experiments, str(experiment)]
+    if experiment is None or experiment in experiments:
+        return experiments
+    return [*experiments, experiment]
 
 
 def _version(library: str) -> str | None:

@@ -27,7 +27,9 @@ from robustseg.metrics.collapse import collapse
 from robustseg.noise.manifest import summary
 from robustseg.runs.files import read_csv, read_json, replacing, write_csv, write_json
 from robustseg.runs.folder import RunFolder
-from robustseg.runs.identity import Identity, labels
+from robustseg.runs.identity import Identity
+from robustseg.runs.labels import labels
+from robustseg.settings import Settings
 from robustseg.training.examples import write_examples
 from robustseg.training.module import SegmentationModule
 from robustseg.training.progress import make_progress
@@ -41,90 +43,87 @@ warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch")
 
 
 def train(
-    config: dict[str, Any], identity: Identity, source: Source, folder: RunFolder
+    settings: Settings, identity: Identity, source: Source, folder: RunFolder
 ) -> dict[str, Any]:
     """Train the run, from its last checkpoint if there is one, and write its final numbers.
 
     Returns:
         What was written to metrics.json.
     """
-    torch.set_num_threads(config["trainer"]["threads"])
-    with open_loggers(config, identity, folder) as loggers:
+    torch.set_num_threads(settings.trainer.threads)
+    with open_loggers(settings, identity, folder) as loggers:
         data = prepare(
             source,
-            Path(config["paths"]["cache"]),
-            config["dataset"],
-            config["noise"],
-            instantiate(config["noise"]["model"]),
+            Path(settings.paths.cache),
+            settings.dataset,
+            settings.noise,
+            instantiate(settings.noise.model.arguments()),
         )
         write_csv(folder.manifest, data.manifest)
         write_csv(folder.split, data.split_rows())
-        module = build_module(config, source.channels, data.has_ignored)
-        device = _fit(config, folder, data, module, loggers)
+        module = build_module(settings, source.channels, data.has_ignored)
+        device = _fit(settings, folder, data, module, loggers)
         dice = _last_column(folder, "dice")
         module.to(device)  # Lightning leaves it on the CPU
-        write_examples(folder.examples, module, data, dice, config["trainer"]["precision"])
+        write_examples(folder.examples, module, data, dice, settings.trainer.precision)
         module.cpu()
-        metrics = _finish(config, identity, folder, data, module)
-        log_results(loggers, config, folder)
+        metrics = _finish(settings, identity, folder, data, module)
+        log_results(loggers, settings, folder)
     return metrics
 
 
 def build_module(
-    config: dict[str, Any], in_channels: int, has_ignored: bool = False
+    settings: Settings, in_channels: int, has_ignored: bool = False
 ) -> SegmentationModule:
     """Network, loss, optimiser and schedule; initial weights are drawn from the seed."""
-    pl.seed_everything(config["seed"], verbose=False)
+    pl.seed_everything(settings.seed, verbose=False)
     loss = Regularized(
-        instantiate(_arguments(config["loss"], "parameter_lr")),
-        instantiate(_arguments(config["regularizer"])),
+        instantiate(settings.loss.arguments()),
+        instantiate(settings.regularizer.arguments()),
     )
-    optimizer = _arguments(config["optimizer"])
-    scheduler = _arguments(config["scheduler"])
+    optimizer, scheduler = settings.optimizer, settings.scheduler
     return SegmentationModule(
-        instantiate(_arguments(config["model"]), in_channels=in_channels),
+        instantiate(settings.model.arguments(), in_channels=in_channels),
         loss,
-        instantiate(optimizer, _partial_=True),
-        loss_lr=config["loss"].get("parameter_lr"),
-        scheduler=instantiate(scheduler, _partial_=True) if scheduler else None,
-        channels_last=config["trainer"]["channels_last"],
-        compiled=config["trainer"]["compile"],
-        seed=config["seed"],
+        instantiate(optimizer.arguments(), _partial_=True),
+        loss_lr=settings.loss.parameter_lr,
+        scheduler=instantiate(scheduler.arguments(), _partial_=True)
+        if scheduler.is_built
+        else None,
+        channels_last=settings.trainer.channels_last,
+        compiled=settings.trainer.compile,
+        seed=settings.seed,
         has_ignored=has_ignored,
     )
 
 
-def _arguments(node: dict[str, Any], *others: str) -> dict[str, Any]:
-    return {key: value for key, value in node.items() if key not in ("name", *others)}
-
-
 def _fit(
-    config: dict[str, Any],
+    settings: Settings,
     folder: RunFolder,
     data: RunData,
     module: SegmentationModule,
     loggers: list[Any],
 ) -> torch.device:
     """Train to the end; returns where the network was."""
-    settings = config["trainer"]
-    steps = settings["steps_per_epoch"] if settings["max_steps"] is not None else None
-    epochs = settings["max_epochs"]
+    how = settings.trainer
+    steps = how.steps_per_epoch if how.max_steps is not None else None
+    epochs = how.max_epochs
     recorder = Recorder(
         folder,
         data,
-        config["evaluation"],
+        settings.evaluation,
         epochs=epochs,
-        precision=settings["precision"],
-        checkpoint_every=settings["checkpoint_every"],
+        precision=how.precision,
+        checkpoint_every=how.checkpoint_every,
     )
     trainer = pl.Trainer(
         max_epochs=epochs,
-        accelerator=settings["accelerator"],
+        accelerator=how.accelerator,
         devices=1,
-        precision=settings["precision"],
-        gradient_clip_val=settings["gradient_clip_val"],
+        precision=how.precision,
+        gradient_clip_val=how.gradient_clip_val,
         plugins=[LightningEnvironment()],  # no signal handlers of its own in a Slurm job
-        callbacks=[recorder, *make_progress(settings["progress"], recorder, epochs)],
+        callbacks=[recorder, *make_progress(how.progress, recorder, epochs)],
         logger=loggers or False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -132,7 +131,7 @@ def _fit(
         num_sanity_val_steps=0,
         log_every_n_steps=1_000_000_000,  # the recorder logs, once an epoch
     )
-    batches = _batches(config, data, steps, _epochs_saved(folder.checkpoint))
+    batches = _batches(settings, data, steps, _epochs_saved(folder.checkpoint))
     checkpoint = str(folder.checkpoint) if folder.checkpoint.exists() else None
     try:
         trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
@@ -146,21 +145,20 @@ def _fit(
     return trainer.strategy.root_device
 
 
-def _batches(config: dict[str, Any], data: RunData, steps: int | None, epoch: int) -> Iterable[Any]:
+def _batches(settings: Settings, data: RunData, steps: int | None, epoch: int) -> Iterable[Any]:
     """The training batches, made on the device that keeps the images."""
-    settings = config["dataset"]
-    transforms = [instantiate(t) for t in config["augmentation"]["transforms"]]
-    how = {
-        "transforms": transforms,
-        "batch_size": settings["batch_size"],
-        "seed": config["seed"],
+    dataset = settings.dataset
+    how: dict[str, Any] = {
+        "transforms": [instantiate(t.arguments()) for t in settings.augmentation.transforms],
+        "batch_size": dataset.batch_size,
+        "seed": settings.seed,
         "steps": steps,
         "epoch": epoch,
-        "num_workers": settings["num_workers"],
+        "num_workers": dataset.num_workers,
     }
-    if settings["device"] == "cuda":
+    if dataset.device == "cuda":
         return DeviceBatches(data.train.images, data.noisy, torch.device("cuda"), **how)
-    pinned = config["trainer"]["accelerator"] != "cpu"
+    pinned = settings.trainer.accelerator != "cpu"
     return training_batches(data.train.images, data.noisy, **how, pin_memory=pinned)
 
 
@@ -180,7 +178,7 @@ def _last_column(folder: RunFolder, name: str) -> np.ndarray:
 
 
 def _finish(
-    config: dict[str, Any],
+    settings: Settings,
     identity: Identity,
     folder: RunFolder,
     data: RunData,
@@ -193,12 +191,12 @@ def _finish(
         )
     counts = (int(_last_column(folder, name).sum()) for name in ("tp", "fp", "fn", "tn"))
     metrics = {
-        **_final_numbers(folder, config["evaluation"]["last"]),
+        **_final_numbers(folder, settings.evaluation.last),
         "collapsed": collapse(*counts),
         "test_images": len(data.test),
         "train_images": len(data.train),
         "noise": summary(data.manifest),
-        "run": labels(config, identity.run_id),
+        "run": labels(settings, identity.run_id),
         "settings": identity.settings,
     }
     write_json(folder.metrics, metrics)

@@ -124,7 +124,8 @@ def test_two_nodes_of_one_allocation_do_not_train_the_same_run(tmp_path):
     holding = """
 import socket, sys, time
 from pathlib import Path
-from robustseg.runs.lock import AlreadyRunning, hold
+from robustseg.errors import AlreadyRunning
+from robustseg.runs.lock import hold
 try:
     with hold(Path(sys.argv[1])):
         time.sleep(5)

@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 from robustseg.terminal.progress import track
 
 JUNK = "__MACOSX"

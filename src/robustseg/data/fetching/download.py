@@ -11,7 +11,7 @@ from typing import Any
 
 from robustseg.data.fetching.archive import extract
 from robustseg.data.fetching.transfer import fetch
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError, OptionError
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def download(name: str, destination: Path) -> str:
         DataError: unknown name, failed transfer, wrong hash, hostile or damaged archive.
     """
     if name not in DATASETS:
-        raise DataError(f"no download for {name!r}: choose {' or '.join(sorted(DATASETS))}")
+        raise OptionError(f"no download for {name!r}: choose {' or '.join(sorted(DATASETS))}")
     dataset = DATASETS[name]
     fetch_archives(dataset.archives, destination)
     lines = [f"{name} is in {destination}; its licence: {dataset.page}"]

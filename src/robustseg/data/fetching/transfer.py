@@ -14,7 +14,7 @@ from typing import IO
 
 import requests
 
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError
 from robustseg.terminal.progress import track
 
 BLOCK = 1 << 14  # bytes written at once; what is lost when a connection breaks

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from robustseg.data.fingerprint import fingerprint_of
 from robustseg.data.sources.masks import MaskRule
-from robustseg.data.sources.source import DataError, Record, in_order
+from robustseg.data.sources.source import Record, in_order
+from robustseg.errors import DataError, OptionError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +64,7 @@ class FileSource(ABC):
     def folder(self) -> Path:
         """The root, checked to be a folder."""
         if self.root is None or str(self.root) == "":
-            raise DataError(
+            raise OptionError(
                 "dataset.root is not set: give the folder of the data set, dataset.root=/path/to/it"
             )
         root = Path(self.root).expanduser()

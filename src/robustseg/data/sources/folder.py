@@ -16,8 +16,9 @@ from robustseg.data.sources.files import (
     subfolder,
 )
 from robustseg.data.sources.masks import MaskRule
-from robustseg.data.sources.source import SPLITS, DataError, Record
+from robustseg.data.sources.source import SPLITS, Record
 from robustseg.data.sources.split import SplitRow, read_split_file, seeded_split
+from robustseg.errors import DataError, OptionError
 
 DEFAULT_FRACTIONS = {"train": 0.7, "val": 0.1, "test": 0.2}
 
@@ -63,13 +64,13 @@ class Folder(FileSource):
 
     def __post_init__(self) -> None:
         if self.missing_mask not in ("error", "empty"):
-            raise DataError(f"missing_mask must be error or empty, got {self.missing_mask!r}")
+            raise OptionError(f"missing_mask must be error or empty, got {self.missing_mask!r}")
         if self.channels not in (1, 3):
-            raise DataError(f"channels must be 1 (grey) or 3 (RGB), got {self.channels}")
+            raise OptionError(f"channels must be 1 (grey) or 3 (RGB), got {self.channels}")
         try:
             re.compile(self.group_pattern or "")
         except re.error as error:
-            raise DataError(f"group_pattern {self.group_pattern!r}: {error}") from error
+            raise OptionError(f"group_pattern {self.group_pattern!r}: {error}") from error
 
     def rule(self) -> MaskRule:
         """How the values of a mask file are read."""

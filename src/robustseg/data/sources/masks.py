@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from robustseg.data.sources.source import DataError
+from robustseg.errors import DataError, OptionError
+from robustseg.mask_values import IGNORED
 
 if TYPE_CHECKING:
     import numpy as np
-
-IGNORED = 255
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,14 @@ class MaskRule:
 
     def __post_init__(self) -> None:
         if self.threshold is not None and self.positive_values is not None:
-            raise DataError("set either mask_threshold or positive_values, not both")
+            raise OptionError("set either mask_threshold or positive_values, not both")
         if isinstance(self.positive_values, int) or isinstance(self.ignore_values, int):
-            raise DataError("positive_values and ignore_values are lists, for example [1]")
+            raise OptionError("positive_values and ignore_values are lists, for example [1]")
         if self.positive_values is not None and len(self.positive_values) == 0:
-            raise DataError("positive_values is empty: name the mask values of the foreground")
+            raise OptionError("positive_values is empty: name the mask values of the foreground")
         both = set(self.positive_values or ()) & set(self.ignore_values)
         if both:
-            raise DataError(f"mask values {sorted(both)} are both positive and ignored")
+            raise OptionError(f"mask values {sorted(both)} are both positive and ignored")
 
     def as_dict(self) -> dict[str, object]:
         """The options as plain values, for a hash."""

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from robustseg.data.sources.masks import MaskRule, levels
-from robustseg.data.sources.source import DataError, Record
+from robustseg.data.sources.source import Record
+from robustseg.errors import DataError
 
 ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
 

@@ -14,8 +14,9 @@ from robustseg.data.sources.files import (
     require_images,
     subfolder,
 )
-from robustseg.data.sources.source import DataError, Record
+from robustseg.data.sources.source import Record
 from robustseg.data.sources.split import seeded_split
+from robustseg.errors import DataError
 
 FILM = re.compile(r"CHNCXR_\d+_(?P<tuberculosis>[01])")
 

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
 SPLITS = ("train", "val", "test")
 
 
-class DataError(ValueError):
-    """Data that cannot be used as it is; the message names the file and the remedy."""
-
-
 @dataclass(frozen=True)
 class Record:
     """One image and its mask.

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from robustseg.data.sources.source import SPLITS, DataError
+from robustseg.data.sources.source import SPLITS
+from robustseg.errors import DataError, OptionError
 
 
 def seeded_split(
@@ -63,10 +64,10 @@ def draw(seed: int, name: str) -> bytes:
 def _check_fractions(fractions: Mapping[str, float]) -> None:
     unknown = sorted(set(map(str, fractions)) - set(SPLITS))
     if unknown:
-        raise DataError(f"fractions: unknown split {unknown[0]!r}, use {', '.join(SPLITS)}")
+        raise OptionError(f"fractions: unknown split {unknown[0]!r}, use {', '.join(SPLITS)}")
     values = [float(value) for value in fractions.values()]
     if any(not 0 <= value <= 1 for value in values) or abs(sum(values) - 1) > 1e-6:
-        raise DataError(f"fractions must be in [0, 1] and of sum 1, got {dict(fractions)}")
+        raise OptionError(f"fractions must be in [0, 1] and of sum 1, got {dict(fractions)}")
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from robustseg.data.sources.source import SPLITS, DataError, Record, in_order
+from robustseg.data.sources.source import SPLITS, Record, in_order
 from robustseg.data.synthetic import chest, dermoscopy, histopathology
 from robustseg.data.synthetic.texture import Array
+from robustseg.errors import OptionError
 
 VERSION = 3  # raise it whenever a picture changes: it is part of the data's fingerprint
 
@@ -34,7 +35,7 @@ class Synthetic:
             tiles in every split; None for the kind's own: 0.129, and 1 for the other kinds.
 
     Raises:
-        DataError: An argument is out of its range.
+        OptionError: An argument is out of its range.
     """
 
     def __init__(
@@ -94,26 +95,26 @@ class Synthetic:
 def _check(
     kind: str, size: int, counts: tuple[int, ...], seed: int, positive_fraction: float | None
 ) -> None:
-    """Raise DataError with the remedy for an argument out of its range."""
+    """Raise OptionError with the remedy for an argument out of its range."""
     if kind not in KINDS:
-        raise DataError(f"dataset.source.kind={kind!r}: choose one of {', '.join(KINDS)}")
+        raise OptionError(f"dataset.source.kind={kind!r}: choose one of {', '.join(KINDS)}")
     if not 16 <= size <= 2048:
-        raise DataError(f"dataset.source.size={size}: choose 16 to 2048 pixels (image_size)")
+        raise OptionError(f"dataset.source.size={size}: choose 16 to 2048 pixels (image_size)")
     for split, count in zip(SPLITS, counts, strict=True):
         if count < 0:
-            raise DataError(f"dataset.source.{split}={count}: choose 0 or more pictures")
+            raise OptionError(f"dataset.source.{split}={count}: choose 0 or more pictures")
     if not sum(counts):
-        raise DataError("dataset.source has no pictures: set train, val or test above 0")
+        raise OptionError("dataset.source has no pictures: set train, val or test above 0")
     if seed < 0:
-        raise DataError(f"dataset.source.seed={seed}: choose 0 or more")
+        raise OptionError(f"dataset.source.seed={seed}: choose 0 or more")
     if positive_fraction is None:
         return
     if kind != "histopathology":
-        raise DataError(
+        raise OptionError(
             f"dataset.source.positive_fraction={positive_fraction}: every {kind} picture has "
             "foreground; leave it null, or choose kind=histopathology"
         )
     if not 0 <= positive_fraction <= 1:
-        raise DataError(
+        raise OptionError(
             f"dataset.source.positive_fraction={positive_fraction}: choose a share from 0 to 1"
         )

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
+from robustseg.errors import Unreadable
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
 from robustseg.results.figures.domain import domain_against_batch_size
-from robustseg.results.figures.files import Source, Unreadable
+from robustseg.results.figures.files import Source
 from robustseg.results.figures.memorisation import memorisation, memorisation_by_type
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from robustseg.errors import Unreadable
 from robustseg.records.layout import DamagedRecord, NotKept
 from robustseg.results.sources import Run, Sources
 from robustseg.runs.files import trouble
@@ -20,18 +21,6 @@ _BROKEN = (
     *(OSError, ValueError, LookupError, TypeError, EOFError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
 )
-
-
-class Unreadable(ValueError):
-    """Files of some runs are missing, damaged or not to be read.
-
-    Attributes:
-        reasons: by run id; each names the file.
-    """
-
-    def __init__(self, reasons: dict[str, str]) -> None:
-        super().__init__("; ".join(reasons.values()))
-        self.reasons = reasons
 
 
 def read_each(

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
+from robustseg.mask_values import IGNORED
 from robustseg.results.figures.files import Source, read_each
 from robustseg.results.figures.look import looks
 from robustseg.results.figures.selection import hardest, heading, settings
@@ -140,7 +141,7 @@ def _training(roles: np.ndarray) -> np.ndarray:
 
 def _agreement(arrays: Arrays, at: int, name: str) -> float:
     """Dice of a prediction against the clean or the given mask, at the size that is stored."""
-    target, counted = arrays[name][at] == 1, arrays[name][at] != 255
+    target, counted = arrays[name][at] == 1, arrays[name][at] != IGNORED
     predicted = (arrays["predicted"][at] == 1) & counted
     total = int(target.sum() + predicted.sum())
     return 2 * int((target & predicted).sum()) / total if total else 1.0

@@ -6,19 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from robustseg.errors import DataError
 from robustseg.metrics.catalogue import CATALOGUE
-from robustseg.results.load import LABELS
 from robustseg.results.report.curve import Curve, read_curve
 from robustseg.results.report.privacy import without_places
 from robustseg.results.sources import Run, Sources
+from robustseg.runs import config
+from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import relevant
+from robustseg.runs.labels import LABELS
 from robustseg.runs.survey import RunState
 
 _POOLED = CATALOGUE["dice_pooled"]
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,9 @@ def entries(states: Sequence[RunState], runs: pd.DataFrame, sources: Sources) ->
 def _read_config(folder: RunFolder) -> dict[str, Any]:
     """The configuration of a run; empty if there is none or it is damaged."""
     try:
-        config = yaml.load(folder.config.read_text(encoding="utf-8"), _Loader)
-    except (OSError, ValueError, yaml.YAMLError):
+        return config.read_config(folder.config)
+    except DataError:
         return {}
-    return config if isinstance(config, dict) else {}
 
 
 def read_status(state: RunState, sources: Sources) -> Mapping[str, Any]:
@@ -168,19 +168,11 @@ def _facts(
 def _settings(run: Run, row: Mapping[str, Any] | None) -> dict[str, str]:
     """Every setting that can change the result, by its dotted name, without places."""
     if row is not None:
-        flat = dict(row["settings"])
+        leaves = dict(row["settings"])
     else:
-        config = _read_config(run.folder) if run.folder is not None else {}
-        flat = _flat(relevant(config)) if "noise" in config else {}
-    return {name: _text(without_places(value)) for name, value in sorted(flat.items())}
-
-
-def _flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        inner = f"{path}{key}"
-        flat |= _flat(value, f"{inner}.") if isinstance(value, Mapping) else {inner: value}
-    return flat
+        read = _read_config(run.folder) if run.folder is not None else {}
+        leaves = flat(relevant(read)) if "noise" in read else {}
+    return {name: _text(without_places(value)) for name, value in sorted(leaves.items())}
 
 
 def _text(value: Any) -> str:

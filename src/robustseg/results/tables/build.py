@@ -7,10 +7,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from robustseg.results.load import LABELS
 from robustseg.results.tables.distinct import plain, row_labels
 from robustseg.results.tables.model import Cell, Column, Key, Row, Sample, Table, direction
 from robustseg.results.tables.published import Published
+from robustseg.runs.labels import LABELS
 
 if TYPE_CHECKING:
     import pandas as pd

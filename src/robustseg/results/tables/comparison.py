@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from robustseg.results.load import suggestion
 from robustseg.results.tables.cached_statistics import Numbers, remembered
 from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike
 from robustseg.results.tables.model import Comparison, Key, Table, Test
@@ -17,6 +16,7 @@ from robustseg.results.tables.statistics import (
     holm,
     signed_rank,
 )
+from robustseg.terminal.suggestion import suggestion
 
 MIN_SEEDS = 6  # of Wilcoxon's test: with five pairs no p is below 2/2⁵ = 0.0625
 _VERSION = 1  # raise it when a procedure changes, so that what is kept is computed again

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robustseg.errors import NoImages, UnlikeImages
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.summary import COUNTS
 from robustseg.records.layout import DamagedRecord, NotKept
@@ -22,14 +23,6 @@ if TYPE_CHECKING:
 # Metrics that are means over images.
 PER_IMAGE = tuple(metric.name for metric in CATALOGUE.values() if metric.per_image)
 _REMEDY = "; force=true trains the run again"
-
-
-class NoImages(ValueError):
-    """A run's images.csv is missing, damaged or not to be read."""
-
-
-class UnlikeImages(ValueError):
-    """Runs that are to be compared were tested on different images."""
 
 
 class Images:

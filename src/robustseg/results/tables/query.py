@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from robustseg.results.load import load_runs, metric_names, suggestion
+from robustseg.results.load import load_runs, metric_names
 from robustseg.results.sources import Sources, chosen_sources
 from robustseg.results.sources import add_options as add_source_options
 from robustseg.results.tables.grid import LAYOUTS, SLIDES
@@ -16,6 +16,7 @@ from robustseg.results.tables.published import (
     load_published,
     plain_value,
 )
+from robustseg.terminal.suggestion import suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,8 +146,8 @@ def judged(
     Returns:
         The table, and why something is missing.
     """
+    from robustseg.errors import NoImages, UnlikeImages
     from robustseg.results.tables.comparison import add_intervals, compare
-    from robustseg.results.tables.image_scores import NoImages, UnlikeImages
 
     remarks = []
     try:

@@ -1,0 +1,95 @@
+"""What tables select and group runs by."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from robustseg.runs.identity import is_regularised
+from robustseg.settings import Settings
+
+Number = int | float
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a label is, beside its type.
+
+    Attributes:
+        title: in words.
+        applies: to which runs; elsewhere it is None. "" for all.
+    """
+
+    title: str
+    applies: str = ""
+
+
+class Labels(BaseModel):
+    """The labels of a run, in the order of tables, as status.json and metrics.json have them."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow")
+
+    dataset: Annotated[str, Label("data set")]
+    loss: Annotated[str, Label("loss")]
+    domain: Annotated[str | None, Label("domain of the sums", "losses that have one")] = None
+    regularizer: Annotated[str | None, Label("regulariser")] = None
+    epsilon: Annotated[Number | None, Label("ε of the regulariser")] = None
+    model: Annotated[str | None, Label("network")] = None
+    image_size: Annotated[Number | None, Label("image size in pixels")] = None
+    batch_size: Annotated[Number | None, Label("batch size")] = None
+    subset: Annotated[str | None, Label("subset of the images")] = None
+    noise: Annotated[str | None, Label("noise model", "noisy runs")] = None
+    alpha: Annotated[Number, Label("α, share of noisy masks")]
+    beta: Annotated[Number | None, Label("β, error of a noisy mask", "noisy runs")] = None
+    noise_seed: Annotated[Number | None, Label("seed of the noise", "noisy runs")] = None
+    seed: Annotated[Number, Label("seed")]
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if len({self.alpha > 0, self.noise is not None, self.beta is not None}) > 1:
+            raise ValueError("run.alpha, run.noise and run.beta contradict each other")
+        return self
+
+
+LABELS = tuple(Labels.model_fields)
+
+
+def labels(settings: Settings, run_id: str) -> dict[str, Any]:
+    """The labels of the run that settings describe."""
+    dataset, noise = settings.dataset, settings.noise
+    noisy, regularised = noise.alpha > 0, is_regularised(settings.regularizer.plain())
+    return {
+        "run_id": run_id,
+        "dataset": dataset.name,
+        "subset": dataset.subset,
+        "batch_size": dataset.batch_size,
+        "image_size": dataset.image_size,
+        "model": settings.model.name,
+        "loss": settings.loss.name,
+        "domain": settings.loss.get("domain"),
+        "regularizer": settings.regularizer.name if regularised else "none",
+        "epsilon": settings.regularizer.get("epsilon", 0) if regularised else 0,
+        "noise": noise.name if noisy else None,
+        "alpha": noise.alpha,
+        "beta": noise.beta if noisy else None,
+        "noise_seed": noise.seed if noisy else None,
+        "seed": settings.seed,
+    }
+
+
+def check_labels(run: Any) -> None:
+    """Refuse what `labels` cannot have given.
+
+    Raises:
+        ValueError: naming the label.
+    """
+    if not isinstance(run, dict):
+        raise ValueError("the labels of the run are missing")
+    try:
+        Labels.model_validate(run)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        if not first["loc"]:
+            raise ValueError(str(first["ctx"]["error"])) from None
+        name = first["loc"][0]
+        raise ValueError(f"run.{name} is {run.get(name)!r}") from None

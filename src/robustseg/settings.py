@@ -1,0 +1,479 @@
+"""Every setting of a run once: type, range, unit, meaning, and whether its id depends on it.
+
+To add one, add a field here and its value in `conf/`; checks, identity and the pages of the
+documentation follow. `robustseg.configuration.checks.resolve` makes `Settings` of a composed
+configuration, once; functions take the group that they need.
+"""
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    PrivateAttr,
+    ValidatorFunctionWrapHandler,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+
+Number = int | FiniteFloat  # as it is written: 1 stays 1 in config.yaml
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a field of a group is, beside its type.
+
+    Attributes:
+        text: what it means, as the documentation says it.
+        must_be: its type and range in words, where they do not follow from the type.
+        unit: of a number; "" for none.
+        identity: whether a result can depend on it, so that it is part of the run's id.
+        later: whether it came after runs had been made; its default stands for what was done
+            before, and is left out of the id.
+        argument: of a `Part`: whether it is an argument of what is built, and need not be there.
+        auto: what ``auto`` stands for; "" where it is not allowed.
+    """
+
+    text: str
+    must_be: str = ""
+    unit: str = ""
+    identity: bool = True
+    later: bool = False
+    argument: bool = False
+    auto: str = ""
+
+
+class Group(BaseModel):
+    """Settings under one name. Values are as they were written; unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    _order: tuple[str, ...] = PrivateAttr(())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_order(cls, given: Any, build: ValidatorFunctionWrapHandler) -> Self:
+        """The order of files: config.yaml is written as the configuration was composed."""
+        group: Self = build(given)
+        if isinstance(given, Mapping):
+            group._order = tuple(given)
+        return group
+
+    def plain(self) -> dict[str, Any]:
+        """As nested plain values, in the order in which they were given."""
+        values = {
+            key: _plain(getattr(self, name))
+            for name, key in _keys(type(self)).items()
+            if name in self.model_fields_set or not isinstance(self, Part)
+        } | {key: _plain(value) for key, value in (self.model_extra or {}).items()}
+        return {key: values[key] for key in dict.fromkeys((*self._order, *values))}
+
+    def changed(self, **values: Any) -> Self:
+        """A copy with other values, which are not checked."""
+        return self.model_copy(update=values)
+
+
+class Part(Group):
+    """What is built from a class, its `_target_`, and arguments, which the class itself checks."""
+
+    model_config = ConfigDict(extra="allow")
+
+    target: Annotated[Any, Setting("class or function to build", argument=True)] = Field(
+        None, alias="_target_"
+    )
+
+    @property
+    def is_built(self) -> bool:
+        """Whether there is anything to build."""
+        return self.target is not None
+
+    def arguments(self) -> dict[str, Any]:
+        """`_target_` and its arguments, as `hydra.utils.instantiate` takes them."""
+        own = own_settings(type(self))
+        return {key: value for key, value in self.plain().items() if key not in own}
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of an argument."""
+        return self.plain().get(name, default)
+
+
+class Choice(Part):
+    """A part that is chosen from a group: loss=gce."""
+
+    name: Annotated[str, Setting("name of the choice; in labels and run ids")]
+
+
+class Source(Part):
+    """Where images come from."""
+
+    root: Annotated[
+        str | None,
+        Setting("folder of the data set", "a folder, or null", identity=False, argument=True),
+    ] = None
+
+
+class DatasetSettings(Group):
+    """A data set, and what a run takes of it."""
+
+    name: Annotated[str, Setting("name of the data set; in labels and run ids")]
+    root: Annotated[
+        str | None, Setting("folder of the data set", "a folder, or null", identity=False)
+    ] = None
+    source: Annotated[Source, Setting("reads, or draws, images and masks")]
+    image_size: Annotated[int, Ge(8), Setting("height and width of the images", unit="pixels")]
+    batch_size: Annotated[int, Ge(1), Setting("training images a step")]
+    num_workers: Annotated[
+        int,
+        Ge(0),
+        Setting(
+            "processes that augment; no number depends on it",
+            identity=False,
+            auto="none on a CPU, up to 8 beside a GPU",
+        ),
+    ]
+    device: Annotated[
+        Literal["cpu", "cuda"],
+        Setting(
+            "where training images lie and are augmented; no number depends on it. cuda: on the "
+            "GPU (flips and gamma only)",
+            identity=False,
+        ),
+    ] = "cpu"
+    subset: Annotated[
+        Literal["all", "positive"],
+        Setting("positive: only images with foreground, in every split"),
+    ]
+    positive_fraction: Annotated[
+        Number | None,
+        Gt(0),
+        Lt(1),
+        Setting(
+            "share of images with foreground in each split, by leaving some out; null: as they are",
+            "a share in (0, 1), or null",
+        ),
+    ]
+    train_size: Annotated[
+        int | None,
+        Ge(1),
+        Setting(
+            "a fixed training subset of so many images, a smaller one being part of a larger; "
+            "null: all"
+        ),
+    ]
+    val_fraction: Annotated[
+        Number,
+        Ge(0),
+        Lt(1),
+        Setting(
+            "share of the training images held out for validation, where there is no validation "
+            "split",
+            "a share in [0, 1)",
+            later=True,
+        ),
+    ] = 0
+    public: Annotated[
+        bool,
+        Setting("whether its images may be logged to wandb and shown in a report", identity=False),
+    ]
+
+
+class NoiseSettings(Group):
+    """What is done to training masks."""
+
+    name: Annotated[str, Setting("name of the noise model; in labels and run ids")]
+    alpha: Annotated[
+        Number, Ge(0), Le(1), Setting("share of noisy training masks", "a share in [0, 1]")
+    ]
+    beta: Annotated[
+        Number,
+        Gt(0),
+        Setting("error of a noisy mask: |noisy △ clean| / |clean|", "a strength above 0"),
+    ]
+    seed: Annotated[
+        int,
+        Ge(0),
+        Lt(2**32),
+        Setting(
+            "which masks are noisy and how; independent of the run's seed",
+            "a whole number ≥ 0 and below 2^32",
+        ),
+    ]
+    model: Annotated[Part, Setting("corrupts a mask")]
+
+
+class LossSettings(Choice):
+    """The loss that is trained with."""
+
+    parameter_lr: Annotated[
+        Number | None,
+        Ge(0),
+        Setting("learning rate of the loss's own parameters", "a rate ≥ 0, or null"),
+    ] = None
+
+
+class OptimizerSettings(Choice):
+    """The optimiser of the network and of the loss's own parameters."""
+
+    fused: Annotated[
+        bool | None,
+        Setting(
+            "true: PyTorch's one kernel for all parameters; null: its default",
+            later=True,
+            argument=True,
+        ),
+    ] = None
+
+
+class AugmentationSettings(Group):
+    """What is done to a training image and its mask before each step."""
+
+    name: Annotated[str, Setting("name of the choice")]
+    transforms: Annotated[list[Part], Setting("one after another", "a list of transforms")]
+
+
+class LoggerSettings(Choice):
+    """Who else is told how a run goes."""
+
+    images: Annotated[
+        Literal[True, False, "auto"],
+        Setting("a few images with masks; auto: only of data sets with dataset.public=true"),
+    ] = "auto"
+
+
+class TrainerSettings(Group):
+    """How long and on what a run trains."""
+
+    name: Annotated[str, Setting("name of the choice", identity=False)]
+    max_epochs: Annotated[
+        int,
+        Ge(1),
+        Setting("passes over the training images; with max_steps: max_steps/steps_per_epoch"),
+    ]
+    max_steps: Annotated[int | None, Ge(1), Setting("optimiser steps instead")]
+    steps_per_epoch: Annotated[
+        int | None,
+        Ge(1),
+        Setting(
+            "with max_steps: steps between evaluations and checkpoints, a divisor of it; null: a "
+            "tenth of max_steps, or the next smaller part that divides it"
+        ),
+    ]
+    accelerator: Annotated[
+        Literal["cpu", "gpu"],
+        Setting("what computes", identity=False, auto="a GPU where there is one"),
+    ]
+    precision: Annotated[
+        Literal["32-true", "bf16-mixed", "16-mixed"],
+        Setting(
+            "of the network's arithmetic",
+            auto="bf16-mixed where the processor has bfloat16 units (1.4 to 2 times faster on a "
+            "CPU), else 32-true",
+        ),
+    ]
+    channels_last: Annotated[
+        Literal[True, False],
+        Setting("memory format of the network", auto="true where bfloat16 units compute"),
+    ]
+    compile: Annotated[
+        Literal[True, False, "graphs"],
+        Setting(
+            "true: torch.compile the network (half a minute or more at first, wants a C++ "
+            "compiler; results differ in rounding, so it is another run); graphs: and replay it "
+            "as CUDA graphs",
+            later=True,
+        ),
+    ] = False
+    threads: Annotated[
+        int,
+        Ge(1),
+        Setting(
+            "compute threads on a CPU",
+            identity=False,
+            auto="OMP_NUM_THREADS, or as many as processors",
+        ),
+    ]
+    gradient_clip_val: Annotated[
+        Number | None,
+        Gt(0),
+        Setting("largest gradient norm; null: none", "a norm above 0, or null"),
+    ]
+    checkpoint_every: Annotated[
+        Number,
+        Ge(0),
+        Setting(
+            "least time between two checkpoints", "seconds ≥ 0", unit="seconds", identity=False
+        ),
+    ]
+    progress: Annotated[
+        Literal["auto", "bar", "lines", "none"],
+        Setting("auto: a bar on a terminal, one line an epoch elsewhere", identity=False),
+    ]
+
+
+class EvaluationSettings(Group):
+    """What is measured, and when."""
+
+    every: Annotated[
+        int,
+        Ge(1),
+        Setting(
+            "from one evaluation to the next; the last epoch is always evaluated", unit="epochs"
+        ),
+    ]
+    last: Annotated[
+        int, Ge(1), Setting("reported numbers are the mean over this many last evaluations")
+    ]
+    train_sample: Annotated[
+        int,
+        Ge(1),
+        Setting("training images in the memorisation pass (all of them at the end)"),
+    ]
+    batch_size: Annotated[int, Ge(1), Setting("images a batch")]
+    hd95: Annotated[bool, Setting("per-image HD95 in the last evaluations")]
+
+
+class PathSettings(Group):
+    """Where files lie."""
+
+    runs: Annotated[str, Setting("one folder a run", "a folder")]
+    logs: Annotated[str, Setting("Hydra's, wandb's and TensorBoard's", "a folder")]
+    cache: Annotated[str, Setting("decoded images", "a folder")]
+
+
+class Settings(Group):
+    """All settings of a run, with every ``auto`` resolved."""
+
+    dataset: Annotated[DatasetSettings, Setting("images and masks")]
+    noise: Annotated[NoiseSettings, Setting("what is done to training masks")]
+    model: Annotated[Choice, Setting("the network")]
+    loss: Annotated[LossSettings, Setting("the loss")]
+    regularizer: Annotated[Choice, Setting("what is added to the loss, or done to its target")]
+    optimizer: Annotated[OptimizerSettings, Setting("the optimiser")]
+    scheduler: Annotated[Choice, Setting("the learning rate over time")]
+    augmentation: Annotated[AugmentationSettings, Setting("random changes of training images")]
+    trainer: Annotated[TrainerSettings, Setting("how long and on what a run trains")]
+    logger: Annotated[LoggerSettings, Setting("where else a run is logged", identity=False)]
+    seed: Annotated[
+        int,
+        Ge(0),
+        Lt(2**32),
+        Setting(
+            "initial weights, order of images, augmentation; noise has its own (noise.seed)",
+            "a whole number ≥ 0 and below 2^32",
+        ),
+    ]
+    force: Annotated[
+        bool,
+        Setting(
+            "true: run again even if it is finished; the old folder is kept aside", identity=False
+        ),
+    ]
+    experiment_name: Annotated[
+        str | Number | None,  # a name such as 2024 is read as a number
+        Setting(
+            "the label that tables, dashboards and reports group by",
+            "a name, or null",
+            identity=False,
+        ),
+    ]
+    minutes: Annotated[
+        Number | None,
+        Gt(0),
+        Le(1_000_000),  # two years: a longer limit is a slip
+        Setting(
+            "time limit of this call: then runs are interrupted as by Ctrl-C, none begins, and the "
+            "same command resumes",
+            "a number above 0 and up to 1000000, or null",
+            unit="minutes",
+            identity=False,
+        ),
+    ] = None
+    records: Annotated[
+        list[str],
+        Setting(
+            "folders of records: runs that they have are skipped like finished ones",
+            "a list of folders, such as records=[path/to/record]",
+            identity=False,
+        ),
+    ] = []
+    evaluation: Annotated[EvaluationSettings, Setting("what is measured, and when")]
+    paths: Annotated[PathSettings, Setting("where files lie", identity=False)]
+
+    @property
+    def experiment(self) -> str | None:
+        """The name of the experiment; None if it is of none."""
+        return None if self.experiment_name is None else str(self.experiment_name)
+
+
+@cache
+def rules(kind: type[Group]) -> dict[str, Setting]:
+    """What the settings of a group are, by name."""
+    return {
+        _keys(kind)[name]: next(rule for rule in field.metadata if isinstance(rule, Setting))
+        for name, field in kind.model_fields.items()
+    }
+
+
+@cache
+def own_settings(kind: type[Part]) -> frozenset[str]:
+    """Settings of a part that are no arguments of what is built."""
+    return frozenset(name for name, rule in rules(kind).items() if not rule.argument)
+
+
+def group_of(kind: type[Group] | None, name: str) -> type[Group] | None:
+    """The group that a setting of a group is itself; None if it is none."""
+    field = None if kind is None else field_of(kind, name)
+    inner = None if field is None else field.annotation
+    return inner if isinstance(inner, type) and issubclass(inner, Group) else None
+
+
+def default_of(kind: type[Group], name: str) -> Any:
+    """The default of a setting of a group."""
+    field = field_of(kind, name)
+    return None if field is None else field.get_default()
+
+
+def must_be(field: FieldInfo) -> str:
+    """The type and range of a setting in words."""
+    (rule,) = (one for one in field.metadata if isinstance(one, Setting))
+    return rule.must_be or _in_words(field.annotation, field.metadata)
+
+
+def _in_words(kind: Any, bounds: list[Any]) -> str:
+    if isinstance(kind, type) and issubclass(kind, Group):
+        return "a group of settings"
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(str(choice).lower() for choice in get_args(kind))
+    if get_origin(kind) in (Union, types.UnionType):
+        (part,) = (part for part in get_args(kind) if part is not type(None))
+        return f"{_in_words(part, bounds)}, or null"
+    least = "".join(f" ≥ {bound.ge}" for bound in bounds if isinstance(bound, Ge))
+    return {int: "a whole number", bool: "true or false", str: "text"}[kind] + least
+
+
+@cache
+def _keys(kind: type[Group]) -> dict[str, str]:
+    """Names in the configuration by the names of fields."""
+    return {name: field.alias or name for name, field in kind.model_fields.items()}
+
+
+def field_of(kind: type[Group], key: str) -> FieldInfo | None:
+    """The field of a setting of a group; None if it has none of this name."""
+    name = next((name for name, of in _keys(kind).items() if of == key), key)
+    return kind.model_fields.get(name)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Group):
+        return value.plain()
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value
