@@ -28,7 +28,7 @@ def nce_rce_loss(
 ) -> Tensor:
     """Return a · NCE + b · RCE, in [0, a + 9.2103 b].
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import nce_rce_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
@@ -51,7 +51,7 @@ def ngce_mae_loss(
 ) -> Tensor:
     """Return a · NGCE(q) + b · MAE, in [0, a + b]; q in [0.01, 1].
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import ngce_mae_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
@@ -74,7 +74,7 @@ def ngce_rce_loss(
 ) -> Tensor:
     """Return a · NGCE(q) + b · RCE, in [0, a + 9.2103 b]; q in [0.01, 1].
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import ngce_rce_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

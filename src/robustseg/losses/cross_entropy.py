@@ -20,7 +20,7 @@ def cross_entropy_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = N
     Returns:
         The mean over counted pixels, then over images; at least 0.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import cross_entropy_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

@@ -38,7 +38,7 @@ def dice_ce_loss(
     Returns:
         A scalar, at least 0.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import dice_ce_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

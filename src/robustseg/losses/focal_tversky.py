@@ -49,7 +49,7 @@ def focal_tversky_loss(
     Returns:
         A scalar in [0, 1].
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import focal_tversky_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

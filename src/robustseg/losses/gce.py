@@ -33,7 +33,7 @@ def gce_loss(
     Returns:
         The mean over counted pixels, then over images; in [0, 1/q].
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import gce_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

@@ -38,7 +38,7 @@ def jaccard_metric_loss(
     Returns:
         A scalar in [0, 1].
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import jaccard_metric_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

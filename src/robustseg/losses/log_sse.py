@@ -27,7 +27,7 @@ def log_sse_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -
     Returns:
         The mean over images; in [-9.21 D, (D/2) ln D].
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import log_sse_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

@@ -32,7 +32,7 @@ def lovasz_hinge_loss(
     Returns:
         A scalar, at least 0.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import lovasz_hinge_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

@@ -16,7 +16,7 @@ class LossModule(nn.Module):
     with their defaults and checks them by the constraints in their annotations; they become
     attributes. A loss with parameters to learn is a module of its own, as `TLoss`.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import mae_loss
         >>> def scaled_mae(logits, target, ignore=None, *, scale: float = 2.0):

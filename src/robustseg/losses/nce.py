@@ -25,7 +25,7 @@ def nce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
     Returns:
         The mean over counted pixels, then over images; in [0, 1].
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import nce_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

@@ -28,7 +28,7 @@ def ngce_loss(
     Returns:
         The mean over counted pixels, then over images; in [0, 1].
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import ngce_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

@@ -43,7 +43,7 @@ def noise_robust_dice_loss(
     Returns:
         A scalar in [0, 1].
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import noise_robust_dice_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

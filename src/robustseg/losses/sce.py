@@ -32,7 +32,7 @@ def sce_loss(
     Returns:
         The mean over counted pixels, then over images; at least 0.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import sce_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

@@ -41,7 +41,7 @@ def t_loss(
     Returns:
         The mean over images.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import t_loss
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
@@ -78,7 +78,7 @@ class TLoss(nn.Module):
         learn: Whether ln ν is learnt.
         log_precision: λ, Σ⁻¹ being e^λ I: 0 in the paper, 1 in its public code.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.losses import TLoss
         >>> loss = TLoss(log_nu=1.0)

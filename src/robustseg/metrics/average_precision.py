@@ -25,7 +25,7 @@ class AveragePrecision(Metric):
     ``compute`` returns a float in [0, 1]; NaN without any foreground pixel (libraries return 0),
     and NaN if a logit is NaN.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.metrics import AveragePrecision
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

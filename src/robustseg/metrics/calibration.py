@@ -20,7 +20,7 @@ class ExpectedCalibrationError(Metric):
     the result is the same for any batches, order and number of processes. ``compute`` returns a
     float in [0, 1]; NaN if there is no pixel.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.metrics import ExpectedCalibrationError
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

@@ -26,7 +26,7 @@ class SegmentationMetrics(Metric):
     background in both masks. A NaN logit counts as background, so refuse a network that gives
     one, as ``robustseg.metrics.evaluation`` does.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.metrics import SegmentationMetrics
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

@@ -33,7 +33,7 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
     Raises:
         ValueError: there is no row with a counted pixel.
 
-    Example:
+    Examples:
         >>> from robustseg.metrics import summarise
         >>> numbers = summarise({"tp": [3, 0], "fp": [1, 2], "fn": [0, 0], "tn": [12, 14]})
         >>> round(numbers["dice_image"], 4), round(numbers["dice_pooled"], 4)
@@ -73,7 +73,7 @@ def summarise_last(columns: Mapping[str, ArrayLike], last: int) -> dict[str, flo
     Raises:
         ValueError: ``last`` is below 1, or there is no row.
 
-    Example:
+    Examples:
         >>> from robustseg.metrics import summarise_last
         >>> rows = {"epoch": [1, 2, 3], "tp": [1, 2, 3], "fn": [3, 2, 1]}
         >>> rows |= {"fp": [0, 0, 0], "tn": [12, 12, 12]}

@@ -32,7 +32,7 @@ def hd95(pred: ArrayLike, target: ArrayLike, normalize: str = "diagonal") -> flo
     Raises:
         ValueError: the masks are not two-dimensional, differ in shape, or ``normalize`` is unknown.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from robustseg.metrics import hd95
         >>> target = np.zeros((8, 8))

@@ -20,7 +20,7 @@ class ThresholdCounts(Metric):
     ``SegmentationMetrics``. Pixels are sorted once into the intervals between the thresholds; the
     counts are sums of that histogram.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from robustseg.metrics import ThresholdCounts, THRESHOLDS
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])

@@ -22,7 +22,7 @@ def best_threshold(scores: ArrayLike) -> int:
     Raises:
         ValueError: there is not one finite score for each threshold.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from robustseg.metrics import THRESHOLDS, best_threshold
         >>> scores = np.zeros(19)
@@ -53,7 +53,7 @@ def score_thresholds(counts: Mapping[str, NDArray[np.int64]]) -> dict[str, list[
     Raises:
         ValueError: no image has a counted pixel.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from robustseg.metrics import THRESHOLDS, score_thresholds
         >>> high = np.array(THRESHOLDS) > 0.5

@@ -25,7 +25,7 @@ class Annotator:
     Images, NeurIPS 2020 (arXiv 2007.15963). Their annotator who leaves the mask blank is `missed`
     with β = 1.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from robustseg.noise import Annotator, inject
         >>> masks = np.zeros((2, 64, 64), np.uint8)

@@ -23,7 +23,7 @@ class Elastic:
     Elastic fields after Simard, Steinkraus and Platt, ICDAR 2003, here along the normal of the
     boundary.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from robustseg.noise import Elastic, inject
         >>> masks = np.zeros((2, 64, 64), np.uint8)

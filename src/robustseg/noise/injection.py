@@ -51,7 +51,7 @@ def inject(
     Raises:
         ValueError: An argument is out of its range.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from robustseg.noise import Missed, inject
         >>> masks = np.zeros((4, 64, 64), np.uint8)

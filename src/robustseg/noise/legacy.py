@@ -41,7 +41,7 @@ class Legacy:
     Source: Gonzalez-Jimenez et al., MICCAI 2023 (arXiv 2306.00753), whose code adapts that of Li,
     Gao and He, MICCAI 2021 (gaozhitong/SP_guided_Noisy_Label_Seg).
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from robustseg.noise import Legacy, inject
         >>> masks = np.zeros((2, 64, 64), np.uint8)

@@ -79,7 +79,7 @@ def summary(manifest: Sequence[Row]) -> dict[str, Any]:
         NaN rows are left out), `noisy` (how many were chosen) and `unreached` (how many of them
         missed β, see `note`).
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from robustseg.noise import Missed, inject, summary
         >>> masks = np.ones((4, 8, 8), np.uint8)

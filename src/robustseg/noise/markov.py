@@ -21,7 +21,7 @@ class Markov:
     Source: Yao et al., Learning to Segment from Noisy Annotations, ICLR 2023 (arXiv 2308.02498);
     ISIC there: T = 200, θ1 = 0.2 or 0.8, θ2 = 0.05, θ3 = 0.2.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from robustseg.noise import Markov, inject
         >>> masks = np.zeros((2, 64, 64), np.uint8)

@@ -17,7 +17,7 @@ class Missed:
     On missing annotations among other wrong masks: Karimi et al., Deep learning with noisy labels,
     Medical Image Analysis 2020 (arXiv 1912.02911). The cut is for images of a single object.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from robustseg.noise import Missed, inject
         >>> masks = np.zeros((2, 64, 64), np.uint8)

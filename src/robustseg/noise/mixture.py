@@ -13,7 +13,7 @@ class Mixture:
     β means |noisy △ clean| / |clean| for all of them. The manifest names the error itself (dilate,
     swap, …) as its type and the model that made it among the parameters.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from robustseg.noise import Missed, Mixture, Morphological, inject
         >>> masks = np.zeros((2, 64, 64), np.uint8)

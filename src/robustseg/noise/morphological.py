@@ -34,7 +34,7 @@ class Morphological:
     After Gonzalez-Jimenez et al., MICCAI 2023 (arXiv 2306.00753) and Li, Gao and He, MICCAI 2021;
     their code as it stands is `legacy`.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from robustseg.noise import Morphological, inject
         >>> masks = np.zeros((2, 64, 64), np.uint8)

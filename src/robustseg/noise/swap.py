@@ -18,7 +18,7 @@ class Swap:
     The error of mixed-up files; a mask's counterpart of the uniform label noise of classification
     (Zhang et al., Understanding deep learning requires rethinking generalization, ICLR 2017).
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from robustseg.noise import Swap, inject
         >>> masks = np.zeros((2, 64, 64), np.uint8)
