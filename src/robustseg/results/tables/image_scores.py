@@ -117,8 +117,8 @@ def _averaged(folder: RunFolder) -> pd.DataFrame:
         values = {}
         for metric in map(CATALOGUE.__getitem__, PER_IMAGE):
             if set(metric.needs) <= set(columns):
-                own = columns.get(metric.column)
-                own = metric.values(columns) if own is None else own
+                known = metric.column in columns
+                own = columns[metric.column] if known else metric.values(columns)
                 counts = counted & metric.counts_for(columns)
                 values[metric.name] = np.where(counts, own, np.nan)
         averaged = pd.DataFrame(values).groupby(rows["id"]).mean()
