@@ -117,8 +117,8 @@ def _averaged(folder: RunFolder) -> pd.DataFrame:
         values = {}
         for metric in map(CATALOGUE.__getitem__, PER_IMAGE):
             if set(metric.needs) <= set(columns):
-                known = metric.column in columns
-                own = columns[metric.column] if known else metric.values(columns)
+                given = columns.get(metric.column)
+                own = metric.values(columns) if given is None else given.to_numpy()
                 counts = counted & metric.counts_for(columns)
                 values[metric.name] = np.where(counts, own, np.nan)
         averaged = pd.DataFrame(values).groupby(rows["id"]).mean()
