@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from robustseg import IGNORED
 from robustseg.data.cache import load
 from robustseg.data.imageset import ImageSet
 from robustseg.data.selection import hold_out, select
 from robustseg.data.sources.source import Source
 from robustseg.errors import DataError
-from robustseg.mask_values import IGNORED
 from robustseg.noise import inject
 from robustseg.noise.model import NoiseModel
 from robustseg.settings import DatasetSettings, NoiseSettings

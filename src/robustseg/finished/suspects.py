@@ -12,13 +12,13 @@ import torch
 from scipy.stats import mannwhitneyu
 from torch import Tensor
 
+from robustseg import IGNORED
 from robustseg.data.prepare import RunData, prepare
 from robustseg.errors import DataError, NotInstalled
 from robustseg.finished.load import FinishedRun
 from robustseg.losses import TLoss
 from robustseg.losses.reduction import count_pixels
 from robustseg.losses.tloss import squared_residuals
-from robustseg.mask_values import IGNORED
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.metrics.segmentation import confusion
 from robustseg.metrics.summary import dice

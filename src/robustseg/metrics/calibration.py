@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from robustseg.mask_values import IGNORED
+from robustseg import IGNORED
 from robustseg.metrics.segmentation import check_shapes
 
 UNIT = 1 << 24

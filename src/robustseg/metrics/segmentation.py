@@ -6,7 +6,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from robustseg.mask_values import IGNORED
+from robustseg import IGNORED
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.counts import COUNTS
 from robustseg.metrics.summary import summarise

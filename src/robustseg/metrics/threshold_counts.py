@@ -8,7 +8,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from robustseg.mask_values import IGNORED
+from robustseg import IGNORED
 from robustseg.metrics.segmentation import check_shapes
 from robustseg.metrics.tuning import THRESHOLDS
 

@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image
 
-from robustseg.mask_values import IGNORED
+from robustseg import IGNORED
 from robustseg.noise.manifest import Row, write
 
 MANIFEST = "noise.csv"

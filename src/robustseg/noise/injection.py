@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from robustseg.mask_values import IGNORED
+from robustseg import IGNORED
 from robustseg.noise.manifest import Row, row
 from robustseg.noise.model import (
     TOLERANCE,

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from robustseg import IGNORED
 from robustseg.data.prepare import RunData
-from robustseg.mask_values import IGNORED
 from robustseg.metrics import (
     THRESHOLDS,
     ThresholdCounts,

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from robustseg.mask_values import IGNORED
+from robustseg import IGNORED
 from robustseg.models.normalisation import normalise
 from robustseg.training.nu_plateau import NuPlateau
 

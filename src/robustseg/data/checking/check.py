@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from robustseg import IGNORED
 from robustseg.data.checking.duplicates import Look, Pair, across_splits, thumbnail
 from robustseg.data.sources.files import FileSource
 from robustseg.data.sources.reading import FileFacts, file_facts
 from robustseg.data.sources.source import SPLITS, Record, Source
 from robustseg.errors import DataError
-from robustseg.mask_values import IGNORED
 from robustseg.terminal.progress import track
 
 # Upper ends of the classes of foreground share; the first is that of empty masks.

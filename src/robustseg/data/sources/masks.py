@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from robustseg import IGNORED
 from robustseg.errors import DataError, OptionError
-from robustseg.mask_values import IGNORED
 
 if TYPE_CHECKING:
     import numpy as np

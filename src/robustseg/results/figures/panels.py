@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
-from robustseg.mask_values import IGNORED
+from robustseg import IGNORED
 from robustseg.results.figures.files import Source, read_each
 from robustseg.results.figures.look import looks
 from robustseg.results.figures.selection import hardest, heading, settings
