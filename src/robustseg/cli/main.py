@@ -6,8 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-from hydra.errors import InstantiationException
-
 from robustseg.cli import (
     data,
     evaluate,
@@ -56,23 +54,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (DataError, ConfigError) as error:
-        print(f"robustseg: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        message = _of_file(error)
+    except Exception as error:
+        message = _of_the_user(error)
         if message is None:
             raise
         print(f"robustseg: {message}", file=sys.stderr)
         return 1
-    except InstantiationException as error:
+
+
+def _of_the_user(error: Exception) -> str | None:
+    """What is told of an error of the user's making; None of another."""
+    if isinstance(error, DataError | ConfigError):
+        return str(error)
+    if isinstance(error, OSError):
+        return _of_file(error)
+    from hydra.errors import InstantiationException  # takes longer than most tables
+
+    if isinstance(error, InstantiationException):
         from robustseg.configuration.messages import explain
 
-        message = explain(error, conf_folder())
-        if message is None:
-            raise
-        print(f"robustseg: {message}", file=sys.stderr)
-        return 1
+        return explain(error, conf_folder())
+    return None
 
 
 def _of_file(error: OSError) -> str | None:

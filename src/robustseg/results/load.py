@@ -108,7 +108,8 @@ def suggestion(word: str, known: Iterable[object]) -> str:
 def _labels(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame({name: [row["labels"].get(name) for row in rows] for name in LABELS})
+    labels = [row["labels"] for row in rows]
+    return pd.DataFrame({name: [of.get(name) for of in labels] for name in LABELS})
 
 
 def _select(runs: pd.DataFrame, name: str, wanted: Any) -> pd.DataFrame:

@@ -158,6 +158,6 @@ def check_labels(run: Any) -> None:
     for name, kind in _KINDS.items():
         if not isinstance(run.get(name), kind):
             raise ValueError(f"run.{name} is {run.get(name)!r}")
-    noisy = [run["alpha"] > 0, *(run.get(name) is not None for name in ("noise", "beta"))]
-    if len(set(noisy)) > 1:
+    noisy = run["alpha"] > 0
+    if not noisy == (run.get("noise") is not None) == (run.get("beta") is not None):
         raise ValueError("run.alpha, run.noise and run.beta contradict each other")
