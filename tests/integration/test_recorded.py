@@ -1,12 +1,15 @@
 """`records=[…]`: runs that a record has are skipped, and join the experiment all the same."""
 
 import json
+import shutil
 import sys
 from types import ModuleType
 
 import pytest
 
+from robustseg.cli.main import main
 from robustseg.errors import RunFailed
+from robustseg.records import pack, run_ids
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.joined import joined
 from robustseg.runs.lock import hold
@@ -109,3 +112,28 @@ def test_a_sweep_beside_another_has_not_failed(sweep, tmp_path, name_of):
     output = (tmp_path / "output").read_text()
     assert "2 runs: 1 busy, 1 done." in output
     assert f"{busy} is being trained by process" in output
+
+
+def test_two_sweeps_that_share_a_run_end_in_one_table(tiny, tmp_path):
+    def train(runs, experiment, *overrides):
+        one = [f"paths.runs={tmp_path}/{runs}", f"experiment_name={experiment}", *overrides]
+        run(tiny("trainer.max_epochs=1", *one))
+
+    train("away", "first", "loss=gce")
+    pack("first", [tmp_path / "away"], tmp_path / "first")
+    train("runs", "second", "loss=mae", f"records=[{tmp_path}/first]")
+    train("runs", "second", "loss=gce", f"records=[{tmp_path}/first]")
+    (shared,) = run_ids(tmp_path / "first")
+    assert not (tmp_path / "runs" / shared).exists()
+
+    words = ["runs", "pack", "second", "-o", str(tmp_path / "second")]
+    assert main([*words, "--runs", str(tmp_path / "runs"), str(tmp_path / "first")]) == 0
+    shutil.copytree(tmp_path / "runs", tmp_path / "real")
+    shutil.copytree(tmp_path / "away" / shared, tmp_path / "real" / shared)
+    RunFolder(tmp_path / "real" / shared).update_status(experiments=["first", "second"])
+    tables = []
+    for source in ("second", "real"):
+        where = ["--runs", str(tmp_path / source), "--out", str(tmp_path / f"of {source}")]
+        assert main(["results", "second", *where, "--images", "none"]) == 0
+        tables.append((tmp_path / f"of {source}" / "second" / "results.csv").read_bytes())
+    assert tables[0] == tables[1] and b"gce" in tables[0] and b"mae" in tables[0]

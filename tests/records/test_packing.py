@@ -228,8 +228,8 @@ def test_the_command_says_what_it_did(add_run, sweep, tmp_path, capsys):
     assert "0 runs added in 0 parts (0.00 MB), 8 there before" in capsys.readouterr().out
     assert main([*words[:2], "other", *words[3:]]) == 1
     assert "no finished run" in capsys.readouterr().err
-    assert main([*words[:5], "--runs", out]) == 1
-    assert "is a record: robustseg runs merge" in capsys.readouterr().err
+    assert main([*words[:5], "--runs", out]) == 0
+    assert "0 runs added in 0 parts (0.00 MB), 8 there before" in capsys.readouterr().out
     assert main([*words[:5], "--runs", str(tmp_path / "nowhere")]) == 1
     assert "there is no folder" in capsys.readouterr().err
 

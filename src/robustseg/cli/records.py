@@ -16,7 +16,8 @@ def add_parsers(commands: Any) -> None:
         help="keep the numbers of finished runs in a small record, for git",
         description="Add what a record lacks of an experiment's finished runs: numbers, curves and "
         "rows of test images, without weights and pictures. What was written before is not "
-        "touched. Tables, figures and reports take records where they take folders of runs.",
+        "touched. A run that a sweep skipped because of records=[…] is taken from the record that "
+        "has it. Tables, figures and reports take records where they take folders of runs.",
         epilog="robustseg runs pack demo -o experiments/demo/record",
     )
     packer.add_argument("experiment", help="whose runs; all: whatever is there")
@@ -25,8 +26,9 @@ def add_parsers(commands: Any) -> None:
         "--runs",
         type=Path,
         nargs="+",
-        default=[Path("runs")],
-        help="folders of runs (default: runs)",
+        metavar="SOURCE",
+        help="folders of runs, and records (default: runs, and of every experiments/*/record the "
+        "runs that were skipped because a record has them)",
     )
     packer.add_argument(
         "--image-ids",
@@ -49,16 +51,17 @@ def add_parsers(commands: Any) -> None:
 def pack(options: argparse.Namespace) -> int:
     """Pack; 1 if nothing of the experiment is there, or a part of the record is damaged."""
     from robustseg import records
-    from robustseg.records.layout import DamagedRecord, is_record
+    from robustseg.records.layout import DamagedRecord, records_here
 
     experiment = None if options.experiment == "all" else options.experiment
-    for place in options.runs:
-        if is_record(place):
-            return _complain("pack", f"{place} is a record: robustseg runs merge copies those")
+    runs, elsewhere = options.runs or [Path("runs")], [] if options.runs else records_here()
+    for place in runs:
         if not place.is_dir():
             return _complain("pack", f"there is no folder {place}")
     try:
-        report = records.pack(experiment, options.runs, options.out, image_ids=options.image_ids)
+        report = records.pack(
+            experiment, runs, options.out, image_ids=options.image_ids, elsewhere=elsewhere
+        )
     except DamagedRecord as error:
         return _complain("pack", f"{error}. Nothing was packed")
     for damage in report.damages:
@@ -71,7 +74,7 @@ def pack(options: argparse.Namespace) -> int:
         "To keep both, pack them into a record of their own; tables name what differs",
     )
     if not (report.added or report.known or report.differing):
-        places = ", ".join(map(str, options.runs))
+        places = ", ".join(map(str, runs))
         return _complain("pack", f"no finished run in {places} is of {options.experiment}")
     size = sum(file.stat().st_size for file in options.out.rglob("*") if file.is_file())
     print(

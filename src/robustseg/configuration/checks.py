@@ -4,7 +4,6 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from hydra.utils import get_object
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from robustseg.configuration import hardware
@@ -164,6 +163,8 @@ def _walk(node: Any, path: str) -> None:
 
 
 def _check_target(node: Mapping[str, Any], path: str) -> None:
+    from hydra.utils import get_object  # what only reads results never gets here
+
     target = node["_target_"]
     try:
         parameters = inspect.signature(get_object(target)).parameters

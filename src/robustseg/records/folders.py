@@ -70,6 +70,27 @@ def read_folder(folder: RunFolder, finished: Finished, *, image_ids: bool) -> Ke
     return Kept(_row(finished, public, hashed), tables)
 
 
+def hide(ids: Sequence[str], fingerprint: Any) -> list[str]:
+    """Image ids, which may repeat, as `hashed_ids`.
+
+    Raises:
+        Unpackable: there is no fingerprint.
+    """
+    if not isinstance(fingerprint, str) or not fingerprint:
+        raise Unpackable(
+            "status.json has no fingerprint to hash image ids with, and the data are not "
+            "public; --image-ids keeps the ids plainly"
+        )
+    plain = list(dict.fromkeys(ids))
+    names = dict(zip(plain, hashed_ids(plain, fingerprint), strict=True))
+    return [names[one] for one in ids]
+
+
+def as_json(value: Any) -> str:
+    """As a record keeps what is no number."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def is_public(config: Path) -> bool:
     """Whether a run's config.yaml says that its data may be shown; if it does not tell: no."""
     try:
@@ -102,11 +123,11 @@ def _row(finished: Finished, public: bool, hashed: bool) -> dict[str, Any]:
         "threads": status.get("threads"),
         "planned_epochs": status.get("epochs"),
         **{name: cost.get(name) for name in COSTS},
-        "labels": _json(labels),
-        "experiments": _json(finished.experiments),
-        "settings": _json(finished.settings),
-        "versions": _json(status.get("versions") or {}),
-        "started": _json(started),
+        "labels": as_json(labels),
+        "experiments": as_json(finished.experiments),
+        "settings": as_json(finished.settings),
+        "versions": as_json(status.get("versions") or {}),
+        "started": as_json(started),
         **finished.numbers,
     }
 
@@ -130,10 +151,6 @@ def _check_status(status: Mapping[str, Any], cost: Any, numbers: Mapping[str, fl
     for name, number in numbers.items():
         if isinstance(number, int) and abs(number) >= 1 << 53:
             raise Unpackable(f"metrics.json: {name} is {number}")
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _read_csv(path: Path) -> pa.Table:
@@ -196,15 +213,7 @@ def _images(path: Path, finished: Finished, hashed: bool) -> pa.Table:
         raise Unpackable(f"{path} is damaged: {error}") from error
     order = np.argsort(np.array(ids, dtype=object), kind="stable")  # as Python sorts: by code point
     if hashed:
-        fingerprint = finished.status.get("fingerprint")
-        if not isinstance(fingerprint, str) or not fingerprint:
-            raise Unpackable(
-                "status.json has no fingerprint to hash image ids with, and the data are not "
-                "public; --image-ids keeps the ids plainly"
-            )
-        plain = list(dict.fromkeys(ids))
-        names = dict(zip(plain, hashed_ids(plain, fingerprint), strict=True))
-        ids = [names[one] for one in ids]
+        ids = hide(ids, finished.status.get("fingerprint"))
     derived = {*_DERIVED, *(TUNED if _tuned_follows(columns) else ())}
     kept = [name for name in table.column_names if name not in derived]
     table = table.set_column(table.column_names.index("id"), "id", pa.array(ids, pa.string()))

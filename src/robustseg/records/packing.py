@@ -1,24 +1,18 @@
-"""Packing: what a record lacks of some run folders is added to it, as new parts."""
+"""Packing: what a record lacks of some runs is added to it, as new parts."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.records.layout import (
-    KINDS,
-    DamagedRecord,
-    Packing,
-    read_index,
-    write_index,
-    write_part,
-)
+from robustseg.records.finding import Candidate, Found, find, same_numbers, sound
+from robustseg.records.layout import KINDS, Packing, read_index, write_index, write_part
+from robustseg.records.reading import Record
 from robustseg.records.tables import LOGICAL, TEXTS, decode, encode
-from robustseg.runs.finished import Finished, NotFinished, read_finished
+from robustseg.runs.finished import Finished
 from robustseg.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -41,9 +35,9 @@ class PackReport:
         known: ids of those that were there already.
         differing: ids of those that are there, or in two of the folders, with other numbers, with
             both values; of folders the first counts.
-        left_out: other folders' names, and why they were not packed.
+        left_out: other folders' names, and ids that no record has, and why they were not packed.
         without: ids of runs that were packed without a file that they lack, with its name.
-        damages: parts of the record that cannot be used, each with its file.
+        damages: parts of records that cannot be used, each with its file.
         files: the parts that were written, and the bytes of each.
     """
 
@@ -63,17 +57,23 @@ def pack(
     record: Path,
     *,
     image_ids: bool = False,
+    elsewhere: Sequence[Path] = (),
 ) -> PackReport:
     """Add what a record lacks of an experiment's finished runs.
 
     Nothing that was written before is touched. Several processes may pack at once, on hosts that
     share the folder too: one waits for the other.
 
+    A run that a sweep skipped, since a record has it, is taken from the first record that has it.
+
     Args:
         experiment: whose runs; None: all of the folders.
-        runs: folders of run folders.
+        runs: folders of run folders, and other records.
         record: the record's folder; it is made if it is not there.
-        image_ids: whether image ids are kept plainly, also of data that are not public.
+        image_ids: whether image ids are kept plainly, also of data that are not public; of a
+            record, those that are hashes stay hashes.
+        elsewhere: records in which only such skipped runs are looked for; after `runs`, and before
+            the record itself.
 
     Raises:
         FileNotFoundError: there is no such folder of runs.
@@ -83,13 +83,15 @@ def pack(
         >>> pack("demo", [Path("runs")], Path("experiments/demo/record")).added
         ['synthetic-gce-a0.5-b0.7-s0-1f2e3d4c']
     """
-    report = PackReport(record)
-    found = _found(experiment, runs, report)
-    if not found:
+    found = find(experiment, runs, [*elsewhere, record])
+    report = PackReport(
+        record, differing=found.differing, left_out=found.left_out, damages=found.damages
+    )
+    if not found.runs:
         return report
     with locked(record):
         packings = read_index(record)
-        lacking = _lacking(found, record, report)
+        lacking = _lacking(experiment, found, report)
         for kept in _read(lacking, image_ids, report):
             packing = _write(record, kept, report)
             packings = [*packings, *([packing] if packing not in packings else [])]
@@ -111,90 +113,48 @@ def locked(record: Path) -> Iterator[None]:
         yield
 
 
-def same_numbers(first: Finished, second: Finished) -> str | None:
-    """None if two runs have the same numbers; else the name of one in which they differ."""
-    names = dict.fromkeys(("dice_image", *first.numbers, *second.numbers))
-    for name in names:
-        one, other = (run.numbers.get(name, math.nan) for run in (first, second))
-        if one != other and not (math.isnan(one) and math.isnan(other)):
-            return name
-    return None
-
-
-def _found(
-    experiment: str | None, runs: Sequence[Path], report: PackReport
-) -> dict[str, tuple[RunFolder, Finished]]:
-    """The finished runs of an experiment by their ids, in order."""
-    found: dict[str, tuple[RunFolder, Finished]] = {}
-    for place in runs:
-        names = [one.name for one in place.iterdir() if not one.name.startswith(".")]
-        for name in sorted(names):
-            folder = RunFolder(place / name)
-            if not folder.path.is_dir():
-                continue
-            try:
-                finished = read_finished(folder)
-            except OSError as error:
-                report.left_out[name] = f"that cannot be read ({error.strerror or error})"
-                continue
-            except NotFinished as error:
-                if experiment is None or experiment in folder.read_status().get("experiments", ()):
-                    report.left_out[name] = str(error)
-                continue
-            if experiment is None or experiment in finished.experiments:
-                first, known = found.setdefault(name, (folder, finished))
-                if differs := same_numbers(known, finished):
-                    values = known.numbers.get(differs), finished.numbers.get(differs)
-                    report.differing[name] = (
-                        f"{differs} {values[0]} in {first.path.parent}, {values[1]} in {place}"
-                    )
-    return dict(sorted(found.items()))
-
-
-def _lacking(
-    found: dict[str, tuple[RunFolder, Finished]], record: Path, report: PackReport
-) -> list[tuple[RunFolder, Finished]]:
-    """Those that the record does not have, or has in damaged parts only."""
-    from robustseg.records.reading import Record
-
-    there = Record(record)
+def _lacking(experiment: str | None, found: Found, report: PackReport) -> list[Candidate]:
+    """Those that the record does not have for the experiment, or has in damaged parts only."""
+    there: list[str] = []
     known: dict[str, list[Finished]] = {}
-    for packing in read_index(record):
-        try:
-            for run in there.check(packing):
-                known.setdefault(run.run_id, []).append(run.finished)
-        except DamagedRecord as error:
-            report.damages.append(f"{error}; its {len(packing.runs)} runs are packed again")
+    for run in sound(Record(report.record), read_index(report.record), there):
+        known.setdefault(run.run_id, []).append(run.finished)
+    report.damages += [damage for damage in there if damage not in report.damages]
     lacking = []
-    for run_id, (folder, finished) in found.items():
-        differences = [same_numbers(one, finished) for one in known.get(run_id, [])]
-        joined = {name for one in known.get(run_id, []) for name in one.experiments}
+    for run_id, one in found.runs.items():
+        differences = [same_numbers(other, one.finished) for other in known.get(run_id, [])]
+        joined = {name for other in known.get(run_id, []) for name in other.experiments}
+        wanted = set(one.finished.experiments) if experiment is None else {experiment}
         if differences and all(differences):
             name = str(differences[0])
-            values = [one.numbers.get(name) for one in (known[run_id][0], finished)]
+            values = [other.numbers.get(name) for other in (known[run_id][0], one.finished)]
             report.differing[run_id] = (
-                f"{name} {values[0]} in {record}, {values[1]} in {folder.path.parent}"
+                f"{name} {values[0]} in {report.record}, {values[1]} in {one.place}"
             )
-        elif differences and set(finished.experiments) <= joined:
+        elif differences and wanted <= joined:
             report.known.append(run_id)
         else:
-            lacking.append((folder, finished))
+            lacking.append(one)
     return lacking
 
 
 def _read(
-    lacking: Sequence[tuple[RunFolder, Finished]], image_ids: bool, report: PackReport
+    lacking: Sequence[Candidate], image_ids: bool, report: PackReport
 ) -> Iterator[list[Kept]]:
     """Runs to be packed together, as many at a time as a part may hold."""
+    from robustseg.records.copying import read_recorded
     from robustseg.records.folders import Unpackable, read_folder
 
     batch: list[Kept] = []
     images = 0
-    for folder, finished in lacking:
+    for one in lacking:
         try:
-            kept = read_folder(folder, finished, image_ids=image_ids)
+            if isinstance(one.run, RunFolder):
+                kept = read_folder(one.run, one.finished, image_ids=image_ids)
+            else:
+                kept = read_recorded(one.run, one.finished, image_ids=image_ids)
         except Unpackable as error:
-            report.left_out[folder.run_id] = f"with contradictions: {error}"
+            report.left_out[one.run.run_id] = f"with contradictions: {error}"
             continue
         lacks = [name for name in ("epochs", "images") if name not in kept.tables]
         if lacks:

@@ -181,6 +181,11 @@ class RecordedRun:
             **{name: value for name, value in known.items() if value not in (None, {}, [])},
         }
 
+    def row(self) -> dict[str, Any]:
+        """What the runs part says of it, without numbers that it does not have."""
+        own = {name: values[self._at] for name, values in self._columns.items() if name in OWN}
+        return {**own, **self.finished.numbers}
+
     @property
     def numbers(self) -> Mapping[str, float]:
         """The final numbers by their dotted names."""
@@ -235,7 +240,7 @@ class RecordedRun:
             DamagedRecord: they cannot be used.
             NotKept: there are none.
         """
-        return _frame(self._rows("epochs")).astype(float)
+        return self.table("epochs").to_pandas().astype(float)
 
     def thresholds(self) -> pd.DataFrame:
         """Rows of thresholds.csv.
@@ -244,7 +249,7 @@ class RecordedRun:
             DamagedRecord: they cannot be used.
             NotKept: there are none.
         """
-        return _frame(self._rows("thresholds")).astype(float)
+        return self.table("thresholds").to_pandas().astype(float)
 
     def epoch_rows(self) -> list[dict[str, Any]]:
         """Rows of epochs.csv as `runs.files.read_csv` gives them: without what is not defined.
@@ -266,7 +271,7 @@ class RecordedRun:
             DamagedRecord: they cannot be used.
             NotKept: there are none.
         """
-        rows = _frame(self._rows("images"))
+        rows = self.table("images").to_pandas()
         rows = rows.astype({name: "int64" for name in rows if rows[name].dtype.kind in "iu"})
         outcome = [rows[name].to_numpy() for name in ("tp", "fp", "fn")]
         rows = rows.assign(dice=dice(*outcome), jaccard=jaccard(*outcome))
@@ -280,6 +285,23 @@ class RecordedRun:
         if self.hashed:
             return ids
         return hashed_ids(ids, str(self.status.get("fingerprint") or ""))
+
+    def table(self, kind: str) -> pa.Table:
+        """Its rows of a part as they are kept, without the columns that its file did not have.
+
+        Raises:
+            DamagedRecord: they cannot be used.
+            NotKept: there are none.
+        """
+        import pyarrow as pa
+
+        rows = self._rows(kind)
+        kept = [name for name in rows.column_names if rows[name].null_count < rows.num_rows]
+        rows = rows.select([name for name in kept if name != "run_id"])
+        if "id" in rows.column_names:
+            at = rows.column_names.index("id")
+            rows = rows.set_column(at, "id", rows["id"].cast(pa.string()))
+        return rows
 
     def _rows(self, kind: str) -> pa.Table:
         part = self.packing.part(kind)
@@ -394,19 +416,3 @@ def _places(file: Path, table: pa.Table) -> dict[str, tuple[int, int]]:
         places[run_id] = begin, end - begin
         begin = end
     return places
-
-
-def _frame(table: pa.Table) -> pd.DataFrame:
-    """A run's rows as its file has them: without the columns that it does not have."""
-    import pyarrow as pa
-
-    names = [
-        name
-        for name in table.column_names
-        if name != "run_id" and table[name].null_count < table.num_rows
-    ]
-    table = table.select(names)
-    if "id" in names:
-        at = names.index("id")
-        table = table.set_column(at, "id", table["id"].cast(pa.string()))
-    return table.to_pandas()

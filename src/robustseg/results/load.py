@@ -82,7 +82,8 @@ def metric_names(runs: pd.DataFrame) -> list[str]:
 def _labels(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame({name: [row["labels"].get(name) for row in rows] for name in LABELS})
+    labels = [row["labels"] for row in rows]
+    return pd.DataFrame({name: [of.get(name) for of in labels] for name in LABELS})
 
 
 def _select(runs: pd.DataFrame, name: str, wanted: Any) -> pd.DataFrame:

@@ -454,7 +454,7 @@ def _read_folder(path: Path) -> tuple[list[_Read], dict[str, str]]:
 
 def _apart(same: Sequence[_Read], found: _Found) -> list[_Read]:
     """Of a run's several readings one for each set of numbers, the first source's first."""
-    from robustseg.records.packing import same_numbers
+    from robustseg.records.finding import same_numbers
 
     kept: list[_Read] = []
     joined: list[tuple[str, ...]] = []

@@ -54,14 +54,15 @@ def plain(value: Any) -> Any:
 def _settings(runs: pd.DataFrame) -> pd.DataFrame:
     """A column for every setting that is not the same in all runs; lists as text."""
     own = list(runs["settings"])
-    names = {name for settings in own for name in settings} - set(_COLUMNS)
-    columns = {name: [_comparable(settings.get(name)) for settings in own] for name in names}
-    differing = {name: columns[name] for name in sorted(names) if len(set(columns[name])) > 1}
+    names = sorted({name for settings in own for name in settings} - set(_COLUMNS))
+    differing = {}
+    for name in names:
+        values = [settings.get(name) for settings in own]
+        if list in set(map(type, values)):
+            values = [str(value) if isinstance(value, list) else value for value in values]
+        if len(set(values)) > 1:
+            differing[name] = values
     return pd.DataFrame(differing, index=runs.index, dtype=object)
-
-
-def _comparable(value: Any) -> Any:
-    return str(value) if isinstance(value, list) else value
 
 
 def _varies(runs: pd.DataFrame, names: Sequence[str], name: str) -> bool:

@@ -1,0 +1,64 @@
+"""What a record keeps of a run that another record has: the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from robustseg.records.folders import Kept, as_json, hide
+from robustseg.records.hashing import hidden_fingerprint
+from robustseg.records.layout import NotKept
+from robustseg.records.reading import RecordedRun
+from robustseg.runs.finished import Finished
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_TABLES = ("epochs", "thresholds", "images")
+
+
+def read_recorded(run: RecordedRun, finished: Finished, *, image_ids: bool) -> Kept:
+    """Read what a record keeps of a run of another one.
+
+    Args:
+        run: of the other.
+        finished: the same, with all experiments to which it belongs.
+        image_ids: whether plain image ids stay plain, also of data that are not public. Hashed
+            ones stay hashed.
+
+    Raises:
+        DamagedRecord: a part of the other cannot be used.
+        Unpackable: the ids cannot be hashed.
+    """
+    row = {**run.row(), "experiments": as_json(finished.experiments)}
+    tables = {}
+    for kind in _TABLES:
+        try:
+            tables[kind] = _wide(run.table(kind))
+        except NotKept:
+            continue
+    if not (run.public or run.hashed or image_ids):
+        fingerprint = row.get("fingerprint")
+        if "images" in tables:
+            tables["images"] = _hidden(tables["images"], fingerprint)
+        row["hashed"] = True
+        row["fingerprint"] = hidden_fingerprint(fingerprint) if fingerprint else fingerprint
+    return Kept(row, tables)
+
+
+def _wide(table: pa.Table) -> pa.Table:
+    """Numbers in the types that files of runs are read in; packing narrows those of all runs."""
+    import pyarrow as pa
+
+    wide = {"int": pa.int64(), "float": pa.float64()}
+    for at, field in enumerate(table.schema):
+        kind = "int" if pa.types.is_integer(field.type) else "float"
+        if field.name != "id":
+            table = table.set_column(at, field.name, table[field.name].cast(wide[kind]))
+    return table
+
+
+def _hidden(images: pa.Table, fingerprint: object) -> pa.Table:
+    import pyarrow as pa
+
+    ids = hide(images["id"].to_pylist(), fingerprint)
+    return images.set_column(images.column_names.index("id"), "id", pa.array(ids, pa.string()))
