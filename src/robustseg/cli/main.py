@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from hydra.errors import InstantiationException
 
 from robustseg.cli import (
+    claims,
     data,
     evaluate,
     export,
@@ -27,7 +28,7 @@ from robustseg.configuration.compose import conf_folder
 from robustseg.data.sources.source import DataError
 from robustseg.results import status
 
-_RESULTS = (table, status, runs, figures, results, report)
+_RESULTS = (table, claims, status, runs, figures, results, report)
 _COMMANDS = (*_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
 
 
