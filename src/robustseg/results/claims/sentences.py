@@ -47,12 +47,9 @@ def sentence(claim: Claim, decimals: int = 3) -> str:
             f"{over} the networks of {claim.first} are better than those of {claim.second} by "
             f"{number(claim.difference, decimals)}"
         )
-    chances = (
-        f"chance of the opposite {small(claim.chance)}, corrected p {small(claim.p_corrected)}"
-    )
-    found += (
-        f" {interval(claim.interval, decimals)} (chance of the opposite {chance}, corrected p {p})"
-    )
+    chances = f"chance of the opposite {small(claim.chance)}"
+    chances += f", corrected p {small(claim.p_corrected)}"
+    found += f" {interval(claim.interval, decimals)} ({chances})"
     found += "" if claim.separated else ": not separated"
     return f"{claim.words}: {found}; as methods, {_as_methods(claim, decimals)}."
 
