@@ -72,7 +72,9 @@ def seconds(
     return min(wall), min(processors)
 
 
-def write_run(folder: RunFolder, loss: str, noise: tuple, seed: int, dice: float) -> None:
+def write_run(
+    folder: RunFolder, loss: str, noise: tuple, seed: int, dice: float, **counts: int
+) -> None:
     """The files of a finished run that tables read, as long as real ones."""
     alpha, beta = noise
     labels = {**LABELS, "run_id": folder.run_id, "loss": loss, "alpha": alpha, "beta": beta}
@@ -86,7 +88,7 @@ def write_run(folder: RunFolder, loss: str, noise: tuple, seed: int, dice: float
         "dataset": {f"setting{n}": "value" for n in range(12)},
     }
     numbers = {f"number{n}": dice + n for n in range(30)}
-    whole = {"dice_image": dice, **numbers, "collapsed": None, "run": labels, "settings": settings}
+    whole = {"dice_image": dice, **numbers, **counts, "collapsed": None, "run": labels, "settings": settings}
     write_json(folder.metrics, whole)
     versions = {f"package{n}": "1.2.3" for n in range(8)}
     status = {"schema": SCHEMA, "state": "done", "run": labels, "experiments": ["bench"]}
@@ -123,7 +125,7 @@ def write_paper(folder: Path, images: int = 600, evaluations: int = 10, seeds: i
                 for e, i in itertools.product(range(evaluations), range(images))
             ],
         )  # fmt: skip
-        write_run(run, *cell, float(dice.mean()))
+        write_run(run, *cell, float(dice.mean()), test_images=images, evaluations=evaluations)
 
 
 def main() -> None:
