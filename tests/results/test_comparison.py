@@ -1,14 +1,16 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from robustseg.errors import NoImages, UnlikeImages
 from robustseg.metrics.summary import dice, jaccard, summarise_last
 from robustseg.results.load import load_runs
 from robustseg.results.tables.build import make_table
-from robustseg.results.tables.comparison import add_intervals, compare
+from robustseg.results.tables.comparison import add_intervals, all_pairs, compare
 from robustseg.results.tables.image_scores import PER_IMAGE, Images
 from robustseg.results.tables.model import Column
 from robustseg.results.tables.render import render
@@ -49,17 +51,82 @@ def test_images_are_averaged_over_seeds_and_evaluations(add_run):
         loss: np.mean([[images[name] for name in sorted(images)] for images in seeds], axis=0)
         for loss, seeds in values.items()
     }
-    p = {
-        loss: stats.wilcoxon(mean[loss] - mean["tloss"], zero_method="pratt").pvalue
-        for loss in ("gce", "mae")
-    }
-    assert {loss: p_of(table, loss).p for loss in p} == pytest.approx(p)
-    small, large = sorted(p, key=p.get)
-    assert p_of(table, small).p_corrected == pytest.approx(2 * p[small])
-    assert p_of(table, large).p_corrected == pytest.approx(max(p[large], 2 * p[small]))
+    pairs = [("gce", "tloss"), ("mae", "tloss"), ("gce", "mae")]
+    p = [stats.wilcoxon(mean[a] - mean[b], zero_method="pratt").pvalue for a, b in pairs]
+    assert [p_of(table, loss).p for loss in ("gce", "mae")] == pytest.approx(p[:2])
+    corrected = multipletests(p, method="holm")[1]
+    assert [p_of(table, loss).p_corrected for loss in ("gce", "mae")] == pytest.approx(
+        corrected[:2]
+    )
     assert (p_of(table, "gce").reference, p_of(table, "gce").n) == ("tloss", 30)
     assert p_of(table, "tloss") is None
-    assert table.test.family == 2
+    assert table.test.family == 3
+    former = compared(add_run, test="best")
+    assert [p_of(former, loss).p_corrected for loss in ("gce", "mae")] == pytest.approx(
+        multipletests(p[:2], method="holm")[1]
+    )
+    assert former.test.family == 2
+
+
+def test_all_pairs_of_a_column_are_those_of_another_library(add_run):
+    import scikit_posthocs
+
+    values = {loss: dice_of(0, 0.2, 25) for loss in ("ce", "gce", "mae", "tloss")}
+    for loss, images in values.items():
+        add_run(loss, 0.3, images=images)
+    found = all_pairs(table_of(add_run), Images(add_run.runs))
+    rows = pd.DataFrame(values).melt(var_name="loss", value_name="dice")
+    expected = scikit_posthocs.posthoc_wilcoxon(
+        rows, "dice", "loss", zero_method="pratt", p_adjust="holm"
+    )
+    assert len(found) == 6
+    for ((one,), _), ((other,), _) in found:
+        pair = ((one,), NOISY), ((other,), NOISY)
+        assert found[pair][1] == pytest.approx(expected.loc[one, other])
+
+
+def test_columns_are_corrected_for_together(add_run):
+    p = []
+    for alpha in (0.3, 0.5):
+        values = {loss: dice_of(shift) for loss, shift in SHIFTS.items()}
+        for loss, images in values.items():
+            add_run(loss, alpha, images=images)
+        arrays = [np.array(list(images.values())) for images in values.values()]
+        p += [stats.wilcoxon(a - b).pvalue for a, b in itertools.combinations(arrays, 2)]
+    found = all_pairs(table_of(add_run), Images(add_run.runs))
+    assert [row[0] for row in found.values()] == pytest.approx(p)
+    assert [row[1] for row in found.values()] == pytest.approx(multipletests(p, method="holm")[1])
+
+
+def test_what_cannot_be_told_from_the_best_is_bold_with_it(add_run):
+    shifts = {"gce": 0.0, "mae": 0.05, "tloss": 0.1, "ce": 0.0999}
+    for loss, shift in shifts.items():
+        spread = 0.02 if loss == "ce" else 0
+        dice = [base + shift + spread * np.sin(2 * at) for at, base in enumerate(BASE)]
+        add_run(loss, 0.3, images={f"image{at:02d}": value for at, value in enumerate(dice)})
+    add_run("sce", 0.3, 0.1)  # without images
+    table = table_of(add_run)
+    with pytest.raises(NoImages):
+        compare(table, Images(add_run.runs))
+    runs = load_runs(add_run.runs, loss=[*shifts])
+    table = compare(make_table(runs, ["dice_image"]), Images(add_run.runs))
+    text = render(table, "md")
+    bold = {line.split("|")[1].strip() for line in text.splitlines() if "**" in line}
+    marked = {line.split("|")[1].strip() for line in text.splitlines()[:6] if "†" in line}
+    assert bold | marked == {"gce", "mae", "tloss", "ce"}
+    assert not bold & marked
+    assert {"tloss", "ce"} == bold
+    assert "Bold: the best of its column, and what cannot be told from it." in text
+    former = render(compare(make_table(runs, ["dice_image"]), Images(add_run.runs), "best"), "md")
+    assert former.count("**") == 2
+    assert "the former rule" in former
+
+
+def test_the_former_rule_has_no_reference_of_one_s_choice(add_run):
+    for loss, shift in SHIFTS.items():
+        add_run(loss, 0.3, images=dice_of(shift))
+    with pytest.raises(ValueError, match="compares with the best of a column, not with gce"):
+        compared(add_run, test="best", against="gce")
 
 
 def test_marks_and_note_say_what_was_tested(add_run):
@@ -71,9 +138,9 @@ def test_marks_and_note_say_what_was_tested(add_run):
     assert "†" in lines["gce"] and "†" not in lines["tloss"]
     assert "‡" in lines["ce"] and "‡" not in lines["gce"]
     note = text.splitlines()[-1]
-    assert "†: differs from the best of its column (p < 0.05): Wilcoxon's signed-rank" in note
+    assert "†: differs from the best of its column, of these networks (p < 0.05): Wil" in note
     assert "over 30 test images, each averaged over seeds and reported evaluations" in note
-    assert "Holm's correction over the table's 3 comparisons" in note
+    assert "Holm's correction over all 6 pairs of the table's columns" in note
     assert "‡: collapsed" in note and "(1 of 4 cells)" in note
 
 
@@ -83,7 +150,9 @@ def test_a_loss_may_be_the_reference(add_run):
     table = compared(add_run, against="gce")
     assert p_of(table, "gce") is None
     assert {p_of(table, loss).reference for loss in ("mae", "tloss")} == {"gce"}
-    assert "differs from gce" in render(table, "md")
+    text = render(table, "md")
+    assert "differs from gce" in text and "over the table's 2 comparisons" in text
+    assert text.count("**") == 2 and "Bold" not in text
     with pytest.raises(ValueError, match="no row has loss='tlos'; did you mean tloss"):
         compared(add_run, against="tlos")
 
@@ -212,7 +281,7 @@ def test_seeds_are_paired_with_six_or_more(add_run):
         add_run(loss, 0.3, values[loss][5], seed=5)
     table = compared(add_run, test="seeds")
     assert p_of(table, "gce").p == pytest.approx(2 / 2**6)  # all six differ in one direction
-    assert "over 6 seeds" in render(table, "md")
+    assert "of methods (p < 0.05): Wilcoxon's signed-rank test over 6 seeds" in render(table, "md")
     add_run("mae", 0.3, 0.7, seed=5)
     with pytest.raises(ValueError, match="each once"):
         compared(add_run, test="seeds")

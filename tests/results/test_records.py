@@ -1,5 +1,8 @@
 """A results.csv gives its table again."""
 
+import csv
+import io
+
 import pytest
 
 from robustseg.results.load import load_runs
@@ -8,7 +11,7 @@ from robustseg.results.tables.comparison import add_intervals, compare
 from robustseg.results.tables.image_scores import Images
 from robustseg.results.tables.published import load_published
 from robustseg.results.tables.render import render
-from robustseg.results.tables.results_file import read_results
+from robustseg.results.tables.results_file import read_results, write_csv
 from tests.results.test_published import EXPERIMENTS
 
 
@@ -75,6 +78,57 @@ def test_several_datasets(add_run, again):
     before, after = again(metrics=["dice_image"])
     assert "on isic2017, shenzhen" in before[0]
     assert before == after
+
+
+def without_groups(text):
+    """A results.csv as it was before there were groups."""
+    rows = [{**row} for row in csv.DictReader(io.StringIO(text))]
+    for row in rows:
+        del row["group"]
+    return write_csv(rows)
+
+
+@pytest.mark.parametrize(
+    ("losses", "test", "kind", "groups"),
+    [
+        (("gce", "tloss"), "images", "images", False),
+        (("gce", "gce2"), "images", "images", True),
+        (("gce", "mae", "tloss"), "images", "best", False),
+        (("gce", "mae", "tloss"), "tukey", "tukey", True),
+    ],
+)
+def test_a_file_of_the_former_rule_says_so(add_run, tmp_path, losses, test, kind, groups):
+    """Of two that compete all pairs are the pairs with the best, so nothing changes."""
+    shifts = {"gce": 0, "gce2": 0.001, "mae": 0.05, "tloss": 0.1}
+    for at, loss in enumerate(losses):
+        for seed in (0, 1):
+            values = {name: dice + (-1) ** (at + n) / 9 for n, (name, dice) in
+                      enumerate(images(0).items())} if groups else images(shifts[loss])  # fmt: skip
+            add_run(loss, 0.3, images=values, seed=seed)
+    table = make_table(load_runs(add_run.runs), ["dice_image"])
+    rule = "best" if kind == "best" else test
+    table = compare(table, Images(add_run.runs), rule)
+    file = tmp_path / "results.csv"
+    file.write_text(
+        without_groups(render(table, "csv").replace(",best,the best", ",images,the best"))
+    )
+    found = read_results(file)
+    assert found.test.kind == kind
+    assert render(found, "csv") == render(table, "csv")
+    assert any(cell.group for cell in found.cells.values()) == groups
+    assert ("the former rule" in render(found, "md")) == (kind == "best")
+
+
+def test_a_test_over_seeds_by_the_former_rule_is_refused(add_run, tmp_path):
+    for loss in ("gce", "mae", "tloss"):
+        for seed in range(6):
+            add_run(loss, 0.3, 0.5 + len(loss) / 99 + seed / 1000, seed=seed)
+    table = make_table(load_runs(add_run.runs), ["dice_image"])
+    table = compare(table, Images(add_run.runs), "seeds")
+    file = tmp_path / "results.csv"
+    file.write_text(without_groups(render(table, "csv")))
+    with pytest.raises(ValueError, match=r"for too few pairs.*--format csv"):
+        read_results(file)
 
 
 @pytest.mark.parametrize("experiment", ["tversky_histopathology", "tversky_regularizers"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.multicomp import pairwise_tukeyhsd
+from statsmodels.stats.multitest import multipletests
 
 from robustseg.results.tables.statistics import anova_tukey, bootstrap_mean, holm, signed_rank
 
@@ -57,8 +58,15 @@ def test_signed_rank_of_many_images_is_the_normal_approximation():
 def test_holm_of_a_worked_example():
     """0.005·4, 0.01·3, 0.03·2, and 0.04, which may not fall below the one before."""
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.6, 0.7]) == [1, 1]
-    assert holm([]) == []
+    assert holm([0.6, 0.7]).tolist() == [1, 1]
+    assert holm([]).tolist() == []
+
+
+def test_holm_of_many_families_is_that_of_another_library():
+    families = np.random.default_rng(0).beta(0.3, 2, size=(20, 5, 9))
+    families[0, 0, :3] = families[0, 0, 3]  # ties
+    expected = np.apply_along_axis(lambda p: multipletests(p, method="holm")[1], -1, families)
+    assert holm(families) == pytest.approx(expected)
 
 
 def test_bootstrap_of_two_images_by_hand():

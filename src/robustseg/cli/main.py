@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from robustseg.cli import (
+    claims,
     data,
     evaluate,
     export,
@@ -24,7 +25,7 @@ from robustseg.cli import (
 from robustseg.errors import UserError
 from robustseg.results import status
 
-_RESULTS = (table, status, runs, figures, results, report)
+_RESULTS = (table, claims, status, runs, figures, results, report)
 _COMMANDS = (*_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
+from robustseg.results.claims.build import make_claims
+from robustseg.results.claims.render import render_claims
+from robustseg.results.claims.sentences import sentence
 from robustseg.results.figures.catalogue import Plate, drawn
 from robustseg.results.figures.selection import told_apart
 from robustseg.results.report.plates import Embedded, embed
@@ -14,6 +17,7 @@ from robustseg.results.report.privacy import without_places
 from robustseg.results.sources import Sources
 from robustseg.results.tables.build import direction, make_table
 from robustseg.results.tables.image_scores import Images
+from robustseg.results.tables.model import Table
 from robustseg.results.tables.published import Published
 from robustseg.results.tables.query import judged
 from robustseg.results.tables.render import render
@@ -40,18 +44,29 @@ class FigurePart:
 
 
 @dataclass(frozen=True)
+class ClaimsPart:
+    """What the comparisons of one metric support."""
+
+    metric: str
+    html: Markup
+    sentences: list[str]
+
+
+@dataclass(frozen=True)
 class DatasetPart:
     """What a page shows of one data set.
 
     Attributes:
         name: of the data set.
         tables: the first is the one to read first.
+        claims: of the first metric that is a mean over images; None where there can be none.
         figures: by noise model ("" if there is one at most).
         remarks: which runs the figures are without, and why.
     """
 
     name: str
     tables: list[TablePart]
+    claims: ClaimsPart | None
     figures: dict[str, list[FigurePart]]
     remarks: list[str]
 
@@ -75,10 +90,12 @@ def dataset_part(
     name = str(runs["dataset"].iloc[0])
     words = {1: "higher is better", -1: "lower is better", 0: ""}
     tables, values = [], Images(sources)
+    claims = None
     for metric in metrics:
         table = make_table(runs, [metric], published, published.losses if published else [])
         table, remarks = judged(table, values)
         html = Markup(render(table, "html", intervals=True))  # escapes what it writes
+        claims = claims or _claims(table, values)
         tables.append(TablePart(metric, words[direction(metric)], html, _told(remarks, sources)))
     kinds = sorted(runs["noise"].dropna().unique())
     figures, remarks = {}, []
@@ -88,7 +105,16 @@ def dataset_part(
         parts, more = _figures(chosen, sources, place, images)
         figures[kind if len(kinds) > 1 else ""] = parts
         remarks += more
-    return DatasetPart(name, tables, figures, _told(dict.fromkeys(remarks), sources))
+    return DatasetPart(name, tables, claims, figures, _told(dict.fromkeys(remarks), sources))
+
+
+def _claims(table: Table, values: Images) -> ClaimsPart | None:
+    """The claims of a table of one metric, if its pairs were tested."""
+    if not any(cell.comparison for cell in table.cells.values()):
+        return None
+    claims = make_claims(table, values)
+    html = Markup(render_claims(claims, "html"))  # escapes what it writes
+    return ClaimsPart(table.columns[0].metric, html, [sentence(one) for one in claims.claims])
 
 
 def _told(remarks: Iterable[str], sources: Sources) -> list[str]:

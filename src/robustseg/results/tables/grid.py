@@ -108,7 +108,9 @@ def _grid(
     for names, keys in blocks:
         cells = [table.cells.get(key, EMPTY) for key in keys]
         offset = len(names) + compared
-        bold |= {(len(lines), offset + at) for at, cell in enumerate(cells) if cell.best}
+        bold |= {
+            (len(lines), offset + at) for at, cell in enumerate(cells) if cell.best or cell.group
+        }
         kinds = _kinds(cells, n)
         for kind in kinds:
             texts = [_text(kind, cell, n, decimals, intervals) for cell in cells]
@@ -149,6 +151,11 @@ def _headings(table: Table) -> list[str]:
     if not several:
         return [_noise(table, column) for column in table.columns]
     return [" ".join([c.metric, *_noise_if_several(table, c)]) for c in table.columns]
+
+
+def column_words(table: Table, column: Column) -> str:
+    """A column in words, such as ``dice_image, α=0.7 β=0.7``."""
+    return f"{column.metric}, {_noise(table, column)}"
 
 
 def _noise(table: Table, column: Column) -> str:

@@ -64,6 +64,7 @@ class Cell:
         std: sample standard deviation over runs (n − 1); NaN for one run.
         n: how many runs have the number.
         best: whether no cell that it competes with is better.
+        group: whether the test cannot tell it from the best that it competes with.
         published: the paper's value, if there is one.
         collapsed: how many runs predict (nearly) only background, or only foreground.
         repeated: whether a seed occurs more than once.
@@ -84,6 +85,7 @@ class Cell:
     comparison: Comparison | None = None
     samples: tuple[Sample, ...] = ()
     without: int = 0
+    group: bool = False
 
 
 EMPTY = Cell(math.nan, math.nan, 0, False)
@@ -94,9 +96,9 @@ class Test:
     """How the cells of a table were compared.
 
     Attributes:
-        kind: images, seeds or tukey; see `robustseg.results.tables.comparison`.
+        kind: images, best, seeds or tukey; see `robustseg.results.tables.comparison`.
         against: what each cell was compared with, in words.
-        family: how many comparisons there are in the table.
+        family: how many comparisons the p-values are corrected for.
     """
 
     kind: str

@@ -58,26 +58,36 @@ def _shown(table: Table) -> str:
 
 
 def _tested(table: Table, cells: list[Cell]) -> list[str]:
-    """One sentence on the test, and one on the metrics that it leaves out."""
+    """What the marks say, of what, and which metrics have none."""
     test = table.test
     compared = [cell.comparison for cell in cells if cell.comparison]
     if test is None or not compared:
         return []
     counts = sorted({comparison.n for comparison in compared})
     n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    holm = f"Holm's correction over the table's {test.family} comparisons"
-    holm = holm if test.family > 1 else "the only comparison"
+    pairs = f"all {test.family} pairs of the table's columns"
+    if test.kind == "best" or not test.against.startswith("the best "):
+        pairs = f"the table's {test.family} comparisons"
+    holm = f"Holm's correction over {pairs}" if test.family > 1 else "the only comparison"
+    images = (
+        f"Wilcoxon's signed-rank test over {n} test images, each averaged over seeds and reported "
+        f"evaluations; {holm}"
+    )
     how = {
-        "images": f"Wilcoxon's signed-rank test over {n} test images, each averaged over seeds "
-        f"and reported evaluations; {holm}",
+        "images": images,
+        "best": f"{images} (the former rule: pairs among the others are not corrected for)",
         "seeds": f"Wilcoxon's signed-rank test over {n} seeds; {holm}",
         "tukey": f"the T-Loss paper's procedure: analysis of variance, then Tukey's test over {n} "
         f"runs a pair, which corrects within a column only; {test.family} comparisons",
     }[test.kind]
+    whose = "of these networks" if test.kind in ("images", "best") else "of methods"
     none = "" if any(one.significant for one in compared) else "; none does"
-    said = [f"{DIFFERS}: differs from {test.against} (p < {LEVEL}{none}): {how}."]
+    said = [f"{DIFFERS}: differs from {test.against}, {whose} (p < {LEVEL}{none}): {how}."]
+    if any(cell.group for cell in cells):
+        said.append(f"Bold: {test.against}, and what cannot be told from it.")
     metrics = dict.fromkeys(column.metric for column in table.columns)
-    left_out = [name for name in metrics if test.kind == "images" and name not in PER_IMAGE]
+    over_images = test.kind in ("images", "best")
+    left_out = [name for name in metrics if over_images and name not in PER_IMAGE]
     if left_out:
         said.append(f"Not tested, being no mean over images: {', '.join(left_out)}.")
     return said

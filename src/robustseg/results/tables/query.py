@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from robustseg.results.tables.image_scores import Images
 
-_TESTS = ("images", "seeds", "tukey", "none")
+_TESTS = ("images", "seeds", "tukey", "best", "none")
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that `answer` reads."""
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose runs and numbers, and how many decimals these have."""
     add_source_options(parser)
     parser.add_argument("--dataset", help="only runs on this dataset")
     parser.add_argument("--loss", nargs="+", default=[], help="only these losses, in this order")
@@ -45,6 +45,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="numbers of metrics.json, side by side (default: dice_image, or the layout's)",
     )
+    parser.add_argument("--decimals", type=_decimals, default=3, help="of means (default: 3)")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `answer` reads."""
+    add_common(parser)
     parser.add_argument(
         "--layout",
         choices=tuple(LAYOUTS),
@@ -55,7 +61,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--test",
         choices=_TESTS,
         help="which cells differ: by Wilcoxon's test over test images (default, where it can be "
-        "made) or over six or more seeds, or by the T-Loss paper's ANOVA and Tukey's test",
+        "made) or over six or more seeds, Holm's correction over all pairs of all columns; by the "
+        "T-Loss paper's ANOVA and Tukey's test; or best, the former rule, which corrects for the "
+        "pairs with the best only and marks too much",
     )
     parser.add_argument(
         "--against",
@@ -65,7 +73,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ci", action="store_true", help="show 95 %% intervals (csv and json always have them)"
     )
-    parser.add_argument("--decimals", type=_decimals, default=3, help="of means (default: 3)")
     parser.add_argument(
         "--published",
         action=argparse.BooleanOptionalAction,
@@ -111,18 +118,36 @@ def answer(
     Raises:
         ValueError: the question cannot be answered.
     """
-    from robustseg.results.tables.build import make_table
     from robustseg.results.tables.image_scores import Images
+
+    table, remarks = judged(
+        table_of(runs, options),
+        Images(sources),
+        options.test,
+        options.against,
+        intervals,
+        options.ci,
+    )
+    return table, [*remarks, *runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]
+
+
+def table_of(runs: pd.DataFrame, options: argparse.Namespace) -> Table:
+    """The table that the options ask for, with nothing tested.
+
+    Args:
+        runs: as `selected` gives them.
+        options: as for `answer`; of those that are no filters, ``layout`` and ``published``.
+
+    Raises:
+        ValueError: no run has such a number, or the runs do not differ in what is compared.
+    """
+    from robustseg.results.tables.build import make_table
 
     metrics = split(options.metric) or list(default_metrics(options.layout))
     _check_metrics(runs, metrics)
     published = _published(runs, options) if options.published else None
     losses = split(options.loss) or (published.losses if published else [])
-    table = make_table(runs, metrics, published, losses, versus(options.layout))
-    table, remarks = judged(
-        table, Images(sources), options.test, options.against, intervals, options.ci
-    )
-    return table, [*remarks, *runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]
+    return make_table(runs, metrics, published, losses, versus(options.layout))
 
 
 def judged(

@@ -35,8 +35,17 @@ def render(
     """
     if style in _RECORDS:
         return _RECORDS[style](records(table))
-    markup = _MARKUPS[style]
-    return markup.write(LAYOUTS[layout](table, decimals, intervals), notes(table, intervals))
+    return render_grid(LAYOUTS[layout](table, decimals, intervals), notes(table, intervals), style)
+
+
+def render_grid(grid: Grid, sentences: list[str], style: str) -> str:
+    """Write texts in a grid, with sentences below, as Markdown, LaTeX or HTML."""
+    return _MARKUPS[style].write(grid, sentences)
+
+
+def escaped(text: str, style: str) -> str:
+    """A text as Markdown, LaTeX or HTML."""
+    return _MARKUPS[style].escape(text)
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,7 @@ _LATEX = str.maketrans(
         "α": r"$\alpha$",
         "β": r"$\beta$",
         "−": "$-$",
+        "±": r"$\pm$",
         "–": "--",
         "*": "$^{*}$",
         "†": r"$^{\dagger}$",

@@ -5,11 +5,12 @@ import io
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import UnionType
 from typing import Any
 
-from robustseg.results.tables.model import EMPTY, Cell, Column, Comparison, Row, Table, Test
+from robustseg.results.tables.model import EMPTY, Cell, Column, Comparison, Key, Row, Table, Test
 from robustseg.results.tables.published import Value
 from robustseg.runs.files import read_csv
 
@@ -18,10 +19,10 @@ _NUMBERS = ("alpha", "beta", "mean", "std", "low", "high", "p", "p_corrected")
 _KINDS: dict[str, type | UnionType] = {
     **dict.fromkeys((*_NUMBERS, "published_mean", "published_std"), int | float),
     **dict.fromkeys(("runs", "collapsed", "pairs", "family"), int),
-    **dict.fromkeys(("best", "repeated", "published_star"), bool),
+    **dict.fromkeys(("best", "group", "repeated", "published_star"), bool),
     **dict.fromkeys(("noise", "metric", "test"), str),
 }
-_TESTS = ("images", "seeds", "tukey")
+_TESTS = ("images", "seeds", "tukey", "best")
 
 
 def records(table: Table) -> list[dict[str, Any]]:
@@ -85,7 +86,7 @@ def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
         LookupError: a record lacks a value.
         ValueError: a value is not what `records` gives.
     """
-    cells: dict[tuple[Row, Column], Cell] = {}
+    cells: dict[Key, Cell] = {}
     for record in rows:
         _check(record)
         row = tuple(record.get(name) for name in labels)
@@ -94,6 +95,9 @@ def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
         cells[row, column] = _cell(record)
     first = rows[0]
     tested = "test" in first
+    test = Test(first["test"], str(first["against"]), first["family"]) if tested else None
+    if test and "group" not in first:
+        test, cells = _before_groups(test, cells)
     datasets = {str(record["dataset"]) for record in rows if "dataset" in record}
     return Table(
         labels=tuple(labels),
@@ -103,8 +107,30 @@ def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
             key: cell for key, cell in cells.items() if cell.n or cell.without or cell.published
         },
         datasets=tuple(sorted(datasets)),
-        test=Test(first["test"], str(first["against"]), first["family"]) if tested else None,
+        test=test,
     )
+
+
+def _before_groups(test: Test, cells: dict[Key, Cell]) -> tuple[Test, dict[Key, Cell]]:
+    """What a file says that was written when p-values were corrected for the pairs with the best.
+
+    Where no more than two cells compete, and with Tukey's test, all pairs were corrected for.
+    """
+    if not test.against.startswith("the best "):
+        return test, cells
+    compared = [
+        (column, cell.comparison.reference)
+        for (_, column), cell in cells.items()
+        if cell.comparison
+    ]
+    if test.kind == "tukey" or len(set(compared)) == len(compared):
+        return test, {
+            key: replace(cell, group=bool(cell.comparison and not cell.comparison.significant))
+            for key, cell in cells.items()
+        }
+    if test.kind == "seeds":
+        raise ValueError("its tests over seeds are corrected for too few pairs")
+    return replace(test, kind="best"), cells
 
 
 def _record(table: Table, row: Row, column: Column) -> dict[str, Any]:
@@ -122,6 +148,7 @@ def _record(table: Table, row: Row, column: Column) -> dict[str, Any]:
         "low": low,
         "high": high,
         "best": cell.best,
+        "group": cell.group,
         "collapsed": cell.collapsed,
         "repeated": cell.repeated,
         "reference": comparison.reference if comparison else None,
@@ -174,6 +201,7 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         interval=interval,
         comparison=comparison,
         without=record.get("without", 0),
+        group=record.get("group", False),
     )
 
 

@@ -1,4 +1,4 @@
-"""Tests and intervals; scipy and statsmodels, imported where they are needed."""
+"""Tests and intervals; scipy, imported where it is needed."""
 
 from collections.abc import Sequence
 
@@ -31,13 +31,22 @@ def signed_rank(first: ArrayLike, second: ArrayLike) -> float:
     return float(stats.wilcoxon(differences, zero_method="pratt").pvalue)
 
 
-def holm(p: Sequence[float]) -> list[float]:
-    """Correct p-values for their number by Holm's step-down procedure (1979)."""
-    if not p:
-        return []
-    from statsmodels.stats.multitest import multipletests
+def holm(p: ArrayLike) -> NDArray[np.float64]:
+    """Correct p-values for their number by Holm's step-down procedure (1979).
 
-    return [float(value) for value in multipletests(p, method="holm")[1]]
+    Args:
+        p: (..., m), families of m tests each.
+
+    Returns:
+        (..., m), in the same order.
+    """
+    p = np.asarray(p, float)
+    order = p.argsort(-1)
+    steps = np.arange(p.shape[-1], 0, -1) * np.take_along_axis(p, order, -1)
+    corrected = np.empty_like(p)
+    rising = np.minimum(np.maximum.accumulate(steps, -1), 1)
+    np.put_along_axis(corrected, order, rising, -1)
+    return corrected
 
 
 def bootstrap_mean(

@@ -1,0 +1,195 @@
+"""Claims from a table and its runs' values of images."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from robustseg.results.claims.model import Claim, Claims, Methods
+from robustseg.results.claims.statistics import (
+    MARGIN,
+    MIN_SEEDS,
+    over_images,
+    over_seeds,
+    seeds_needed,
+)
+from robustseg.results.tables.cached_statistics import Numbers, remembered
+from robustseg.results.tables.comparison import Answers, all_pairs, with_reference
+from robustseg.results.tables.grid import column_words
+from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike
+from robustseg.results.tables.model import Key, Table, direction
+
+_VERSION = 1  # raise it when a procedure changes, so that what is kept is computed again
+_WIDTH = 15  # numbers of a pair: sign, 4 over images, 10 over seeds (0 where there are too few)
+Pair = tuple[Key, Key]
+
+
+def make_claims(table: Table, images: Images, against: str | None = None) -> Claims:
+    """Compare all pairs of cells that compete, or those with a loss.
+
+    Args:
+        table: as `make_table` returns it.
+        images: of the folder of its runs.
+        against: a loss; None: all pairs.
+
+    Raises:
+        ValueError: there is no such loss, no metric is a mean over images, or nothing competes.
+        NoImages: an images.csv is missing or damaged.
+        UnlikeImages: runs to be compared were tested on different images.
+    """
+    metrics = list(dict.fromkeys(column.metric for column in table.columns))
+    left_out = tuple(name for name in metrics if name not in PER_IMAGE)
+    if len(left_out) == len(metrics):
+        raise ValueError(
+            f"{', '.join(left_out)}: no mean over images, of which alone claims can be made; "
+            f"choose among {', '.join(PER_IMAGE)}"
+        )
+    tested = all_pairs(table, images) if against is None else with_reference(table, images, against)
+    pairs = list(tested)
+    if not pairs:
+        raise ValueError("there is no column with two rows on the same data: nothing to compare")
+    shared = [_shared(table, pair) for pair in pairs]
+    question = [_VERSION, "claims", MARGIN, [_identity(table, pair, images) for pair in pairs]]
+    found = remembered(
+        question, (len(pairs), _WIDTH), lambda: _measure(table, pairs, shared, images)
+    )
+    claims = [
+        _claim(table, pair, numbers, seeds, tested)
+        for pair, numbers, seeds in zip(pairs, found, shared, strict=True)
+    ]
+    order = list(table.columns)
+    claims.sort(key=lambda claim: order.index(claim.column))
+    return Claims(tuple(claims), len(pairs), left_out)
+
+
+def _identity(table: Table, pair: Pair, images: Images) -> list:
+    return [
+        [
+            key[1].metric,
+            [[*sample.seed, images.identity(sample.run_id)] for sample in table.cells[key].samples],
+        ]
+        for key in pair
+    ]
+
+
+def _shared(table: Table, pair: Pair) -> list[tuple]:
+    """The seeds that both cells have, if runs can be paired by them."""
+    first, second = (table.cells[key] for key in pair)
+    if first.repeated or second.repeated:
+        return []
+    others = {sample.seed for sample in second.samples}
+    return [sample.seed for sample in first.samples if sample.seed in others]
+
+
+def _measure(
+    table: Table, pairs: Sequence[Pair], shared: Sequence[list[tuple]], images: Images
+) -> Numbers:
+    """Numbers of each pair: whether it has to be turned round, then of the better's advantage."""
+    values = _Values(table, images)
+    differences = [values.over_runs(pair) for pair in pairs]
+    signs = [-1.0 if difference.mean() < 0 else 1.0 for difference in differences]
+    found = np.zeros((len(pairs), _WIDTH))
+    found[:, 0] = signs
+    for places in _alike(range(len(pairs)), lambda at: differences[at].size):
+        turned = np.stack([signs[at] * differences[at] for at in places])
+        found[places, 1:5] = np.stack(over_images(turned), axis=-1)
+    enough = [at for at in range(len(pairs)) if len(shared[at]) >= MIN_SEEDS]
+    for places in _alike(enough, lambda at: (len(shared[at]), differences[at].size)):
+        turned = np.stack([signs[at] * values.by_seed(pairs[at], shared[at]) for at in places])
+        found[places, 5:] = _of_methods(turned)
+    return [[float(number) for number in row] for row in found]
+
+
+def _alike(places: Iterable[int], shape: Callable[[int], Any]) -> Iterator[list[int]]:
+    """Places of pairs of one shape, which can be computed together."""
+    for _, group in groupby(sorted(places, key=shape), key=shape):
+        yield list(group)
+
+
+def _of_methods(differences: np.ndarray) -> np.ndarray:
+    """What `Methods` says of (pairs, seeds, images) differences, (pairs, 10)."""
+    found = over_seeds(differences)
+    seeds, n = differences.shape[-2:]
+    parts = np.stack([found.image / n, found.seed / seeds, found.rest / (n * seeds)])
+    whole = parts.sum(0)
+    shares = np.divide(parts, whole, out=np.zeros_like(parts), where=whole > 0)
+    needed = [
+        seeds_needed(found.image, seed, found.rest, n)
+        for seed in (found.seed, found.seed_low, found.seed_high)
+    ]
+    return np.stack([found.mean, found.low, found.high, found.df, *shares, *needed], axis=-1)
+
+
+class _Values:
+    """Values of images by cell, each made once."""
+
+    def __init__(self, table: Table, images: Images) -> None:
+        self.table, self.images = table, images
+        self._runs: dict[tuple[str, str], tuple[list[str], np.ndarray]] = {}
+
+    def over_runs(self, pair: Pair) -> np.ndarray:
+        """Of each image, averaged over all runs of the two cells."""
+        (first, ids, ours), (second, others, theirs) = (self._cell(key) for key in pair)
+        check_alike(first, ids, second, others)
+        return np.asarray(direction(pair[0][1].metric) * (ours - theirs))
+
+    def by_seed(self, pair: Pair, seeds: Sequence[tuple]) -> np.ndarray:
+        """Of each image, (seeds, images)."""
+        ours, theirs = (
+            np.stack([self._run(run_ids[seed], key[1].metric)[1] for seed in seeds])
+            for key in pair
+            for run_ids in [{sample.seed: sample.run_id for sample in self._samples(key)}]
+        )
+        return np.asarray(direction(pair[0][1].metric) * (ours - theirs))
+
+    def _samples(self, key: Key) -> tuple:
+        return self.table.cells[key].samples
+
+    def _cell(self, key: Key) -> tuple[str, list[str], np.ndarray]:
+        samples = self._samples(key)
+        ids, values = self.images.mean([sample.run_id for sample in samples], key[1].metric)
+        return samples[0].run_id, ids, values
+
+    def _run(self, run_id: str, metric: str) -> tuple[list[str], np.ndarray]:
+        if (run_id, metric) not in self._runs:
+            self._runs[run_id, metric] = self.images.mean([run_id], metric)
+        return self._runs[run_id, metric]
+
+
+def _claim(
+    table: Table, pair: Pair, numbers: list[float], seeds: list[tuple], tested: Answers
+) -> Claim:
+    sign, difference, low, high, chance, *of_methods = numbers
+    (first, column), (second, _) = pair if sign > 0 else reversed(pair)
+    cells = [table.cells[row, column] for row in (first, second)]
+    p, p_corrected, n = tested[pair]
+    methods = None
+    if len(seeds) >= MIN_SEEDS:
+        mean, start, end, df, images, of_seeds, rest, *needed = of_methods
+        least, fewest, most = map(int, needed)
+        shares = images, of_seeds, rest
+        methods = Methods(mean, (start, end), df, shares, (least, fewest, most))
+    return Claim(
+        column=column,
+        words=column_words(table, column),
+        dataset=_dataset(table, first),
+        first=table.words(first),
+        second=table.words(second),
+        images=int(n),
+        runs=(cells[0].n, cells[1].n),
+        difference=difference,
+        interval=(low, high),
+        chance=chance,
+        p=p,
+        p_corrected=p_corrected,
+        seeds=tuple(seeds),
+        repeated=any(cell.repeated for cell in cells),
+        methods=methods,
+    )
+
+
+def _dataset(table: Table, row: tuple) -> str:
+    if "dataset" in table.labels:
+        return str(row[table.labels.index("dataset")])
+    return ", ".join(table.datasets)

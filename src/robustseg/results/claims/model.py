@@ -1,0 +1,100 @@
+"""What a claim is, before any format."""
+
+from dataclasses import dataclass
+
+from robustseg.results.claims.statistics import MIN_SEEDS
+from robustseg.results.tables.model import Column
+
+
+@dataclass(frozen=True)
+class Methods:
+    """A difference of two methods, over the seeds that both have.
+
+    Attributes:
+        difference: of means over those seeds and all images; above 0 if the first is better.
+        interval: its 95 % interval over seeds and images.
+        df: Satterthwaite's effective degrees of freedom.
+        shares: of images, seeds and rest in the variance of the difference; they add up to 1, or
+            are all 0 if nothing varies.
+        needed: seeds for an interval of half-width .01, and the ends of their 95 % range; see
+            `seeds_needed`.
+    """
+
+    difference: float
+    interval: tuple[float, float]
+    df: float
+    shares: tuple[float, float, float]
+    needed: tuple[int, int, int]
+
+    @property
+    def separated(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.interval[0] > 0 or self.interval[1] < 0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That one loss is better than another in one column.
+
+    Attributes:
+        column: metric and noise setting.
+        words: of the column.
+        dataset: that the runs were tested on.
+        first: labels, as words, of the row whose mean is better.
+        second: of the other.
+        images: n, how many there are.
+        runs: of the first and of the second.
+        difference: Δ of means over images, each averaged over all runs of its row; 0 or more.
+        interval: its 95 % interval over images.
+        chance: that the opposite is true of these networks on all such images.
+        p: of Wilcoxon's signed-rank test, as in tables.
+        p_corrected: by Holm's procedure for all pairs shown.
+        seeds: that both rows have, each with that of the noise.
+        repeated: whether a seed occurs more than once in a row, so that runs cannot be paired.
+        methods: over seeds; None with fewer than three.
+    """
+
+    column: Column
+    words: str
+    dataset: str
+    first: str
+    second: str
+    images: int
+    runs: tuple[int, int]
+    difference: float
+    interval: tuple[float, float]
+    chance: float
+    p: float
+    p_corrected: float
+    seeds: tuple[tuple, ...]
+    repeated: bool
+    methods: Methods | None
+
+    @property
+    def separated(self) -> bool:
+        """Whether the interval over images leaves out 0."""
+        return self.interval[0] > 0
+
+    @property
+    def lacking(self) -> str | None:
+        """Why there is no interval over seeds; None if there is one."""
+        if self.repeated:
+            return "needs each seed once"
+        if len(self.seeds) < MIN_SEEDS:
+            return "needs three seeds"
+        return None
+
+
+@dataclass(frozen=True)
+class Claims:
+    """All claims of a table.
+
+    Attributes:
+        claims: by column, as the table has them.
+        family: how many pairs the p-values are corrected for.
+        left_out: metrics that are no means over images.
+    """
+
+    claims: tuple[Claim, ...]
+    family: int
+    left_out: tuple[str, ...] = ()

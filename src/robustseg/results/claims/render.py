@@ -1,0 +1,119 @@
+"""Claims as text: Markdown, LaTeX, HTML; or as CSV or JSON records."""
+
+from typing import Any
+
+from robustseg.results.claims.model import Claim, Claims
+from robustseg.results.claims.sentences import (
+    footnotes,
+    interval,
+    needed,
+    number,
+    sentence,
+    small,
+)
+from robustseg.results.tables.grid import Grid
+from robustseg.results.tables.render import escaped, render_grid
+from robustseg.results.tables.results_file import write_csv, write_json
+
+STYLES = ("md", "latex", "csv", "json")
+_HEADINGS = (
+    "column",
+    "better",
+    "than",
+    "difference",
+    "these networks",
+    "chance of the opposite",
+    "p",
+    "methods",
+    "variance",
+    "seeds for ±0.01",
+)
+
+
+def render_claims(claims: Claims, style: str, decimals: int = 3) -> str:
+    """Write claims: a line a pair, what the numbers mean, and a sentence a pair.
+
+    Args:
+        claims: to write.
+        style: one of ``STYLES``, or ``html``, which has no sentences.
+        decimals: of differences and intervals; CSV and JSON have full precision.
+    """
+    if style == "csv":
+        return write_csv(records(claims))
+    if style == "json":
+        return write_json(records(claims))
+    lines = [_line(claim, decimals) for claim in claims.claims]
+    places = [claim.words for claim in claims.claims]
+    for at in range(len(lines) - 1, 0, -1):  # said once for the lines that have it
+        lines[at][0] = "" if places[at] == places[at - 1] else lines[at][0]
+    grid = Grid([[*_HEADINGS]], lines, set(), 3, ["ours"] * len(lines))
+    text = render_grid(grid, footnotes(claims), style)
+    sentences = [escaped(sentence(claim, decimals), style) for claim in claims.claims]
+    if style == "md":
+        return text + "\n" + "".join(f"- {words}\n" for words in sentences)
+    if style == "latex":
+        items = "".join(f"\\item {words}\n" for words in sentences)
+        return f"{text}\n\\begin{{itemize}}\n{items}\\end{{itemize}}\n"
+    return text
+
+
+def records(claims: Claims) -> list[dict[str, Any]]:
+    """A record for each claim, in full precision; what is missing is None.
+
+    ``seeds_needed`` is 0 where no number of seeds will do, and 1001 for more than 1000.
+    """
+    return [_record(claim, claims.family) for claim in claims.claims]
+
+
+def _line(claim: Claim, decimals: int) -> list[str]:
+    methods = claim.methods
+    of_methods = [claim.lacking or "", "", ""]
+    if methods:
+        shares = "images {:.0%}, seeds {:.0%}, rest {:.0%}".format(*methods.shares)
+        of_methods = [interval(methods.interval, decimals), shares, needed(methods)]
+    return [
+        claim.words,
+        claim.first,
+        claim.second,
+        number(claim.difference, decimals),
+        interval(claim.interval, decimals),
+        small(claim.chance),
+        small(claim.p_corrected),
+        *of_methods,
+    ]
+
+
+def _record(claim: Claim, family: int) -> dict[str, Any]:
+    methods = claim.methods
+    blank: tuple[None, ...] = (None,) * 3
+    low, high = methods.interval if methods else blank[:2]
+    images, seeds, rest = methods.shares if methods else blank
+    count, fewest, most = methods.needed if methods else blank
+    return {
+        "dataset": claim.dataset,
+        **vars(claim.column),
+        "first": claim.first,
+        "second": claim.second,
+        "images": claim.images,
+        "first_runs": claim.runs[0],
+        "second_runs": claim.runs[1],
+        "difference": claim.difference,
+        "low": claim.interval[0],
+        "high": claim.interval[1],
+        "chance": claim.chance,
+        "p": claim.p,
+        "p_corrected": claim.p_corrected,
+        "family": family,
+        "seeds": len(claim.seeds),
+        "methods_difference": methods.difference if methods else None,
+        "methods_low": low,
+        "methods_high": high,
+        "methods_df": methods.df if methods else None,
+        "share_images": images,
+        "share_seeds": seeds,
+        "share_rest": rest,
+        "seeds_needed": count,
+        "seeds_needed_low": fewest,
+        "seeds_needed_high": most,
+        "sentence": sentence(claim),
+    }

@@ -1,0 +1,107 @@
+"""A claim in words that can be checked."""
+
+from collections.abc import Sequence
+
+from robustseg.results.claims.model import Claim, Claims, Methods
+from robustseg.results.claims.statistics import MARGIN, MOST_SEEDS
+from robustseg.results.tables.model import LEVEL
+
+
+def number(value: float, decimals: int = 3) -> str:
+    """A number with a minus sign; what rounds to 0 has none."""
+    return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "−")
+
+
+def interval(ends: Sequence[float], decimals: int = 3) -> str:
+    """An interval, such as ``[−0.010, 0.052]``."""
+    return f"[{number(ends[0], decimals)}, {number(ends[1], decimals)}]"
+
+
+def small(value: float) -> str:
+    """A probability with three decimals; ``<0.001`` below."""
+    return "<0.001" if value < 0.001 else number(value)
+
+
+def needed(methods: Methods) -> str:
+    """How many seeds separate a difference of .01, and the range."""
+    count, fewest, most = methods.needed
+    if count == 0:
+        return "none: the images are the limit"
+    low, high = _seeds(fewest), _seeds(most)
+    return f"{_seeds(count)} ({low} to {high})" if low != high else _seeds(count)
+
+
+def sentence(claim: Claim, decimals: int = 3) -> str:
+    """What a claim says.
+
+    Example:
+        ``dice_image, α=0.7 β=0.7: on these 529 images the networks of tloss are better than those
+        of gce by 0.021 [0.004, 0.039] (chance of the opposite 0.009, corrected p 0.031); as
+        methods, over three seeds with this draw of wrong masks, [−0.010, 0.052]: not separated.``
+    """
+    over = f"on these {claim.images} images"
+    if claim.difference == 0:
+        found = f"{over} the networks of {claim.first} and of {claim.second} are equally good"
+    else:
+        found = (
+            f"{over} the networks of {claim.first} are better than those of {claim.second} by "
+            f"{number(claim.difference, decimals)}"
+        )
+    chances = f"chance of the opposite {small(claim.chance)}"
+    chances += f", corrected p {small(claim.p_corrected)}"
+    found += f" {interval(claim.interval, decimals)} ({chances})"
+    found += "" if claim.separated else ": not separated"
+    return f"{claim.words}: {found}; as methods, {_as_methods(claim, decimals)}."
+
+
+def footnotes(claims: Claims) -> list[str]:
+    """What the numbers mean."""
+    holm = f"with Holm's correction over all {claims.family} pairs shown"
+    said = [
+        "Difference of means, positive where the first is better.",
+        f"Of these networks: {1 - LEVEL:.0%} interval over test images, and the chance that the "
+        "opposite is true (the posterior of a paired t), of each pair by itself.",
+        f"p: Wilcoxon's signed-rank test over images, "
+        f"{holm if claims.family > 1 else 'of the only pair'}; it asks whether the differences "
+        "lie around 0, not whether their mean is 0, so it may disagree with the chance.",
+        f"Methods: {1 - LEVEL:.0%} interval over seeds and images, for this draw of wrong masks "
+        "(noise.seed), of each pair by itself.",
+    ]
+    if any(claim.methods for claim in claims.claims):
+        said += [
+            "Variance: shares of images, seeds and rest in the variance of the difference.",
+            f"Seeds for ±{MARGIN}: with which the interval of methods is no wider, and their "
+            f"{1 - LEVEL:.0%} range.",
+        ]
+    if claims.left_out:
+        said.append(f"Left out, being no mean over images: {', '.join(claims.left_out)}.")
+    return said
+
+
+def _as_methods(claim: Claim, decimals: int) -> str:
+    seeds = len(claim.seeds)
+    if claim.methods is None:
+        if claim.repeated:
+            return "needs each seed once"
+        return f"needs three seeds ({seeds} {'is' if seeds == 1 else 'are'} common)"
+    common = " common" if {seeds} != set(claim.runs) else ""
+    over = f"over {_words(seeds)}{common} seeds"
+    if claim.column.noise is not None:
+        draws = len({noise_seed for _, noise_seed in claim.seeds})
+        over += " and draws" if draws > 1 else " with this draw"
+        over += " of wrong masks"
+    methods = claim.methods
+    centre = "" if not common else f"{number(methods.difference, decimals)} "
+    verdict = "separated" if methods.separated else "not separated"
+    return f"{over}, {centre}{interval(methods.interval, decimals)}: {verdict}"
+
+
+def _seeds(count: int) -> str:
+    if count == 0:
+        return "none"
+    return f">{MOST_SEEDS}" if count > MOST_SEEDS else str(count)
+
+
+def _words(count: int) -> str:
+    words = ("three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    return words[count - 3] if count <= 10 else str(count)
