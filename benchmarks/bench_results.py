@@ -88,14 +88,8 @@ def write_run(
         "dataset": {f"setting{n}": "value" for n in range(12)},
     }
     numbers = {f"number{n}": dice + n for n in range(30)}
-    whole = {
-        "dice_image": dice,
-        **numbers,
-        **counts,
-        "collapsed": None,
-        "run": labels,
-        "settings": settings,
-    }
+    whole = {"dice_image": dice, **numbers, **counts, "collapsed": None}
+    whole |= {"run": labels, "settings": settings}
     write_json(folder.metrics, whole)
     versions = {f"package{n}": "1.2.3" for n in range(8)}
     status = {"schema": SCHEMA, "state": "done", "run": labels, "experiments": ["bench"]}

@@ -11,7 +11,7 @@ from scipy import stats
 
 from robustseg.results.claims.build import make_claims
 from robustseg.results.claims.render import records, render_claims
-from robustseg.results.claims.sentences import sentence
+from robustseg.results.claims.sentences import interval, sentence
 from robustseg.results.claims.statistics import over_seeds
 from robustseg.results.load import load_runs
 from robustseg.results.tables import image_scores
@@ -171,6 +171,11 @@ def test_the_sentence_has_the_numbers(add_run, three_losses):
         f"opposite {chance}, corrected p {p}){unsure}; as methods, over three seeds with this "
         f"draw of wrong masks, [{start:.3f}, {end:.3f}]: {verdict}."
     ).replace("-", "−")
+
+
+def test_an_end_below_zero_shows_its_sign():
+    assert interval((-0.0002, 0.0031)) == "[−0.000, 0.003]"
+    assert interval((-0.0, 0.5), 1) == "[0.0, 0.5]"
 
 
 def test_formats_have_the_same_claims(add_run, three_losses):

@@ -127,6 +127,19 @@ def test_differences_that_do_not_vary_at_all():
     assert (found.low, found.high) == pytest.approx((0.1, 0.1))
 
 
+@given(st.integers(0, 10_000), st.floats(-1, 1), st.floats(0.1, 10))
+def test_intervals_follow_shifts_scales_and_orders(draw, shift, scale):
+    rng = np.random.default_rng(draw)
+    values = rng.normal(size=(4, 9)) + rng.normal(size=(4, 1))
+    found = over_seeds(values)
+    moved = over_seeds(rng.permutation(rng.permutation(scale * values + shift, axis=0), axis=1))
+    ends = scale * np.array([found.mean, found.low, found.high]) + shift
+    assert [moved.mean, moved.low, moved.high] == pytest.approx(list(ends), abs=1e-9)
+    turned, images = over_images(-values[0]), over_images(values[0])
+    assert (turned.low, turned.high) == pytest.approx((-images.high, -images.low))
+    assert turned.chance == pytest.approx(1 - images.chance)
+
+
 def half_width(image, seed, rest, n, seeds):
     t = [stats.t.ppf(0.975, df) for df in (n - 1, seeds - 1)]
     return (t[0] ** 2 * (image + rest / seeds) / n + t[1] ** 2 * seed / seeds) ** 0.5

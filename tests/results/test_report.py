@@ -12,12 +12,16 @@ from html.parser import HTMLParser
 import pytest
 
 from robustseg.cli.main import main
+from robustseg.results.claims.build import make_claims
+from robustseg.results.claims.sentences import sentence
 from robustseg.results.load import load_runs
 from robustseg.results.report.curve import HEIGHT, WIDTH, read_curve
 from robustseg.results.report.plates import embed
 from robustseg.results.report.privacy import without_places
 from robustseg.results.report.provenance import provenance
 from robustseg.results.report.readme import readme_html
+from robustseg.results.tables.build import make_table
+from robustseg.results.tables.image_scores import Images
 from robustseg.results.tables.notation import mean_std
 from robustseg.runs.files import write_csv
 from tests.results.conftest import FAILED, HOST, LOSS
@@ -137,6 +141,15 @@ def test_images_are_shown_as_asked(hostile, tmp_path, images, pictures):
     page = Parsed(file.read_text())
     assert sum("webp" in image["src"][:20] for image in page.all("img")) == pictures
     assert f"robustseg figures mine --images {images}" in page.text
+
+
+def test_claims_have_a_section_with_their_sentences(page, hostile):
+    table = make_table(load_runs(hostile, experiment="mine"), ["dice_image"])
+    claims = make_claims(table, Images(hostile))
+    assert len(claims.claims) == 1  # T-Loss and GCE, trained on the same masks
+    assert sentence(claims.claims[0]) in page.text
+    assert "needs three seeds (1 is common)" in page.text
+    assert [one["href"] for one in page.all("a") if "claims" in one["href"]] == ["#claims-1"]
 
 
 def test_images_of_private_data_are_not_shown(hostile, tmp_path):

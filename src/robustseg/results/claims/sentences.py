@@ -8,8 +8,8 @@ from robustseg.results.tables.model import LEVEL
 
 
 def number(value: float, decimals: int = 3) -> str:
-    """A number with a minus sign; what rounds to 0 has none."""
-    return f"{round(value, decimals) + 0.0:.{decimals}f}".replace("-", "−")
+    """A number; one below 0 keeps its sign where it rounds to 0, so that intervals show theirs."""
+    return f"{value + 0.0:.{decimals}f}".replace("-", "−")
 
 
 def interval(ends: Sequence[float], decimals: int = 3) -> str:
