@@ -77,7 +77,7 @@ def test_a_record_that_is_missing_stops_all_before_anything(sweep, tmp_path):
     given = ["loss=gce,mae", "trainer.max_epochs=1", f"records=[{tmp_path}/nowhere]"]
     for launcher in ("basic", "local"):
         with sweep(*given, f"hydra/launcher={launcher}") as program:
-            assert program.wait() == 1
+            assert program.wait() == 2
         said = f"records=[…]: not a record: {tmp_path}/nowhere\n"
         assert (tmp_path / "output").read_text().count(said) == 1
     assert not (tmp_path / "runs").exists()
