@@ -11,7 +11,9 @@ from robustseg.results.sources import add_options, chosen_sources, settle
 
 METRICS = (
     "dice_image",
+    "dice_image_tuned",
     "dice_pooled",
+    "area_ratio",
     "dice_image_pos",
     "jaccard_image",
     "balanced_accuracy",

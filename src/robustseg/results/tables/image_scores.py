@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robustseg.metrics.summary import COUNTS
+from robustseg.metrics.summary import COUNTS, dice, jaccard
 from robustseg.records.layout import DamagedRecord, NotKept
 from robustseg.results.sources import Run, Sources
 from robustseg.runs.files import trouble
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 # Metrics that are means over images, and the columns of images.csv that they are means of.
 _COLUMNS = {"dice_image": "dice", "jaccard_image": "jaccard", "hd95": "hd95"}
-PER_IMAGE = (*_COLUMNS, *(f"{name}_pos" for name in _COLUMNS))
+# The same at the tuned threshold, from counts.
+_TUNED: dict[str, Callable[..., NDArray[np.float64]]] = {
+    "dice_image_tuned": dice,
+    "jaccard_image_tuned": jaccard,
+}
+PER_IMAGE = (*_COLUMNS, *(f"{name}_pos" for name in _COLUMNS), *_TUNED, "dice_image_pos_tuned")
 _REMEDY = "; force=true trains the run again"
 
 
@@ -62,8 +67,7 @@ class Images:
 
         Args:
             run_ids: one or more.
-            metric: one of `PER_IMAGE`; those that end in ``_pos`` are of the images with
-                foreground.
+            metric: one of `PER_IMAGE`; those with ``_pos`` are of the images with foreground.
 
         Returns:
             Ids of the images, sorted, and their values.
@@ -118,6 +122,11 @@ def _averaged(run: Run) -> pd.DataFrame:
         known = [name for name in _COLUMNS if _COLUMNS[name] in rows]
         values = {name: rows[_COLUMNS[name]].where(counted) for name in known}
         values |= {f"{name}_pos": values[name].where(positive) for name in known}
+        if "tp_tuned" in rows:
+            tuned = [rows[f"{name}_tuned"] for name in ("tp", "fp", "fn")]
+            for name, of in _TUNED.items():
+                values[name] = pd.Series(of(*tuned), rows.index).where(counted)
+            values["dice_image_pos_tuned"] = values["dice_image_tuned"].where(positive)
         averaged = pd.DataFrame(values).groupby(rows["id"], sort=False).mean()
         _check_whole(rows, averaged, run.numbers)
     except (DamagedRecord, NotKept) as error:
@@ -133,9 +142,11 @@ def _check_whole(rows: pd.DataFrame, averaged: pd.DataFrame, metrics: Mapping[st
     pairs = len(rows[["id", "epoch"]].drop_duplicates())
     if not len(rows) == pairs == images * evaluations == len(averaged) * rows["epoch"].nunique():
         raise ValueError(f"{len(rows)} rows instead of {images} images × {evaluations} evaluations")
-    mean, dice = averaged["dice_image"].mean(), metrics["dice_image"]
-    if dice is not None and not math.isclose(mean, dice, rel_tol=1e-6):
-        raise ValueError(f"the mean Dice is {mean:.6g}, in metrics.json {dice:.6g}")
+    for name, words in (("dice_image", "Dice"), ("dice_image_tuned", "tuned Dice")):
+        if name in averaged and metrics[name] is not None:
+            mean, final = averaged[name].mean(), metrics[name]
+            if not math.isclose(mean, final, rel_tol=1e-6):
+                raise ValueError(f"the mean {words} is {mean:.6g}, in metrics.json {final:.6g}")
 
 
 def _damaged(run: Run, error: Exception) -> NoImages:

@@ -8,7 +8,7 @@ from robustseg.results.tables.published import Value
 
 LEVEL = 0.05  # of a significance test; an interval covers the rest
 
-_LOWER = ("hd95", "false_positive", "missed_rate", "calibration_error", "test_loss")
+_LOWER = ("hd95", "false_positive", "missed_rate", "calibration_error", "test_loss", "regret")
 _HIGHER = ("dice", "jaccard", "balanced_accuracy", "average_precision", "train_dice_clean")
 
 Row = tuple[Any, ...]
@@ -134,6 +134,14 @@ class Table:
         """A row's labels in words, such as ``dice batch 8``."""
         return " ".join(word for word in map(label, row) if word)
 
+    def noise_words(self, column: Column) -> str:
+        """A column's noise in words, such as ``α=0.3 β=0.5``; its kind where there are several."""
+        if column.noise is None:
+            return "clean"
+        kinds = {other.noise for other in self.columns if other.noise}
+        kind = f"{column.noise} " if len(kinds) > 1 else ""
+        return f"{kind}α={column.alpha:g} β={column.beta:g}"
+
     @property
     def n(self) -> int:
         """The largest number of runs in a cell."""
@@ -148,7 +156,9 @@ def label(value: Any) -> str:
 
 
 def direction(metric: str) -> int:
-    """Return 1 if higher is better, −1 if lower is, 0 if neither."""
+    """Return 1 if higher is better, −1 if lower is, 0 if neither, or if it is no result."""
+    if metric.endswith("_oracle"):
+        return 0
     if metric.startswith(_HIGHER):
         return 1
     return -1 if metric.startswith(_LOWER) else 0

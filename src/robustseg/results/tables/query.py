@@ -42,7 +42,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--metric",
         nargs="+",
         default=[],
-        help="numbers of metrics.json, side by side (default: dice_image, or the layout's)",
+        help="numbers of metrics.json, side by side (default: dice_image, with dice_pooled and "
+        "area_ratio where they order losses otherwise; or the layout's)",
     )
     parser.add_argument(
         "--layout",
@@ -112,12 +113,17 @@ def answer(
     """
     from robustseg.results.tables.build import make_table
     from robustseg.results.tables.image_scores import Images
+    from robustseg.results.tables.order import OTHERS, REFERENCE, without_agreeing
 
     metrics = split(options.metric) or list(default_metrics(options.layout))
     _check_metrics(runs, metrics)
+    if not options.metric:
+        others = OTHERS if metrics == [REFERENCE] else ()
+        metrics += [name for name in others if name in runs]
     published = _published(runs, options) if options.published else None
     losses = split(options.loss) or (published.losses if published else [])
     table = make_table(runs, metrics, published, losses, versus(options.layout))
+    table = table if options.metric else without_agreeing(table)
     table, remarks = judged(
         table, Images(sources), options.test, options.against, intervals, options.ci
     )
