@@ -8,7 +8,7 @@ from robustseg.results.tables.published import Value
 
 LEVEL = 0.05  # of a significance test; an interval covers the rest
 
-_LOWER = ("hd95", "false_positive", "missed_rate", "calibration_error", "test_loss", "regret")
+_LOWER = ("hd95", "false_positive", "missed_rate", "calibration_error", "test_loss")
 _HIGHER = ("dice", "jaccard", "balanced_accuracy", "average_precision", "train_dice_clean")
 
 Row = tuple[Any, ...]

@@ -5,6 +5,7 @@ from robustseg.results.tables.image_scores import PER_IMAGE
 from robustseg.results.tables.meaning import meanings
 from robustseg.results.tables.model import LEVEL, Cell, Table
 from robustseg.results.tables.order import REFERENCE, disagreements
+from robustseg.results.tables.rules import rule_notes
 
 
 def notes(table: Table, intervals: bool) -> list[str]:
@@ -16,6 +17,7 @@ def notes(table: Table, intervals: bool) -> list[str]:
     """
     cells = [cell for cell in table.cells.values() if cell.n]
     found = [_shown(table), *_contradicted(table)]
+    found += rule_notes(table)
     found += meanings(column.metric for column in table.columns)
     if any(cell.n < table.n and not cell.without for cell in cells):
         found.append("[n]: over n runs only.")

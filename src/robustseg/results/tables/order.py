@@ -76,7 +76,7 @@ def _compare(table: Table, reference: Column, column: Column) -> Disagreement | 
             scores[row] = _score(ours, REFERENCE), _score(theirs, column.metric)
     told, other = [], []
     for a, b in itertools.combinations(scores, 2):
-        if _data(table, a) != _data(table, b):
+        if data_of(table, a) != data_of(table, b):
             continue
         by_reference = scores[a][0] - scores[b][0]
         by_other = scores[a][1] - scores[b][1]
@@ -94,7 +94,7 @@ def _score(cell: Cell, metric: str) -> float:
     return _SCORES.get(metric, float)(round(cell.mean, _DECIMALS))
 
 
-def _data(table: Table, row: Row) -> tuple[Any, ...]:
+def data_of(table: Table, row: Row) -> tuple[Any, ...]:
     """What the row was tested on, as far as rows differ in it."""
     places = [table.labels.index(name) for name in ("dataset", "subset") if name in table.labels]
     return tuple(row[at] for at in places)

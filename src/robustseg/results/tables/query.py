@@ -16,6 +16,7 @@ from robustseg.results.tables.published import (
     load_published,
     plain_value,
 )
+from robustseg.results.tables.rules import metric_of, regret_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,6 +129,39 @@ def answer(
         table, Images(sources), options.test, options.against, intervals, options.ci
     )
     return table, [*remarks, *runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]
+
+
+def answer_selection(
+    runs: pd.DataFrame, sources: Sources, options: argparse.Namespace, rules: list[str]
+) -> tuple[Table, list[str]]:
+    """Make the table of the test Dice where rules stop training.
+
+    Args:
+        runs: as `selected` gives them.
+        sources: of the runs.
+        options: of `add_options`.
+        rules: some of `RULES`.
+
+    Returns:
+        The table, without tests and intervals, and remarks for the error channel.
+
+    Raises:
+        ValueError: an option has no meaning here, or an epochs.csv cannot be read.
+    """
+    from robustseg.results.tables.build import make_table
+    from robustseg.results.tables.stopping import add_selected
+
+    refused = [name for name in ("metric", "test", "against", "ci") if getattr(options, name)]
+    refused += ["layout domain"] if options.layout == "domain" else []
+    if refused:
+        raise ValueError(
+            f"--select shows the test Dice at single evaluations, untested: leave out "
+            f"{', '.join(refused)}"
+        )
+    metrics = [*map(metric_of, rules), *map(regret_of, rules)]
+    chosen = add_selected(runs, sources, rules)
+    table = make_table(chosen, metrics, None, split(options.loss))
+    return table, [*runs.attrs["absent"], *chosen.attrs["remarks"], *sources.unfinished()]
 
 
 def judged(
