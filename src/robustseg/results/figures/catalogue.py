@@ -15,6 +15,8 @@ from robustseg.results.figures.memorisation import memorisation, memorisation_by
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
 from robustseg.results.figures.shown import IMAGES
+from robustseg.results.figures.stopping import selection
+from robustseg.results.figures.thresholds import thresholds
 from robustseg.results.sources import Sources
 
 _TOLD = 10  # files that cannot be read
@@ -63,6 +65,24 @@ PLATES = (
         "full memorisation, 2/(2+β) for dilated, 2(1−β)/(2−β) for eroded and 1−β/2 for moved "
         "masks; dotted: what the given masks really have, which differs where β was not reached.",
         memorisation_by_type,
+    ),
+    Plate(
+        "thresholds",
+        "Dice against the threshold",
+        "Mean Dice of test images against clean masks (full) and of held-out images against noisy "
+        "ones (dashed) by the probability above which a pixel is foreground, over seeds and "
+        "reported evaluations. The mark is the threshold that is best on the noisy held-out masks "
+        "(the mean of those of the evaluations) and the test Dice with it; dotted: ½.",
+        thresholds,
+    ),
+    Plate(
+        "selection",
+        "Test Dice where a rule stops training",
+        "Mean over seeds of the test Dice at the evaluation that a rule picks: last averages the "
+        "reported evaluations, noisy-val takes the best on noisy held-out masks, label-wave the "
+        "first minimum of the share of pixels whose prediction changes. The bar ends at the best "
+        "evaluation on clean test masks, which no rule can see; the distance to it is the regret.",
+        selection,
     ),
     Plate(
         "nu",
