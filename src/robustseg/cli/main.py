@@ -15,6 +15,7 @@ from robustseg.cli import (
     figures,
     noise,
     predict,
+    ranks,
     report,
     results,
     runs,
@@ -27,7 +28,7 @@ from robustseg.configuration.compose import conf_folder
 from robustseg.data.sources.source import DataError
 from robustseg.results import status
 
-_RESULTS = (table, status, runs, figures, results, report)
+_RESULTS = (table, ranks, status, runs, figures, results, report)
 _COMMANDS = (*_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -47,9 +48,9 @@ def selection(runs: pd.DataFrame, source: Source) -> Figure | None:
         means = at_setting(chosen, *setting).groupby("line")[[*picked, ORACLE]].mean()
         for place, line in enumerate(lines):
             if line in means.index:
-                lowest = means.loc[line, picked].min()
+                ends = means.loc[line, picked].min(), means.loc[line, ORACLE]
                 axis.plot(
-                    [lowest, means.loc[line, ORACLE]],
+                    np.array(ends, float),
                     [place, place],
                     color="0.75",
                     linewidth=4,

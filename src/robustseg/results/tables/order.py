@@ -17,6 +17,7 @@ _SCORES: dict[str, Callable[[float], float]] = {
     "area_ratio": lambda value: -abs(math.log(value)) if value > 0 else -math.inf,
 }
 OTHERS = tuple(_SCORES)
+DATA = ("dataset", "subset")  # labels of what a run was tested on
 _DECIMALS = 3  # a difference that a table does not show is none
 
 
@@ -96,5 +97,5 @@ def _score(cell: Cell, metric: str) -> float:
 
 def data_of(table: Table, row: Row) -> tuple[Any, ...]:
     """What the row was tested on, as far as rows differ in it."""
-    places = [table.labels.index(name) for name in ("dataset", "subset") if name in table.labels]
+    places = [table.labels.index(name) for name in DATA if name in table.labels]
     return tuple(row[at] for at in places)

@@ -35,8 +35,12 @@ def render(
     """
     if style in _RECORDS:
         return _RECORDS[style](records(table))
-    markup = _MARKUPS[style]
-    return markup.write(LAYOUTS[layout](table, decimals, intervals), notes(table, intervals))
+    return write_grid(LAYOUTS[layout](table, decimals, intervals), notes(table, intervals), style)
+
+
+def write_grid(grid: Grid, sentences: list[str], style: str) -> str:
+    """Write texts that are laid out already, with sentences below, in a markup."""
+    return _MARKUPS[style].write(grid, sentences)
 
 
 @dataclass(frozen=True)
@@ -145,4 +149,5 @@ _MARKUPS = {
     "html": _Markup(html.escape, "<b>{}</b>".format, _html),
 }
 _RECORDS: dict[str, Callable[[list[dict[str, Any]]], str]] = {"csv": write_csv, "json": write_json}
-STYLES = (*_MARKUPS, *_RECORDS)
+MARKUPS = tuple(_MARKUPS)
+STYLES = (*MARKUPS, *_RECORDS)

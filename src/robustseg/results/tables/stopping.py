@@ -130,7 +130,7 @@ def selected(
     rows = evaluated(epochs)
     scores = rows[SCORE].to_numpy(float)
     best = float(scores.max()) if len(scores) else math.nan
-    numbers = {}
+    numbers: dict[str, float] = {}
     for rule in rules:
         if rule == "last":
             known = len(scores) > 0 and reported is not None and reported == reported
