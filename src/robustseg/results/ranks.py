@@ -152,7 +152,7 @@ def make_ranking(table: Table, images: Images | None) -> Ranking:
         interval,
         win,
         np.stack([np.fmin.reduce(each, axis=1), np.fmax.reduce(each, axis=1)], axis=1),
-        tuple((words, names[int(np.nanargmin(part))]) for words, part in left.items()),
+        tuple((words, names[int(np.nanargmin(part.round(9)))]) for words, part in left.items()),
         (~np.isnan(ranks[order])).sum(axis=1),
         (min(seeds), max(seeds)),
         tuple(grid.missing()),
