@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from robustseg.cli.main import main
+from robustseg.finished.threshold_masks import threshold_masks
 from robustseg.records import pack
 from robustseg.results.figures.catalogue import PLATES, allowed, drawn
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
@@ -26,6 +27,7 @@ from robustseg.results.figures.selection import told_apart
 from robustseg.results.figures.stopping import selection
 from robustseg.results.figures.thresholds import thresholds
 from robustseg.results.load import load_runs
+from robustseg.results.sources import Sources
 from robustseg.runs.files import write_csv
 from tests.results.conftest import COUNTS
 
@@ -252,10 +254,43 @@ def test_looks_differ():
     assert len({(look.color, look.marker) for look in found.values()}) == 40
 
 
+def test_masks_by_threshold_are_those_that_training_kept(runs, trained):
+    """At ½ they are the predictions in examples.npz; a lower threshold only adds pixels."""
+    figure, remarks = threshold_masks(runs, Sources(trained))
+    assert remarks == []
+    rows = np.reshape(figure.get_axes(), (-1, 6))
+    with np.load(trained / named(runs, "tloss") / "examples.npz") as file:
+        fixed = np.flatnonzero(file["role"] == "fixed")
+        kept = {name: file[name][fixed] for name in ("image", "clean", "predicted", "id")}
+    assert len(rows) == 2 * len(fixed)  # of two losses; the T-Loss comes first
+    for at in range(len(fixed)):
+        image, mask, probability, *masks = (
+            np.asarray(cell.images[0].get_array()) for cell in rows[2 * at]
+        )
+        assert np.array_equal(image, np.squeeze(kept["image"][at]))
+        assert np.array_equal(mask, kept["clean"][at] == 1)
+        assert np.array_equal(masks[1], kept["predicted"][at] == 1)
+        assert ((masks[0] >= masks[1]) & (masks[1] >= masks[2])).all()
+        assert ((probability >= 0) & (probability <= 1)).all()
+        assert rows[2 * at, 0].get_title() == kept["id"][at]
+        both = 2 * (masks[2] & mask).sum() / max(1, masks[2].sum() + mask.sum())
+        assert rows[2 * at, 5].get_title() == f"> 0.75: Dice {both:.2f}"
+
+
+def test_a_run_whose_weights_are_damaged_is_left_out_of_the_masks(damaged):
+    weights = damaged / "checkpoints" / "weights.pt"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    runs = told_apart(load_runs(damaged.parent))
+    figure, (remark,) = threshold_masks(runs, Sources(damaged.parent))
+    assert remark.startswith(f"{weights}: ")
+    assert len(figure.get_axes()) % 6 == 0
+
+
 def test_the_command_writes_png_and_svg(runs, trained, tmp_path, capsys):
     assert main(["figures", "mine", "--runs", str(trained), "--out", str(tmp_path)]) == 0
     names = {file.name for file in (tmp_path / "mine").iterdir()}
     expected = {plate.name for plate in PLATES} - {"domain_against_batch_size"}
+    expected |= {"threshold_masks"}
     assert names == {f"{name}.{kind}" for name in expected for kind in ("png", "svg")}
     assert "Figures in" in capsys.readouterr().out
 
@@ -264,7 +299,7 @@ def test_the_command_writes_png_and_svg(runs, trained, tmp_path, capsys):
 def test_images_are_left_out_on_request(trained, tmp_path, capsys, images, shown):
     command = ["figures", "mine", "--runs", str(trained), "--out", str(tmp_path)]
     assert main([*command, "--images", images]) == 0
-    pictures = {"examples.png", "disagreement.png"}
+    pictures = {"examples.png", "disagreement.png", "threshold_masks.png"}
     assert pictures & {file.name for file in (tmp_path / "mine").iterdir()} == shown
     assert "Left out, for their images (see --images): examples" in capsys.readouterr().err
 
@@ -338,6 +373,7 @@ def test_a_run_with_a_damaged_file_is_left_out(damaged, tmp_path, capsys, name, 
     assert line.startswith(f"{file} {reason}")
     assert NOT_READ[name] == set(line.rpartition("left out of ")[2].rstrip(".").split(", "))
     expected = {plate.name for plate in PLATES} - {"domain_against_batch_size"}
+    expected |= {"threshold_masks"}
     assert {file.stem for file in (tmp_path / "mine").iterdir()} == expected
 
 

@@ -84,11 +84,41 @@ def draw(
     from robustseg.results.figures.catalogue import PLATES, allowed, drawn
     from robustseg.results.figures.selection import told_apart
 
-    figures, remarks = drawn(told_apart(runs), sources, images)
+    named = told_apart(runs)
+    figures, remarks = drawn(named, sources, images)
+    if images == "all" and any(_has_weights(sources, run_id) for run_id in named["run_id"]):
+        more, why = _predicted(named, sources)
+        figures, remarks = [*figures, *more], [*remarks, *why]
     hidden = [plate.name for plate in PLATES if plate not in allowed(images)]
     if hidden:
         remarks.append(f"Left out, for their images (see --images): {', '.join(hidden)}.")
     return figures, remarks
+
+
+def _has_weights(sources: Sources, run_id: str) -> bool:
+    folder = sources.find(run_id).folder
+    return folder is not None and folder.weights.is_file()
+
+
+def _predicted(
+    runs: pd.DataFrame, sources: Sources
+) -> tuple[list[tuple[Plate, Figure]], list[str]]:
+    """The figure for which networks predict anew, the only one that needs torch."""
+    from robustseg.finished.threshold_masks import threshold_masks
+    from robustseg.results.figures.catalogue import Plate
+
+    figure, remarks = threshold_masks(runs, sources)
+    if figure is None:
+        return [], remarks
+    plate = Plate(
+        "threshold_masks",
+        "What a threshold makes of a prediction",
+        "Test images with their clean masks, the probability of the foreground and the masks at "
+        "¼, ½ and ¾; of the hardest noise setting, one row a loss and image, first seed.",
+        lambda runs, sources: figure,
+        images="all",
+    )
+    return [(plate, figure)], remarks
 
 
 def save(
