@@ -27,7 +27,6 @@ from robustseg.results.figures.selection import told_apart
 from robustseg.results.figures.stopping import selection
 from robustseg.results.figures.thresholds import thresholds
 from robustseg.results.load import load_runs
-from robustseg.results.sources import Sources
 from robustseg.runs.files import write_csv
 from tests.results.conftest import COUNTS
 
@@ -256,8 +255,7 @@ def test_looks_differ():
 
 def test_masks_by_threshold_are_those_that_training_kept(runs, trained):
     """At ½ they are the predictions in examples.npz; a lower threshold only adds pixels."""
-    figure, remarks = threshold_masks(runs, Sources(trained))
-    assert remarks == []
+    figure = threshold_masks(runs, trained)
     rows = np.reshape(figure.get_axes(), (-1, 6))
     with np.load(trained / named(runs, "tloss") / "examples.npz") as file:
         fixed = np.flatnonzero(file["role"] == "fixed")
@@ -277,13 +275,14 @@ def test_masks_by_threshold_are_those_that_training_kept(runs, trained):
         assert rows[2 * at, 5].get_title() == f"> 0.75: Dice {both:.2f}"
 
 
-def test_a_run_whose_weights_are_damaged_is_left_out_of_the_masks(damaged):
+def test_a_run_whose_weights_are_damaged_is_left_out_of_the_masks(damaged, tmp_path, capsys):
     weights = damaged / "checkpoints" / "weights.pt"
-    weights.write_bytes(weights.read_bytes()[:-100])
-    runs = told_apart(load_runs(damaged.parent))
-    figure, (remark,) = threshold_masks(runs, Sources(damaged.parent))
-    assert remark.startswith(f"{weights}: ")
-    assert len(figure.get_axes()) % 6 == 0
+    weights.write_bytes(b"garbage")
+    assert main(["figures", "mine", "--runs", str(damaged.parent), "--out", str(tmp_path)]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{weights}: ")
+    assert line.endswith("left out of threshold_masks.")
+    assert (tmp_path / "mine" / "threshold_masks.png").exists()  # of the other loss
 
 
 def test_the_command_writes_png_and_svg(runs, trained, tmp_path, capsys):
@@ -339,7 +338,7 @@ NOT_READ = {
     "epochs.csv": {"memorisation", "memorisation_by_type", "nu", "selection"},
     "thresholds.csv": {"thresholds"},
     "images.csv": {"image_dice"},
-    "examples.npz": {"examples", "disagreement"},
+    "examples.npz": {"examples", "disagreement", "threshold_masks"},
 }
 
 

@@ -85,40 +85,32 @@ def draw(
     from robustseg.results.figures.selection import told_apart
 
     named = told_apart(runs)
-    figures, remarks = drawn(named, sources, images)
-    if images == "all" and any(_has_weights(sources, run_id) for run_id in named["run_id"]):
-        more, why = _predicted(named, sources)
-        figures, remarks = [*figures, *more], [*remarks, *why]
+    also = _predicted(named, sources) if images == "all" else []
+    figures, remarks = drawn(named, sources, images, also)
     hidden = [plate.name for plate in PLATES if plate not in allowed(images)]
     if hidden:
         remarks.append(f"Left out, for their images (see --images): {', '.join(hidden)}.")
     return figures, remarks
 
 
-def _has_weights(sources: Sources, run_id: str) -> bool:
-    folder = sources.find(run_id).folder
-    return folder is not None and folder.weights.is_file()
-
-
-def _predicted(
-    runs: pd.DataFrame, sources: Sources
-) -> tuple[list[tuple[Plate, Figure]], list[str]]:
-    """The figure for which networks predict anew, the only one that needs torch."""
+def _predicted(runs: pd.DataFrame, sources: Sources) -> list[Plate]:
+    """The figure for which networks predict anew, if one has weights: only then torch is needed."""
+    folders = [sources.find(run_id).folder for run_id in runs["run_id"]]
+    if not any(folder is not None and folder.weights.is_file() for folder in folders):
+        return []
     from robustseg.finished.threshold_masks import threshold_masks
     from robustseg.results.figures.catalogue import Plate
 
-    figure, remarks = threshold_masks(runs, sources)
-    if figure is None:
-        return [], remarks
-    plate = Plate(
-        "threshold_masks",
-        "What a threshold makes of a prediction",
-        "Test images with their clean masks, the probability of the foreground and the masks at "
-        "¼, ½ and ¾; of the hardest noise setting, one row a loss and image, first seed.",
-        lambda runs, sources: figure,
-        images="all",
-    )
-    return [(plate, figure)], remarks
+    return [
+        Plate(
+            "threshold_masks",
+            "What a threshold makes of a prediction",
+            "Test images with their clean masks, the probability of the foreground and the masks "
+            "at ¼, ½ and ¾; of the hardest noise setting, one row a loss and image, first seed.",
+            threshold_masks,
+            images="all",
+        )
+    ]
 
 
 def save(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,10 @@ from robustseg.data.sources.source import DataError
 from robustseg.finished.load import load_run
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.metrics.summary import dice
+from robustseg.results.figures.files import Source, Unreadable, read_each
 from robustseg.results.figures.look import looks
 from robustseg.results.figures.selection import hardest, heading, settings
-from robustseg.results.sources import Sources
+from robustseg.results.sources import Run, Sources
 
 _THRESHOLDS = (0.25, 0.5, 0.75)
 _CELL = 1.5  # inches
@@ -24,40 +24,48 @@ _IMAGES = 2  # test images, the same for all runs on the same data
 
 
 @dataclass(frozen=True)
-class _Predicted:
-    """Test images of a run: (n, H, W, C), their masks and probabilities (n, H, W)."""
+class _Kept:
+    """Test images that a run keeps: (n, H, W, C), with their ids and clean masks (n, H, W)."""
 
-    ids: tuple[str, ...]
+    ids: list[str]
     images: np.ndarray
     masks: np.ndarray
-    probabilities: np.ndarray
 
 
-def threshold_masks(runs: pd.DataFrame, sources: Sources) -> tuple[Figure | None, list[str]]:
-    """Image, true mask, probability and its masks at ¼, ½ and ¾, with their Dice.
+def threshold_masks(runs: pd.DataFrame, source: Source) -> Figure | None:
+    """Image, clean mask, probability and its masks at ¼, ½ and ¾, with their Dice.
 
     A row a test image and loss, of the hardest noise setting's runs with weights, first seed. The
     images are those that every examples.npz keeps; the network predicts them anew.
 
     Args:
         runs: as `told_apart` gives them.
-        sources: of the runs.
+        source: of the runs, as for `load_runs`.
 
     Returns:
-        The figure, None without weights; and which runs are left out, and why.
+        The figure; None without weights.
+
+    Raises:
+        Unreadable: an examples.npz that is there, or a network that cannot be loaded.
     """
-    found: dict[str, _Predicted] = {}
-    remarks = []
+    sources = Sources.of(source)
     chosen = _chosen(runs, sources)
-    for _, run in chosen.iterrows():
-        folder = sources.find(run["run_id"]).folder
-        assert folder is not None
+    if chosen.empty:
+        return None
+    kept = read_each(chosen["run_id"], sources, "examples", _kept)
+    probabilities, reasons = {}, {}
+    for run_id, examples in kept.items():
         try:
-            found[run["line"]] = _predict(folder.path, folder.examples)
-        except (DataError, OSError, ValueError, LookupError) as error:
-            told = str(error) if isinstance(error, DataError) else f"{folder.path}: {error!r}"
-            remarks.append(f"{told}; left out of threshold_masks.")
-    return (_figure(found, heading(*settings(chosen)[-1])) if found else None), remarks
+            probabilities[run_id] = _predict(sources.find(run_id), examples)
+        except DataError as error:
+            reasons[run_id] = str(error)
+    if reasons:
+        raise Unreadable(reasons)
+    rows = {
+        line: (kept[run_id], probabilities[run_id])
+        for line, run_id in zip(chosen["line"], chosen["run_id"], strict=True)
+    }
+    return _figure(rows, heading(*settings(chosen)[-1]))
 
 
 def _chosen(runs: pd.DataFrame, sources: Sources) -> pd.DataFrame:
@@ -70,38 +78,42 @@ def _chosen(runs: pd.DataFrame, sources: Sources) -> pd.DataFrame:
     return kept if kept.empty else hardest(kept).sort_values("seed").groupby("line").head(1)
 
 
-def _predict(path: Path, examples: Path) -> _Predicted:
-    """Predict the test images that a run keeps.
+def _kept(run: Run) -> _Kept:
+    assert run.folder is not None
+    with np.load(run.folder.examples) as file:
+        at = np.flatnonzero(file["role"] == "fixed")[:_IMAGES]
+        return _Kept([str(name) for name in file["id"][at]], file["image"][at], file["clean"][at])
+
+
+def _predict(finished: Run, kept: _Kept) -> np.ndarray:
+    """Probabilities (n, H, W).
 
     Raises:
         DataError: the run cannot be loaded, or keeps its images at another size.
-        ValueError: examples.npz is damaged.
     """
-    run = load_run(path, device="cpu")
-    with np.load(examples) as file:
-        at = np.flatnonzero(file["role"] == "fixed")[:_IMAGES]
-        images, masks, ids = file["image"][at], file["clean"][at], file["id"][at]
-    if images.shape[1:3] != (run.image_size, run.image_size):
-        raise DataError(f"{examples} keeps smaller images than the network takes")
+    assert finished.folder is not None
+    run = load_run(finished.folder.path, device="cpu")
+    if kept.images.shape[1:3] != (run.image_size, run.image_size):
+        raise DataError(f"{run.folder.examples} keeps smaller images than the network takes")
     predicted = predict_logits(
-        run.predictor, images, batch_size=run.batch_size, precision=run.precision
+        run.predictor, kept.images, batch_size=run.batch_size, precision=run.precision
     )
     probabilities = torch.cat([logits[:, 0].sigmoid() for _, logits in predicted])
     if probabilities.isnan().any():  # NaN would pass for background
         raise DataError(f"the output of {run.folder.run_id} on its examples is NaN")
-    return _Predicted(tuple(map(str, ids)), images, masks, probabilities.numpy())
+    return probabilities.numpy()
 
 
-def _figure(found: dict[str, _Predicted], above: str) -> Figure:
+def _figure(found: dict[str, tuple[_Kept, np.ndarray]], above: str) -> Figure:
     names = list(looks(found))
-    rows = [(at, name) for at in range(_IMAGES) for name in names if at < len(found[name].ids)]
+    rows = [(at, name) for at in range(_IMAGES) for name in names if at < len(found[name][0].ids)]
     columns = 3 + len(_THRESHOLDS)
     figure = Figure(figsize=(_CELL * columns, (_CELL + 0.25) * len(rows) + 0.4))
     figure.set_layout_engine("constrained")
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for line, (at, name) in zip(axes, rows, strict=True):
-        one = found[name]
-        image, mask, probability = one.images[at], one.masks[at], one.probabilities[at]
+        one, probabilities = found[name]
+        image, mask, probability = one.images[at], one.masks[at], probabilities[at]
         shown = [(image if image.shape[-1] == 3 else image[..., 0], 255, one.ids[at])]
         shown += [(mask == 1, 1, "clean mask"), (probability, 1, "probability")]
         for threshold in _THRESHOLDS:

@@ -1,7 +1,7 @@
 """All figures there are, with what is said below them."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -128,7 +128,7 @@ def allowed(images: str) -> list[Plate]:
 
 
 def drawn(
-    runs: pd.DataFrame, source: Source, images: str = "all"
+    runs: pd.DataFrame, source: Source, images: str = "all", also: Sequence[Plate] = ()
 ) -> tuple[list[tuple[Plate, Figure]], list[str]]:
     """Draw what the runs have.
 
@@ -136,13 +136,14 @@ def drawn(
         runs: as `told_apart` gives them.
         source: of the runs, as for `load_runs`.
         images: of the data set that may be shown, one of `IMAGES`.
+        also: further figures, which are drawn whatever they show.
 
     Returns:
         The figures; and which files could not be read, so that figures are without their runs.
     """
     sources = Sources.of(source)
     figures, without = [], defaultdict[str, list[str]](list)
-    for plate in allowed(images):
+    for plate in [*allowed(images), *also]:
         figure, reasons = _drawn(plate, runs, sources)
         if figure is not None:
             figures.append((plate, figure))
