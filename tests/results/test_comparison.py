@@ -7,7 +7,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from robustseg.errors import NoImages, UnlikeImages
-from robustseg.metrics.summary import dice, jaccard, summarise_last
+from robustseg.metrics.summary import COUNTS, dice, jaccard, summarise_last
 from robustseg.results.load import load_runs
 from robustseg.results.tables.build import make_table
 from robustseg.results.tables.comparison import add_intervals, all_pairs, compare
@@ -255,12 +255,18 @@ def test_values_of_images_have_the_run_s_numbers_as_means(add_run):
         fp, tn = (fp, tn + 5) if number else (0, 0)
         scores = {"hd95": RNG.uniform(), "dice": dice(tp, fp, fn), "jaccard": jaccard(tp, fp, fn)}
         counts = {"tp": tp, "fp": fp, "fn": fn, "tn": tn}
-        counts |= {"tp_tuned": fn, "fp_tuned": tn, "fn_tuned": tp, "tn_tuned": fp}
-        rows.append({"epoch": epoch, "id": f"{number:03d}", **counts, **scores})
+        missed, lost = int(RNG.integers(0, tp + 1)), int(RNG.integers(0, fp + 1))
+        moved = {"tp": tp - missed, "fp": fp - lost, "fn": fn + missed, "tn": tn + lost}
+        tuned = {f"{name}_tuned": count for name, count in moved.items()}
+        rows.append({"epoch": epoch, "id": f"{number:03d}", **counts, **scores, **tuned})
     folder = add_run("gce", images=dice_of(0))
     write_csv(folder.images, rows)
     expected = summarise_last({key: np.array([row[key] for row in rows]) for key in rows[0]}, 2)
-    own = {"test_images": 20, "dice_image": expected["dice_image"]}
+    moved = {name: np.array([row[f"{name}_tuned"] for row in rows]) for name in COUNTS}
+    tuned = summarise_last({"epoch": np.array([row["epoch"] for row in rows]), **moved}, 2)
+    expected |= {f"{name}_tuned": value for name, value in tuned.items()}
+    names = ("dice_image", "dice_image_tuned")
+    own = {"test_images": 20, **{name: expected[name] for name in names}}
     write_json(folder.metrics, read_json(folder.metrics) | own)
     images = Images(add_run.runs)
     for metric in PER_IMAGE:

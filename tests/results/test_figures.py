@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from robustseg.cli.main import main
+from robustseg.finished.threshold_masks import threshold_masks
+from robustseg.records import pack
 from robustseg.results.figures.catalogue import PLATES, allowed, drawn
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
@@ -22,6 +24,8 @@ from robustseg.results.figures.memorisation import (
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
 from robustseg.results.figures.selection import told_apart
+from robustseg.results.figures.stopping import selection
+from robustseg.results.figures.thresholds import thresholds
 from robustseg.results.load import load_runs
 from robustseg.runs.files import write_csv
 from tests.results.conftest import COUNTS
@@ -99,6 +103,65 @@ def test_nu_starts_where_the_loss_starts_it(runs, trained):
     line = axis.get_lines()[1]
     assert list(line.get_xdata()) == [0, 1, 2]
     assert line.get_ydata() == pytest.approx([math.exp(0.0), *epochs["nu"]])
+
+
+@pytest.fixture
+def recorded(add_run):
+    """Two seeds of a loss, evaluated three times, of which two are reported, at three thresholds.
+
+    Their numbers are one apart in the second decimal, so that a mean is known by its third.
+    """
+    for seed in (0, 1):
+        own = {"dice_image_oracle": 0.9, "dice_image_tuned": 0.8 + 0.01 * seed}
+        own |= {"dice_image": 0.6, "threshold": 0.2 + 0.1 * seed, "train_changed": 0.1}
+        folder = add_run("gce", 0.5, own | {"evaluations": 2}, seed=seed)
+        rows = [
+            {"epoch": epoch, "threshold": threshold, "test_dice_image": epoch / 10 + threshold / 2
+             + 0.01 * seed, "heldout_dice_noisy": threshold / 2 + 0.01 * seed}
+            for epoch in (1, 2, 3) for threshold in (0.25, 0.5, 0.75)
+        ]  # fmt: skip
+        write_csv(folder.thresholds, rows)
+        evaluations = [
+            {"epoch": epoch, "test_dice_image": test, "heldout_dice_noisy": 0.5 - epoch / 10}
+            for epoch, test in ((1, 0.7), (2, 0.8 + 0.1 * seed), (3, 0.5))
+        ]
+        write_csv(folder.epochs, evaluations)
+    add_run("former", 0.5)
+    return told_apart(load_runs(add_run.runs)), add_run.runs
+
+
+def test_thresholds_are_those_of_the_reported_evaluations(recorded):
+    (axis,) = thresholds(*recorded).get_axes()
+    (test,), (noisy,), (mark,) = (lines(axis, style) for style in ("-", "--", "None"))
+    assert list(test.get_xdata()) == [0.25, 0.5, 0.75]
+    assert test.get_ydata() == pytest.approx([0.38, 0.505, 0.63])
+    assert noisy.get_ydata() == pytest.approx([0.13, 0.255, 0.38])
+    assert (*mark.get_xdata(), *mark.get_ydata()) == pytest.approx((0.25, 0.805))
+    assert [line.get_xdata()[0] for line in lines(axis, ":")] == [0.5]
+    assert [text for text in axis.get_legend_handles_labels()[1] if text == "former"] == []
+
+
+def test_selection_shows_what_rules_pick_and_the_best(recorded):
+    (axis,) = selection(*recorded).get_axes()
+    marks = {line.get_label(): line.get_xdata()[0] for line in lines(axis, "None")}
+    assert marks["last"] == pytest.approx((0.8 + 0.9 + 2 * 0.5) / 4)
+    assert marks["noisy-val"] == pytest.approx(0.7)
+    assert math.isnan(marks["label-wave"])  # not recorded by these
+    (bar,) = lines(axis, "-")
+    assert bar.get_xdata() == pytest.approx([0.675, 0.85])
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["gce"]
+
+
+def test_records_give_the_same_curves(runs, trained, tmp_path):
+    pack(None, [trained], tmp_path / "record")
+    for draw in (thresholds, selection):
+        drawn_of = [
+            [line.get_ydata() for line in draw(runs, source).get_axes()[0].get_lines()]
+            for source in (trained, tmp_path / "record")
+        ]
+        assert any(map(len, drawn_of[0]))
+        for one, other in zip(*drawn_of, strict=True):
+            assert np.array_equal(np.asarray(one, float), np.asarray(other, float), equal_nan=True)
 
 
 def test_dice_against_alpha_has_a_panel_a_strength_and_a_band_over_seeds(add_run):
@@ -190,10 +253,43 @@ def test_looks_differ():
     assert len({(look.color, look.marker) for look in found.values()}) == 40
 
 
+def test_masks_by_threshold_are_those_that_training_kept(runs, trained):
+    """At ½ they are the predictions in examples.npz; a lower threshold only adds pixels."""
+    figure = threshold_masks(runs, trained)
+    rows = np.reshape(figure.get_axes(), (-1, 6))
+    with np.load(trained / named(runs, "tloss") / "examples.npz") as file:
+        fixed = np.flatnonzero(file["role"] == "fixed")
+        kept = {name: file[name][fixed] for name in ("image", "clean", "predicted", "id")}
+    assert len(rows) == 2 * len(fixed)  # of two losses; the T-Loss comes first
+    for at in range(len(fixed)):
+        image, mask, probability, *masks = (
+            np.asarray(cell.images[0].get_array()) for cell in rows[2 * at]
+        )
+        assert np.array_equal(image, np.squeeze(kept["image"][at]))
+        assert np.array_equal(mask, kept["clean"][at] == 1)
+        assert np.array_equal(masks[1], kept["predicted"][at] == 1)
+        assert ((masks[0] >= masks[1]) & (masks[1] >= masks[2])).all()
+        assert ((probability >= 0) & (probability <= 1)).all()
+        assert rows[2 * at, 0].get_title() == kept["id"][at]
+        both = 2 * (masks[2] & mask).sum() / max(1, masks[2].sum() + mask.sum())
+        assert rows[2 * at, 5].get_title() == f"> 0.75: Dice {both:.2f}"
+
+
+def test_a_run_whose_weights_are_damaged_is_left_out_of_the_masks(damaged, tmp_path, capsys):
+    weights = damaged / "checkpoints" / "weights.pt"
+    weights.write_bytes(b"garbage")
+    assert main(["figures", "mine", "--runs", str(damaged.parent), "--out", str(tmp_path)]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{weights}: ")
+    assert line.endswith("left out of threshold_masks.")
+    assert (tmp_path / "mine" / "threshold_masks.png").exists()  # of the other loss
+
+
 def test_the_command_writes_png_and_svg(runs, trained, tmp_path, capsys):
     assert main(["figures", "mine", "--runs", str(trained), "--out", str(tmp_path)]) == 0
     names = {file.name for file in (tmp_path / "mine").iterdir()}
     expected = {plate.name for plate in PLATES} - {"domain_against_batch_size"}
+    expected |= {"threshold_masks"}
     assert names == {f"{name}.{kind}" for name in expected for kind in ("png", "svg")}
     assert "Figures in" in capsys.readouterr().out
 
@@ -202,7 +298,7 @@ def test_the_command_writes_png_and_svg(runs, trained, tmp_path, capsys):
 def test_images_are_left_out_on_request(trained, tmp_path, capsys, images, shown):
     command = ["figures", "mine", "--runs", str(trained), "--out", str(tmp_path)]
     assert main([*command, "--images", images]) == 0
-    pictures = {"examples.png", "disagreement.png"}
+    pictures = {"examples.png", "disagreement.png", "threshold_masks.png"}
     assert pictures & {file.name for file in (tmp_path / "mine").iterdir()} == shown
     assert "Left out, for their images (see --images): examples" in capsys.readouterr().err
 
@@ -239,9 +335,10 @@ def test_without_runs_the_command_says_so(tmp_path, capsys):
 
 
 NOT_READ = {
-    "epochs.csv": {"memorisation", "memorisation_by_type", "nu"},
+    "epochs.csv": {"memorisation", "memorisation_by_type", "nu", "selection"},
+    "thresholds.csv": {"thresholds"},
     "images.csv": {"image_dice"},
-    "examples.npz": {"examples", "disagreement"},
+    "examples.npz": {"examples", "disagreement", "threshold_masks"},
 }
 
 
@@ -259,6 +356,8 @@ def damaged(trained, tmp_path):
         ("epochs.csv", b"garbage\n1\n", "is damaged: no column epoch"),
         ("epochs.csv", b"epoch,nu\n1,high\n", "is damaged: could not convert string to float"),
         ("epochs.csv", b"epoch,nu\n", "is damaged: no epoch"),
+        ("thresholds.csv", None, "is missing"),
+        ("thresholds.csv", b"epoch,threshold\n1,0.5\n", "is damaged: no column test_dice_image"),
         ("images.csv", b"garbage\n", "is damaged: Usecols"),
         ("images.csv", b"\xff\xfe\x00", "is damaged: "),
         ("examples.npz", b"PK\x03\x04", "is damaged: File is not a zip file"),
@@ -273,6 +372,7 @@ def test_a_run_with_a_damaged_file_is_left_out(damaged, tmp_path, capsys, name, 
     assert line.startswith(f"{file} {reason}")
     assert NOT_READ[name] == set(line.rpartition("left out of ")[2].rstrip(".").split(", "))
     expected = {plate.name for plate in PLATES} - {"domain_against_batch_size"}
+    expected |= {"threshold_masks"}
     assert {file.stem for file in (tmp_path / "mine").iterdir()} == expected
 
 
@@ -294,7 +394,7 @@ def test_a_file_without_permission_is_not_called_damaged(damaged, monkeypatch):
     monkeypatch.setattr(pd, "read_csv", refusing)
     _, remarks = drawn(runs, damaged.parent)
     assert all(" cannot be read (Permission denied); left out of " in one for one in remarks)
-    assert len(remarks) == 6
+    assert len(remarks) == 9
 
 
 def test_with_nothing_left_to_draw_the_command_says_so(add_run, tmp_path, capsys):

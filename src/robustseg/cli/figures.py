@@ -86,11 +86,33 @@ def draw(
     from robustseg.results.figures.catalogue import PLATES, allowed, drawn
     from robustseg.results.figures.selection import told_apart
 
-    figures, remarks = drawn(told_apart(runs), sources, images)
+    named = told_apart(runs)
+    also = _predicted(named, sources) if images == "all" else []
+    figures, remarks = drawn(named, sources, images, also)
     hidden = [plate.name for plate in PLATES if plate not in allowed(images)]
     if hidden:
         remarks.append(f"Left out, for their images (see --images): {', '.join(hidden)}.")
     return figures, remarks
+
+
+def _predicted(runs: pd.DataFrame, sources: Sources) -> list[Plate]:
+    """The figure for which networks predict anew, if one has weights: only then torch is needed."""
+    folders = [sources.find(run_id).folder for run_id in runs["run_id"]]
+    if not any(folder is not None and folder.weights.is_file() for folder in folders):
+        return []
+    from robustseg.finished.threshold_masks import threshold_masks
+    from robustseg.results.figures.catalogue import Plate
+
+    return [
+        Plate(
+            "threshold_masks",
+            "What a threshold makes of a prediction",
+            "Test images with their clean masks, the probability of the foreground and the masks "
+            "at ¼, ½ and ¾; of the hardest noise setting, one row a loss and image, first seed.",
+            threshold_masks,
+            images="all",
+        )
+    ]
 
 
 def save(

@@ -15,6 +15,7 @@ from robustseg.cli import (
     figures,
     noise,
     predict,
+    ranks,
     report,
     results,
     runs,
@@ -25,7 +26,7 @@ from robustseg.cli import (
 from robustseg.errors import UserError
 from robustseg.results import status
 
-_RESULTS = (table, claims, status, runs, figures, results, report)
+_RESULTS = (table, claims, ranks, status, runs, figures, results, report)
 _COMMANDS = (*_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
 
 

@@ -13,10 +13,11 @@ from robustseg.results.tables.published import experiments_folder, read_publishe
 from robustseg.results.tables.published_table import published_table
 from robustseg.results.tables.render import STYLES, render
 from robustseg.results.tables.results_file import read_results
+from robustseg.results.tables.rules import RULES, check_rules
 from robustseg.terminal.suggestion import suggestion
 
 # Options that choose among runs or test them; a table from a file has them behind it.
-_OF_RUNS = ("dataset", "seeds", "where", "test", "against")
+_OF_RUNS = ("dataset", "seeds", "where", "test", "against", "select")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -31,6 +32,14 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
     question.add_options(parser)
+    parser.add_argument(
+        "--select",
+        nargs="+",
+        default=[],
+        metavar="RULE",
+        help="test Dice at the evaluation at which a rule stops training, and what it lacks to the "
+        f"best one, from epochs.csv: {', '.join(RULES)}",
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--published-only", action="store_true", help="the paper's own table; needs no runs"
@@ -55,12 +64,16 @@ def main(options: argparse.Namespace) -> int:
     settle(options)
     remarks: list[str] = []
     try:
+        rules = check_rules(question.split(options.select))
         if options.published_only or options.results:
             table = _from_file(options)
         else:
             intervals = options.ci or options.format in ("csv", "json")
             runs, sources = question.selected(options)
-            table, remarks = question.answer(runs, sources, options, intervals)
+            if rules:
+                table, remarks = question.answer_selection(runs, sources, options, rules)
+            else:
+                table, remarks = question.answer(runs, sources, options, intervals)
         text = render(table, options.format, options.decimals, options.layout, options.ci)
     except NoRuns as error:
         print(f"robustseg table: {error}", file=sys.stderr)

@@ -187,6 +187,7 @@ _AREA_RATIO = Metric(
     unit="ratio",
     formula=lambda c: ratio(c["tp"] + c["fp"], c["tp"] + c["fn"]),
     each_epoch=True,
+    in_report=True,
 )
 
 CATALOGUE = {
@@ -287,7 +288,7 @@ CATALOGUE = {
             in_report=True,
         ),
         _AREA_RATIO,
-        _tuned(_DICE),
+        replace(_tuned(_DICE), in_report=True),
         _tuned(_DICE_POS),
         _tuned(_DICE_POOLED),
         _tuned(_JACCARD),
@@ -307,6 +308,7 @@ CATALOGUE = {
             "An upper bound, not a result: Dice at the threshold that is best on the test masks "
             "themselves.",
             "thresholds",
+            better=None,
         ),
         Metric(
             "train_dice_noisy",

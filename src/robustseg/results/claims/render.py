@@ -12,7 +12,7 @@ from robustseg.results.claims.sentences import (
     small,
 )
 from robustseg.results.tables.grid import Grid
-from robustseg.results.tables.render import escaped, render_grid
+from robustseg.results.tables.render import escaped, write_grid
 from robustseg.results.tables.results_file import write_csv, write_json
 
 STYLES = ("md", "latex", "csv", "json")
@@ -47,7 +47,7 @@ def render_claims(claims: Claims, style: str, decimals: int = 3) -> str:
     for at in range(len(lines) - 1, 0, -1):  # said once for the lines that have it
         lines[at][0] = "" if places[at] == places[at - 1] else lines[at][0]
     grid = Grid([[*_HEADINGS]], lines, set(), 3, ["ours"] * len(lines))
-    text = render_grid(grid, footnotes(claims), style)
+    text = write_grid(grid, footnotes(claims), style)
     sentences = [escaped(sentence(claim, decimals), style) for claim in claims.claims]
     if style == "md":
         return text + "\n" + "".join(f"- {words}\n" for words in sentences)

@@ -1,7 +1,7 @@
 """All figures there are, with what is said below them."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -16,6 +16,8 @@ from robustseg.results.figures.memorisation import memorisation, memorisation_by
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
 from robustseg.results.figures.shown import IMAGES
+from robustseg.results.figures.stopping import selection
+from robustseg.results.figures.thresholds import thresholds
 from robustseg.results.sources import Sources
 
 _TOLD = 10  # files that cannot be read
@@ -66,6 +68,24 @@ PLATES = (
         memorisation_by_type,
     ),
     Plate(
+        "thresholds",
+        "Dice against the threshold",
+        "Mean Dice of test images against clean masks (full) and of held-out images against noisy "
+        "ones (dashed) by the probability above which a pixel is foreground, over seeds and "
+        "reported evaluations. The mark is the threshold that is best on the noisy held-out masks "
+        "(the mean of those of the evaluations) and the test Dice with it; dotted: ½.",
+        thresholds,
+    ),
+    Plate(
+        "selection",
+        "Test Dice where a rule stops training",
+        "Mean over seeds of the test Dice at the evaluation that a rule picks: last averages the "
+        "reported evaluations, noisy-val takes the best on noisy held-out masks, label-wave the "
+        "first minimum of the share of pixels whose prediction changes. The bar ends at the best "
+        "evaluation on clean test masks, which no rule can see; the distance to it is the regret.",
+        selection,
+    ),
+    Plate(
         "nu",
         "ν of the T-Loss",
         "ν over epochs on a logarithmic axis, from its start at epoch 0; mean over seeds.",
@@ -109,7 +129,7 @@ def allowed(images: str) -> list[Plate]:
 
 
 def drawn(
-    runs: pd.DataFrame, source: Source, images: str = "all"
+    runs: pd.DataFrame, source: Source, images: str = "all", also: Sequence[Plate] = ()
 ) -> tuple[list[tuple[Plate, Figure]], list[str]]:
     """Draw what the runs have.
 
@@ -117,13 +137,14 @@ def drawn(
         runs: as `told_apart` gives them.
         source: of the runs, as for `load_runs`.
         images: of the data set that may be shown, one of `IMAGES`.
+        also: further figures, which are drawn whatever they show.
 
     Returns:
         The figures; and which files could not be read, so that figures are without their runs.
     """
     sources = Sources.of(source)
     figures, without = [], defaultdict[str, list[str]](list)
-    for plate in allowed(images):
+    for plate in [*allowed(images), *also]:
         figure, reasons = _drawn(plate, runs, sources)
         if figure is not None:
             figures.append((plate, figure))

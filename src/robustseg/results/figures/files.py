@@ -70,8 +70,10 @@ def read_epochs(run_ids: Iterable[str], source: Source, *columns: str) -> dict[s
     def read(run: Run) -> pd.DataFrame:
         rows = run.epochs()
         lacking = [name for name in ("epoch", *columns) if name not in rows]
-        if lacking or rows.empty:
-            raise ValueError(f"no column {lacking[0]}" if lacking else "no epoch")
+        if rows.empty and "epoch" in rows:
+            raise ValueError("no epoch")
+        if lacking:
+            raise ValueError(f"no column {lacking[0]}")
         return rows
 
     return read_each(run_ids, source, "epochs", read)

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from robustseg.results.tables.meaning import heading
 from robustseg.results.tables.model import EMPTY, Cell, Column, Key, Row, Table, direction, label
 from robustseg.results.tables.notation import difference, mean_std
 
@@ -61,7 +62,7 @@ def by_domain(table: Table, decimals: int, intervals: bool) -> Grid:
         for column in table.columns:
             if (column.noise, column.alpha, column.beta) == setting:
                 words = [*map(label, name), *_noise_if_several(table, column)]
-                words.append(column.metric + _ARROWS[direction(column.metric)])
+                words.append(heading(column.metric) + _ARROWS[direction(column.metric)])
                 # A row that is not there has no cells.
                 blocks.append((words, [(rows.get((name, place), ()), column) for place in places]))
     blank = [""] * (len(blocks[0][0]) - 1)
@@ -150,7 +151,7 @@ def _headings(table: Table) -> list[str]:
     several = len({column.metric for column in table.columns}) > 1
     if not several:
         return [_noise(table, column) for column in table.columns]
-    return [" ".join([c.metric, *_noise_if_several(table, c)]) for c in table.columns]
+    return [" ".join([heading(c.metric), *_noise_if_several(table, c)]) for c in table.columns]
 
 
 def column_words(table: Table, column: Column) -> str:
@@ -159,8 +160,4 @@ def column_words(table: Table, column: Column) -> str:
 
 
 def _noise(table: Table, column: Column) -> str:
-    if column.noise is None:
-        return "clean"
-    kinds = {other.noise for other in table.columns if other.noise}
-    kind = f"{column.noise} " if len(kinds) > 1 else ""
-    return f"{kind}α={column.alpha:g} β={column.beta:g}"
+    return table.noise_words(column)

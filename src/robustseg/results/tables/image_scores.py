@@ -55,8 +55,7 @@ class Images:
 
         Args:
             run_ids: one or more.
-            metric: one of `PER_IMAGE`; those that end in ``_pos`` are of the images with
-                foreground.
+            metric: one of `PER_IMAGE`; those with ``_pos`` are of the images with foreground.
 
         Returns:
             Ids of the images, sorted, and their values.
@@ -130,9 +129,11 @@ def _check_whole(rows: pd.DataFrame, averaged: pd.DataFrame, metrics: Mapping[st
     pairs = len(rows[["id", "epoch"]].drop_duplicates())
     if not len(rows) == pairs == images * evaluations == len(averaged) * rows["epoch"].nunique():
         raise ValueError(f"{len(rows)} rows instead of {images} images × {evaluations} evaluations")
-    mean, dice = averaged["dice_image"].mean(), metrics["dice_image"]
-    if dice is not None and not math.isclose(mean, dice, rel_tol=1e-6):
-        raise ValueError(f"the mean Dice is {mean:.6g}, in metrics.json {dice:.6g}")
+    for name, words in (("dice_image", "Dice"), ("dice_image_tuned", "tuned Dice")):
+        if name in averaged and metrics[name] is not None:
+            mean, final = averaged[name].mean(), metrics[name]
+            if not math.isclose(mean, final, rel_tol=1e-6):
+                raise ValueError(f"the mean {words} is {mean:.6g}, in metrics.json {final:.6g}")
 
 
 def _damaged(run: Run, error: Exception) -> NoImages:

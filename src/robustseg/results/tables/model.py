@@ -134,6 +134,14 @@ class Table:
         """A row's labels in words, such as ``dice batch 8``."""
         return " ".join(word for word in map(label, row) if word)
 
+    def noise_words(self, column: Column) -> str:
+        """A column's noise in words, such as ``α=0.3 β=0.5``; its kind where there are several."""
+        if column.noise is None:
+            return "clean"
+        kinds = {other.noise for other in self.columns if other.noise}
+        kind = f"{column.noise} " if len(kinds) > 1 else ""
+        return f"{kind}α={column.alpha:g} β={column.beta:g}"
+
     @property
     def n(self) -> int:
         """The largest number of runs in a cell."""
@@ -148,6 +156,8 @@ def label(value: Any) -> str:
 
 
 def direction(metric: str) -> int:
-    """Return 1 if higher is better, −1 if lower is, 0 if neither."""
+    """Return 1 if higher is better, −1 if lower is, 0 if neither, or if it is no result."""
     known = find(metric)
+    if known is None and metric.startswith("dice_image_"):  # where a rule stops the training
+        return 1
     return {"up": 1, "down": -1, None: 0}[known.better if known else None]

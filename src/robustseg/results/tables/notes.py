@@ -2,7 +2,10 @@
 
 from robustseg.results.tables.grid import COLLAPSED, DIFFERS, STAR
 from robustseg.results.tables.image_scores import PER_IMAGE
+from robustseg.results.tables.meaning import meanings
 from robustseg.results.tables.model import LEVEL, Cell, Table
+from robustseg.results.tables.order import REFERENCE, disagreements
+from robustseg.results.tables.rules import rule_notes
 
 
 def notes(table: Table, intervals: bool) -> list[str]:
@@ -13,7 +16,9 @@ def notes(table: Table, intervals: bool) -> list[str]:
         intervals: whether confidence intervals are.
     """
     cells = [cell for cell in table.cells.values() if cell.n]
-    found = [_shown(table)]
+    found = [_shown(table), *_contradicted(table)]
+    found += rule_notes(table)
+    found += meanings(column.metric for column in table.columns)
     if any(cell.n < table.n and not cell.without for cell in cells):
         found.append("[n]: over n runs only.")
     there = [cell for cell in table.cells.values() if cell.n or cell.without]
@@ -55,6 +60,22 @@ def _shown(table: Table) -> str:
     return f"{metrics}{where}: " + (
         f"mean(std) over {table.n} runs." if table.n > 1 else "one run a cell."
     )
+
+
+def _contradicted(table: Table) -> list[str]:
+    """A sentence for each metric that orders the rows of a column otherwise than the Dice does."""
+    by_metric: dict[str, list[str]] = {}
+    for one in disagreements(table):
+        first, second = map(table.words, one.example)
+        by_metric.setdefault(one.column.metric, []).append(
+            f"{table.noise_words(one.column)}: {one.reversed} of {one.pairs} pairs, such as "
+            f"{first} before {second}"
+        )
+    how = {"area_ratio": " (nearest to 1 first)"}
+    return [
+        f"{metric}{how.get(metric, '')} orders rows otherwise than {REFERENCE}: {'; '.join(told)}."
+        for metric, told in by_metric.items()
+    ]
 
 
 def _tested(table: Table, cells: list[Cell]) -> list[str]:

@@ -16,6 +16,7 @@ from robustseg.results.tables.published import (
     load_published,
     plain_value,
 )
+from robustseg.results.tables.rules import metric_of, regret_of
 from robustseg.terminal.suggestion import suggestion
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         "--metric",
         nargs="+",
         default=[],
-        help="numbers of metrics.json, side by side (default: dice_image, or the layout's)",
+        help="numbers of metrics.json, side by side (default: dice_image, with dice_pooled and "
+        "area_ratio where they order losses otherwise; or the layout's)",
     )
     parser.add_argument("--decimals", type=_decimals, default=3, help="of means (default: 3)")
 
@@ -142,12 +144,50 @@ def table_of(runs: pd.DataFrame, options: argparse.Namespace) -> Table:
         ValueError: no run has such a number, or the runs do not differ in what is compared.
     """
     from robustseg.results.tables.build import make_table
+    from robustseg.results.tables.order import OTHERS, REFERENCE, without_agreeing
 
     metrics = split(options.metric) or list(default_metrics(options.layout))
     _check_metrics(runs, metrics)
+    if not options.metric:
+        others = OTHERS if metrics == [REFERENCE] else ()
+        metrics += [name for name in others if name in runs]
     published = _published(runs, options) if options.published else None
     losses = split(options.loss) or (published.losses if published else [])
-    return make_table(runs, metrics, published, losses, versus(options.layout))
+    table = make_table(runs, metrics, published, losses, versus(options.layout))
+    return table if options.metric else without_agreeing(table)
+
+
+def answer_selection(
+    runs: pd.DataFrame, sources: Sources, options: argparse.Namespace, rules: list[str]
+) -> tuple[Table, list[str]]:
+    """Make the table of the test Dice where rules stop training.
+
+    Args:
+        runs: as `selected` gives them.
+        sources: of the runs.
+        options: of `add_options`.
+        rules: some of `RULES`.
+
+    Returns:
+        The table, without tests and intervals, and remarks for the error channel.
+
+    Raises:
+        ValueError: an option has no meaning here, or an epochs.csv cannot be read.
+    """
+    from robustseg.results.tables.build import make_table
+    from robustseg.results.tables.stopping import add_selected
+
+    refused = [name for name in ("metric", "test", "against", "ci") if getattr(options, name)]
+    refused += ["layout domain"] if options.layout == "domain" else []
+    if refused:
+        raise ValueError(
+            f"--select shows the test Dice at single evaluations, untested: leave out "
+            f"{', '.join(refused)}"
+        )
+    metrics = [*map(metric_of, rules), *map(regret_of, rules)]
+    chosen = add_selected(runs, sources, rules)
+    table = make_table(chosen, metrics, None, split(options.loss))
+    return table, [*runs.attrs["absent"], *chosen.attrs["remarks"], *sources.unfinished()]
 
 
 def judged(

@@ -35,10 +35,10 @@ def render(
     """
     if style in _RECORDS:
         return _RECORDS[style](records(table))
-    return render_grid(LAYOUTS[layout](table, decimals, intervals), notes(table, intervals), style)
+    return write_grid(LAYOUTS[layout](table, decimals, intervals), notes(table, intervals), style)
 
 
-def render_grid(grid: Grid, sentences: list[str], style: str) -> str:
+def write_grid(grid: Grid, sentences: list[str], style: str) -> str:
     """Write texts in a grid, with sentences below, as Markdown, LaTeX or HTML."""
     return _MARKUPS[style].write(grid, sentences)
 
@@ -155,4 +155,5 @@ _MARKUPS = {
     "html": _Markup(html.escape, "<b>{}</b>".format, _html),
 }
 _RECORDS: dict[str, Callable[[list[dict[str, Any]]], str]] = {"csv": write_csv, "json": write_json}
-STYLES = (*_MARKUPS, *_RECORDS)
+MARKUPS = tuple(_MARKUPS)
+STYLES = (*MARKUPS, *_RECORDS)

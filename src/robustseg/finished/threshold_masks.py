@@ -1,0 +1,139 @@
+"""What a threshold makes of a prediction: the same test images, a loss beside another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+
+from robustseg.errors import DataError
+from robustseg.finished.load import load_run
+from robustseg.metrics.evaluation import predict_logits
+from robustseg.metrics.summary import dice
+from robustseg.results.figures.files import Source, Unreadable, read_each
+from robustseg.results.figures.look import looks
+from robustseg.results.figures.selection import hardest, heading, settings
+from robustseg.results.sources import Run, Sources
+
+_THRESHOLDS = (0.25, 0.5, 0.75)
+_CELL = 1.5  # inches
+_IMAGES = 2  # test images, the same for all runs on the same data
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Test images that a run keeps: (n, H, W, C), with their ids and clean masks (n, H, W)."""
+
+    ids: list[str]
+    images: np.ndarray
+    masks: np.ndarray
+
+
+def threshold_masks(runs: pd.DataFrame, source: Source) -> Figure | None:
+    """Image, clean mask, probability and its masks at ¼, ½ and ¾, with their Dice.
+
+    A row a test image and loss, of the hardest noise setting's runs with weights, first seed. The
+    images are those that every examples.npz keeps; the network predicts them anew.
+
+    Args:
+        runs: as `told_apart` gives them.
+        source: of the runs, as for `load_runs`.
+
+    Returns:
+        The figure; None without weights.
+
+    Raises:
+        Unreadable: an examples.npz that is there, or a network that cannot be loaded.
+    """
+    sources = Sources.of(source)
+    chosen = _chosen(runs, sources)
+    if chosen.empty:
+        return None
+    kept = read_each(chosen["run_id"], sources, "examples", _kept)
+    probabilities, reasons = {}, {}
+    for run_id, examples in kept.items():
+        try:
+            probabilities[run_id] = _predict(sources.find(run_id), examples)
+        except DataError as error:
+            reasons[run_id] = str(error)
+    if reasons:
+        raise Unreadable(reasons)
+    rows = {
+        line: (kept[run_id], probabilities[run_id])
+        for line, run_id in zip(chosen["line"], chosen["run_id"], strict=True)
+    }
+    return _figure(rows, heading(*settings(chosen)[-1]))
+
+
+def _chosen(runs: pd.DataFrame, sources: Sources) -> pd.DataFrame:
+    folders = [sources.find(run_id).folder for run_id in runs["run_id"]]
+    there = [
+        folder is not None and folder.weights.is_file() and folder.examples.is_file()
+        for folder in folders
+    ]
+    kept = runs[there]
+    return kept if kept.empty else hardest(kept).sort_values("seed").groupby("line").head(1)
+
+
+def _kept(run: Run) -> _Kept:
+    assert run.folder is not None
+    with np.load(run.folder.examples) as file:
+        at = np.flatnonzero(file["role"] == "fixed")[:_IMAGES]
+        return _Kept([str(name) for name in file["id"][at]], file["image"][at], file["clean"][at])
+
+
+def _predict(finished: Run, kept: _Kept) -> np.ndarray:
+    """Probabilities (n, H, W).
+
+    Raises:
+        DataError: the run cannot be loaded, or keeps its images at another size.
+    """
+    assert finished.folder is not None
+    run = load_run(finished.folder.path, device="cpu")
+    if kept.images.shape[1:3] != (run.image_size, run.image_size):
+        raise DataError(f"{run.folder.examples} keeps smaller images than the network takes")
+    predicted = predict_logits(
+        run.predictor, kept.images, batch_size=run.batch_size, precision=run.precision
+    )
+    probabilities = torch.cat([logits[:, 0].sigmoid() for _, logits in predicted])
+    if probabilities.isnan().any():  # NaN would pass for background
+        raise DataError(f"the output of {run.folder.run_id} on its examples is NaN")
+    return probabilities.numpy()
+
+
+def _figure(found: dict[str, tuple[_Kept, np.ndarray]], above: str) -> Figure:
+    names = list(looks(found))
+    rows = [(at, name) for at in range(_IMAGES) for name in names if at < len(found[name][0].ids)]
+    columns = 3 + len(_THRESHOLDS)
+    figure = Figure(figsize=(_CELL * columns, (_CELL + 0.25) * len(rows) + 0.4))
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for line, (at, name) in zip(axes, rows, strict=True):
+        one, probabilities = found[name]
+        image, mask, probability = one.images[at], one.masks[at], probabilities[at]
+        shown = [(image if image.shape[-1] == 3 else image[..., 0], 255, one.ids[at])]
+        shown += [(mask == 1, 1, "clean mask"), (probability, 1, "probability")]
+        for threshold in _THRESHOLDS:
+            cut = probability > threshold
+            shown.append((cut, 1, f"> {threshold:g}: Dice {_dice(cut, mask):.2f}"))
+        for cell, (picture, highest, title) in zip(line, shown, strict=True):
+            cell.imshow(picture, cmap="gray", vmin=0, vmax=highest)
+            cell.set_title(title, fontsize=8)
+            cell.axis("off")
+        line[0].text(
+            -0.08, 0.5, name, transform=line[0].transAxes, rotation=90, ha="right", va="center",
+            fontsize=9,
+        )  # fmt: skip
+    figure.suptitle(above, fontsize=10)
+    return figure
+
+
+def _dice(predicted: np.ndarray, mask: np.ndarray) -> float:
+    """Dice over the pixels that count."""
+    counted = mask != 255
+    true, found = (mask == 1) & counted, predicted & counted
+    both = int((true & found).sum())
+    return float(dice(both, int(found.sum()) - both, int(true.sum()) - both))

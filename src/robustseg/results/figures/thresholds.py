@@ -1,0 +1,92 @@
+"""Scores against the probability above which a pixel is foreground."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from robustseg.results.figures.files import Source, read_each
+from robustseg.results.figures.look import Look, legend, looks, tiles
+from robustseg.results.figures.selection import at_setting, heading, settings
+from robustseg.results.sources import Run, Sources
+
+_TEST, _NOISY = "test_dice_image", "heldout_dice_noisy"
+
+
+def thresholds(runs: pd.DataFrame, source: Source) -> Figure | None:
+    """Dice against the threshold, a line a loss, a panel a noise setting.
+
+    Means over seeds and reported evaluations, of the test images against their clean masks (full)
+    and of held-out images against noisy ones (dashed), which is all that a user can see. The mark
+    is what tables report: the mean tuned threshold and the mean Dice with it, each evaluation at
+    its own, so that it may lie off the line.
+
+    Args:
+        runs: as `told_apart` gives them.
+        source: of the runs, as for `load_runs`.
+
+    Returns:
+        The figure; None if no run has recorded thresholds.
+
+    Raises:
+        Unreadable: a thresholds.csv that is there.
+    """
+    sources = Sources.of(source)
+    # Runs that have recorded thresholds have this number.
+    chosen = runs[runs["dice_image_oracle"].notna()] if "dice_image_oracle" in runs else runs[:0]
+    if chosen.empty:
+        return None
+    curves = read_each(chosen["run_id"], sources, "thresholds", _reported)
+    found, known = settings(chosen), looks(chosen["line"])
+    figure, axes = tiles(len(found), "threshold", "Dice")
+    for axis, setting in zip(axes, found, strict=True):
+        part = at_setting(chosen, *setting)
+        for name, look in known.items():
+            group = part[part["line"] == name]
+            if not group.empty:
+                _draw(axis, group, [curves[run_id] for run_id in group["run_id"]], name, look)
+        axis.axvline(0.5, color="0.35", linestyle=":", linewidth=1.2)
+        axis.set_title(heading(*setting), fontsize=10)
+    for dash, label in {
+        "-": "test images, clean masks",
+        "--": "held-out images, noisy masks",
+    }.items():
+        axes[0].plot([], [], color="0.35", linestyle=dash, label=label)
+    axes[0].plot([], [], color="0.35", linestyle=":", linewidth=1.2, label="½")
+    legend(figure, axes)
+    return figure
+
+
+def _reported(run: Run) -> pd.DataFrame:
+    """Means over the reported evaluations, by threshold.
+
+    Raises:
+        ValueError: there is none, or no such column.
+    """
+    rows = run.thresholds()
+    lacking = [name for name in ("epoch", "threshold", _TEST) if name not in rows]
+    if lacking or rows.empty:
+        raise ValueError(f"no column {lacking[0]}" if lacking else "no threshold")
+    last = sorted(rows["epoch"].unique())[-int(run.numbers["evaluations"]) :]
+    return rows[rows["epoch"].isin(last)].groupby("threshold").mean()
+
+
+def _draw(
+    axis: Axes, group: pd.DataFrame, curves: list[pd.DataFrame], name: str, look: Look
+) -> None:
+    mean = pd.concat(curves).groupby("threshold").mean()
+    axis.plot(mean.index, mean[_TEST], color=look.color, linewidth=1.3, label=name)
+    if _NOISY in mean and mean[_NOISY].notna().any():
+        axis.plot(mean.index, mean[_NOISY], color=look.color, linestyle="--", linewidth=1.1)
+    if {"threshold", "dice_image_tuned"} <= set(group):
+        tuned = group[["threshold", "dice_image_tuned"]].mean()
+        axis.plot(
+            tuned["threshold"],
+            tuned["dice_image_tuned"],
+            color=look.color,
+            marker=look.marker,
+            markersize=6,
+            markeredgecolor="white",
+            linestyle="none",
+        )

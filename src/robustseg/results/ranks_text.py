@@ -1,0 +1,176 @@
+"""A ranking as text: Markdown, LaTeX, HTML; or a record a loss as CSV or JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robustseg.results.costs import Cost
+from robustseg.results.ranks import Ranking
+from robustseg.results.tables.grid import Grid
+from robustseg.results.tables.model import LEVEL
+from robustseg.results.tables.notation import mean_std
+from robustseg.results.tables.render import MARKUPS, write_grid
+from robustseg.results.tables.results_file import write_csv, write_json
+
+_TOLD = 10  # things that are named
+
+
+def render_ranking(ranking: Ranking, costs: Sequence[Cost], style: str, decimals: int = 2) -> str:
+    """Write a ranking.
+
+    Markdown, LaTeX and HTML have a line a loss, the best first, with notes below; the
+    probabilities that a loss beats another, and the costs, have tables of their own. CSV and JSON
+    have a record a loss, in full precision, with columns of the costs on each processor.
+
+    Args:
+        ranking: what to write.
+        costs: of its losses.
+        style: one of `STYLES`.
+        decimals: of ranks; CSV and JSON ignore it.
+    """
+    if style not in MARKUPS:
+        rows = _records(ranking, costs)
+        return write_csv(rows) if style == "csv" else write_json(rows)
+    parts = [write_grid(_main(ranking, decimals), _notes(ranking), style)]
+    if ranking.win is not None:
+        drawn = "images" if ranking.seeds[1] == 1 else "images and seeds"
+        parts.append(write_grid(_pairs(ranking), [_WIN.format(drawn)], style))
+    if costs:
+        parts.append(write_grid(_costs(ranking, costs), [_COST], style))
+    return "\n".join(parts)
+
+
+_WIN = (
+    "Probability that the loss of the line beats that of the column in one of the settings where "
+    "both are, for other {} of the kind (½ a tie); – where they never meet."
+)
+_COST = (
+    "Means over runs, never over processors: training milliseconds a step, hours a run with its "
+    "evaluations, peak memory in MiB."
+)
+
+
+def _main(ranking: Ranking, decimals: int) -> Grid:
+    heads = ["loss", "mean rank", f"{1 - LEVEL:.0%} interval", "one left out", "settings"]
+    lines = []
+    for at, name in enumerate(ranking.names):
+        interval = [math.nan] * 2 if ranking.interval is None else ranking.interval[at]
+        lines.append(
+            [
+                *(name, mean_std(ranking.mean[at], decimals=decimals)),
+                *(_range(ends, decimals) for ends in (interval, ranking.without[at])),
+                f"{ranking.counts[at]} of {len(ranking.places)}",
+            ]
+        )
+    return Grid([heads], lines, set(), 1, ["ours"] * len(lines))
+
+
+def _costs(ranking: Ranking, costs: Sequence[Cost]) -> Grid:
+    heads = ["where", "loss", "runs", "ms a step", "hours a run", "peak MiB"]
+    ordered = sorted(costs, key=lambda cost: (cost.where, ranking.names.index(cost.name)))
+    lines = [
+        [
+            *(cost.where, cost.name, str(cost.runs), f"{cost.step_ms:.1f}", f"{cost.hours:.2f}"),
+            "–" if cost.memory_mb is None else f"{cost.memory_mb:.0f}",
+        ]
+        for cost in ordered
+    ]
+    return Grid([heads], lines, set(), 2, ["ours"] * len(lines))
+
+
+def _range(ends: Sequence[float] | NDArray[np.float64], decimals: int) -> str:
+    low, high = map(float, ends)
+    if math.isnan(low):
+        return "–"
+    return "{} to {}".format(*(mean_std(end, decimals=decimals) for end in (low, high)))
+
+
+def _pairs(ranking: Ranking) -> Grid:
+    assert ranking.win is not None
+    lines = [
+        [
+            name,
+            *(
+                "" if to == at else mean_std(value, decimals=2)
+                for to, value in enumerate(ranking.win[at])
+            ),
+        ]
+        for at, name in enumerate(ranking.names)
+    ]
+    heads = ["P(win) against", *ranking.names]
+    return Grid([heads], lines, set(), 1, ["ours"] * len(lines))
+
+
+def _notes(ranking: Ranking) -> list[str]:
+    words = [place.words for place in ranking.places]
+    said = [
+        f"Ranks by {ranking.metric}, 1 the best and {len(ranking.names)} the worst, averaged over "
+        f"{len(words)} {'setting' if len(words) == 1 else 'settings'}: {_named(words)}."
+    ]
+    if ranking.missing:
+        said.append(
+            f"Incomplete: no run of {_named(ranking.missing)}. Where only some of the losses are, "
+            f"their ranks are stretched to 1 to {len(ranking.names)}."
+        )
+    if len(ranking.groups) > 1:
+        groups = " | ".join(", ".join(group) for group in ranking.groups)
+        said.append(f"Never compared, so that their ranks say nothing of each other: {groups}.")
+    if ranking.alone:
+        said.append(f"Left out, with one loss only: {_named(ranking.alone)}.")
+    if ranking.interval is not None:
+        said.append(_interval_note(*ranking.seeds))
+    return [*said, *_left_out_note(ranking)]
+
+
+def _interval_note(least: int, most: int) -> str:
+    drawn = "bootstrap over test images and seeds, each drawn for all losses together"
+    if most == 1:
+        drawn = "bootstrap over test images, of these networks: one seed a cell tells nothing of "
+        drawn += "others"
+    elif least < most:
+        drawn += f"; {least} to {most} seeds a cell, and those with one add no spread of seeds"
+    return f"Interval: {drawn}. The settings are not drawn."
+
+
+def _left_out_note(ranking: Ranking) -> list[str]:
+    best = ranking.names[0]
+    others = [f"{words} ({first})" for words, first in ranking.first_without if first != best]
+    if not ranking.first_without:
+        return []
+    if not others:
+        return [f"One left out: {best} stays first whichever setting is left out."]
+    return [f"One left out: {best} is not first without {_named(others)}."]
+
+
+def _named(words: Sequence[str]) -> str:
+    more = f" and {len(words) - _TOLD} more" if len(words) > _TOLD else ""
+    return "; ".join(words[:_TOLD]) + more
+
+
+def _records(ranking: Ranking, costs: Sequence[Cost]) -> list[dict[str, Any]]:
+    rows = []
+    for at, name in enumerate(ranking.names):
+        low, high = (None, None) if ranking.interval is None else ranking.interval[at].tolist()
+        least, most = ranking.without[at].tolist()
+        row = {
+            **{"loss": name, "metric": ranking.metric, "mean_rank": float(ranking.mean[at])},
+            **{"low": low, "high": high, "without_low": least, "without_high": most},
+            **{"settings": int(ranking.counts[at]), "of": len(ranking.places)},
+        }
+        if ranking.win is not None:
+            wins = zip(ranking.names, ranking.win[at].tolist(), strict=True)
+            row |= {f"beats {other}": value for other, value in wins}
+            row[f"beats {name}"] = None
+        for where in dict.fromkeys(cost.where for cost in costs):
+            cost = next((c for c in costs if (c.name, c.where) == (name, where)), None)
+            row |= {
+                f"{key} ({where})": getattr(cost, key, None)
+                for key in ("step_ms", "hours", "memory_mb")
+            }
+        rows.append({key: None if value != value else value for key, value in row.items()})
+    return rows

@@ -1,0 +1,33 @@
+"""Metrics whose name does not say what they are: how tables head and explain them."""
+
+from collections.abc import Iterable
+
+_HEADINGS = {"dice_image_oracle": "dice_image_oracle (upper bound, no result)"}
+_TUNED = "at the threshold that is best on noisy held-out masks, of each evaluation by itself"
+_SENTENCES = {
+    "threshold": "threshold: the mean of those that are best on noisy held-out masks",
+    "area_ratio": "area_ratio: predicted over true foreground of all test images; below 1 the "
+    "masks are drawn too small",
+    "dice_image_oracle": "dice_image_oracle: at the threshold that is best on the clean test masks "
+    "themselves, which nobody has: an upper bound, not to be reported as a result",
+}
+
+
+def heading(metric: str) -> str:
+    """What stands at the head of a metric's column; one that is no result says so.
+
+    Example:
+        >>> heading("dice_image")
+        'dice_image'
+        >>> heading("dice_image_oracle")
+        'dice_image_oracle (upper bound, no result)'
+    """
+    return _HEADINGS.get(metric, metric)
+
+
+def meanings(metrics: Iterable[str]) -> list[str]:
+    """A sentence for each of the metrics that needs one, and one for all tuned ones together."""
+    names = list(dict.fromkeys(metrics))
+    tuned = [name for name in names if name.endswith("_tuned")]
+    found = [f"{', '.join(tuned)}: {_TUNED}."] if tuned else []
+    return [*found, *(f"{_SENTENCES[name]}." for name in names if name in _SENTENCES)]

@@ -1,0 +1,101 @@
+"""Where other metrics put the losses of a column in another order than the Dice of images."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from robustseg.results.tables.model import EMPTY, Cell, Column, Row, Table
+
+REFERENCE = "dice_image"
+# What may contradict it, and how good a value is: masks are best as large as the true ones.
+_SCORES: dict[str, Callable[[float], float]] = {
+    "dice_pooled": lambda value: value,
+    "area_ratio": lambda value: -abs(math.log(value)) if value > 0 else -math.inf,
+}
+OTHERS = tuple(_SCORES)
+DATA = ("dataset", "subset")  # labels of what a run was tested on
+_DECIMALS = 3  # a difference that a table does not show is none
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Another order in one column.
+
+    Attributes:
+        column: of the other metric.
+        reversed: pairs of rows that it puts the other way round.
+        pairs: of rows on the same data that both metrics tell apart.
+        example: the reversed pair that is furthest apart in `REFERENCE`; the row that the other
+            metric prefers comes first.
+    """
+
+    column: Column
+    reversed: int
+    pairs: int
+    example: tuple[Row, Row]
+
+
+def disagreements(table: Table) -> list[Disagreement]:
+    """The columns of `OTHERS` that order rows otherwise than `REFERENCE` at the same noise.
+
+    Means are compared as a table with three decimals shows them; of ``area_ratio`` the nearer to 1
+    (as a ratio: ½ is as far as 2) is the better.
+
+    Args:
+        table: as `make_table` returns it, or read from results.csv.
+    """
+    found = []
+    for column in table.columns:
+        reference = replace(column, metric=REFERENCE)
+        if column.metric in OTHERS and reference in table.columns:
+            one = _compare(table, reference, column)
+            found += [one] if one else []
+    return found
+
+
+def without_agreeing(table: Table) -> Table:
+    """A table without those columns of `OTHERS` that order its rows as `REFERENCE` does."""
+    told = {one.column for one in disagreements(table)}
+    kept = tuple(c for c in table.columns if c.metric not in OTHERS or c in told)
+    return replace(
+        table,
+        columns=kept,
+        cells={key: cell for key, cell in table.cells.items() if key[1] in kept},
+        contests=tuple(keys for keys in table.contests if keys[0][1] in kept),
+    )
+
+
+def _compare(table: Table, reference: Column, column: Column) -> Disagreement | None:
+    scores: dict[Row, tuple[float, float]] = {}
+    for row in table.rows:
+        ours, theirs = (table.cells.get((row, one), EMPTY) for one in (reference, column))
+        if ours.n and theirs.n:
+            scores[row] = _score(ours, REFERENCE), _score(theirs, column.metric)
+    told, other = [], []
+    for a, b in itertools.combinations(scores, 2):
+        if data_of(table, a) != data_of(table, b):
+            continue
+        by_reference = scores[a][0] - scores[b][0]
+        by_other = scores[a][1] - scores[b][1]
+        if by_reference * by_other:
+            told.append((a, b))
+        if by_reference * by_other < 0:
+            other.append((abs(by_reference), (a, b) if by_other > 0 else (b, a)))
+    if not other:
+        return None
+    _, example = max(other, key=lambda one: one[0])
+    return Disagreement(column, len(other), len(told), example)
+
+
+def _score(cell: Cell, metric: str) -> float:
+    return _SCORES.get(metric, float)(round(cell.mean, _DECIMALS))
+
+
+def data_of(table: Table, row: Row) -> tuple[Any, ...]:
+    """What the row was tested on, as far as rows differ in it."""
+    places = [table.labels.index(name) for name in DATA if name in table.labels]
+    return tuple(row[at] for at in places)
