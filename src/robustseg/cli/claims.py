@@ -7,7 +7,7 @@ from typing import Any
 from robustseg.results.claims.render import STYLES, render_claims
 from robustseg.results.load import NoRuns
 from robustseg.results.sources import settle
-from robustseg.results.tables.query import add_common, selected, table_of
+from robustseg.results.tables.query import add_common, default_metrics, selected, table_of
 
 
 def add_parser(subparsers: Any) -> None:
@@ -41,6 +41,7 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.results.tables.image_scores import Images
 
     settle(options)
+    options.metric = options.metric or list(default_metrics(options.layout))
     try:
         runs, sources = selected(options)
         table = table_of(runs, options)
