@@ -21,6 +21,7 @@ from robustseg.results.tables.stopping import (
     first_minimum,
     label_wave,
     noisy_val,
+    read_curves,
     selected,
 )
 from robustseg.runs.files import read_json, write_csv, write_json
@@ -98,7 +99,8 @@ def test_what_is_selected_is_as_defined_and_regret_is_never_negative(triples, re
 
 
 def test_last_is_the_number_that_runs_report(trained):
-    runs = add_selected(load_runs(trained), Sources(trained), RULES)
+    runs = load_runs(trained)
+    runs = add_selected(runs, read_curves(runs, Sources(trained)), RULES)
     assert list(runs[metric_of("last")]) == pytest.approx(list(runs["dice_image"]))
     assert runs[metric_of("label-wave")].notna().all()
     assert runs[metric_of("noisy-val")].isna().all()  # they hold out no images
@@ -181,7 +183,12 @@ def test_what_has_no_meaning_is_refused(grid, capsys, words, told):
 
 def test_a_damaged_file_is_named(grid, capsys):
     folder = grid("lost", 0.3, 0.5)
-    folder.epochs.write_text("epoch,test_dice_image\n1,abc\n")
-    code, _, errors = table(grid, capsys, "--select", "last")
-    assert code == 2
-    assert f"{folder.epochs} is damaged" in errors
+    for content, told in (
+        ("epoch,test_dice_image\n1,abc\n", "is damaged: could not convert"),
+        ("epoch\n1\n", "is damaged: no column test_dice_image"),
+        (None, "is missing"),
+    ):
+        folder.epochs.write_text(content) if content else folder.epochs.unlink()
+        code, _, errors = table(grid, capsys, "--select", "last")
+        assert code == 2
+        assert f"{folder.epochs} {told}" in errors

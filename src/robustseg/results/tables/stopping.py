@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from robustseg.results.figures.files import read_epochs
+from robustseg.records.layout import DamagedRecord, NotKept
 from robustseg.results.sources import Sources
 from robustseg.results.tables.rules import RULES, metric_of, regret_of
+from robustseg.runs.files import trouble
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,12 +82,38 @@ _PICKS: dict[str, Callable[[pd.DataFrame], int | None]] = {
 }
 
 
-def add_selected(runs: pd.DataFrame, sources: Sources, rules: Sequence[str]) -> pd.DataFrame:
-    """Add to each run the test Dice at the evaluation that each rule picks, and its regret.
+def read_curves(runs: pd.DataFrame, sources: Sources) -> dict[str, pd.DataFrame]:
+    """Rows of epochs.csv by run id.
 
     Args:
         runs: as `load_runs` returns them.
         sources: of the runs.
+
+    Raises:
+        ValueError: those of a run are missing or damaged, or tell no test Dice; it names the file.
+    """
+    curves = {}
+    for run_id in runs["run_id"]:
+        run = sources.find(run_id)
+        try:
+            curves[run_id] = run.epochs()
+        except (DamagedRecord, NotKept) as error:
+            raise ValueError(str(error)) from error
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{run.place('epochs')} {trouble(error)}") from error
+        if SCORE not in curves[run_id]:
+            raise ValueError(f"{run.place('epochs')} is damaged: no column {SCORE}")
+    return curves
+
+
+def add_selected(
+    runs: pd.DataFrame, curves: Mapping[str, pd.DataFrame], rules: Sequence[str]
+) -> pd.DataFrame:
+    """Add to each run the test Dice at the evaluation that each rule picks, and its regret.
+
+    Args:
+        runs: as `load_runs` returns them.
+        curves: their rows of epochs.csv, by run id.
         rules: some of `RULES`.
 
     Returns:
@@ -95,11 +122,7 @@ def add_selected(runs: pd.DataFrame, sources: Sources, rules: Sequence[str]) -> 
         `ORACLE`, the best single evaluation on the clean test masks, which no rule can see. NaN
         where a run has not recorded what a rule needs. ``attrs["remarks"]`` says in how many runs
         ``label-wave`` stops as early as it can.
-
-    Raises:
-        Unreadable: an epochs.csv is missing or damaged.
     """
-    curves = read_epochs(runs["run_id"], sources, SCORE)
     columns: dict[str, list[float]] = {}
     for _, run in runs.iterrows():
         found = selected(curves[run["run_id"]], run.get("evaluations"), rules)
@@ -107,11 +130,11 @@ def add_selected(runs: pd.DataFrame, sources: Sources, rules: Sequence[str]) -> 
             columns.setdefault(name, []).append(value)
     chosen = runs.assign(**columns)
     chosen.attrs["remarks"] = [*runs.attrs.get("remarks", ())]
-    early = sum(label_wave(evaluated(curve)) == WINDOW for curve in curves.values())
+    early = sum(label_wave(evaluated(curves[run_id])) == WINDOW for run_id in runs["run_id"])
     if "label-wave" in rules and early:
         chosen.attrs["remarks"].append(
             f"label-wave stops at the first evaluation it can judge, number {WINDOW + 1}, in "
-            f"{early} of {len(curves)} runs: it has seen no fall, and the minimum may lie before; "
+            f"{early} of {len(runs)} runs: it has seen no fall, and the minimum may lie before; "
             "a smaller evaluation.every would tell."
         )
     return chosen
