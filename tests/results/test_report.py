@@ -95,7 +95,7 @@ def test_the_page_needs_nothing_from_elsewhere(page, source):
 
 def test_figures_have_words(page):
     images = page.all("img")
-    assert len(images) == 7
+    assert len(images) == 9
     assert all(len(image["alt"]) > 20 for image in images)
     captions = page.all("figcaption")
     assert len(captions) >= len(images)
@@ -162,7 +162,7 @@ def test_images_of_private_data_are_not_shown(hostile, tmp_path):
     finally:
         path.write_text(before)
     page = Parsed((tmp_path / "page.html").read_text())
-    assert len(page.all("img")) == 5
+    assert len(page.all("img")) == 7
     assert not any("webp" in image["src"][:20] for image in page.all("img"))
     assert len([one for one in page.all("div") if "results" in one.get("class", "")]) == 1
 

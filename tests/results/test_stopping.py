@@ -21,6 +21,7 @@ from robustseg.results.tables.stopping import (
     first_minimum,
     label_wave,
     noisy_val,
+    read_curves,
     selected,
 )
 from robustseg.runs.files import read_json, write_csv, write_json
@@ -42,10 +43,16 @@ def curve(test, heldout=None, changed=None):
 
 
 @given(SHARES)
-def test_the_first_minimum_is_where_pandas_rolling_mean_first_rises(values):
-    smoothed = pd.Series(values).rolling(3).mean()
-    rising = [at for at in range(len(values) - 1) if smoothed[at + 1] > smoothed[at] + 1e-9]
-    assert first_minimum(values) == (rising[0] if rising else len(values) - 1)
+def test_the_first_minimum_is_that_of_the_rolling_mean_of_pandas(values):
+    """Runs of equal means are one: the first that is below both its neighbours, in its middle."""
+    means = pd.Series(values).rolling(3).mean().round(9).dropna()
+    plateaus = [list(group.index) for _, group in means.groupby((means.diff() != 0).cumsum())]
+    level = [means[own[0]] for own in plateaus]
+    valleys = [
+        plateaus[at] for at in range(1, len(level) - 1) if level[at - 1] > level[at] < level[at + 1]
+    ]
+    expected = (valleys[0][0] + valleys[0][-1]) // 2 if valleys else len(values) - 1
+    assert first_minimum(values) == expected
 
 
 @given(SHARES, SHARES)
@@ -60,7 +67,8 @@ def test_a_valley_is_found_and_a_fall_without_an_end_is_not():
     falling = [0.9, 0.7, 0.5, 0.3, 0.2]
     assert first_minimum([*falling, 0.4, 0.8]) == 5  # .3, .2, .4 is the lowest mean of three
     assert first_minimum(falling) == 4
-    assert first_minimum([0.1, 0.2, 0.3, 0.4]) == 2  # rises from the first mean on
+    assert first_minimum([0.1, 0.2, 0.3, 0.4]) == 3  # rises from the first mean on
+    assert first_minimum([0.1, 0.2, 0.3, 0.4, 0.1, 0.0, 0.9, 0.9]) == 5  # not at the edge
     assert first_minimum([0.5] * 6) == 5
     assert first_minimum([0.2, 0.9, 0.1]) == 2  # no two means
 
@@ -98,7 +106,8 @@ def test_what_is_selected_is_as_defined_and_regret_is_never_negative(triples, re
 
 
 def test_last_is_the_number_that_runs_report(trained):
-    runs = add_selected(load_runs(trained), Sources(trained), RULES)
+    runs = load_runs(trained)
+    runs = add_selected(runs, read_curves(runs, Sources(trained)), RULES)
     assert list(runs[metric_of("last")]) == pytest.approx(list(runs["dice_image"]))
     assert runs[metric_of("label-wave")].notna().all()
     assert runs[metric_of("noisy-val")].isna().all()  # they hold out no images
@@ -156,12 +165,13 @@ def test_a_run_that_has_not_recorded_it_has_no_number(grid, capsys):
     )
 
 
-def test_an_early_stop_that_saw_no_fall_is_remarked(grid, capsys):
+def test_a_rise_from_the_first_value_on_is_remarked(grid, capsys):
     folder = grid("early", 0.3, 0.5)
     rows = curve([0.5] * 7, [0.5] * 7, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     write_csv(folder.epochs, rows.to_dict("records"))
     errors = table(grid, capsys, "--select", "label-wave")[2]
-    assert "label-wave stops at the first evaluation it can judge, number 4, in 1 of 3" in errors
+    assert "label-wave: in 1 of 3 runs the share" in errors
+    assert "rises at once, from evaluation 4" in errors
 
 
 @pytest.mark.parametrize(
@@ -181,7 +191,12 @@ def test_what_has_no_meaning_is_refused(grid, capsys, words, told):
 
 def test_a_damaged_file_is_named(grid, capsys):
     folder = grid("lost", 0.3, 0.5)
-    folder.epochs.write_text("epoch,test_dice_image\n1,abc\n")
-    code, _, errors = table(grid, capsys, "--select", "last")
-    assert code == 2
-    assert f"{folder.epochs} is damaged" in errors
+    for content, told in (
+        ("epoch,test_dice_image\n1,abc\n", "is damaged: could not convert"),
+        ("epoch\n1\n", "is damaged: no column test_dice_image"),
+        (None, "is missing"),
+    ):
+        folder.epochs.write_text(content) if content else folder.epochs.unlink()
+        code, _, errors = table(grid, capsys, "--select", "last")
+        assert code == 2
+        assert f"{folder.epochs} {told}" in errors

@@ -7,12 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.files import Source
+from robustseg.results.figures.files import Source, read_epochs
 from robustseg.results.figures.look import Look, legend, looks, tiles
 from robustseg.results.figures.selection import at_setting, heading, settings
-from robustseg.results.sources import Sources
 from robustseg.results.tables.rules import RULES, metric_of
-from robustseg.results.tables.stopping import ORACLE, add_selected
+from robustseg.results.tables.stopping import ORACLE, SCORE, add_selected
 
 _ROW = 0.28  # inches a loss
 _SPREAD = 0.5  # of the rules of a loss, in rows
@@ -38,7 +37,7 @@ def selection(runs: pd.DataFrame, source: Source) -> Figure | None:
     chosen = runs[runs[recorded].notna().any(axis=1)]
     if chosen.empty:
         return None
-    chosen = add_selected(chosen, Sources.of(source), RULES)
+    chosen = add_selected(chosen, read_epochs(chosen["run_id"], source, SCORE), RULES)
     picked = [metric_of(rule) for rule in RULES]
     found, lines = settings(chosen), list(looks(chosen["line"]))
     height = 1 + _ROW * len(lines)

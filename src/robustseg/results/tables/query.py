@@ -175,7 +175,7 @@ def answer_selection(
         ValueError: an option has no meaning here, or an epochs.csv cannot be read.
     """
     from robustseg.results.tables.build import make_table
-    from robustseg.results.tables.stopping import add_selected
+    from robustseg.results.tables.stopping import add_selected, read_curves
 
     refused = [name for name in ("metric", "test", "against", "ci") if getattr(options, name)]
     refused += ["layout domain"] if options.layout == "domain" else []
@@ -185,7 +185,7 @@ def answer_selection(
             f"{', '.join(refused)}"
         )
     metrics = [*map(metric_of, rules), *map(regret_of, rules)]
-    chosen = add_selected(runs, sources, rules)
+    chosen = add_selected(runs, read_curves(runs, sources), rules)
     table = make_table(chosen, metrics, None, split(options.loss))
     return table, [*runs.attrs["absent"], *chosen.attrs["remarks"], *sources.unfinished()]
 

@@ -14,8 +14,8 @@ _SENTENCES = {
     "last": "last: mean of the reported evaluations, the only rule that averages; the others pick "
     "one evaluation, whose Dice varies more",
     "noisy-val": "noisy-val: the evaluation with the best Dice on noisy held-out masks",
-    "label-wave": "label-wave: the first at which the share of training pixels whose prediction "
-    "changes, smoothed over three evaluations, is about to rise (none: the last)",
+    "label-wave": "label-wave: the evaluation at the first local minimum of the share of training "
+    "pixels whose prediction changes, smoothed over three evaluations (none: the last)",
 }
 _REGRET = (
     "regret: what is lacking to the best single evaluation on the clean test masks, which no rule "
@@ -48,7 +48,10 @@ def check_rules(words: Iterable[str]) -> list[str]:
     rules = list(dict.fromkeys(words))
     for rule in rules:
         if rule not in RULES:
-            raise ValueError(f"no rule {rule!r} to select by; there are: {', '.join(RULES)}")
+            raise ValueError(
+                f"no rule {rule!r} to select by; there are: {', '.join(RULES)} "
+                "(an experiment is named before --select)"
+            )
     return rules
 
 

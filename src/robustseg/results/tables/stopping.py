@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from robustseg.results.figures.files import read_epochs
+from robustseg.records.layout import DamagedRecord, NotKept
 from robustseg.results.sources import Sources
 from robustseg.results.tables.rules import RULES, metric_of, regret_of
+from robustseg.runs.files import trouble
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCORE = "test_dice_image"
 WINDOW = 3  # evaluations over which `label_wave` smooths
-_ROUNDING = 1e-12  # of the smoothing; shares of pixels differ by more
 ORACLE = "dice_image_best_oracle"
 
 
@@ -40,8 +40,8 @@ def label_wave(epochs: pd.DataFrame) -> int | None:
 
     c_t is the share of pixels of a fixed training sample whose prediction at ½ is not that of the
     evaluation before, s_t = (c_t + c_{t−1} + c_{t−2})/3, so that only the past counts. It stops at
-    the first t with s_t < s_{t+1}: s has fallen, or has not risen, until there. If s never rises,
-    that is the last evaluation. (The original does so every epoch.)
+    the first local minimum of s: s has fallen to it and rises after it. Without one, that is the
+    last evaluation. (The original looks at every epoch.)
 
     Args:
         epochs: rows of epochs.csv with an evaluation.
@@ -49,30 +49,49 @@ def label_wave(epochs: pd.DataFrame) -> int | None:
     Returns:
         Its position; None if the run has recorded no changes.
     """
-    changed = _column(epochs, "train_changed")
-    if np.isnan(changed[1:]).any() or len(changed) < 2:
-        return None
-    return first_minimum(changed[1:]) + 1
+    changed = _changes(epochs)
+    return None if changed is None else first_minimum(changed) + 1
 
 
 def first_minimum(values: ArrayLike, window: int = WINDOW) -> int:
-    """The position of the first value below the next, after smoothing; else the last position.
+    """The position of the first local minimum after smoothing; without one the last position.
 
     Args:
         values: (n,), n ≥ 1.
-        window: how many values, the latest included, a smoothed one is the mean of; positions
-            with fewer are passed over.
+        window: how many values, the latest included, a smoothed one is the mean of. Neither the
+            first nor the last smoothed value is a minimum; of several equal ones the middle is.
 
     Example:
         >>> first_minimum([5, 4, 3, 2, 3, 4, 5])
         4
     """
+    from scipy.signal import find_peaks
+
     values = np.asarray(values, float)
-    if len(values) < window + 1:
-        return len(values) - 1
-    smoothed = np.convolve(values, np.full(window, 1 / window), "valid")
-    rises = np.flatnonzero(np.diff(smoothed) > _ROUNDING)
-    return int(rises[0] if len(rises) else len(smoothed) - 1) + window - 1
+    minima, _ = find_peaks(-_smoothed(values, window))
+    return int(minima[0]) + window - 1 if len(minima) else len(values) - 1
+
+
+def rises_at_once(epochs: pd.DataFrame) -> bool:
+    """Whether what `label_wave` looks at rises from its first value on."""
+    changed = _changes(epochs)
+    if changed is None:
+        return False
+    smoothed = _smoothed(changed, WINDOW)
+    return len(smoothed) > 1 and bool(smoothed[1] > smoothed[0])
+
+
+def _changes(epochs: pd.DataFrame) -> NDArray[np.float64] | None:
+    """The changes since the evaluation before, from the second evaluation on."""
+    changed = _column(epochs, "train_changed")[1:]
+    return None if np.isnan(changed).any() or not len(changed) else changed
+
+
+def _smoothed(values: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    """Means of each value and those before it, where there are enough, without rounding errors."""
+    if len(values) < window:
+        return np.empty(0)
+    return np.convolve(values, np.full(window, 1 / window), "valid").round(12)
 
 
 _PICKS: dict[str, Callable[[pd.DataFrame], int | None]] = {
@@ -81,12 +100,38 @@ _PICKS: dict[str, Callable[[pd.DataFrame], int | None]] = {
 }
 
 
-def add_selected(runs: pd.DataFrame, sources: Sources, rules: Sequence[str]) -> pd.DataFrame:
-    """Add to each run the test Dice at the evaluation that each rule picks, and its regret.
+def read_curves(runs: pd.DataFrame, sources: Sources) -> dict[str, pd.DataFrame]:
+    """Rows of epochs.csv by run id.
 
     Args:
         runs: as `load_runs` returns them.
         sources: of the runs.
+
+    Raises:
+        ValueError: those of a run are missing or damaged, or tell no test Dice; it names the file.
+    """
+    curves = {}
+    for run_id in runs["run_id"]:
+        run = sources.find(run_id)
+        try:
+            curves[run_id] = run.epochs()
+        except (DamagedRecord, NotKept) as error:
+            raise ValueError(str(error)) from error
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{run.place('epochs')} {trouble(error)}") from error
+        if SCORE not in curves[run_id]:
+            raise ValueError(f"{run.place('epochs')} is damaged: no column {SCORE}")
+    return curves
+
+
+def add_selected(
+    runs: pd.DataFrame, curves: Mapping[str, pd.DataFrame], rules: Sequence[str]
+) -> pd.DataFrame:
+    """Add to each run the test Dice at the evaluation that each rule picks, and its regret.
+
+    Args:
+        runs: as `load_runs` returns them.
+        curves: their rows of epochs.csv, by run id.
         rules: some of `RULES`.
 
     Returns:
@@ -94,12 +139,8 @@ def add_selected(runs: pd.DataFrame, sources: Sources, rules: Sequence[str]) -> 
         evaluations, as ``dice_image`` does; the others pick one. The regret is what is lacking to
         `ORACLE`, the best single evaluation on the clean test masks, which no rule can see. NaN
         where a run has not recorded what a rule needs. ``attrs["remarks"]`` says in how many runs
-        ``label-wave`` stops as early as it can.
-
-    Raises:
-        Unreadable: an epochs.csv is missing or damaged.
+        ``label-wave`` may have missed the first minimum.
     """
-    curves = read_epochs(runs["run_id"], sources, SCORE)
     columns: dict[str, list[float]] = {}
     for _, run in runs.iterrows():
         found = selected(curves[run["run_id"]], run.get("evaluations"), rules)
@@ -107,12 +148,12 @@ def add_selected(runs: pd.DataFrame, sources: Sources, rules: Sequence[str]) -> 
             columns.setdefault(name, []).append(value)
     chosen = runs.assign(**columns)
     chosen.attrs["remarks"] = [*runs.attrs.get("remarks", ())]
-    early = sum(label_wave(evaluated(curve)) == WINDOW for curve in curves.values())
+    early = sum(rises_at_once(evaluated(curves[run_id])) for run_id in runs["run_id"])
     if "label-wave" in rules and early:
         chosen.attrs["remarks"].append(
-            f"label-wave stops at the first evaluation it can judge, number {WINDOW + 1}, in "
-            f"{early} of {len(curves)} runs: it has seen no fall, and the minimum may lie before; "
-            "a smaller evaluation.every would tell."
+            f"label-wave: in {early} of {len(runs)} runs the share of changed predictions rises at "
+            f"once, from evaluation {WINDOW + 1}, the first that can be judged: a minimum before "
+            "it may be missed, and a later one picked; a smaller evaluation.every would show it."
         )
     return chosen
 
