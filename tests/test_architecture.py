@@ -19,7 +19,7 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 ROOMS = {
     "cli": "configuration dashboards data finished metrics noise records results runs terminal",
     "training": "configuration dashboards data losses metrics models noise runs sweeps",
-    "finished": "configuration data losses metrics models records runs terminal",
+    "finished": "configuration data losses metrics models records results runs terminal",
     "dashboards": "metrics results runs",
     "sweeps": "configuration records runs terminal",
     "results": "metrics records runs terminal",

@@ -39,7 +39,7 @@ def test_claims_of_an_experiment(add_run, claims):
         (["--metric", "dice_imag"], 2, "no run has a number 'dice_imag'; did you mean dice_image?"),
         (["--metric", "epochs"], 2, "epochs: no mean over images"),
         (["--against", "gc"], 2, "no row has loss='gc'; did you mean gce?"),
-        (["--loss", "gce"], 2, "nothing to compare"),
+        (["--loss", "gce"], 1, "nothing to compare"),
         ([], 2, "images.csv is missing"),
     ],
 )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from robustseg.errors import NoRuns
 from robustseg.results.claims.build import make_claims
 from robustseg.results.claims.render import records, render_claims
 from robustseg.results.claims.sentences import interval, sentence
@@ -206,7 +207,7 @@ def test_a_metric_that_is_no_mean_over_images_is_left_out(add_run, three_losses)
 
 def test_what_cannot_be_compared_is_refused(add_run):
     add_run("gce", 0.3, images=values_of(0))
-    with pytest.raises(ValueError, match="two rows on the same data: nothing to compare"):
+    with pytest.raises(NoRuns, match="two rows on the same data: nothing to compare"):
         claims_of(add_run)
     add_run("mae", 0.3, images=dict(itertools.islice(values_of(0).items(), N - 1)))
     with pytest.raises(UnlikeImages, match="image39 is of one only"):

@@ -256,7 +256,7 @@ def test_the_figure_has_the_intervals(experiments, capsys, tmp_path):
         (("--metric", "nosuch"), 2, "no run has a number 'nosuch'"),
         (("--metric", "threshold"), 2, "no better and no worse"),
         (("nosuch",), 1, "none of the 5 finished runs has experiment=nosuch"),
-        (("--loss", "ce"), 2, "no column has two losses"),
+        (("--loss", "ce"), 1, "no column has two losses"),
         (("--figure", "ranks.txt"), 2, "name a .png, .svg or .pdf"),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robustseg.errors import NoRuns
 from robustseg.results.tables.cached_statistics import remembered
 from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike
 from robustseg.results.tables.model import LEVEL, Column, Key, Row, Table, direction
@@ -229,7 +230,7 @@ class _Grid:
                   if any((at, column) == (p.data, p.column) for p in self.places)}  # fmt: skip
         self.names = [name for name in self.names if name in ranked]
         if not self.places:
-            raise ValueError("no column has two losses to rank; choose more runs")
+            raise NoRuns("no column has two losses to rank; choose more runs")
         self.keys = [
             [found.get((name, place.data, place.column)) for place in self.places]
             for name in self.names

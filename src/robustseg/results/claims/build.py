@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from robustseg.errors import NoRuns
 from robustseg.results.claims.model import Claim, Claims, Methods
 from robustseg.results.claims.statistics import (
     MARGIN,
@@ -48,7 +49,7 @@ def make_claims(table: Table, images: Images, against: str | None = None) -> Cla
     tested = all_pairs(table, images) if against is None else with_reference(table, images, against)
     pairs = list(tested)
     if not pairs:
-        raise ValueError("there is no column with two rows on the same data: nothing to compare")
+        raise NoRuns("there is no column with two rows on the same data: nothing to compare")
     shared = [_shared(table, pair) for pair in pairs]
     question = [_VERSION, "claims", MARGIN, [_identity(table, pair, images) for pair in pairs]]
     found = remembered(
