@@ -41,7 +41,7 @@ def main() -> int:
     except KeyboardInterrupt:
         interrupted = True
         if not limit.is_over():
-            print("\nInterrupted. The same command goes on from the last epoch.", file=sys.stderr)
+            print("\nInterrupted. The same command resumes from the last epoch.", file=sys.stderr)
             code = 130
     code = max(code, sweep.summarise(interrupted=interrupted))
     if interrupted and limit.is_over():

@@ -238,7 +238,7 @@ class AugmentationSettings(Group):
 
 
 class LoggerSettings(Choice):
-    """Who else is told how a run goes."""
+    """Where else a run is logged."""
 
     images: Annotated[
         Literal[True, False, "auto"],

@@ -26,7 +26,7 @@ def test_a_file_in_the_place_of_a_folder_is_told_in_one_line(tmp_path, capsys):
     assert "file cannot be read or written (Not a directory)" in told(capsys)
     sheet = ["noise", "preview", "noise.alpha=1", "dataset.image_size=32"]
     assert main([*sheet, "dataset.source.train=4", "-o", str(tmp_path / "file" / "x.png")]) == 1
-    assert f"{tmp_path / 'file'} cannot be read or written (it is no folder)" in told(capsys)
+    assert f"{tmp_path / 'file'} cannot be read or written (not a directory)" in told(capsys)
 
 
 def test_an_error_that_names_no_file_keeps_its_traceback(tmp_path, monkeypatch):

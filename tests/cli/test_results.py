@@ -72,7 +72,7 @@ def test_several_noise_models_have_a_table_but_no_figures(tiny, tmp_path, monkey
     [
         (["figures", "--out", "file/x"], "file/x cannot be read or written (Not a directory)"),
         (["report", "-o", "folder"], "folder cannot be read or written (Is a directory)"),
-        (["report", "-o", "file/r.html"], "file cannot be read or written (it is no folder)"),
+        (["report", "-o", "file/r.html"], "file cannot be read or written (not a directory)"),
         (["results", "mine", "--out", "file"], "file/mine cannot be read or written (Not a dir"),
     ],
 )

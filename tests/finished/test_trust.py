@@ -85,7 +85,7 @@ def test_a_hostile_configuration_is_refused(sent, trap, model, capsys):
 def test_only_trust_lets_the_hostile_call_happen(sent, trap):
     call = {"_target_": "numpy.savetxt", "fname": str(trap), "X": [1]}
     change(sent, features=[call, 8])
-    with pytest.raises(DataError, match="none of what a run folder may build"):
+    with pytest.raises(DataError, match="not an allowed class"):
         load_run(sent)
     assert not trap.exists()
     with pytest.raises(DataError, match="cannot be built"):  # for savetxt returns no width
@@ -136,7 +136,7 @@ def test_source_and_noise_are_checked_too(sent, trap):
     (sent / "config.yaml").write_text(yaml.safe_dump(config))
     run = load_run(sent)
     for name in ("dataset.source", "noise.model"):
-        with pytest.raises(DataError, match="none of what a run folder may build"):
+        with pytest.raises(DataError, match="not an allowed class"):
             run.build(name)
     assert not trap.exists()
 

@@ -14,7 +14,7 @@ class SlurmLauncher(SweepLauncher):
         timeout_min: time limit of a job in minutes, over 10.
         cpus_per_task: processors of a job; as many compute threads.
         mem_gb: memory of a job in GB.
-        max_num_timeout: how often a job that reaches its time limit goes on in a new one.
+        max_num_timeout: how often a job that reaches its time limit resumes in a new one.
         setup: shell commands before the program.
         options: what else sbatch knows, under submitit's names (partition, gres, …); None: unset.
     """

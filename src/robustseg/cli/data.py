@@ -26,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
     checker.set_defaults(main=check)
     fetcher = commands.add_parser(
         "download",
-        help="fetch a public data set; goes on where it broke off",
+        help="fetch a public data set; resumes an interrupted download",
         epilog="robustseg data download isic2017 data/isic2017",
     )
     fetcher.add_argument("name", help="isic2017 or shenzhen")

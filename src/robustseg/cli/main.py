@@ -31,7 +31,7 @@ _COMMANDS = (*_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a subcommand; errors of the user's making are told in one line.
+    """Run a subcommand; errors that the user can fix are reported in one line.
 
     Returns:
         Exit code.
@@ -94,7 +94,7 @@ def _of_file(error: OSError) -> str | None:
     if error.errno is None:
         return str(error) if isinstance(error, FileExistsError) else None
     # Only a folder that shall be made meets a file in its place.
-    reason = "it is no folder" if error.errno == errno.EEXIST else error.strerror
+    reason = "not a directory" if error.errno == errno.EEXIST else error.strerror
     return f"{error.filename or 'a file'} cannot be read or written ({reason})"
 
 

@@ -26,8 +26,8 @@ def add_parser(subparsers: Any) -> None:
         help="the training masks that a trained network believes least",
         description="Rank a finished run's training masks by how little its network believes them: "
         "by the T-Loss's own weight of an image where it was trained with it, else by the mean "
-        "squared residual; or by 1 - Dice. With injected noise it is told how well the wrong masks "
-        "are found.",
+        "squared residual; or by 1 - Dice. With injected noise, it reports how well the wrong "
+        "masks are found.",
         epilog="robustseg suspects runs/isic2017-tloss-clean-s0-1f2e3d4c --sheet sheet.png",
     )
     add_run(parser)

@@ -11,7 +11,7 @@ class RunCard:
     """What a dashboard shows of a run.
 
     Attributes:
-        run_id: stable, so that a resumed run goes on in the same place; another one once the run
+        run_id: stable, so that a resumed run continues in the same place; another one once the run
             has begun anew (see `RunFolder.dashboard_id`).
         name: readable, without the hash.
         group: the experiment, or the data set.

@@ -65,7 +65,7 @@ def start(
 def log_epoch(run: wandb.Run, epoch: int, row: Mapping[str, float]) -> None:
     """Log a row of epochs.csv; like there, what is undefined (NaN) is left out.
 
-    wandb's own step is the epoch too: a resumed run goes on behind the steps of its first part,
+    wandb's own step is the epoch too: a resumed run continues after the steps of its first part,
     and wandb passes over the epochs between the last checkpoint and the kill, which are made again.
     """
     defined = {key: value for key, value in row.items() if not math.isnan(value)}
@@ -102,7 +102,7 @@ def log_summary(run: wandb.Run, metrics: Mapping[str, Any]) -> None:
 
 
 def finish(run: wandb.Run, error: str | None) -> None:
-    """End the run, as failed if there is an error; only the error's kind is told."""
+    """End the run, as failed if there is an error; only the error's type is logged."""
     run.summary.update({"failed": int(error is not None), "error": error or ""})
     run.finish(exit_code=int(error is not None))
 

@@ -87,7 +87,7 @@ def sync(
     report: Callable[[int, Synced], None],
     command: Sequence[str] = (*_WANDB, "sync"),
 ) -> list[Synced]:
-    """Sync runs one after another; a call after an interruption goes on with what is left.
+    """Sync runs one after another; a call after an interruption continues with the rest.
 
     Args:
         runs: as `find` gives them.
@@ -153,6 +153,6 @@ def _running(file: Path) -> bool:
         return False
     inspect = [*_WANDB, "leet", "inspect", "--summary", "--json", str(file)]
     told = subprocess.run(inspect, capture_output=True, text=True)
-    if told.returncode:  # unreadable: `wandb sync` says why, and the other runs go on
+    if told.returncode:  # unreadable: `wandb sync` says why, and the other runs continue
         return False
     return json.loads(told.stdout)["exit_code"] is None

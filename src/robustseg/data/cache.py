@@ -200,7 +200,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _wait(file: IO[str], folder: Path) -> bool:
-    """Waits for the lock; False on systems that have none, where the work goes on without."""
+    """Waits for the lock; False on systems that have none, where the work continues without."""
     told = False
     while fcntl is not None:
         try:

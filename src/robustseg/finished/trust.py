@@ -92,7 +92,7 @@ def _check(node: Any, allowed: set[str], name: str) -> None:
             inner = f"{name}.{key}"
             if key == "_target_":
                 if not isinstance(value, str) or value not in allowed:
-                    raise ConfigError(f"{inner}={value!r} is none of what a run folder may build")
+                    raise ConfigError(f"{inner}={value!r} is not an allowed class")
             elif not isinstance(key, str) or key.startswith("_"):
                 raise ConfigError(f"{inner} is no setting of a run")
             else:
@@ -112,7 +112,7 @@ def _check_model(node: Mapping[str, Any]) -> None:
     known = MODELS[node["_target_"]] | {"_target_"}
     for key, value in node.items():
         if key not in known:
-            raise ConfigError(f"model.{key} is none of the arguments that a run folder may give")
+            raise ConfigError(f"model.{key} is not an allowed argument")
         for part in value if isinstance(value, list) else [value]:
             if isinstance(part, Mapping | list):
                 raise ConfigError(f"model.{key} is neither a value nor a list of values")

@@ -15,7 +15,7 @@ class Markov:
     touches it (4-neighbours; for a shrinking one each foreground pixel that touches the background)
     changes with probability θ2. At the end every pixel of the frame flips with probability θ3 and
     a Gaussian (σ 2, 5×5) smooths the result, cut at one half, which leaves ragged edges and a few
-    specks. Where the paper fixes the number of steps T, here β does: the chain goes on until the
+    specks. Where the paper fixes the number of steps T, here β does: the chain continues until the
     finished mask has |noisy △ clean| / |clean| = β.
 
     Source: Yao et al., Learning to Segment from Noisy Annotations, ICLR 2023 (arXiv 2308.02498);

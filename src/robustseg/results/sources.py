@@ -496,7 +496,7 @@ def _row(finished: Finished, name: str) -> dict[str, Any]:
 
 
 def _stamp(path: Path) -> list[int]:
-    """Time and size; of a missing file, which is told of where it is read, nothing."""
+    """Time and size; empty for a missing file, which is reported where it is read."""
     if not path.exists():
         return []
     stat = path.stat()

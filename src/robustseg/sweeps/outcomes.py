@@ -150,7 +150,7 @@ def summarise(*, interrupted: bool = False) -> int:
 
 
 def _distinct(outcomes: list[Outcome]) -> list[Outcome]:
-    """Cells of a grid that are the same run are told once, by the first that trained it."""
+    """Cells of a grid that are the same run are reported once, by the first that trained it."""
     told: dict[str, Outcome] = {}
     for outcome in outcomes:
         if outcome.state == "running":

@@ -55,7 +55,7 @@ def run_jobs(
         work: called in a worker with a job's number and overrides; must be picklable.
         jobs: what to run, in this order.
         places: environment variables, a set for each process.
-        observer: is told what happens.
+        observer: notified of what happens.
 
     Raises:
         KeyboardInterrupt: after the jobs were interrupted and have ended.

@@ -58,7 +58,7 @@ class Watch:
         )
 
     def in_order(self) -> list[JobReturn]:
-        """What Hydra is told of each job."""
+        """What Hydra gets to know of each job."""
         return [self.returned[number] for number in self.jobs]
 
     def _lost(self, job: int, outcome: Outcome, reason: str) -> Outcome:
@@ -66,7 +66,7 @@ class Watch:
         message = f"{reason}; its output is in {log_file(self.sweep, job)}"
         folder = RunFolder(self.runs / outcome.run_id)
         if folder.path.exists():
-            # The job's own lock, on whatever host, is free; another sweep may go on with the run.
+            # The job's own lock, on whatever host, is free; another sweep may resume the run.
             with suppress(AlreadyRunning), hold(folder.lock, job_id(self.token, job)):
                 if not folder.status.exists():
                     folder.update_status(schema=SCHEMA, run_id=folder.run_id, state="running")

@@ -28,7 +28,7 @@ _REMEDY = "try a smaller optimizer.lr or trainer.gradient_clip_val=1"
 class Recorder(pl.callbacks.Checkpoint):
     """After every epoch: evaluate if it is time, write the record, save.
 
-    The checkpoint is the commit point: when a run goes on from one, rows that are newer are
+    The checkpoint is the commit point: when a run resumes from one, newer rows are
     dropped and made again. Lightning calls callbacks of this base class last, after the schedule
     has been stepped.
 
@@ -124,7 +124,7 @@ class Recorder(pl.callbacks.Checkpoint):
         self._write(trainer)
 
     def _mean_loss(self, trainer: pl.Trainer, losses: list[float], epoch: int) -> float:
-        """Mean of an epoch's losses; the first that is no number is told with its batch."""
+        """Mean of an epoch's losses; the first non-numeric one is reported with its batch."""
         bad = next((at for at, loss in enumerate(losses) if not math.isfinite(loss)), None)
         if bad is None:
             return fmean(losses)
@@ -166,7 +166,7 @@ class Recorder(pl.callbacks.Checkpoint):
         limit.stop_if_over()
 
     def save(self, trainer: pl.Trainer) -> None:
-        """Write the checkpoint from which the run can go on."""
+        """Write the checkpoint from which the run can resume."""
         with replacing(self.folder.checkpoint) as temporary:
             trainer.save_checkpoint(temporary)
         self._saved = time.monotonic()

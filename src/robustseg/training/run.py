@@ -41,7 +41,7 @@ def run(cfg: DictConfig) -> None:
 
     Raises:
         RunFailed: the configuration is refused, the data is not there, or training failed. The
-            rest of a sweep goes on.
+            rest of a sweep continues.
     """
     begin = time.monotonic()
     name = ""
@@ -103,7 +103,7 @@ def _finished(settings: Settings, folder: RunFolder) -> dict[str, Any] | None:
 
 
 def _forced(settings: Settings, folder: RunFolder) -> bool:
-    """Whether the run must begin anew: a sweep does so once, also if its job is queued again."""
+    """Whether the run must restart: once in a sweep, also if its job is requeued."""
     sweep = sweep_token()
     return settings.force and (sweep is None or folder.read_status().get("forced_by") != sweep)
 
@@ -166,7 +166,7 @@ def _start(
     folder: RunFolder,
     damage: DamagedRun | None = None,
 ) -> Settings:
-    """Find what to go on from, or clear the place, and write the status.
+    """Find the checkpoint to resume from, or set old files aside, and write the status.
 
     Returns:
         The settings, with the compute threads of the attempt that is gone on from.
@@ -178,12 +178,12 @@ def _start(
     if reason:
         aside = folder.set_aside()
         dashboard_id = aside.name.removeprefix(".")
-        _log.warning("%s: %s; begins anew, the old run is %s", identity.run_id, reason, aside)
+        _log.warning("%s: %s; restarts, the old run is %s", identity.run_id, reason, aside)
     status = folder.read_status()
     if folder.checkpoint.exists():
         threads = status.get("threads", settings.trainer.threads)
         settings = settings.changed(trainer=settings.trainer.changed(threads=threads))
-        _log.info("%s: goes on from its last checkpoint", identity.run_id)
+        _log.info("%s: resumes from its last checkpoint", identity.run_id)
     else:
         _log.info("%s", identity.run_id)
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(settings.plain())))
@@ -246,7 +246,7 @@ def _fail(folder: RunFolder, error: BaseException) -> None:
     cause = _cause(error)
     try:
         folder.mark_failed(type(cause).__name__, str(cause), trace)
-    except OSError as full:  # a full disk is told of by the error that goes on from here
+    except OSError as full:  # a full disk is reported by the error that propagates
         error.add_note(f"It could not be noted in {folder.status}: {full}")
         _log.error("%s: the failure could not be noted: %s", folder.run_id, full)
 

@@ -85,7 +85,7 @@ def test_a_preempted_job_goes_on_in_the_same_folder(sweep, tmp_path, tiny, resul
     log = next(tmp_path.glob("sweeps/*/*/0.log")).read_text()
     print(*re.findall("(?m)^.*(?:submitit|goes on).*$", log), sep="\n")
     assert len(re.findall("submitit INFO .* Calling checkpoint method", log)) == 1
-    assert log.count("goes on from its last checkpoint") == 2
+    assert log.count("resumes from its last checkpoint") == 2
     assert RunFolder(folder).read_status()["state"] == "done"
     assert len(hosts(folder)) == 3
     run(tiny(*LONG, f"paths.runs={tmp_path}/whole"))
@@ -162,7 +162,7 @@ def test_ctrl_c_cancels_the_jobs(sweep, tmp_path):
         os.killpg(program.pid, signal.SIGINT)
         assert program.wait(timeout=120) == 130
     output = (tmp_path / "output").read_text()
-    assert "The same command goes on from the last epoch." in output
+    assert "The same command resumes from the last epoch." in output
     assert "2 runs: 2 interrupted." in output
     queue = subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True)
     assert queue.stdout == ""

@@ -9,7 +9,7 @@ _ORDER = 0x0DE5  # separates this stream of random numbers from augmentation's
 
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
-    """Batches of (pass, index): which image, and the how-manieth pass over the data this is.
+    """Batches of (pass, index): which image, and the pass number.
 
     The images form one endless sequence of permutations, pass after pass. An epoch is one pass,
     or, with `steps`, a fixed number of batches of that sequence, whatever the batch size: then

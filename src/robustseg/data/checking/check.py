@@ -70,7 +70,7 @@ class _Seen:
 
 
 def check(source: Source) -> Report:
-    """Reads every file of a source, goes on over those that are broken, and reports."""
+    """Reads every file of a source, continues past broken ones, and reports."""
     name = type(source).__name__
     root = str(getattr(source, "root", None) or "")
     try:

@@ -1,4 +1,4 @@
-"""Unpacking zip archives of strangers."""
+"""Unpacking untrusted zip archives."""
 
 from __future__ import annotations
 

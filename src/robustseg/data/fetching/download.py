@@ -85,7 +85,7 @@ DATASETS = {
 def download(name: str, destination: Path) -> str:
     """Fetches and unpacks a public data set; returns what a person does next.
 
-    What is there already is not fetched again; what was broken off goes on.
+    Existing files are not fetched again; interrupted downloads resume.
 
     Args:
         name: isic2017 or shenzhen.

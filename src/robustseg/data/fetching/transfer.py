@@ -28,7 +28,7 @@ def fetch(url: str, target: Path) -> None:
     """Fetches a file by HTTP, going on where an earlier try broke off.
 
     What has arrived is kept in `target` + ".part", with the server's version of it in
-    ".version", over failures and over calls. A server that cannot go on, or has another version,
+    ".version", over failures and over calls. A server that cannot resume, or has another version,
     sends the file from its start.
 
     Raises:
@@ -46,7 +46,7 @@ def fetch(url: str, target: Path) -> None:
             if failures >= ATTEMPTS:
                 raise DataError(
                     f"{url}: the connection broke {ATTEMPTS} times ({error}). Run the command "
-                    f"again: it goes on from the {_size(part)} bytes in {part}"
+                    f"again: it resumes from the {_size(part)} bytes in {part}"
                 ) from error
             sleep(PAUSE_S * failures)
         except OSError as error:

@@ -55,7 +55,7 @@ class FileSource(ABC):
 
     @abstractmethod
     def scan(self) -> Scan:
-        """Looks for pairs of files; goes on over those that do not fit."""
+        """Looks for pairs of files; continues past those that do not fit."""
 
     def rule(self) -> MaskRule:
         """How the values of a mask file are read."""

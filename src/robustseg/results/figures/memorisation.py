@@ -85,13 +85,13 @@ def memorisation_by_type(runs: pd.DataFrame, source: Source) -> Figure | None:
             if floor is not None:
                 axis.axhline(floor, color="0.35", linestyle="-.", linewidth=1)
             axis.set_title(f"{heading(*setting)}: {kind}", fontsize=9)
-    _key(axes[0, 0], {":": "given masks' own Dice", "-.": "expected if learnt by heart"})
+    _key(axes[0, 0], {":": "given masks' own Dice", "-.": "expected if memorised"})
     legend(figure, axes.flat)
     return figure
 
 
 def expected_floor(kind: str, beta: float) -> float | None:
-    """Dice against the clean masks of a network that has learnt all masks of a type by heart.
+    """Dice against the clean masks of a network that has memorised all masks of a type.
 
     With A the clean foreground: dilated to (1+β)A, 2/(2+β); eroded to (1−β)A, 2(1−β)/(2−β), 0 from
     β = 1 on; moved, so that the symmetric difference is βA, 1 − β/2. Source: the morphological
