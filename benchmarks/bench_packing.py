@@ -6,8 +6,8 @@
 The peer is Hydra's own launcher: one run after another, each with all processors. `--jobs` are runs
 at a time with hydra/launcher=local: n_jobs on a CPU, which share the processors, and jobs_per_gpu
 on a GPU; what gives the most runs an hour is the setting for this machine. Start-up counts. Each
-number trains the same runs; the distance of a run's test Dice from the peer's
-is reported beside the spread over seeds. The goal on two cores is 1.3 times the peer, on a GPU 3 times, there with
+number trains the same runs; the distance of a run's test Dice from the peer's is reported beside
+the spread over seeds. The goal on two cores is 1.3 times the peer, on a GPU 3 times, there with
 model=nnunet dataset.image_size=128 dataset.device=cuda.
 """
 
