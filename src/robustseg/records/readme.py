@@ -24,7 +24,7 @@ _DATA = {
 
 _TEXT = """# A record of {count}
 
-The numbers of finished runs of robustseg, without weights and pictures: what its tables, significance tests, intervals and curves are made of. The program wrote these files, this one too; it adds new ones and never changes one that is there.
+The numbers of finished runs of robustseg, without weights and images: what its tables, significance tests, intervals and curves are made of. The program wrote these files, this one too; it adds new ones and never changes one that is there.
 
 ```
 robustseg table{experiment} --runs {name}       # also: figures, report, results, status
@@ -71,8 +71,10 @@ from pathlib import Path
 
 import pandas as pd
 
+
 def read(kind):  # parts of different times may have different columns
     return pd.concat(map(pd.read_parquet, sorted(Path("{name}", kind).glob("*.parquet"))))
+
 
 runs = read("runs")
 runs[runs.alpha > 0].groupby(["loss", "alpha", "beta"]).dice_image.agg(["mean", "std", "count"])
