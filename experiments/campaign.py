@@ -86,7 +86,7 @@ def main() -> int:
             try:
                 code = max(code, _train(copy, part, options, left))
             finally:
-                _pack(part)
+                code = max(code, _pack(part))
     print("\nTo keep what was computed: git add experiments/*/record && git commit")
     return code
 
@@ -110,7 +110,8 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="runs at a time (default: auto, as many as cores, or as a GPU has room for)",
     )
-    parser.add_argument("--only", nargs="+", metavar="EXPERIMENT", help="only these experiments")
+    experiments = dict.fromkeys(part.experiment for part in plan())
+    parser.add_argument("--only", nargs="+", choices=experiments, help="only these experiments")
     return parser
 
 
@@ -154,12 +155,18 @@ def _device() -> str:
     return "cuda" if hardware.accelerator("auto") == "gpu" else "cpu"
 
 
-def _pack(part: Part) -> None:
+def _pack(part: Part) -> int:
+    """Pack what is finished; return 1 if the record is damaged."""
+    from robustseg.records import pack
+
     record = ROOT / "experiments" / part.experiment / "record"
-    call = ["-m", "robustseg.cli.main", "runs", "pack", part.experiment]
-    subprocess.run(
-        [sys.executable, *call, "--runs", str(ROOT / "runs"), "-o", str(record)], check=False
-    )
+    if not (ROOT / "runs").is_dir():  # no run was started
+        return 0
+    report = pack(part.experiment, [ROOT / "runs"], record)
+    print(f"{record}: {len(report.added)} runs added")
+    for damage in report.damages:
+        print(damage, file=sys.stderr)
+    return int(bool(report.damages))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
+from robustseg import IGNORED
 from robustseg.errors import DataError
 from robustseg.finished.load import load_run
 from robustseg.metrics.evaluation import predict_logits
@@ -133,7 +134,7 @@ def _figure(found: dict[str, tuple[_Kept, np.ndarray]], above: str) -> Figure:
 
 def _dice(predicted: np.ndarray, mask: np.ndarray) -> float:
     """Dice over the pixels that count."""
-    counted = mask != 255
+    counted = mask != IGNORED
     true, found = (mask == 1) & counted, predicted & counted
     both = int((true & found).sum())
     return float(dice(both, int(found.sum()) - both, int(true.sum()) - both))

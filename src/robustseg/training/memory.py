@@ -7,21 +7,25 @@ from pathlib import Path
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
-def forget_peak(accelerator: str) -> None:
+def forget_peak(accelerator: str) -> bool:
     """Let `peak_mb` count from now: a process may train several runs in turn.
 
     Args:
         accelerator: "cpu" or "gpu".
+
+    Returns:
+        Whether the count restarts. If not, the peak may be that of an earlier run of the process.
     """
     if accelerator == "gpu":
         import torch
 
         torch.cuda.reset_peak_memory_stats()
-    elif _RESET.exists():
-        try:
-            _RESET.write_text("5")
-        except PermissionError:  # some containers forbid it: the peak is the process's
-            return
+        return True
+    try:
+        _RESET.write_text("5")
+    except OSError:  # not Linux, or a container that forbids it
+        return False
+    return True
 
 
 def peak_mb(accelerator: str) -> float:

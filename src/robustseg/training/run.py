@@ -129,7 +129,7 @@ def _train(
         settings = _start(settings, identity, folder)
         from robustseg.training.train import train
 
-        memory.forget_peak(settings.trainer.accelerator)
+        measured = memory.forget_peak(settings.trainer.accelerator)
         try:
             metrics = train(settings, identity, source, folder)
         except DamagedRun as damage:
@@ -143,20 +143,23 @@ def _train(
         finished=now(),
         error=None,
         collapsed=metrics["collapsed"],
-        cost=_cost(folder, settings.trainer.accelerator),
+        cost=_cost(folder, settings.trainer.accelerator, measured),
     )
     folder.checkpoint.unlink(missing_ok=True)
     return metrics
 
 
-def _cost(folder: RunFolder, accelerator: str) -> dict[str, float]:
-    """Seconds of all attempts, training and evaluation apart; peak memory (MiB) of the last."""
+def _cost(folder: RunFolder, accelerator: str, measured: bool) -> dict[str, float]:
+    """Seconds of all attempts, training and evaluation apart; peak memory (MiB) of the last.
+
+    The memory is left out unless it was measured for this run alone.
+    """
     rows = read_csv(folder.epochs)
     evaluation = sum(row.get("evaluation_seconds", 0) for row in rows)
     return {
         "train_seconds": round(sum(row["seconds"] for row in rows) - evaluation, 3),
         "evaluation_seconds": round(evaluation, 3),
-        "peak_memory_mb": round(memory.peak_mb(accelerator), 1),
+        **({"peak_memory_mb": round(memory.peak_mb(accelerator), 1)} if measured else {}),
     }
 
 
