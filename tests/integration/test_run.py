@@ -15,7 +15,7 @@ from robustseg.errors import RunFailed
 from robustseg.metrics import summarise_last
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.lock import JOB
-from robustseg.training import recorder
+from robustseg.training import memory, recorder
 from robustseg.training import run as run_module
 from robustseg.training.module import SegmentationModule
 from robustseg.training.run import run
@@ -152,7 +152,10 @@ def test_a_run_notes_what_it_cost(tiny, only_run):
     assert cost["train_seconds"] == pytest.approx(
         epochs.seconds.sum() - epochs.evaluation_seconds.sum(), abs=1e-3
     )
-    assert 50 < cost["peak_memory_mb"] < 100_000  # torch alone is resident with more
+    if memory.forget_peak("cpu"):
+        assert 50 < cost["peak_memory_mb"] < 100_000  # torch alone is resident with more
+    else:  # this system cannot tell the run's peak from that of an earlier one
+        assert "peak_memory_mb" not in cost
 
 
 def test_a_checkpoint_of_before_the_thresholds_restarts(

@@ -99,7 +99,7 @@ def test_merging_copies_parts_once(sweep, record, tmp_path):
     before = contents(target)
     assert merge([record, target], target).files == 0
     assert contents(target) == before
-    with pytest.raises(FileNotFoundError, match="is no record"):
+    with pytest.raises(FileNotFoundError, match="is not a record"):
         merge([sweep], target)
 
 
@@ -143,7 +143,7 @@ def test_without_runs_records_of_experiments_are_found(record, tmp_path, monkeyp
     assert "8 runs: 8 done" in capsys.readouterr().out
     assert main(["figures", "mine"]) == 0
     said = capsys.readouterr().err
-    assert "No pictures, for they come from a record: synthetic-gce-a0-s0" in said
+    assert "No images, since they come from a record: synthetic-gce-a0-s0" in said
     assert "left out of examples, disagreement" in said
 
 

@@ -15,7 +15,7 @@ def add_parsers(commands: Any) -> None:
         "pack",
         help="keep the numbers of finished runs in a small record, for git",
         description="Add what a record lacks of an experiment's finished runs: numbers, curves and "
-        "rows of test images, without weights and pictures. What was written before is not "
+        "rows of test images, without weights and images. What was written before is not "
         "touched. A run that a sweep skipped because of records=[…] is taken from the record that "
         "has it. Tables, figures and reports take records where they take folders of runs.",
         epilog="robustseg runs pack demo -o experiments/demo/record",

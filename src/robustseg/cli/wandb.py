@@ -71,7 +71,7 @@ def _add_upload(commands: Any) -> None:
         "--images",
         choices=("auto", "always", "never"),
         default="auto",
-        help="pictures; auto: only of public data sets (default: auto)",
+        help="images; auto: only of public data sets (default: auto)",
     )
     parser.add_argument(
         "--all", action="store_true", help="also runs that were logged while they were trained"

@@ -12,7 +12,7 @@ class RunCard:
 
     Attributes:
         run_id: stable, so that a resumed run continues in the same place; another one once the run
-            has begun anew (see `RunFolder.dashboard_id`).
+            has restarted (see `RunFolder.dashboard_id`).
         name: readable, without the hash.
         group: the experiment, or the data set.
         tags: data set, loss, noise, α, β, regulariser.

@@ -53,7 +53,7 @@ def merge(records: Sequence[Path], target: Path) -> MergeReport:
     """
     for record in records:
         if not is_record(record):
-            raise FileNotFoundError(f"{record} is no record: it has no record.json")
+            raise FileNotFoundError(f"{record} is not a record: record.json is missing")
     report = MergeReport(target)
     with locked(target):
         packings = read_index(target)

@@ -33,7 +33,7 @@ class RunFolder:
 
     @property
     def dashboard_id(self) -> str:
-        """The run's id in dashboards: its own and, once it has begun anew, the time of that.
+        """The run's id in dashboards: its own and, once it has restarted, the time of that.
 
         A dashboard's id stands for one course of training: that of a run that was set aside is
         not used again.

@@ -177,7 +177,7 @@ def _start(
     folder.clear_temporary()
     experiments = folder.read_status().get("experiments", [])
     dashboard_id = folder.dashboard_id
-    reason = damage or _reason_to_begin_anew(settings, folder)
+    reason = damage or _reason_to_restart(settings, folder)
     if reason:
         aside = folder.set_aside()
         dashboard_id = aside.name.removeprefix(".")
@@ -214,7 +214,7 @@ def _start(
     return settings
 
 
-def _reason_to_begin_anew(settings: Settings, folder: RunFolder) -> object:
+def _reason_to_restart(settings: Settings, folder: RunFolder) -> object:
     if _forced(settings, folder) and folder.status.exists():
         return "force=true"
     try:

@@ -164,7 +164,7 @@ def _without_pictures(runs: pd.DataFrame, sources: Sources, images: str) -> list
         return []
     more = f" and {len(ids) - _TOLD} more" if len(ids) > _TOLD else ""
     return [
-        f"No pictures, for they come from a record: {', '.join(ids[:_TOLD])}{more}; left out of "
+        f"No images, since they come from a record: {', '.join(ids[:_TOLD])}{more}; left out of "
         f"{', '.join(wanted)}."
     ]
 
