@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robustseg.cli.overrides import add_overrides
+
 if TYPE_CHECKING:
     from robustseg.data.sources.source import Source
     from robustseg.settings import Settings
@@ -21,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
         "is wrong. Exit code 1 if a run would refuse something.",
         epilog="robustseg data check dataset=isic2017 dataset.root=/data/isic2017",
     )
-    checker.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="as for train.py")
+    add_overrides(checker)
     checker.add_argument("--format", choices=("text", "json"), default="text")
     checker.set_defaults(main=check)
     fetcher = commands.add_parser(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from robustseg.cli.overrides import add_overrides
 from robustseg.cli.run_argument import add_run, loaded, positive
 from robustseg.errors import ConfigError
 
@@ -22,12 +23,7 @@ def add_parser(subparsers: Any) -> None:
         "dataset.root=/data/clinic --split all -o clinic",
     )
     add_run(parser)
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        metavar="NAME=VALUE",
-        help="the data set, as for train.py: dataset=… dataset.root=…",
-    )
+    add_overrides(parser, "the data set, as for robustseg train: dataset=… dataset.root=…")
     parser.add_argument(
         "--split",
         choices=("train", "val", "test", "all"),

@@ -1,4 +1,4 @@
-"""The command `robustseg`: everything but training."""
+"""The command `robustseg`."""
 
 import argparse
 import errno
@@ -7,12 +7,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from robustseg import __version__
 from robustseg.cli import (
     claims,
     data,
     evaluate,
     export,
     figures,
+    init,
     noise,
     predict,
     ranks,
@@ -21,13 +23,14 @@ from robustseg.cli import (
     runs,
     suspects,
     table,
+    train,
     wandb,
 )
 from robustseg.errors import UserError
 from robustseg.results import status
 
 _RESULTS = (table, claims, ranks, status, runs, figures, results, report)
-_COMMANDS = (*_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
+_COMMANDS = (init, train, *_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,9 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["train"]:
+        return train.main(arguments[1:])
     parser = _Parser(
-        prog="robustseg", description="Results and data of robustseg; training is train.py."
+        prog="robustseg", description="Find out which segmentation loss survives bad masks."
     )
+    parser.add_argument("--version", action="version", version=f"robustseg {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:
         command.add_parser(subparsers)

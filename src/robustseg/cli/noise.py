@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robustseg.cli.overrides import add_overrides
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -35,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
     writer.add_argument("folder", type=Path, metavar="OUT", help="folder to write to")
     writer.set_defaults(main=export)
     for command in (viewer, writer):
-        command.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help="as for train.py")
+        add_overrides(command)
         command.add_argument(
             "--split",
             choices=("train", "val", "test", "all"),

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robustseg.cli.overrides import add_overrides
 from robustseg.cli.run_argument import add_run, loaded, positive
 from robustseg.errors import ConfigError
 
@@ -31,12 +32,7 @@ def add_parser(subparsers: Any) -> None:
         epilog="robustseg suspects runs/isic2017-tloss-clean-s0-1f2e3d4c --sheet sheet.png",
     )
     add_run(parser)
-    parser.add_argument(
-        "overrides",
-        nargs="*",
-        metavar="NAME=VALUE",
-        help="dataset.root=… if the data is elsewhere now, paths.cache=…",
-    )
+    add_overrides(parser, "dataset.root=… if the data is elsewhere now, paths.cache=…")
     parser.add_argument(
         "--by",
         choices=("own", "dice"),

@@ -10,6 +10,7 @@ from hydra.errors import HydraException, InstantiationException, MissingConfigEx
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from robustseg.configuration.folders import own_folders
 from robustseg.errors import ConfigError, UserError
 from robustseg.terminal.suggestion import nearest, suggestion
 
@@ -45,7 +46,7 @@ def explain(error: BaseException, conf: Path | None = None) -> UserError | None:
 def _hint(error: Exception, conf: Path) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         group, _, choice = error.missing_cfg_file.rpartition("/")
-        choices = {file.stem for file in (conf / group).glob("*.yaml")}
+        choices = set(error.options or ())
         near = nearest(choice, choices)
         if near:
             return f"did you mean {group}={near}?"
@@ -56,7 +57,8 @@ def _hint(error: Exception, conf: Path) -> str:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
         keys = list(_keys(OmegaConf.to_container(compose("train")), ""))
-    groups = [folder.name for folder in conf.iterdir() if folder.is_dir()]
+    folders = [folder for conf in (conf, *own_folders()) for folder in conf.iterdir()]
+    groups = [folder.name for folder in folders if folder.is_dir()]
     near = nearest(found[1], [*keys, *groups])
     return f"did you mean {near}?" if near else ""
 

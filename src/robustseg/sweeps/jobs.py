@@ -45,21 +45,6 @@ class SweepLauncher(Launcher):
 
 
 @dataclass(frozen=True)
-class ByName:
-    """The task function of the program's main module, found again in a process that imports it.
-
-    `hydra.main` has wrapped the function, so that it cannot be pickled by its name itself.
-    """
-
-    module: str
-    name: str
-
-    def __call__(self, config: DictConfig) -> Any:
-        """Call it."""
-        return getattr(sys.modules[self.module], self.name).__wrapped__(config)
-
-
-@dataclass(frozen=True)
 class HydraJob:
     """Runs any job of a sweep.
 
@@ -116,12 +101,12 @@ def begin(launcher: SweepLauncher) -> Path:
     return sweep
 
 
-def hydra_job(launcher: SweepLauncher, sweep: Path, task: Callable[[DictConfig], Any]) -> HydraJob:
+def hydra_job(launcher: SweepLauncher, sweep: Path) -> HydraJob:
     """What a launcher's jobs call."""
     return HydraJob(
         launcher.hydra_context,
         launcher.config,
-        task,
+        launcher.task_function,
         sweep,
         Path.cwd(),
         launcher.token,

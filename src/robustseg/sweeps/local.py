@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from hydra.core.utils import JobReturn
 
 from robustseg.sweeps.display import make_display
-from robustseg.sweeps.jobs import ByName, begin, hydra_job
+from robustseg.sweeps.jobs import begin, hydra_job
 from robustseg.sweeps.places import places
 from robustseg.sweeps.pool import run_jobs
 from robustseg.sweeps.watch import Watch
@@ -24,8 +24,6 @@ def launch(launcher: "LocalLauncher", jobs: dict[int, list[str]]) -> list[JobRet
     )
     display = make_display(len(jobs), min(len(where), len(jobs)))
     watch = Watch(sweep, Path(config.paths.runs), jobs, display, launcher.token)
-    function = launcher.task_function
-    task = ByName(function.__module__, function.__qualname__)
     with display:
-        run_jobs(hydra_job(launcher, sweep, task), list(jobs.items()), where, watch)
+        run_jobs(hydra_job(launcher, sweep), list(jobs.items()), where, watch)
     return watch.in_order()

@@ -40,7 +40,7 @@ def launch(launcher: "RayLauncher", jobs: dict[int, list[str]]) -> list[JobRetur
         task = ray.remote(_call).options(
             num_cpus=launcher.num_cpus, num_gpus=launcher.num_gpus, max_retries=0
         )
-        work = ray.put(hydra_job(launcher, sweep, launcher.task_function))
+        work = ray.put(hydra_job(launcher, sweep))
         with display:
             _wait({task.remote(work, job, jobs[job]): job for job in jobs}, watch)
     finally:

@@ -38,7 +38,7 @@ def launch(launcher: "SlurmLauncher", jobs: dict[int, list[str]]) -> list[JobRet
         ConfigError: there is no Slurm, or an option is wrong.
     """
     sweep = begin(launcher)
-    work = SlurmJob(hydra_job(launcher, sweep, launcher.task_function))
+    work = SlurmJob(hydra_job(launcher, sweep))
     executor = _executor(launcher, sweep)
     display = make_display(len(jobs), min(len(jobs), executor.parameters["array_parallelism"]))
     watch = Watch(sweep, Path(launcher.config.paths.runs), jobs, display, launcher.token)

@@ -17,6 +17,7 @@ _METRICS = {
     for metric in CATALOGUE.values()
     if (metric.formula or metric.measure) and not metric.among
 }
+_INSTALLED = Path(robustseg.__file__).parent / "experiments"  # empty in a checkout
 # Presets of one published loss: with the paper's settings and with its code's.
 # The papers' operator, with and without its faults; None: clean masks.
 _SAME_NOISE = ("morphological", "legacy", None)
@@ -75,18 +76,19 @@ def load_published(experiment: str | None, dataset: str, folder: Path | None) ->
     Args:
         experiment: its own ``FOLDER/EXPERIMENT/published.csv`` comes first.
         dataset: else the first ``FOLDER/*_DATASET/published.csv``.
-        folder: of the experiments; without it there are none.
+        folder: of the experiments; what an installed package brings comes after it.
 
     Returns:
         None if there is no such file.
     """
-    if folder is None:
-        return None
-    paths = [folder / experiment / "published.csv"] if experiment else []
-    paths += sorted(folder.glob(f"*_{dataset}/published.csv"))
-    for path in paths:
-        if path.exists():
-            return read_published(path)
+    for home in (folder, _INSTALLED):
+        if home is None:
+            continue
+        paths = [home / experiment / "published.csv"] if experiment else []
+        paths += sorted(home.glob(f"*_{dataset}/published.csv"))
+        for path in paths:
+            if path.exists():
+                return read_published(path)
     return None
 
 

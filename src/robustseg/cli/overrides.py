@@ -1,0 +1,34 @@
+"""The settings that a command takes as training does: NAME=VALUE, and a folder of one's own."""
+
+import argparse
+from typing import Any
+
+from robustseg.configuration.folders import add_own_folder
+
+
+def add_overrides(parser: argparse.ArgumentParser, text: str = "as for robustseg train") -> None:
+    """Add the overrides and ``--config-dir``.
+
+    Args:
+        parser: of the command.
+        text: help on the overrides.
+    """
+    parser.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help=text)
+    add_config_dir(parser)
+
+
+def add_config_dir(parser: argparse.ArgumentParser) -> None:
+    """Add ``--config-dir``."""
+    parser.add_argument(
+        "--config-dir",
+        "-cd",  # as Hydra has it
+        metavar="DIR",
+        action=_OwnFolder,
+        default=argparse.SUPPRESS,
+        help="folder of your own settings, such as DIR/loss/mine.yaml (default: conf)",
+    )
+
+
+class _OwnFolder(argparse.Action):
+    def __call__(self, parser: Any, namespace: Any, folder: Any, option: str | None = None) -> None:
+        add_own_folder(folder)

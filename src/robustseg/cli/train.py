@@ -1,0 +1,76 @@
+"""`robustseg train`, which train.py calls, too: one run, or with -m a sweep of them."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import hydra
+from omegaconf import DictConfig
+
+from robustseg.cli.overrides import add_config_dir
+from robustseg.configuration.folders import conf_folder, import_from_here
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """List the command; Hydra reads its arguments."""
+    subparsers.add_parser(
+        "train", help="train one run, or with -m a sweep of them", add_help=False
+    ).set_defaults(main=main)
+
+
+def job(cfg: DictConfig) -> None:
+    """One run; heavy imports wait until there is something to train."""
+    from robustseg.training.run import run
+
+    run(cfg)
+
+
+def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
+    """Run Hydra's main and turn what it raises into a message and an exit code.
+
+    Args:
+        arguments: of the command line.
+        program: its name, for messages.
+
+    Returns:
+        Exit code.
+    """
+    from robustseg.sweeps import limit
+    from robustseg.sweeps import outcomes as sweep
+
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let errors through; they are explained here
+    code, interrupted = 0, False
+    try:
+        try:
+            sys.argv = [program, *_without_folder(arguments)]
+            import_from_here()
+            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="train")(
+                job
+            )()
+        finally:
+            limit.disarm()
+    except Exception as error:
+        from robustseg.configuration.messages import explain
+
+        explained = explain(error, conf_folder())
+        if explained is None:
+            raise
+        print(f"{program}: {explained}", file=sys.stderr)
+        code = explained.exit_code
+    except KeyboardInterrupt:
+        interrupted = True
+        if not limit.is_over():
+            print("\nInterrupted. The same command resumes from the last epoch.", file=sys.stderr)
+            code = 130
+    code = max(code, sweep.summarise(interrupted=interrupted))
+    if interrupted and limit.is_over():
+        print("The time limit, minutes=…, is reached. The same command resumes.")
+    return code
+
+
+def _without_folder(arguments: Sequence[str]) -> list[str]:
+    """The arguments without --config-dir, whose folder is looked up as all commands do it."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    add_config_dir(parser)
+    return parser.parse_known_args(arguments)[1]
