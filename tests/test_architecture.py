@@ -17,7 +17,10 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 
 # What each room imports, and so may import. An arrow that is no longer used is deleted here.
 ROOMS = {
-    "cli": "configuration dashboards data finished metrics noise records results runs terminal",
+    "cli": (
+        "configuration dashboards data finished metrics noise records results runs sweeps terminal "
+        "training"
+    ),
     "training": "configuration dashboards data losses metrics models noise runs sweeps",
     "finished": "configuration data losses metrics models records results runs terminal",
     "dashboards": "metrics results runs",

@@ -3,6 +3,7 @@
 0: done. 1: something failed, or there is nothing to show. 2: the call is wrong.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,11 @@ CALLS = [
     (0, "report --runs RUNS -o OUT/r.html"),
     (1, "report yours --runs RUNS -o OUT/r.html"),
     (2, "report --runs RUNS --where alhpa=0.3 -o OUT/r.html"),
+    (0, "init OUT/project"),
+    (2, "init RUNS"),
+    (0, "train --cfg job"),
+    (2, "train loss=tlos"),
+    (2, "train --config-dir NOWHERE"),
     (0, "data check SMALL"),
     (1, "data check dataset=folder dataset.root=NOWHERE"),
     (1, "data check SMALL dataset.train_size=99"),
@@ -100,6 +106,9 @@ def called(run_folder, tmp_path, cache, monkeypatch):
     """A function from a call to its exit code, in an empty folder."""
     monkeypatch.setenv("ROBUSTSEG_CACHE", str(cache))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)  # which training sets, with the environment
+    for name in ("PYTHONPATH", "ROBUSTSEG_CONFIG_DIR"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
     (tmp_path / "empty").mkdir()
     paths = {
         "RUN": run_folder,

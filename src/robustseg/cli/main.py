@@ -26,11 +26,15 @@ from robustseg.cli import (
     train,
     wandb,
 )
-from robustseg.errors import UserError
+from robustseg.errors import NotInstalled, UserError
 from robustseg.results import status
 
 _RESULTS = (table, claims, ranks, status, runs, figures, results, report)
 _COMMANDS = (init, train, *_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
+
+# What an installation for results only leaves out.
+_LEFT_OUT = {"hydra", "omegaconf", "torch", "pytorch_lightning"}
+_INSTALL = "this installation is for results only: install robustseg without --no-deps"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,9 +43,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments[:1] == ["train"]:
-        return train.main(arguments[1:])
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if arguments[:1] == ["train"]:
+            return train.main(arguments[1:])
+        return _run(arguments)
+    except ModuleNotFoundError as error:
+        if error.name not in _LEFT_OUT:
+            raise
+        command = " ".join(["robustseg", *arguments[:1]])
+        print(f"{command}: {error.name} is not installed; {_INSTALL}", file=sys.stderr)
+        return NotInstalled.exit_code
+
+
+def _run(arguments: Sequence[str]) -> int:
     parser = _Parser(
         prog="robustseg", description="Find out which segmentation loss survives bad masks."
     )

@@ -4,22 +4,23 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-
-import hydra
-from omegaconf import DictConfig
+from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.overrides import add_config_dir
 from robustseg.configuration.folders import conf_folder, import_from_here
 
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
-def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+
+def add_parser(subparsers: Any) -> None:
     """List the command; Hydra reads its arguments."""
     subparsers.add_parser(
         "train", help="train one run, or with -m a sweep of them", add_help=False
     ).set_defaults(main=main)
 
 
-def job(cfg: DictConfig) -> None:
+def job(cfg: "DictConfig") -> None:
     """One run; heavy imports wait until there is something to train."""
     from robustseg.training.run import run
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     Returns:
         Exit code.
     """
-    from robustseg.sweeps import limit
+    from robustseg.sweeps import limit  # first: its clock starts
     from robustseg.sweeps import outcomes as sweep
 
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let errors through; they are explained here
@@ -45,9 +46,10 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
         try:
             sys.argv = [program, *_without_folder(arguments)]
             import_from_here()
-            hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="train")(
-                job
-            )()
+            import hydra
+
+            conf = str(conf_folder())
+            hydra.main(version_base="1.3", config_path=conf, config_name="train")(job)()
         finally:
             limit.disarm()
     except Exception as error:
