@@ -74,7 +74,7 @@ def test_on_a_folder_of_images(noisy_run, clinic, tmp_path, capsys):
         ([], "dataset=folder dataset.root="),
         (["dataset=synthetic_chest"], "takes RGB images, and those of synthetic_chest are grey"),
         (["dataset=folder", "dataset.root=nowhere"], "nowhere: no such folder"),
-        (["dataset=syntetic"], "Did you mean dataset=synthetic"),
+        (["dataset=syntetic"], "did you mean dataset=synthetic"),
         ([*OWN, "--split", "val"], "choose another with --split"),
     ],
 )

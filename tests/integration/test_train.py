@@ -35,10 +35,10 @@ def test_help_and_configuration_import_nothing_heavy(arguments):
 @pytest.mark.parametrize(
     ("override", "suggestion"),
     [
-        ("noise.alhpa=0.3", "Did you mean noise.alpha?"),
+        ("noise.alhpa=0.3", "did you mean noise.alpha=0.3?"),
         ("+loss.qq=1", "there are: learn, log_nu, log_precision"),
-        ("loss=tlos", "Did you mean loss=tloss?"),
-        ("lose=tloss", "Did you mean loss?"),
+        ("loss=tlos", "did you mean loss=tloss?"),
+        ("lose=tloss", "did you mean loss=tloss?"),
     ],
 )
 def test_a_wrong_override_is_refused_with_a_suggestion(override, suggestion, places, tmp_path):

@@ -22,9 +22,19 @@ def add_parser(subparsers: Any) -> None:
 
 def job(cfg: "DictConfig") -> None:
     """One run; heavy imports wait until there is something to train."""
+    from robustseg.sweeps.outcomes import is_alone
     from robustseg.training.run import run
 
-    run(cfg)
+    try:
+        run(cfg)
+    except Exception as error:
+        if is_alone():
+            raise _Failed from error
+        raise
+
+
+class _Failed(BaseException):
+    """Why the only run of a call failed; of an Exception, Hydra prints a line of its own."""
 
 
 def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
@@ -52,12 +62,13 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
             hydra.main(version_base="1.3", config_path=conf, config_name="train")(job)()
         finally:
             limit.disarm()
-    except Exception as error:
+    except (Exception, _Failed) as raised:
         from robustseg.configuration.messages import explain
 
-        explained = explain(error, conf_folder())
+        error = raised.__cause__ if isinstance(raised, _Failed) and raised.__cause__ else raised
+        explained = explain(error, conf_folder(), arguments)
         if explained is None:
-            raise
+            raise error from None
         print(f"{program}: {explained}", file=sys.stderr)
         code = explained.exit_code
     except KeyboardInterrupt:

@@ -23,7 +23,7 @@ def composed(overrides: Sequence[str], *groups: str) -> Settings:
         with initialize_config_dir(str(conf), version_base="1.3"):
             settings = resolve(compose("train", list(overrides)))
     except Exception as error:
-        explained = explain(error, conf)
+        explained = explain(error, conf, overrides)
         if explained is None:
             raise
         raise explained from error

@@ -1,12 +1,20 @@
 """Errors of the user's making as messages; of a wrong override with the nearest right one."""
 
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, InstantiationException, MissingConfigException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import (
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -14,18 +22,35 @@ from robustseg.configuration.folders import own_folders
 from robustseg.errors import ConfigError, UserError
 from robustseg.terminal.suggestion import nearest, suggestion
 
+# What other programs call our settings, by the last part of a name.
+_ALIASES = {
+    "bs": "dataset.batch_size",
+    "data": "dataset.root",
+    "data_dir": "dataset.root",
+    "encoder": "model.encoder_name",
+    "epochs": "trainer.max_epochs",
+    "learning_rate": "optimizer.lr",
+    "path": "dataset.root",
+    "size": "dataset.image_size",
+    "steps": "trainer.max_steps",
+    "wd": "optimizer.weight_decay",
+    "workers": "dataset.num_workers",
+}
+_MANY = 10  # names that are still listed
 
-def explain(error: BaseException, conf: Path | None = None) -> UserError | None:
-    """What to tell of an error: its message, or Hydra's with its cause and a "did you mean".
 
-    Of a constructor that refuses its arguments it is the refusal alone.
+def explain(
+    error: BaseException, conf: Path | None = None, overrides: Sequence[str] = ()
+) -> UserError | None:
+    """The message of an error: of Hydra's with what was meant, of a constructor's its refusal.
 
     Args:
         error: what was raised.
         conf: the folder of configuration groups, to find what was meant; None: no search.
+        overrides: of the call.
 
     Returns:
-        The error to be told; None for one that is not of the user's making.
+        The error to be reported; None for one that is not of the user's making.
     """
     if isinstance(error, UserError):
         return error
@@ -33,34 +58,119 @@ def explain(error: BaseException, conf: Path | None = None) -> UserError | None:
         cause = error.__cause__
         if isinstance(cause, UserError):
             return cause
-        return ConfigError(str(cause)) if isinstance(cause, ValueError) else None
+        return ConfigError(shorter(str(cause))) if isinstance(cause, ValueError) else None
+    if isinstance(error, OverrideParseException):
+        return ConfigError(_unreadable(error.override, overrides))
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
-    lines = [str(error).split("\nConfig search path:")[0]]
-    if error.__cause__ is not None and str(error.__cause__) not in lines[0]:
-        lines.append(str(error.__cause__).splitlines()[0])
-    hint = _hint(error, conf) if conf else ""
-    return ConfigError("\n".join([*lines, f"{hint[0].upper()}{hint[1:]}"] if hint else lines))
-
-
-def _hint(error: Exception, conf: Path) -> str:
+    text = str(error).split("\nConfig search path:")[0]
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, choice = error.missing_cfg_file.rpartition("/")
-        choices = set(error.options or ())
-        near = nearest(choice, choices)
-        if near:
-            return f"did you mean {group}={near}?"
-        return suggestion(choice, choices) if choices else ""
-    found = re.search(r"Could not override '([^'@]+)", str(error))
+        return ConfigError(_no_choice(error, text))
+    if found := re.match(r"Ambiguous value for argument '(.*)'", text):
+        return ConfigError(
+            f"{found[1]} has several values: add -m to train with each of them, or quote it if it "
+            f"is one text: {_quoted(found[1])}"
+        )
+    if conf and (found := re.search(r"Could not override '([^'@]+)", text)):
+        return ConfigError(_no_setting(found[1], conf, overrides))
+    if error.__cause__ is not None and str(error.__cause__) not in text:
+        text += "\n" + str(error.__cause__).splitlines()[0]
+    return ConfigError(text)
+
+
+def shorter(text: str) -> str:
+    """A message with the nearest names in place of a long list of all of them.
+
+    Example:
+        >>> names = [f"resnet{depth}" for depth in range(50)]
+        >>> shorter(f"Wrong encoder name `resnet-18`, supported encoders: {names}")
+        'Wrong encoder name `resnet-18`, nearest of 50: resnet18, resnet8, resnet1'
+    """
+    found = re.search(r"[`'\"]([^`'\"]+)[`'\"](?P<said>[^\[\]]*)(?P<list>\[[^\[\]]*\])", text)
     if not found:
-        return ""
+        return text
+    names = re.findall(r"['\"]([^'\"]+)['\"]", found["list"])
+    near = get_close_matches(found[1], names, n=3, cutoff=0.3)
+    if len(names) <= _MANY or not near:
+        return text
+    start, end = found.span("said")[0], found.span("list")[1]
+    rest = text[end:].rstrip("'\"")  # of a KeyError, which quotes its message
+    return f"{text[:start].lstrip(chr(34))}, nearest of {len(names)}: {', '.join(near)}{rest}"
+
+
+def _unreadable(override: str, overrides: Sequence[str]) -> str:
+    """What is wrong with words that are no override."""
+    if "=" not in override.strip("="):
+        at = list(overrides).index(override) if override in overrides else 0
+        joined = "".join(overrides[at : at + 3])
+        example = joined if re.fullmatch(r"[\w./@]+=[^=]+", joined) else "loss=tloss"
+        return f"{override!r} is not NAME=VALUE; write it without spaces, such as {example}"
+    quoted = _quoted(override)
+    try:
+        OverridesParser.create().parse_override(shlex.split(quoted)[0])
+    except HydraException:
+        return f"{override!r} cannot be read; a value is quoted so: 'dataset.root=\"/data (1)\"'"
+    return f"a value with such characters needs quotes: {quoted}"
+
+
+def _quoted(override: str) -> str:
+    name, _, value = override.partition("=")
+    value = value.replace('"', '\\"')
+    return shlex.quote(f'{name}="{value}"')
+
+
+def _no_choice(error: MissingConfigException, text: str) -> str:
+    group, _, choice = str(error.missing_cfg_file).rpartition("/")
+    choices = set(error.options or ())
+    if not group or not choices:
+        return text
+    near = nearest(choice, choices)
+    if near:
+        return f"there is no {group}={choice}: did you mean {group}={near}?"
+    return f"there is no {group}={choice}; {suggestion(choice, choices)}"
+
+
+def _no_setting(key: str, conf: Path, overrides: Sequence[str]) -> str:
+    """What to say of an override of a setting that does not exist."""
+    value = next((o.partition("=")[2] for o in overrides if o.partition("=")[0] == key), None)
+    folders = [folder for home in (conf, *own_folders()) for folder in home.iterdir()]
+    groups = {folder.name for folder in folders if folder.is_dir()}
+    chosen = [o for o in overrides if o.partition("=")[0] in groups]
+    keys = list(_keys(_composed(conf, chosen), ""))
+    said = f"there is no setting {key}"
+    meant = _meant(key, keys, groups)
+    if meant:
+        shown = [name if value is None else f"{name}={value}" for name in meant]
+        return f"{said}: did you mean {' or '.join(shown)}?"
+    group, _, name = key.rpartition(".")
+    own = [k for k in keys if k.rpartition(".")[0] == group and not k.endswith("._target_")]
+    listed = f"; {group} has {', '.join(own)}" if group and own else ""
+    if group and value is not None:
+        listed += f". To pass {name} to what {group} builds, write +{key}={value}"
+    return f"{said}{listed or '; robustseg train --help lists them'}"
+
+
+def _meant(key: str, keys: Sequence[str], groups: set[str]) -> list[str]:
+    """The settings that a name may stand for, if any is near."""
+    group, _, last = key.rpartition(".")
+    if _ALIASES.get(last) in keys:
+        return [_ALIASES[last]]
+    inside = [known for known in keys if known.startswith(f"{group}.")] if group else []
+    near = nearest(key, inside or [*keys, *groups]) if len(last) > 2 else None
+    if near and nearest(last, [near.rpartition(".")[2]]):
+        return [near]
+    same = [known for known in keys if known.rpartition(".")[2] == last]
+    return same if len(same) <= 3 else []
+
+
+def _composed(conf: Path, chosen: Sequence[str]) -> object:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
-        keys = list(_keys(OmegaConf.to_container(compose("train")), ""))
-    folders = [folder for conf in (conf, *own_folders()) for folder in conf.iterdir()]
-    groups = [folder.name for folder in folders if folder.is_dir()]
-    near = nearest(found[1], [*keys, *groups])
-    return f"did you mean {near}?" if near else ""
+        try:
+            config = compose("train", list(chosen))
+        except HydraException:  # a choice is wrong, too: it is reported next
+            config = compose("train")
+    return OmegaConf.to_container(config)
 
 
 def _keys(node: object, path: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, Protocol
 
 Job = tuple[int, Sequence[str]]
@@ -182,6 +183,7 @@ def _stop(processes: Sequence[BaseProcess]) -> None:
 def _serve(connection: Connection, work: Callable[[int, Sequence[str]], Any]) -> None:
     """A worker's life: take a job, do it, say how it went."""
     os.setsid()  # Ctrl-C on the terminal goes to the launcher, which passes it on once
+    _keep_priority()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
@@ -197,6 +199,18 @@ def _serve(connection: Connection, work: Callable[[int, Sequence[str]], Any]) ->
             connection.send(failure)
     except (EOFError, ConnectionError, KeyboardInterrupt):
         return  # nothing more to do, or asked to end
+
+
+def _keep_priority() -> None:
+    """Give the new session the niceness of its process.
+
+    Linux shares processors among sessions first, by a niceness of their own: a sweep that was
+    started with `nice` would else compete with everything else as an equal.
+    """
+    nice, session = os.getpriority(os.PRIO_PROCESS, 0), Path("/proc/self/autogroup")
+    if nice > 0 and session.exists():
+        with suppress(OSError):  # a container may forbid it; the runs are the same
+            session.write_text(str(nice))
 
 
 def _end_with_parent() -> None:

@@ -1,0 +1,53 @@
+"""What a user typed and what is said of it."""
+
+import shlex
+
+import pytest
+
+from robustseg.configuration.compose import composed
+from robustseg.configuration.messages import shorter
+from robustseg.errors import ConfigError
+
+SAID = [
+    ("lr=0.1", "there is no setting lr: did you mean optimizer.lr=0.1?"),
+    ("epochs=5", "there is no setting epochs: did you mean trainer.max_epochs=5?"),
+    ("bs=8", "there is no setting bs: did you mean dataset.batch_size=8?"),
+    ("optimizer.learning_rate=1", "did you mean optimizer.lr=1?"),
+    ("image_size=64", "did you mean dataset.image_size=64?"),
+    ("noise.alhpa=0.3", "did you mean noise.alpha=0.3?"),
+    ("lose=mae", "did you mean loss=mae?"),
+    ("loss=tversky loss.alhpa=2", "did you mean loss.alpha=2?"),
+    ("loss=gce loss.gamma=2", "loss has loss.name, loss.q. To pass gamma to what loss builds"),
+    ("qqqqqqq=1", "there is no setting qqqqqqq; robustseg train --help lists them"),
+    ("loss=tlos", "there is no loss=tlos: did you mean loss=tloss?"),
+    ("+experiment=demmo", "did you mean experiment=demo?"),
+    ("loss = mae", "'loss' is not NAME=VALUE; write it without spaces, such as loss=mae"),
+    ("loss", "'loss' is not NAME=VALUE; write it without spaces, such as loss=tloss"),
+    ("loss=tloss,gce", "loss=tloss,gce has several values: add -m to train with each of them"),
+    ("dataset.root=/data/a=b", "needs quotes: 'dataset.root=\"/data/a=b\"'"),
+    ("dataset.root=/data/brain[1]", "needs quotes: 'dataset.root=\"/data/brain[1]\"'"),
+    ("dataset.root=[", "needs quotes: 'dataset.root=\"[\"'"),
+]
+
+
+@pytest.mark.parametrize(("call", "said"), SAID, ids=[call for call, _ in SAID])
+def test_a_wrong_override_is_answered_with_what_was_meant(call, said):
+    with pytest.raises(ConfigError) as error:
+        composed(call.split())
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("path", ["/data/brain (1)", "/a=b", "/x[1]", "/a{b}", "/a,b", "C:\\x y"])
+def test_the_quoted_override_means_what_was_typed(path):
+    override = f"dataset.root={path}"
+    try:
+        assert composed([override]).dataset.root == path  # needs no quotes
+    except ConfigError as error:
+        quoted = str(error).rpartition(": ")[2]
+        assert composed(shlex.split(quoted)).dataset.root == path
+
+
+def test_few_names_and_plain_messages_are_left_as_they_are():
+    for text in ("no 'a' in ['b', 'c']", "plain", "unknown `x` [1, 2]", ""):
+        assert shorter(text) == text
