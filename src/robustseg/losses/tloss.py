@@ -10,6 +10,8 @@ from robustseg.losses.inputs import check_binary, full_precision
 from robustseg.losses.options import Range
 from robustseg.losses.reduction import count_pixels
 
+_LOG_NU = Range(-30, 30)
+
 
 @full_precision
 def t_loss(
@@ -64,20 +66,28 @@ def student_t(
     Args:
         squares: S of each image, (B,).
         dimension: D of each image, (B,), at least 0.
-        log_nu: ln ν, a 0-dimensional tensor.
+        log_nu: ln ν, a 0-dimensional tensor; beyond ±30 it stays at the bound.
         log_precision: λ.
 
     Returns:
         L of :func:`t_loss` for each image, (B,), float64.
     """
     # The terms reach 1e5 and cancel: float64, which for a few scalars costs nothing.
-    squares, dimension, log_nu = squares.double(), dimension.double(), log_nu.double()
+    squares, dimension, log_nu = squares.double(), dimension.double(), _bounded(log_nu)
     nu = log_nu.exp()
     shape = (nu + dimension) / 2
     density = torch.lgamma(shape) - torch.lgamma(nu / 2)
     volume = dimension / 2 * (math.log(math.pi) + log_nu - log_precision)
     distance = torch.log1p(squares * math.exp(log_precision) / nu)
     return volume - density + shape * distance
+
+
+def _bounded(log_nu: Tensor) -> Tensor:
+    """Return ln ν in float64, in the range in which the gradient fits into float32.
+
+    A mask that is learnt to S = 0 has the weight D/ν, and makes ν fall for as long as it is fit.
+    """
+    return log_nu.double().clamp(_LOG_NU.low, _LOG_NU.high)
 
 
 def squared_residuals(logits: Tensor, target: Tensor, ignore: Tensor | None) -> Tensor:
@@ -113,7 +123,7 @@ class TLoss(nn.Module):
 
     def __init__(self, log_nu: float = 0.0, learn: bool = True, log_precision: float = 0.0) -> None:
         super().__init__()
-        Range(-30, 30).check("log_nu", log_nu)
+        _LOG_NU.check("log_nu", log_nu)
         Range(-30, 30).check("log_precision", log_precision)
         self.log_nu = nn.Parameter(torch.tensor(float(log_nu)), requires_grad=learn)
         self.log_precision = float(log_precision)
@@ -129,7 +139,7 @@ class TLoss(nn.Module):
 
     def dimensions(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
         """Return D, the counted pixels of each image, (B,); tensors as for the loss."""
-        return count_pixels(logits, ignore)
+        return count_pixels(logits.double(), ignore)
 
     def weight(self, squares: Tensor, dimension: Tensor) -> Tensor:
         """Return w = (ν + D) / (ν e^-λ + S), by which the gradient weighs an image's residuals.
@@ -141,7 +151,7 @@ class TLoss(nn.Module):
         Returns:
             (B,), float64, without a graph.
         """
-        nu = self.log_nu.detach().double().exp()
+        nu = _bounded(self.log_nu.detach()).exp()
         return (nu + dimension.double()) / (nu * math.exp(-self.log_precision) + squares.double())
 
     def extra_repr(self) -> str:

@@ -65,8 +65,14 @@ def area_t_loss(
     return values.mean().to(logits.dtype)
 
 
+@full_precision
 def dimensions(
-    logits: Tensor, target: Tensor, ignore: Tensor | None, *, dimension: Dimension, floor: float
+    logits: Tensor,
+    target: Tensor,
+    ignore: Tensor | None = None,
+    *,
+    dimension: Dimension,
+    floor: float,
 ) -> Tensor:
     """Return D_i of each image, (B,), without a graph; arguments of :func:`area_t_loss`."""
     pixels = count_pixels(logits, ignore)
