@@ -1,4 +1,4 @@
-"""The T-Loss with an image's area for its number of pixels, so that its weight has no size."""
+"""The T-Loss with a mask's area for the number of pixels, so that its weight follows no size."""
 
 from typing import Annotated, Literal
 
@@ -26,12 +26,13 @@ def area_t_loss(
     dimension: Dimension = "label",
     floor: Floor = 0.01,
 ) -> Tensor:
-    """Student-t negative log-likelihood of each image's residual, with D_i = max(A_i, κD) for D.
+    """Student-t negative log-likelihood of each image's residual, with its area for D.
 
-    That is :func:`robustseg.losses.t_loss`, in which an image has as many dimensions as its mask
-    has pixels. The gradient weighs its residuals by (ν + D_i) / (ν e^-λ + S), next to A_i / S for
-    the ν of training: a relative error, which is the same for small and large masks, where the
-    T-Loss has D / S.
+    That is :func:`robustseg.losses.t_loss` with D_i = max(min(A_i, D - A_i), κD) in place of the
+    D counted pixels: as many dimensions as the mask has pixels, or as it leaves out where those
+    are fewer, so that a mask that fills its image counts as an empty one. The gradient weighs
+    residuals by (ν + D_i) / (ν e^-λ + S), next to A_i / S for ν much below S: the inverse of a
+    relative error, which is the same for small and large masks, where the T-Loss has D / S.
 
     Args:
         logits: (B, 1, H, W).
@@ -42,11 +43,12 @@ def area_t_loss(
         dimension: "label": A_i = Σ y, over counted pixels. "mean": A_i = Σ (y + p)/2, through
             which no gradient flows; for hard masks A_i / S is then 1 / (2 - 2 Dice). "pixels":
             D_i = D, the T-Loss.
-        floor: κ, in [0, 1]: the least D_i as a share of the counted pixels D, which gives an
-            empty mask a weight.
+        floor: κ, in [0, 1]: the least D_i as a share of the counted pixels D, which gives empty
+            and full masks a weight.
 
     Returns:
-        The mean over images.
+        The mean over images, not divided by the areas of the batch: alone in its batch an image
+        would then have the weight D / S again.
 
     Examples:
         >>> import torch
@@ -54,7 +56,7 @@ def area_t_loss(
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
         >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
         >>> area_t_loss(logits, target, log_nu=torch.tensor(0.0))
-        tensor(3.3430)
+        tensor(1.6715)
         >>> area_t_loss(logits, target, log_nu=torch.tensor(0.0), dimension="pixels")  # T-Loss
         tensor(3.8940)
     """
@@ -79,8 +81,8 @@ def dimensions(
     if dimension == "pixels":
         return pixels
     probability, label = counted(logits.detach(), target, ignore)
-    areas = label if dimension == "label" else (label + probability) / 2
-    return torch.maximum(areas.sum(dim=(1, 2, 3)), floor * pixels)
+    areas = (label if dimension == "label" else (label + probability) / 2).sum(dim=(1, 2, 3))
+    return torch.maximum(torch.minimum(areas, pixels - areas), floor * pixels)
 
 
 class AreaTLoss(TLoss):
@@ -99,9 +101,9 @@ class AreaTLoss(TLoss):
         >>> AreaTLoss(dimension="mean")
         AreaTLoss(learn=True, log_precision=0.0, dimension=mean, floor=0.01)
         >>> small, large = torch.zeros(2, 1, 8, 8)
-        >>> small[:, :2], large[:, :6] = 1, 1
+        >>> small[:, :2], large[:, :4] = 1, 1
         >>> AreaTLoss().dimensions(torch.zeros(2, 1, 8, 8), torch.stack([small, large]))
-        tensor([16., 48.])
+        tensor([16., 32.])
     """
 
     def __init__(
