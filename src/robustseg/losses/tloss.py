@@ -146,7 +146,7 @@ class TLoss(nn.Module):
 
         Args:
             squares: S of :func:`squared_residuals`, (B,).
-            dimension: D of :meth:`dimensions`, (B,).
+            dimension: D of `dimensions`, (B,).
 
         Returns:
             (B,), float64, without a graph.
