@@ -28,7 +28,8 @@ def numpy_dimensions(logits, target, dimension, floor=0.01):
         return np.full(len(labels), float(labels.shape[1]))
     if dimension == "mean":
         areas = (areas + expit(logits.numpy()).reshape(labels.shape).sum(1)) / 2
-    return np.maximum(np.minimum(areas, labels.shape[1] - areas), floor * labels.shape[1])
+    rest = labels.shape[1] - areas
+    return np.maximum(np.minimum(areas, rest / floor), floor * labels.shape[1])
 
 
 def numpy_squares(logits, target):
@@ -43,11 +44,12 @@ def test_is_scipy_s_density_in_as_many_dimensions_as_the_mask_has_pixels(
 ):
     logits, _, _ = draw(1, 1, 4, 4)
     target = (torch.arange(16).view(1, 1, 4, 4) < foreground).double()
-    smaller = min(foreground, 16 - foreground)
     # The density depends on the residual only through its norm: one component bears it all.
-    point = np.zeros(smaller)
+    point = np.zeros(foreground)
     point[0] = math.sqrt(numpy_squares(logits, target)[0])
-    density = multivariate_t(np.zeros(smaller), np.eye(smaller) * math.exp(-log_precision), df=nu)
+    density = multivariate_t(
+        np.zeros(foreground), np.eye(foreground) * math.exp(-log_precision), df=nu
+    )
     value = losses.area_t_loss(logits, target, log_nu=log(nu), log_precision=log_precision)
     assert value.item() == pytest.approx(-density.logpdf(point), rel=1e-10)
 
@@ -178,14 +180,15 @@ def test_the_mean_s_weight_is_that_of_dice(seed):
     assert found == pytest.approx(1 / (2 - 2 * dice), rel=1e-4)
 
 
-@pytest.mark.parametrize("dimension", CHOICES)
-def test_neither_class_is_the_object(dimension, draw):
-    """Foreground and background may change places, as with the T-Loss."""
-    logits, hard, soft = draw(3, 1, 8, 8)
-    hard[0] = 1
-    loss = losses.AreaTLoss(dimension=dimension).double()
-    for target in (hard, soft):
-        torch.testing.assert_close(loss(-logits, 1 - target), loss(logits, target))
+@given(st.integers(100, 9900))
+def test_a_large_mask_has_its_own_area_until_it_fills_its_image(pixels):
+    """κ is .01: from an area of .99 D on, the dimension falls to that of an empty mask."""
+    target = torch.zeros(1, 1, 100, 100)
+    target.flatten()[:pixels] = 1
+    assert losses.AreaTLoss().dimensions(torch.zeros_like(target), target) == pixels
+    target.flatten()[: 10000 - pixels // 100] = 1
+    found = losses.AreaTLoss().dimensions(torch.zeros_like(target), target)
+    assert found == pytest.approx(max(100, min(100 * (pixels // 100), 10000 - pixels // 100)))
 
 
 def test_a_mask_that_fills_its_image_weighs_no_more_than_an_empty_one():
@@ -264,7 +267,8 @@ def test_ignored_pixels_have_no_area(draw):
 
 
 @pytest.mark.parametrize(
-    "options", [{"dimension": "area"}, {"floor": -0.1}, {"floor": 1.5}, {"log_nu": math.nan}]
+    "options",
+    [{"dimension": "area"}, {"floor": 0.0}, {"floor": -0.1}, {"floor": 1.5}, {"log_nu": math.nan}],
 )
 def test_wrong_options_are_refused(options, draw):
     name = next(iter(options))

@@ -12,7 +12,7 @@ from robustseg.losses.reduction import count_pixels
 from robustseg.losses.tloss import TLoss, squared_residuals, student_t
 
 Dimension = Literal["pixels", "label", "mean"]
-Floor = Annotated[float, Range(0, 1)]
+Floor = Annotated[float, Range(1e-4, 1)]
 
 
 @full_precision
@@ -28,11 +28,11 @@ def area_t_loss(
 ) -> Tensor:
     """Student-t negative log-likelihood of each image's residual, with its area for D.
 
-    That is :func:`robustseg.losses.t_loss` with D_i = max(min(A_i, D - A_i), κD) in place of the
-    D counted pixels: as many dimensions as the mask has pixels, or as it leaves out where those
-    are fewer, so that a mask that fills its image counts as an empty one. The gradient weighs
-    residuals by (ν + D_i) / (ν e^-λ + S), next to A_i / S for ν much below S: the inverse of a
-    relative error, which is the same for small and large masks, where the T-Loss has D / S.
+    That is :func:`robustseg.losses.t_loss` with D_i = max(min(A_i, (D - A_i)/κ), κD) in place of
+    the D counted pixels: as many dimensions as the mask has pixels, but κD for one that is empty
+    or fills its image. The gradient weighs residuals by (ν + D_i) / (ν e^-λ + S), next to A_i / S
+    for ν much below S: the inverse of a relative error, which is the same for small and large
+    masks, where the T-Loss has D / S.
 
     Args:
         logits: (B, 1, H, W).
@@ -43,8 +43,9 @@ def area_t_loss(
         dimension: "label": A_i = Σ y, over counted pixels. "mean": A_i = Σ (y + p)/2, through
             which no gradient flows; for hard masks A_i / S is then 1 / (2 - 2 Dice). "pixels":
             D_i = D, the T-Loss.
-        floor: κ, in [0, 1]: the least D_i as a share of the counted pixels D, which gives empty
-            and full masks a weight.
+        floor: κ, in [0.0001, 1]: the least D_i as a share of the counted pixels D, and the share
+            of background below which D_i falls from A_i to it: a mask that fills its image is
+            fitted by a bias, to S → 0.
 
     Returns:
         The mean over images, not divided by the areas of the batch: alone in its batch an image
@@ -56,7 +57,7 @@ def area_t_loss(
         >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
         >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
         >>> area_t_loss(logits, target, log_nu=torch.tensor(0.0))
-        tensor(1.6715)
+        tensor(3.3430)
         >>> area_t_loss(logits, target, log_nu=torch.tensor(0.0), dimension="pixels")  # T-Loss
         tensor(3.8940)
     """
@@ -82,7 +83,7 @@ def dimensions(
         return pixels
     probability, label = counted(logits.detach(), target, ignore)
     areas = (label if dimension == "label" else (label + probability) / 2).sum(dim=(1, 2, 3))
-    return torch.maximum(torch.minimum(areas, pixels - areas), floor * pixels)
+    return torch.maximum(torch.minimum(areas, (pixels - areas) / floor), floor * pixels)
 
 
 class AreaTLoss(TLoss):
@@ -93,7 +94,7 @@ class AreaTLoss(TLoss):
         learn: Whether ln ν is learnt.
         log_precision: λ, Σ⁻¹ being e^λ I.
         dimension: "label", "mean" or "pixels": what D_i is, as for the function.
-        floor: κ, the least D_i as a share of the counted pixels, in [0, 1].
+        floor: κ, the least D_i as a share of the counted pixels, in [0.0001, 1].
 
     Examples:
         >>> import torch
