@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-_GRID = ("loss=tloss,gce,mae,ce", "noise.alpha=0.7,0.0", "noise.beta=0.7")
+_NOISE = ("noise.alpha=0.7,0.0", "noise.beta=0.7")
+_GRID = ("loss=tloss,gce,mae,ce", *_NOISE)
 
 
 @dataclass(frozen=True)
@@ -40,28 +41,32 @@ class Part:
 
 
 def plan() -> list[Part]:
-    """Return what to run, in order: every cell once, then the seeds of the main comparison."""
-    isic, shenzhen = "tloss_isic2017_small", "tloss_shenzhen_small"
+    """Return what to run, in order: every cell once, the main comparison first; then its seeds."""
     tiles, tissue = "tversky_histopathology_small", "histopathology"
     positive = f"{tiles}_positive"
-    parts = []
-    for seeds, grid, losses in (("0", (), ()), ("1,2", _GRID, ("loss=dice",)), ("1,2", (), ())):
-        seed = (f"seed={seeds}",)
-        parts += [
-            Part(isic, isic, "isic2017", seed + grid),
-            Part(shenzhen, shenzhen, "shenzhen", seed + grid),
-            Part(positive, tiles, tissue, seed + losses),
-        ]
-        if not grid:
-            parts.append(Part(tiles, tiles, tissue, seed))
-        if seeds == "0":
-            parts.append(Part("tversky_smooth", "tversky_smooth", tissue, ()))
-        if grid:
-            changes = ("types", "decay", "crops")
-            parts += [
-                Part(f"tloss_why_{change}", "tloss_why", "isic2017", ()) for change in changes
-            ]
-    return parts
+    parts = [*_tables("0", _GRID), *_tables("0", _NOISE, "_area")]
+    parts += [*_tables("0"), Part(positive, tiles, tissue, ("seed=0",))]
+    parts += [Part(tiles, tiles, tissue, ("seed=0",))]
+    parts += [Part("tversky_smooth", "tversky_smooth", tissue, ()), *_tables("0", (), "_area")]
+    parts += [*_tables("1,2", _GRID), Part(positive, tiles, tissue, ("seed=1,2", "loss=dice"))]
+    parts += _lesions("tloss_why", "types", "decay", "crops")
+    parts += [*_tables("1,2"), Part(positive, tiles, tissue, ("seed=1,2",))]
+    parts += [Part(tiles, tiles, tissue, ("seed=1,2",)), *_tables("1,2", (), "_area")]
+    return parts + _lesions("tloss_area", "clean", "types", "annotators", "panel", "models")
+
+
+def _tables(seeds: str, narrowed: tuple[str, ...] = (), part: str = "") -> list[Part]:
+    """Seeds of the tables of lesions and of lungs, or of a part of their presets."""
+    experiments = {"tloss_isic2017_small": "isic2017", "tloss_shenzhen_small": "shenzhen"}
+    return [
+        Part(f"{experiment}{part}", experiment, data, (f"seed={seeds}", *narrowed))
+        for experiment, data in experiments.items()
+    ]
+
+
+def _lesions(experiment: str, *presets: str) -> list[Part]:
+    """An experiment on lesions that is spread over presets, each of them whole."""
+    return [Part(f"{experiment}_{preset}", experiment, "isic2017", ()) for preset in presets]
 
 
 def main() -> int:

@@ -20,6 +20,11 @@ CHOICES = [
 PARTS = {
     "tversky_histopathology_small_positive": "tversky_histopathology_small",
     **{f"tloss_why_{change}": "tloss_why" for change in ("types", "decay", "crops")},
+    **{f"tloss_{data}_small_area": f"tloss_{data}_small" for data in ("isic2017", "shenzhen")},
+    **{
+        f"tloss_area_{part}": "tloss_area"
+        for part in ("clean", "types", "annotators", "panel", "models")
+    },
 }
 EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
 
@@ -33,8 +38,9 @@ def composed(*overrides, with_hydra=False):
 def test_every_choice_fits_what_it_builds(group, choice):
     config = resolve(composed(f"{group}={choice}"))
     check_targets(config)
-    variant_of = OmegaConf.load(CONF / group / f"{choice}.yaml").get("defaults", [choice])[0]
-    assert getattr(config, group).name == variant_of
+    own = OmegaConf.load(CONF / group / f"{choice}.yaml")
+    # A variant has the name of what it varies, or its own: then it is another row of a table.
+    assert getattr(config, group).name == (choice if "name" in own else own.defaults[0])
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)

@@ -29,6 +29,7 @@ def cells(part):
     return {frozenset(zip(swept, values, strict=True)) for values in product(*swept.values())}
 
 
+TWO_SEEDS = ("tloss_why", "tloss_area")  # experiments with both seeds in one part
 PRESETS = sorted({part.preset for part in campaign.plan()})
 
 
@@ -45,7 +46,23 @@ def test_every_cell_has_a_seed_before_any_has_two():
     only = [{dict(cell)["seed"] for cell in cells(part)} == {"0"} for part in campaign.plan()]
     assert only == sorted(only, reverse=True)
     first = {part.preset for part, alone in zip(campaign.plan(), only, strict=True) if alone}
-    assert first == {preset for preset in PRESETS if not preset.startswith("tloss_why")}
+    assert first == {preset for preset in PRESETS if not preset.startswith(TWO_SEEDS)}
+
+
+def test_the_method_is_tried_beside_the_main_comparison_and_before_the_other_cells():
+    order = [
+        (part.preset, frozenset(part.overrides))
+        for part in campaign.plan()
+        if part.experiment == "tloss_shenzhen_small"
+    ]
+    noise = {"noise.alpha=0.7,0.0", "noise.beta=0.7", "seed=0"}
+    table = "tloss_shenzhen_small"
+    assert order[:4] == [
+        (table, frozenset({*noise, "loss=tloss,gce,mae,ce"})),
+        (f"{table}_area", frozenset(noise)),
+        (table, frozenset({"seed=0"})),
+        (f"{table}_area", frozenset({"seed=0"})),
+    ]
 
 
 def test_a_data_set_that_is_not_there_is_named(tmp_path, monkeypatch, capsys):

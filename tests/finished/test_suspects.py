@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
+from robustseg.errors import DataError
 from robustseg.finished.load import load_run
 from robustseg.finished.suspects import DICE, auroc, beliefs, detections, precision
 from robustseg.losses import t_loss
@@ -24,6 +25,13 @@ class ByBrightness(nn.Module):
 
     def forward(self, images):
         return ((images.float().mean(dim=3) - 100) * self.slope)[:, None]
+
+
+class OtherLoss(nn.Module):
+    """A loss of somebody's own with a parameter of the T-Loss's name."""
+
+    def __init__(self, log_nu, learn, log_precision):
+        super().__init__()
 
 
 @pytest.fixture
@@ -84,6 +92,34 @@ def test_the_weight_is_that_of_the_t_loss_gradient(known, log_precision):
     for at in range(6):
         own = weight[at][~ignore[at]]
         np.testing.assert_allclose(1 / found.doubt[found.method][at], own, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dimension", ["label", "mean"])
+def test_the_weight_is_that_of_the_gradient_by_area(known, dimension):
+    run, images, masks = known
+    loss = run.settings.loss.changed(
+        target="robustseg.losses.AreaTLoss", dimension=dimension, floor=0.2
+    )
+    found = beliefs(replace(run, settings=run.settings.changed(loss=loss)), images, masks)
+    squares, pixels = residuals(images, masks)
+    areas = (masks == 1).sum(axis=(1, 2)).astype(float)
+    if dimension == "mean":
+        probability = 1 / (1 + np.exp(-0.02 * (images.mean(axis=3) - 100)))
+        areas = (areas + np.where(masks != 255, probability, 0).sum(axis=(1, 2))) / 2
+    counts = np.maximum(np.minimum(areas, pixels - areas), 0.2 * pixels)
+    expected = np.where(pixels > 0, (2 + squares) / (2 + counts), 0)
+    assert found.method == "T-Loss weight"
+    np.testing.assert_allclose(found.doubt[found.method], expected, rtol=1e-4)
+
+
+def test_a_foreign_loss_with_a_nu_is_not_taken_for_a_t_loss(known):
+    run, images, masks = known
+    loss = run.settings.loss.changed(target="tests.finished.test_suspects.OtherLoss")
+    run = replace(run, settings=run.settings.changed(loss=loss))
+    with pytest.raises(DataError, match=r"is not an allowed class.*--trust"):
+        beliefs(run, images, masks)
+    with pytest.raises(DataError, match="OtherLoss has a ν but is no TLoss"):
+        beliefs(replace(run, trust=True), images, masks)
 
 
 def test_cleanlab_is_given_the_same_probabilities(known):

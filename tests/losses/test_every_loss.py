@@ -52,8 +52,8 @@ def public_attributes(module):
     return parameters | {key: v for key, v in vars(module).items() if not key.startswith("_")}
 
 
-def test_only_t_loss_and_its_limit_are_on_the_scale_of_an_image():
-    assert {c.__name__ for c in CLASSES if c.image_scale} == {"TLoss", "LogSSELoss"}
+def test_only_t_losses_and_their_limit_are_on_the_scale_of_an_image():
+    assert {c.__name__ for c in CLASSES if c.image_scale} == {"TLoss", "AreaTLoss", "LogSSELoss"}
 
 
 @every_loss
@@ -201,6 +201,7 @@ def test_wrong_tensors_are_refused(kind):
         (losses.NGCEMAELoss, {"a": float("inf")}),
         (losses.NGCERCELoss, {"q": -0.1}),
         (losses.TLoss, {"log_nu": float("inf")}),
+        (losses.AreaTLoss, {"dimension": "area"}),
         (losses.TverskyLoss, {"alpha": -0.1}),
         (losses.TverskyLoss, {"domain": "volume"}),
         (losses.DiceLoss, {"smooth": -1}),

@@ -47,8 +47,8 @@ def inside(constraint):
     return [constraint.low, constraint.high if constraint.high < math.inf else 10.0]
 
 
-def test_only_the_t_loss_has_parameters_of_its_own():
-    assert set(CLASSES) - set(WRAPPED) == {losses.TLoss}
+def test_only_the_t_losses_have_parameters_of_their_own():
+    assert set(CLASSES) - set(WRAPPED) == {losses.TLoss, losses.AreaTLoss}
 
 
 @pytest.mark.parametrize("kind, name, constraint", CONSTRAINTS)

@@ -37,8 +37,8 @@ def add_parser(subparsers: Any) -> None:
         "--by",
         choices=("own", "dice"),
         default="own",
-        help="own: the weight or residual, larger for large masks (default); dice: 1 - Dice of "
-        "mask and prediction",
+        help="own: the weight or residual, larger for large masks except with loss=tloss_area "
+        "(default); dice: 1 - Dice of mask and prediction",
     )
     parser.add_argument("--top", type=positive, default=20, help="to list (default: 20)")
     parser.add_argument("-o", "--out", type=Path, help="CSV file of all training masks")

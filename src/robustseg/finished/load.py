@@ -45,7 +45,7 @@ class FinishedRun:
         image_size: height and width of its images in pixels.
         precision: in which it was evaluated in training.
         batch_size: images a batch in its evaluations.
-        nu: the T-Loss's ν; None with other losses.
+        nu: ν of a T-Loss; None with other losses.
         trust: whether its config.yaml may build any class.
     """
 
@@ -60,10 +60,11 @@ class FinishedRun:
     trust: bool
 
     def build(self, name: str) -> Any:
-        """What its settings describe as `dataset.source` or `noise.model`."""
+        """What its settings describe as `dataset.source`, `noise.model` or `loss`."""
         parts: dict[str, Part] = {
             "dataset.source": self.settings.dataset.source,
             "noise.model": self.settings.noise.model,
+            "loss": self.settings.loss,
         }
         return build(parts[name], name, self.folder.config, trust=self.trust)
 

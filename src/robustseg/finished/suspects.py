@@ -104,9 +104,10 @@ def beliefs(
 ) -> Beliefs:
     """Score masks by the residuals r = y − p of the network's probabilities.
 
-    With S = Σ r² over the D counted pixels of an image, the T-Loss weighs an image's residuals by
-    w = (ν + D) / (ν e^-λ + S) in its gradient (`TLoss.weight`); of such a run the doubt is 1 / w,
-    of any other S / D. An image without counted pixels is not doubted.
+    With S = Σ r² over the D counted pixels of an image, a T-Loss weighs an image's residuals by
+    w = (ν + D) / (ν e^-λ + S) in its gradient, with D by area if it is an `AreaTLoss`
+    (`TLoss.weight`); of such a run the doubt is 1 / w, of any other S / D. An image without
+    counted pixels is not doubted.
 
     Args:
         run: whose network predicts.
@@ -117,11 +118,12 @@ def beliefs(
 
     Raises:
         NotInstalled: cleanlab is asked for and not installed.
-        DataError: the network predicts what is no number.
+        DataError: the network predicts what is no number, or the loss with a ν is none of ours.
     """
+    loss = _t_loss(run)
     if compare and find_spec("cleanlab") is None:
         raise NotInstalled("--compare needs cleanlab: pip install cleanlab")
-    squares, pixels, scores, quality, predicted = [], [], [], [], []
+    doubts, scores, quality, predicted = [], [], [], []
     batches = predict_logits(
         run.predictor, images, batch_size=run.batch_size, precision=run.precision
     )
@@ -135,29 +137,42 @@ def beliefs(
         given = torch.from_numpy(np.array(masks[place])).unsqueeze(1)
         ignore = given == IGNORED
         target = (given == 1).to(logits.dtype)
-        squares.append(squared_residuals(logits, target, ignore))
-        pixels.append(count_pixels(logits, ignore))
+        doubts.append(_doubt(loss, logits, target, ignore))
         scores.append(dice(*confusion(logits, given)[:, :3].T.numpy()))
         predicted.append((logits[:, 0] > 0).to(torch.uint8).numpy())
         if compare:
             quality.append(_label_quality(logits, given))
-    name, doubt = _doubt(run, torch.cat(squares).double(), torch.cat(pixels).double())
     agreement = np.concatenate(scores)
-    methods = {name: doubt, DICE: 1 - agreement}
+    own = "mean squared residual" if loss is None else "T-Loss weight"
+    methods = {own: np.concatenate(doubts), DICE: 1 - agreement}
     if compare:
         methods["cleanlab"] = -np.concatenate(quality)
     return Beliefs(methods, agreement, np.concatenate(predicted))
 
 
-def _doubt(run: FinishedRun, squares: Tensor, pixels: Tensor) -> tuple[str, np.ndarray]:
-    """The run's own method and (N,) its doubt of each mask."""
+def _t_loss(run: FinishedRun) -> TLoss | None:
+    """The run's loss as it was after training, if it is a T-Loss."""
     if run.nu is None:
-        name, doubt = "mean squared residual", squares / pixels
+        return None
+    loss = run.build("loss")
+    if not isinstance(loss, TLoss):
+        raise DataError(
+            f"{run.folder.config}: {type(loss).__name__} has a ν but is no TLoss, so its weight of "
+            "an image is not known here. Derive it from robustseg.losses.TLoss"
+        )
+    loss.load_state_dict({"log_nu": torch.tensor(math.log(run.nu))})
+    return loss
+
+
+def _doubt(loss: TLoss | None, logits: Tensor, target: Tensor, ignore: Tensor) -> np.ndarray:
+    """The run's own doubt of each mask of a batch (B,)."""
+    squares = squared_residuals(logits, target, ignore).double()
+    pixels = count_pixels(logits, ignore).double()
+    if loss is None:
+        doubt = squares / pixels
     else:
-        loss = TLoss(log_precision=float(run.settings.loss.get("log_precision", 0.0)))
-        loss.load_state_dict({"log_nu": torch.tensor(math.log(run.nu))})
-        name, doubt = "T-Loss weight", 1 / loss.weight(squares, pixels)
-    return name, doubt.masked_fill(pixels == 0, 0).numpy()
+        doubt = 1 / loss.weight(squares, loss.dimensions(logits, target, ignore))
+    return doubt.masked_fill(pixels == 0, 0).numpy()
 
 
 def _label_quality(logits: Tensor, given: Tensor) -> np.ndarray:

@@ -48,15 +48,22 @@ NOISES = {
     "robustseg.noise.Morphological",
     "robustseg.noise.Swap",
 }
-_BUILDABLE = {"model": set(MODELS), "dataset.source": SOURCES, "noise.model": NOISES}
+# Losses with a weight for each image.
+T_LOSSES = {"robustseg.losses.TLoss", "robustseg.losses.AreaTLoss"}
+_BUILDABLE = {
+    "model": set(MODELS),
+    "dataset.source": SOURCES,
+    "noise.model": NOISES,
+    "loss": T_LOSSES,
+}
 
 
 def build(part: Part, name: str, path: Path, *, trust: bool, **added: Any) -> Any:
     """What a part of a run's settings describes.
 
     Args:
-        part: the network, the source or the noise model.
-        name: which of the three: `model`, `dataset.source` or `noise.model`.
+        part: the network, the source, the noise model or a T-Loss.
+        name: which of them: `model`, `dataset.source`, `noise.model` or `loss`.
         path: of the config.yaml, for messages.
         trust: whether any class may be built. Pretrained weights are never fetched.
         **added: further arguments.

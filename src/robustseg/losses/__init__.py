@@ -33,9 +33,11 @@ from robustseg.losses.noise_robust_dice import NoiseRobustDiceLoss, noise_robust
 from robustseg.losses.rce import RCELoss, rce_loss
 from robustseg.losses.sce import SCELoss, sce_loss
 from robustseg.losses.tloss import TLoss, t_loss
+from robustseg.losses.tloss_area import AreaTLoss, area_t_loss
 from robustseg.losses.tversky import TverskyLoss, tversky_loss
 
 __all__ = [
+    "AreaTLoss",
     "CrossEntropyLoss",
     "DiceCELoss",
     "DiceLoss",
@@ -58,6 +60,7 @@ __all__ = [
     "SCELoss",
     "TLoss",
     "TverskyLoss",
+    "area_t_loss",
     "cross_entropy_loss",
     "dice_ce_loss",
     "dice_loss",

@@ -10,6 +10,8 @@ from robustseg.losses.inputs import check_binary, full_precision
 from robustseg.losses.options import Range
 from robustseg.losses.reduction import count_pixels
 
+_LOG_NU = Range(-30, 30)
+
 
 @full_precision
 def t_loss(
@@ -50,16 +52,42 @@ def t_loss(
         tensor(3.8940)
     """
     check_binary(logits)
+    squares = squared_residuals(logits, target, ignore)
+    pixels = count_pixels(logits, ignore)
+    values = student_t(squares, pixels, log_nu=log_nu, log_precision=log_precision)
+    return values.mean().to(logits.dtype)
+
+
+def student_t(
+    squares: Tensor, dimension: Tensor, *, log_nu: Tensor, log_precision: float
+) -> Tensor:
+    """Negative log-likelihood of residuals with D components whose squares add up to S.
+
+    Args:
+        squares: S of each image, (B,).
+        dimension: D of each image, (B,), at least 0.
+        log_nu: ln ν, a 0-dimensional tensor; beyond ±30 it stays at the bound.
+        log_precision: λ.
+
+    Returns:
+        L of :func:`t_loss` for each image, (B,), float64.
+    """
     # The terms reach 1e5 and cancel: float64, which for a few scalars costs nothing.
-    squares = squared_residuals(logits, target, ignore).double()
-    pixels = count_pixels(logits, ignore).double()
-    log_nu = log_nu.double()
+    squares, dimension, log_nu = squares.double(), dimension.double(), _bounded(log_nu)
     nu = log_nu.exp()
-    shape = (nu + pixels) / 2
+    shape = (nu + dimension) / 2
     density = torch.lgamma(shape) - torch.lgamma(nu / 2)
-    volume = pixels / 2 * (math.log(math.pi) + log_nu - log_precision)
+    volume = dimension / 2 * (math.log(math.pi) + log_nu - log_precision)
     distance = torch.log1p(squares * math.exp(log_precision) / nu)
-    return (volume - density + shape * distance).mean().to(logits.dtype)
+    return volume - density + shape * distance
+
+
+def _bounded(log_nu: Tensor) -> Tensor:
+    """Return ln ν in float64, in the range in which the gradient fits into float32.
+
+    A mask that is learnt to S = 0 has the weight D/ν, and makes ν fall for as long as it is fit.
+    """
+    return log_nu.double().clamp(_LOG_NU.low, _LOG_NU.high)
 
 
 def squared_residuals(logits: Tensor, target: Tensor, ignore: Tensor | None) -> Tensor:
@@ -95,7 +123,7 @@ class TLoss(nn.Module):
 
     def __init__(self, log_nu: float = 0.0, learn: bool = True, log_precision: float = 0.0) -> None:
         super().__init__()
-        Range(-30, 30).check("log_nu", log_nu)
+        _LOG_NU.check("log_nu", log_nu)
         Range(-30, 30).check("log_precision", log_precision)
         self.log_nu = nn.Parameter(torch.tensor(float(log_nu)), requires_grad=learn)
         self.log_precision = float(log_precision)
@@ -109,18 +137,22 @@ class TLoss(nn.Module):
         """Return the loss, a scalar."""
         return t_loss(logits, target, ignore, log_nu=self.log_nu, log_precision=self.log_precision)
 
-    def weight(self, squares: Tensor, pixels: Tensor) -> Tensor:
+    def dimensions(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return D, the counted pixels of each image, (B,); tensors as for the loss."""
+        return count_pixels(logits.double(), ignore)
+
+    def weight(self, squares: Tensor, dimension: Tensor) -> Tensor:
         """Return w = (ν + D) / (ν e^-λ + S), by which the gradient weighs an image's residuals.
 
         Args:
             squares: S of :func:`squared_residuals`, (B,).
-            pixels: D, the counted pixels of each image, (B,).
+            dimension: D of `dimensions`, (B,).
 
         Returns:
             (B,), float64, without a graph.
         """
-        nu = self.log_nu.detach().double().exp()
-        return (nu + pixels.double()) / (nu * math.exp(-self.log_precision) + squares.double())
+        nu = _bounded(self.log_nu.detach()).exp()
+        return (nu + dimension.double()) / (nu * math.exp(-self.log_precision) + squares.double())
 
     def extra_repr(self) -> str:
         """Return whether ν is learnt, and λ."""

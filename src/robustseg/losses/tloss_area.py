@@ -1,0 +1,141 @@
+"""The T-Loss with a mask's area for the number of pixels, so that its weight follows no size."""
+
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor
+
+from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.options import Range, check_options, constraints_of
+from robustseg.losses.overlap import counted
+from robustseg.losses.reduction import count_pixels
+from robustseg.losses.tloss import TLoss, squared_residuals, student_t
+
+Dimension = Literal["pixels", "label", "mean"]
+Floor = Annotated[float, Range(1e-4, 1)]
+
+
+@full_precision
+def area_t_loss(
+    logits: Tensor,
+    target: Tensor,
+    ignore: Tensor | None = None,
+    *,
+    log_nu: Tensor,
+    log_precision: float = 0.0,
+    dimension: Dimension = "label",
+    floor: Floor = 0.01,
+) -> Tensor:
+    """Student-t negative log-likelihood of each image's residual, with its area for D.
+
+    That is :func:`robustseg.losses.t_loss` with D_i = max(min(A_i, (D - A_i)/κ), κD) in place of
+    the D counted pixels: as many dimensions as the mask has pixels, but κD for one that is empty
+    or fills its image. The gradient weighs residuals by (ν + D_i) / (ν e^-λ + S), next to A_i / S
+    for ν much below S: the inverse of a relative error, which is the same for small and large
+    masks, where the T-Loss has D / S.
+
+    Args:
+        logits: (B, 1, H, W).
+        target: like the logits, in [0, 1].
+        ignore: like the logits, bool, True where a pixel does not count.
+        log_nu: ln ν, a 0-dimensional tensor; receives a gradient if it asks for one.
+        log_precision: λ, Σ⁻¹ being e^λ I.
+        dimension: "label": A_i = Σ y, over counted pixels. "mean": A_i = Σ (y + p)/2, through
+            which no gradient flows; for hard masks A_i / S is then 1 / (2 - 2 Dice). "pixels":
+            D_i = D, the T-Loss.
+        floor: κ, in [0.0001, 1]: the least D_i as a share of the counted pixels D, and the share
+            of background below which D_i falls from A_i to it: a mask that fills its image is
+            fitted by a bias, to S → 0.
+
+    Returns:
+        The mean over images, not divided by the areas of the batch: alone in its batch an image
+        would then have the weight D / S again.
+
+    Examples:
+        >>> import torch
+        >>> from robustseg.losses import area_t_loss
+        >>> logits = torch.tensor([[[[2.0, 0.5], [-1.0, -3.0]]]])
+        >>> target = torch.tensor([[[[1.0, 1.0], [1.0, 0.0]]]])
+        >>> area_t_loss(logits, target, log_nu=torch.tensor(0.0))
+        tensor(3.3430)
+        >>> area_t_loss(logits, target, log_nu=torch.tensor(0.0), dimension="pixels")  # T-Loss
+        tensor(3.8940)
+    """
+    check_binary(logits)
+    squares = squared_residuals(logits, target, ignore)
+    counts = dimensions(logits, target, ignore, dimension=dimension, floor=floor)
+    values = student_t(squares, counts, log_nu=log_nu, log_precision=log_precision)
+    return values.mean().to(logits.dtype)
+
+
+@full_precision
+def dimensions(
+    logits: Tensor,
+    target: Tensor,
+    ignore: Tensor | None = None,
+    *,
+    dimension: Dimension,
+    floor: float,
+) -> Tensor:
+    """Return D_i of each image, (B,), without a graph; arguments of :func:`area_t_loss`."""
+    pixels = count_pixels(logits, ignore)
+    if dimension == "pixels":
+        return pixels
+    probability, label = counted(logits.detach(), target, ignore)
+    areas = (label if dimension == "label" else (label + probability) / 2).sum(dim=(1, 2, 3))
+    return torch.maximum(torch.minimum(areas, (pixels - areas) / floor), floor * pixels)
+
+
+class AreaTLoss(TLoss):
+    """:func:`area_t_loss` with its parameter ln ν, which is learnt with the network.
+
+    Args:
+        log_nu: Initial ln ν.
+        learn: Whether ln ν is learnt.
+        log_precision: λ, Σ⁻¹ being e^λ I.
+        dimension: "label", "mean" or "pixels": what D_i is, as for the function.
+        floor: κ, the least D_i as a share of the counted pixels, in [0.0001, 1].
+
+    Examples:
+        >>> import torch
+        >>> from robustseg.losses import AreaTLoss
+        >>> AreaTLoss(dimension="mean")
+        AreaTLoss(learn=True, log_precision=0.0, dimension=mean, floor=0.01)
+        >>> small, large = torch.zeros(2, 1, 8, 8)
+        >>> small[:, :2], large[:, :4] = 1, 1
+        >>> AreaTLoss().dimensions(torch.zeros(2, 1, 8, 8), torch.stack([small, large]))
+        tensor([16., 32.])
+    """
+
+    def __init__(
+        self,
+        log_nu: float = 0.0,
+        learn: bool = True,
+        log_precision: float = 0.0,
+        dimension: Dimension = "label",
+        floor: float = 0.01,
+    ) -> None:
+        super().__init__(log_nu, learn, log_precision)
+        check_options(constraints_of(area_t_loss), {"dimension": dimension, "floor": floor})
+        self.dimension: Dimension = dimension
+        self.floor = float(floor)
+
+    def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return the loss, a scalar."""
+        return area_t_loss(
+            logits,
+            target,
+            ignore,
+            log_nu=self.log_nu,
+            log_precision=self.log_precision,
+            dimension=self.dimension,
+            floor=self.floor,
+        )
+
+    def dimensions(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
+        """Return D_i of each image, (B,); tensors as for the loss."""
+        return dimensions(logits, target, ignore, dimension=self.dimension, floor=self.floor)
+
+    def extra_repr(self) -> str:
+        """Return the options."""
+        return f"{super().extra_repr()}, dimension={self.dimension}, floor={self.floor}"
