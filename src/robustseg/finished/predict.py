@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from robustseg.data.resizing import resize_image
-from robustseg.data.sources.files import IMAGE_ENDINGS
+from robustseg.data.sources.listing import IMAGE_ENDINGS
 from robustseg.data.sources.reading import read_image
 from robustseg.errors import DataError
 from robustseg.finished.load import FinishedRun
