@@ -150,9 +150,7 @@ def test_a_damaged_memo_is_hashed_again(isic_root, tmp_path, damage, caplog, lat
 
 def test_concurrent_writers_leave_a_whole_memo(tmp_path):
     file = tmp_path / "memo.json"
-    memos = [
-        {f"/{k}/{i}": [k, i, 0, 0, "0" * 64, {}] for i in range(500)} for k in range(4)
-    ]
+    memos = [{f"/{k}/{i}": [k, i, 0, 0, "0" * 64, {}] for i in range(500)} for k in range(4)]
     stop = threading.Event()
     damaged = []
 

@@ -83,7 +83,7 @@ def measured(split: str, shares: Iterable[float], own: np.ndarray | None) -> For
         images=len(now),
         positive=int((full | (now > 0)).sum()),
         full=int(full.sum()),
-        share=float(np.nan_to_num(now, nan=1).mean()),
+        share=float(np.nan_to_num(now, nan=1).sum() / max(len(now), 1)),
         before=int((had | full | (now > 0)).sum()),
         vanished=int((had & (now == 0)).sum()),
         shrunk=int((had & (now > 0) & (now < KEPT * before)).sum()),

@@ -94,7 +94,7 @@ def files_by_stem(
         name = entry.name
         if name.startswith("."):
             continue
-        ending = _ending(name)
+        ending = ending_of(name)
         stem = name[: len(name) - len(ending)]
         if ending.lower() not in IMAGE_ENDINGS:
             if ending.lower() in OTHER_FORMATS:
@@ -121,14 +121,15 @@ def files_by_stem(
     return found
 
 
-def _ending(name: str) -> str:
+def ending_of(name: str) -> str:
+    """The ending of a file name with its dot; ".nii.gz" is one."""
     return name[-7:] if name.lower().endswith(".nii.gz") else os.path.splitext(name)[1]
 
 
 def _count_below(entry: os.DirEntry[str], found: Listing) -> None:
     try:
         with os.scandir(entry.path) as inside:
-            count = sum(_ending(one.name).lower() in IMAGE_ENDINGS for one in inside)
+            count = sum(ending_of(one.name).lower() in IMAGE_ENDINGS for one in inside)
     except PermissionError:
         return
     if count:
@@ -143,14 +144,14 @@ def require_images(images: Mapping[str, Path], listing: Listing, glob: str = "*"
         raise DataError(listing.errors[0])
     hints = listing.unread()
     if listing.below:
-        hints.append(f"there are images in its subfolders {_cut(list(listing.below))}")
+        hints.append(f"images are in its subfolders {_cut(list(listing.below))}")
     if glob != "*":
         hints.append(f"no name fits glob={glob}")
         if "[" in glob:
             hints.append("a [ in a name is written [[] in a pattern")
-    hint = f" {'; '.join(hints)}." if hints else ""
+    hint = f": {'; '.join(hints)}" if hints else ""
     raise DataError(
-        f"{listing.folder}: no images in it (of {', '.join(IMAGE_ENDINGS)}).{hint} "
+        f"{listing.folder}: no images in it (of {', '.join(IMAGE_ENDINGS)}){hint}. "
         "Check dataset.root"
     )
 

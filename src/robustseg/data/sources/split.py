@@ -114,7 +114,7 @@ def read_split_file(path: Path, keep_column: str | None = None) -> dict[str, Spl
                 case = row.get("case") or ""
                 for name in (row["id"], case):
                     if name_trouble(name):
-                        raise DataError(f"{where}: {shown(name)!r}: {name_trouble(name)}")
+                        raise DataError(f"{where}: '{shown(name)}': {name_trouble(name)}")
                 if row["id"] in rows:
                     raise DataError(f"{where}: the id {row['id']!r} is there twice. Remove one")
                 if keep_column is None or row[keep_column] == "1":

@@ -137,14 +137,11 @@ def check_depth(images: Mapping[Path, Traits], bits: int | None) -> None:
     if bits is None and largest.bit_length() < MIN_BITS and largest > 0:
         needed = max(largest.bit_length(), 8)
         colour = any("deep_colour" in one for one in deep.values())
-        remedy = (
-            "Convert them to 8 bits"
-            if colour
-            else f"Set dataset.source.image_bits={needed} to scale by {needed} bits"
-        )
+        more = f", in {len(deep)} images" if len(deep) > 1 else ""
+        remedy = "Convert them to 8 bits" if colour else f"Set dataset.source.image_bits={needed}"
         raise DataError(
-            f"{path}: the {len(deep)} images of 16 bits hold values up to {largest} only; their "
-            f"upper eight bits are {(largest >> 8) + 1} levels. {remedy}, or "
+            f"{path}: of 16 bits, and the largest value is {largest}{more}. The upper eight bits "
+            f"would leave {(largest >> 8) + 1} grey levels. {remedy}, or "
             "dataset.source.image_bits=16 if the images are that dark"
         )
 
