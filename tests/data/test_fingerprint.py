@@ -7,10 +7,13 @@ import stat
 import threading
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from robustseg.data import fingerprint as module
 from robustseg.data.fingerprint import fingerprint_of, read_memo, write_memo
+from robustseg.data.sources.folder import Folder
 from robustseg.data.sources.isic2017 import Isic2017
 from robustseg.data.sources.source import Record
 from robustseg.errors import DataError
@@ -246,3 +249,90 @@ def test_thousands_of_files_take_little_processor_time(tmp_path, later):
         assert fingerprint_of(records, {}, cache) == cold
         times.append(time.process_time() - start)
     assert min(times) < 0.15
+
+
+def rewritten(root, change):
+    """The fingerprint after each mask was changed, and the one that older versions give it."""
+    for path in (root / "masks").iterdir():
+        change(path)
+    source = Folder(root)
+    reading = {"channels": 3, "mask": source.rule().as_dict()}
+    return source.fingerprint(), fingerprint_of(source.records(), reading)
+
+
+def in_palette(*colours):
+    def change(path):
+        mask = Image.fromarray((np.asarray(Image.open(path)) > 0).astype(np.uint8))
+        mask.putpalette([level for colour in colours for level in colour])
+        mask.save(path)
+
+    return change
+
+
+def in_alpha(path):
+    mask = np.asarray(Image.open(path))
+    Image.fromarray(np.dstack([np.zeros_like(mask)] * 3 + [mask])).save(path)
+
+
+def in_both(path):
+    mask = np.asarray(Image.open(path))
+    Image.fromarray(np.dstack([mask] * 4)).save(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (lambda path: None, True),
+        (in_palette((0, 0, 0), (255, 255, 255)), True),
+        (in_palette((0, 0, 0), (128, 0, 0)), True),  # of Pascal VOC
+        (in_both, True),
+        (in_alpha, False),
+    ],
+)
+def test_new_rules_change_only_what_they_read_anew(tiles_root, change, same):
+    now, before = rewritten(tiles_root, change)
+    assert (now == before) == same
+
+
+def test_palettes_of_other_indices_are_read_anew(tiles_root):
+    def change(path):
+        mask = Image.fromarray(np.where(np.asarray(Image.open(path)) > 0, 0, 2).astype(np.uint8))
+        mask.putpalette([255, 255, 255, 9, 9, 9, 0, 0, 0])
+        mask.save(path)
+
+    now, before = rewritten(tiles_root, change)
+    assert now != before
+    source = Folder(tiles_root, positive_values=[0])  # indices, as ever
+    reading = {"channels": 3, "mask": source.rule().as_dict()}
+    assert source.fingerprint() == fingerprint_of(source.records(), reading)
+
+
+def test_bits_of_images(tiles_root):
+    for path in (tiles_root / "images").iterdir():
+        grey = np.asarray(Image.open(path).convert("L")).astype(np.uint16)
+        Image.fromarray(grey * 16).save(path)
+    with pytest.raises(DataError, match=r"image_bits=12"):
+        Folder(tiles_root).fingerprint()
+    deep = [Folder(tiles_root, image_bits=bits).fingerprint() for bits in (12, 14, 16)]
+    assert len(set(deep)) == 3
+    source = Folder(tiles_root, image_bits=16)  # what was read before there was the option
+    reading = {"channels": 3, "mask": source.rule().as_dict()}
+    assert deep[2] == fingerprint_of(source.records(), reading)
+
+
+def test_dark_images_among_others_of_16_bits(tiles_root):
+    first, *others = sorted((tiles_root / "images").iterdir())
+    Image.fromarray(np.full((32, 32), 60_000, np.uint16)).save(first)
+    for path in others:
+        Image.fromarray(np.full((32, 32), 900, np.uint16)).save(path)
+    assert Folder(tiles_root).fingerprint()
+
+
+def test_the_memo_keeps_traits(tiles_root, tmp_path, later, monkeypatch):
+    for path in (tiles_root / "masks").iterdir():
+        in_alpha(path)
+    later()
+    first = Folder(tiles_root).fingerprint(tmp_path)
+    monkeypatch.setattr(module, "_hash_file", lambda path: pytest.fail(f"read {path}"))
+    monkeypatch.setattr(module, "traits_of", lambda path: pytest.fail(f"read {path}"))
+    assert Folder(tiles_root).fingerprint(tmp_path) == first
