@@ -293,6 +293,17 @@ def test_image_size_and_empty_sources(isic_root, tmp_path):
         load(Nothing(isic_root), 8, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["a\x1b[31m", "a\nb", "\udcff", "a\u202eb"])
+def test_ids_that_cannot_be_printed(isic_root, tmp_path, name):
+    class Odd(Isic2017):
+        def records(self) -> list[Record]:
+            return [Record(name, "train")]
+
+    with pytest.raises(DataError, match="the id 'a?.*': its name") as error:
+        load(Odd(isic_root), 8, tmp_path)
+    assert str(error.value).isprintable()
+
+
 def test_without_locks_it_still_works(isic_root, tmp_path, monkeypatch, caplog):
     def refuse(*_):
         raise OSError(errno.ENOLCK, "No locks available")

@@ -21,6 +21,7 @@ LITTLE = 1e-4  # and a share of pixels
 KEPT = 0.5  # of a mask's foreground, relative to the image; less is remarkable
 LOOKED_AT = 20  # masks whose values a message lists
 
+NEEDED = ("train", "test")
 WORDS = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -100,29 +101,38 @@ def troubles(
         image_size: dataset.image_size; None if masks are at their own size.
         source: of the masks; asked for its rule where it empties them.
     """
+    empty = [one for one in found if not one.positive]
+    gone = [one for one in empty if one.before]
+    never = [one for one in empty if not one.before]
+    full = [one for one in found if one.full == one.images]
     errors: list[str] = []
     warnings: list[str] = []
+    for group, text in (
+        (gone, f"none of the {{}} has foreground left at dataset.image_size={image_size}; {{}} had "
+         "some at their own size. Set a larger dataset.image_size, or crop the images"),
+        (never, "none of the {} has foreground"),
+        (full, "every one of the {} is foreground everywhere"),
+    ):  # fmt: skip
+        if group:
+            text = text.format(_masks(group), sum(one.before for one in group))
+            text += "" if group is gone else _rule(source, group)
+            needed = any(one.split in NEEDED for one in group)
+            (errors if needed else warnings).append(text)
     for one in found:
-        name = f"of the {one.images} {WORDS[one.split]} masks"
-        needed = one.split in ("train", "test")
-        if not one.positive and one.before:
-            errors.append(
-                f"none {name} has foreground left at dataset.image_size={image_size}, {one.before} "
-                "had some at their own size. Set a larger dataset.image_size, or crop the images"
-            )
-        elif not one.positive:
-            text = f"none {name} has foreground{_rule(source, one.split)}"
-            (errors if needed else warnings).append(text)
-        elif one.full == one.images:
-            text = f"every one {name} is foreground everywhere{_rule(source, one.split)}"
-            (errors if needed else warnings).append(text)
-        else:
-            warnings += _warnings(one, image_size, name)
+        if one not in empty and one not in full:
+            warnings += _warnings(one, image_size)
     return errors, warnings
 
 
-def _warnings(one: Foreground, image_size: int | None, name: str) -> list[str]:
+def _masks(group: Sequence[Foreground]) -> str:
+    """The masks of some splits with their numbers."""
+    counts = [f"{one.images} {WORDS[one.split]}" for one in group]
+    return f"{' and '.join(filter(None, (', '.join(counts[:-1]), counts[-1])))} masks"
+
+
+def _warnings(one: Foreground, image_size: int | None) -> list[str]:
     warnings = []
+    name = f"of the {_masks([one])}"
     if one.positive < FEW * one.images:
         warnings.append(
             f"{one.positive} {name} have foreground: a network that predicts none scores well. "
@@ -140,11 +150,12 @@ def _warnings(one: Foreground, image_size: int | None, name: str) -> list[str]:
     return warnings
 
 
-def _rule(source: Source, split: str) -> str:
+def _rule(source: Source, group: Sequence[Foreground]) -> str:
     """The rule that reads the masks, and what values they hold."""
     if not isinstance(source, FileSource):
         return ""
-    records = [record for record in source.records() if record.split == split]
+    splits = {one.split for one in group}
+    records = [record for record in source.records() if record.split in splits]
     values = _values(records)
     listed = ", ".join(f"{value:g}" for value in values[:8]) + (", …" if len(values) > 8 else "")
     held = f", and the masks hold {listed}" if values else ", and there are no mask files"
