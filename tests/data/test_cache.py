@@ -299,7 +299,7 @@ def test_ids_that_cannot_be_printed(isic_root, tmp_path, name):
         def records(self) -> list[Record]:
             return [Record(name, "train")]
 
-    with pytest.raises(DataError, match="the id 'a?.*': its name") as error:
+    with pytest.raises(DataError, match=r"the id 'a?.*': its name") as error:
         load(Odd(isic_root), 8, tmp_path)
     assert str(error.value).isprintable()
 

@@ -158,6 +158,28 @@ def test_ids_of_a_split_file_in_another_composition(tiles_root):
     assert splits(Folder(tiles_root)) == {"ü": "train", "P1_tile3": "test"}
 
 
+@pytest.mark.parametrize(
+    ("names", "refused"),
+    [
+        (("train", "Test"), "Test (rename it to test)"),
+        (("training", "test"), "training (rename it to train)"),
+        (("train", "test"), None),
+    ],
+)
+def test_a_needed_split_under_another_name(tiles_root, names, refused):
+    for at, kind in enumerate(("images", "masks") * 2):
+        target = tiles_root / names[at // 2] / kind
+        target.mkdir(parents=True)
+        for path in sorted((tiles_root / kind).iterdir())[: 6 if at < 2 else None]:
+            path.rename(target / path.name)
+    if refused is None:
+        assert Counter(splits(Folder(tiles_root)).values()) == {"train": 6, "test": 6}
+    else:
+        with pytest.raises(DataError, match="are named train, val and test, not") as error:
+            Folder(tiles_root).records()
+        assert str(error.value).endswith(refused)
+
+
 def test_a_folder_called_dev_is_no_split(tiles_root):
     (tiles_root / "dev").mkdir()
     source = Folder(tiles_root)

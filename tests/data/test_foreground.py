@@ -77,6 +77,6 @@ def test_few_masks_with_foreground(empty, warned):
 def test_little_foreground():
     mask = np.zeros((2, 200, 200), np.uint8)
     mask[:, 0, :3] = 1
-    errors, warnings = troubles(foreground_of(images(mask, ["train", "test"])), 200, SOURCE)
+    errors, warnings = troubles(foreground_of(images(mask, ["train", "test"])), 200, SOURCE, [])
     assert errors == []
     assert [text[:24] for text in warnings] == ["7.5e-05 of the pixels of"] * 2

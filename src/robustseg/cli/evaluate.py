@@ -87,7 +87,7 @@ def main(options: argparse.Namespace) -> int:
         images = images.subset(np.flatnonzero(~known.trained))
     for line in _told(known, run, options.without_training):
         _log.warning("%s", line)
-    errors, warnings = troubles(foreground_of(images), run.image_size, source)
+    errors, warnings = troubles(foreground_of(images), run.image_size, source, source.records())
     for line in (*errors, *warnings):
         _log.warning("%s", line)
     batch_size = options.batch_size or run.batch_size

@@ -101,7 +101,9 @@ def check(source: Source, image_size: int | None = None) -> Report:
     splits = [split for split in SPLITS if any(r.split == split for r in records)]
     duplicates = across_splits([one.look for one in whole if one.look is not None])
     found = [_foreground(whole, split) for split in splits]
-    empty, remarkable = troubles([one for one in found if one.images], image_size, source)
+    empty, remarkable = troubles(
+        [one for one in found if one.images], image_size, source, [one.record for one in whole]
+    )
     return Report(
         name=name,
         root=root,

@@ -92,7 +92,7 @@ def measured(split: str, shares: Iterable[float], own: np.ndarray | None) -> For
 
 
 def troubles(
-    found: Sequence[Foreground], image_size: int | None, source: Source
+    found: Sequence[Foreground], image_size: int | None, source: Source, records: Sequence[Record]
 ) -> tuple[list[str], list[str]]:
     """What a run refuses, and what a person should know.
 
@@ -100,6 +100,7 @@ def troubles(
         found: of each split.
         image_size: dataset.image_size; None if masks are at their own size.
         source: of the masks; asked for its rule where it empties them.
+        records: of the masks, all of which can be read.
     """
     empty = [one for one in found if not one.positive]
     gone = [one for one in empty if one.before]
@@ -114,8 +115,13 @@ def troubles(
         (full, "every one of the {} is foreground everywhere"),
     ):  # fmt: skip
         if group:
+            splits = {one.split for one in group}
             text = text.format(_masks(group), sum(one.before for one in group))
-            text += "" if group is gone else _rule(source, group)
+            text += (
+                ""
+                if group is gone
+                else _rule(source, [one for one in records if one.split in splits])
+            )
             needed = any(one.split in NEEDED for one in group)
             (errors if needed else warnings).append(text)
     for one in found:
@@ -150,12 +156,10 @@ def _warnings(one: Foreground, image_size: int | None) -> list[str]:
     return warnings
 
 
-def _rule(source: Source, group: Sequence[Foreground]) -> str:
+def _rule(source: Source, records: Sequence[Record]) -> str:
     """The rule that reads the masks, and what values they hold."""
     if not isinstance(source, FileSource):
         return ""
-    splits = {one.split for one in group}
-    records = [record for record in source.records() if record.split in splits]
     values = _values(records)
     listed = ", ".join(f"{value:g}" for value in values[:8]) + (", …" if len(values) > 8 else "")
     held = f", and the masks hold {listed}" if values else ", and there are no mask files"
@@ -180,7 +184,8 @@ def check_foreground(images: ImageSet, source: Source) -> list[str]:
     Raises:
         DataError: no training or test mask has foreground, or none has background.
     """
-    errors, warnings = troubles(foreground_of(images), images.masks.shape[1], source)
+    size = images.masks.shape[1]
+    errors, warnings = troubles(foreground_of(images), size, source, source.records())
     if errors:
         raise DataError("; ".join(errors))
     return warnings

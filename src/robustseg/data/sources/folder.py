@@ -48,6 +48,7 @@ class Folder(FileSource):
     Args:
         root: folder of the data set.
         mask_threshold: see `FileSource`.
+        image_bits: see `FileSource`.
         channels: 3 reads images as RGB, 1 as grey.
         image_folders: names of the image folder; the first that exists is taken.
         mask_folders: names of the mask folder.
@@ -204,8 +205,9 @@ def _split_folders(place: Path, scan: Scan) -> list[str]:
     others = [name for name in names if name.lower() in SPLIT_WORDS and name not in SPLITS]
     if not others:
         return known
+    meant = {SPLIT_WORDS[name.lower()] for name in others}
     told = ", ".join(f"{name} (rename it to {SPLIT_WORDS[name.lower()]})" for name in others)
-    if not known and len({SPLIT_WORDS[name.lower()] for name in others}) > 1:
+    if len(meant | set(known)) > 1 and {"train", "test"} & meant - set(known):
         raise DataError(f"{place}: folders of splits are named train, val and test, not {told}")
     scan.remarks.append(f"{place}: not used as a split: {told}")
     return known

@@ -26,6 +26,7 @@ class Shenzhen(FileSource):
     Args:
         root: folder of the data set.
         mask_threshold: see `FileSource`.
+        image_bits: see `FileSource`.
         train_fraction: share of training films, in (0, 1); the others are for testing.
         split_seed: the paper publishes no split, so this one is drawn; see `seeded_split`.
 
