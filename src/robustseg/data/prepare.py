@@ -55,9 +55,7 @@ class RunData:
             {"id": name, "split": split, "case": case, "pixels": pixels}
             for split, images in parts
             if images is not None
-            for name, case, pixels in zip(
-                images.ids, images.groups, images.digests or [""] * len(images), strict=True
-            )
+            for name, case, pixels in zip(images.ids, images.groups, _pixels(images), strict=True)
         ]
 
     @property
@@ -98,6 +96,18 @@ def prepare(
     if len(heldout):
         heldout = replace(heldout, masks=corrupt(heldout, noise, model)[0])
     return RunData(train, noisy, manifest, test, heldout if len(heldout) else None)
+
+
+def _pixels(images: ImageSet) -> list[str]:
+    """A checksum of each image, named so that no reader takes it for a number; "" if unknown."""
+    if images.digests is None:
+        return [""] * len(images)
+    return [pixels_name(digest) for digest in images.digests]
+
+
+def pixels_name(digest: str) -> str:
+    """A checksum of `ImageSet.digests` as split.csv of a run has it."""
+    return f"xxh3:{digest}"
 
 
 def corrupt(

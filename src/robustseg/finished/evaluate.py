@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from robustseg.data.imageset import ImageSet
+from robustseg.data.prepare import pixels_name
 from robustseg.errors import DataError, NaNPredicted
 from robustseg.finished.load import FinishedRun
 from robustseg.metrics import summarise
@@ -102,7 +103,7 @@ def overlap(run: FinishedRun, images: ImageSet) -> Overlap:
     same_id = np.array([name in ids for name in images.ids], dtype=bool)
     if not pixels or images.digests is None:
         return Overlap(same_id, 0, 0)
-    same = np.array([digest in pixels for digest in images.digests], dtype=bool)
+    same = np.array([pixels_name(digest) in pixels for digest in images.digests], dtype=bool)
     return Overlap(same, int(same.sum()), int((same_id & ~same).sum()))
 
 
