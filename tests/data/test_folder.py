@@ -185,3 +185,17 @@ def test_a_folder_called_dev_is_no_split(tiles_root):
     source = Folder(tiles_root)
     assert len(source.records()) == 12
     assert "not used as a split: dev (rename it to val)" in source.checked_scan().remarks[0]
+
+
+def test_images_without_masks_are_listed_where_no_setting_would_help(tiles_root):
+    for name in ("P0_tile0", "P1_tile3"):
+        (tiles_root / "masks" / f"{name}.png").unlink()
+    errors = Folder(tiles_root).checked_scan().errors
+    assert [error.split(". ")[0].split(": ")[1] for error in errors] == [
+        f"no mask {name}.* in {tiles_root / 'masks'}" for name in ("P0_tile0", "P1_tile3")
+    ]
+    (tiles_root / "masks" / "P0_tile0_x.png").touch()  # one alone is no suffix
+    assert len(Folder(tiles_root).checked_scan().errors) == 2
+    (tiles_root / "masks" / "P1_tile3_x.png").touch()
+    (error,) = Folder(tiles_root).checked_scan().errors
+    assert error.endswith("mask_suffix=_x would match 2 of 2 of them")

@@ -156,15 +156,11 @@ class Folder(FileSource):
             images = composed_alike(images, rows)
         found = composed_alike(masks.files, images)
         scan.remarks.extend(orphans(found, images))
-        for stem, image in images.items():
-            if rows is not None and stem not in rows:
-                continue
-            if stem not in found and self.missing_mask == "error":
-                scan.errors.append(
-                    f"{image}: no mask {stem}{self.mask_suffix}.* in {truth}. "
-                    + _mask_remedy(images, truths, self.mask_suffix)
-                )
-                continue
+        used = {k: v for k, v in images.items() if rows is None or k in rows}
+        if self.missing_mask == "error":
+            scan.errors.extend(_missing_masks(used, found, truths, self.mask_suffix))
+            used = {k: v for k, v in used.items() if k in found}
+        for stem, image in used.items():
             part = split if rows is None else rows[stem].split
             case = "" if rows is None else rows[stem].case
             case = case or self._case(stem, image, scan)
@@ -238,12 +234,26 @@ def _rows_without_image(table: Path, rows: Mapping[str, SplitRow], seen: set[str
     ]
 
 
-def _mask_remedy(images: Mapping[str, Path], truths: Listing, suffix: str) -> str:
-    """What would give an image its mask."""
-    found, count = common_suffix(images, truths.files)
+def _missing_masks(
+    images: Mapping[str, Path], masks: Mapping[str, Path], truths: Listing, suffix: str
+) -> list[str]:
+    """Errors of images without a mask; one for all where one setting would help."""
+    missing = [stem for stem in images if stem not in masks]
+    if not missing:
+        return []
+    first = f"{images[missing[0]]}: no mask {missing[0]}{suffix}.* in {truths.folder}"
+    first += f", nor one of {len(missing) - 1} other images. " if len(missing) > 1 else ". "
+    found, count = common_suffix(missing, truths.files)
     if found and found != suffix and count > 1:
-        return f"dataset.source.mask_suffix={found} would match {count} of {len(images)} images"
+        return [
+            f"{first}dataset.source.mask_suffix={found} would match {count} of {len(missing)} of "
+            "them"
+        ]
     unread = truths.unread()
     if unread:
-        return f"There, {'; '.join(unread)}"
-    return "Add it, set mask_suffix, or set missing_mask=empty if it has no foreground"
+        return [f"{first}There, {'; '.join(unread)}"]
+    return [
+        f"{images[stem]}: no mask {stem}{suffix}.* in {truths.folder}. Add it, set mask_suffix, or "
+        "set missing_mask=empty if it has no foreground"
+        for stem in missing
+    ]
