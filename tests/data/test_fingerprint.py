@@ -334,5 +334,17 @@ def test_the_memo_keeps_traits(tiles_root, tmp_path, later, monkeypatch):
     later()
     first = Folder(tiles_root).fingerprint(tmp_path)
     monkeypatch.setattr(module, "_hash_file", lambda path: pytest.fail(f"read {path}"))
-    monkeypatch.setattr(module, "traits_of", lambda path: pytest.fail(f"read {path}"))
+    monkeypatch.setattr(module, "traits_of", lambda path, mask: pytest.fail(f"read {path}"))
     assert Folder(tiles_root).fingerprint(tmp_path) == first
+
+
+def test_a_file_that_was_an_image_is_looked_at_again_as_a_mask(tiles_root, tmp_path, later):
+    for path in (tiles_root / "images").iterdir():
+        mask = np.asarray(Image.open(tiles_root / "masks" / path.name))
+        Image.fromarray(np.dstack([np.zeros_like(mask)] * 3 + [mask])).save(path)
+    later()
+    Folder(tiles_root).fingerprint(tmp_path)
+    swapped = Folder(tiles_root, image_folders=["masks"], mask_folders=["images"])
+    assert swapped.fingerprint(tmp_path) == swapped.fingerprint()
+    reading = {"channels": 3, "mask": swapped.rule().as_dict()}
+    assert swapped.fingerprint() != fingerprint_of(swapped.records(), reading)

@@ -27,7 +27,8 @@ from robustseg.terminal.progress import track
 
 log = logging.getLogger(__name__)
 
-Memo = dict[str, list[Any]]  # path → [size, inode, two times of change in ns, SHA-256, traits]
+# "image:" or "mask:" and path → [size, inode, two times of change in ns, SHA-256, traits]
+Memo = dict[str, list[Any]]
 
 # A file written twice within the clock's resolution keeps its time: too young to be remembered.
 SETTLED_NS = 2_000_000_000
@@ -56,10 +57,15 @@ def known_files(records: Iterable[Record], cache: Path | None = None) -> dict[Pa
     Raises:
         DataError: a file cannot be read.
     """
-    files = [path for record in records for path in (record.image, record.mask) if path is not None]
-    absolute = {path: os.path.abspath(path) for path in files}
-    known = _known([*absolute.values()], cache)
-    return {path: known[absolute[path]] for path in files}
+    kinds: dict[Path, str] = {}
+    for record in records:
+        if record.image is not None:
+            kinds.setdefault(record.image, "image")
+        if record.mask is not None:
+            kinds[record.mask] = "mask"  # of which more is asked
+    keys = {path: f"{kind}:{os.path.abspath(path)}" for path, kind in kinds.items()}
+    known = _known([*keys.values()], cache)
+    return {path: known[key] for path, key in keys.items()}
 
 
 def fingerprint_of(
@@ -89,26 +95,31 @@ def fingerprint_of(
     return digest.hexdigest()
 
 
-def _known(paths: list[str], cache: Path | None) -> dict[str, Known]:
-    memo_file = None if cache is None or not paths else _memo_file(paths, cache)
+def _known(keys: list[str], cache: Path | None) -> dict[str, Known]:
+    """What is known of files, by "image:" or "mask:" and their path."""
+    memo_file = None if cache is None or not keys else _memo_file(keys, cache)
     memo = {} if memo_file is None else read_memo(memo_file)
-    stats = {path: _stat(path) for path in dict.fromkeys(paths)}
+    stats = {key: _stat(_path(key)) for key in keys}
     found = {
-        path: Known(*memo[path][4:])
-        for path, stat in stats.items()
-        if path in memo and memo[path][:4] == stat
+        key: Known(*memo[key][4:])
+        for key, stat in stats.items()
+        if key in memo and memo[key][:4] == stat
     }
-    missing = [path for path in stats if path not in found]
+    missing = [key for key in keys if key not in found]
     if missing:
         found |= _look_at(missing)
         now = time.time_ns()
-        for path in missing:
-            stat = stats[path]
-            if now - max(stat[2:]) > SETTLED_NS and _stat(path) == stat:
-                memo[path] = [*stat, found[path].sha256, found[path].traits]
+        for key in missing:
+            stat = stats[key]
+            if now - max(stat[2:]) > SETTLED_NS and _stat(_path(key)) == stat:
+                memo[key] = [*stat, found[key].sha256, found[key].traits]
         if memo_file is not None:
             write_memo(memo_file, memo)
     return found
+
+
+def _path(key: str) -> str:
+    return key.partition(":")[2]
 
 
 def _stat(path: str) -> list[int]:
@@ -120,14 +131,14 @@ def _stat(path: str) -> list[int]:
     return [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
 
 
-def _look_at(paths: list[str]) -> dict[str, Known]:
+def _look_at(keys: list[str]) -> dict[str, Known]:
     with ThreadPoolExecutor() as pool:
-        known = track(pool.map(_look, paths), len(paths), "Hashing files")
-        return dict(zip(paths, known, strict=True))
+        known = track(pool.map(_look, keys), len(keys), "Hashing files")
+        return dict(zip(keys, known, strict=True))
 
 
-def _look(path: str) -> Known:
-    return Known(_hash_file(path), traits_of(path))
+def _look(key: str) -> Known:
+    return Known(_hash_file(_path(key)), traits_of(_path(key), mask=key.startswith("mask:")))
 
 
 def _hash_file(path: str) -> str:
@@ -138,9 +149,9 @@ def _hash_file(path: str) -> str:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Restore the file") from error
 
 
-def _memo_file(paths: list[str], cache: Path) -> Path:
+def _memo_file(keys: list[str], cache: Path) -> Path:
     """One memo for each data set and user, named by the folder that all files share."""
-    root = os.path.commonpath({os.path.dirname(path) for path in paths})
+    root = os.path.commonpath({os.path.dirname(_path(key)) for key in keys})
     user = f"-{os.geteuid()}" if hasattr(os, "geteuid") else ""
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
     return cache / "fingerprints" / f"{digest}{user}.json"

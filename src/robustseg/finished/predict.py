@@ -195,7 +195,7 @@ def _file(out: Path, kind: str, name: str) -> Path:
 def _read(path: Path, channels: int, bits: int | None) -> np.ndarray | str:
     """The image, or why it cannot be used."""
     try:
-        check_depth({path: traits_of(path)}, bits)
+        check_depth({path: traits_of(path, mask=False)}, bits)
         return read_image(path, channels, bits)
     except DataError as error:
         return str(error).replace("dataset.source.image_bits=", "--image-bits ")

@@ -145,8 +145,9 @@ def _see(source: Source, image_size: int | None, record: Record) -> _Seen:
                 hashlib.sha256(str(image.shape).encode() + image.tobytes()).hexdigest(),
                 thumbnail(image),
             ),
-            traits=tuple(  # type: ignore[arg-type]
-                {} if path is None else traits_of(path) for path in (record.image, record.mask)
+            traits=(
+                {} if record.image is None else traits_of(record.image, mask=False),
+                {} if record.mask is None else traits_of(record.mask, mask=True),
             ),
         )
     except DataError as error:

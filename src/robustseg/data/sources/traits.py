@@ -28,8 +28,8 @@ class Traits(TypedDict, total=False):
     Attributes:
         turned: it has an orientation tag that asks for turning.
         pages: how many pictures it holds.
-        deep: its largest value if it has 16 bits a channel.
-        deep_colour: it has 16 bits in each of several channels, of which Pillow gives the upper 8.
+        deep: the largest value of an image of 16 bits a channel.
+        deep_colour: it is an image of several channels of 16 bits, of which Pillow gives 8.
         alpha: all colours are equal and the opacity is not.
         mode: of pixels that are no plain values, such as CMYK.
         odd_floats: it holds values that are not numbers.
@@ -47,15 +47,21 @@ class Traits(TypedDict, total=False):
     palette: list[list[int]]
 
 
-def traits_of(path: str | Path) -> Traits:
-    """The traits of a file; none if it is no readable image, which its reading will tell."""
+def traits_of(path: str | Path, *, mask: bool) -> Traits:
+    """The traits of a file; none if it is no readable image, which its reading will tell.
+
+    Args:
+        path: the file.
+        mask: whether it is a mask, for which opacity, palette and mode matter; few pixels of
+            images need to be decoded.
+    """
     from PIL import Image
 
     from robustseg.data.sources.opening import FORMATS, open_regular
 
     try:
         with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
-            return _traits(image)
+            return _of_any(image) | (_of_mask(image) if mask else _of_image(image))
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
         return {}
 
@@ -67,37 +73,43 @@ def is_turned(image: Image.Image) -> bool:
     return tagged and image.getexif().get(ORIENTATION, 1) != 1
 
 
-def _traits(image: Image.Image) -> Traits:
-    import numpy as np
-
-    from robustseg.data.sources.mask_pixels import drawn_in_alpha, is_plain, used_colours
-
+def _of_any(image: Image.Image) -> Traits:
     found: Traits = {}
-    tiles = getattr(image, "tile", [])  # before the pixels are loaded
-    deep_colour = len(image.getbands()) > 1 and bool(tiles) and ";16" in str(tiles[0].args)
     if is_turned(image):
         found["turned"] = True
     pages = getattr(image, "n_frames", 1)
     if pages > 1 and image.format != "MPO":  # of these the second is a preview
         found["pages"] = pages
-    if image.mode.startswith("I;16"):
-        found["deep"] = int(np.asarray(image).max())
-    elif deep_colour:
-        found["deep_colour"] = True
-        found["deep"] = 256 * int(np.asarray(image).max()) + 255
-    if image.mode in ("LA", "RGBA"):
-        if drawn_in_alpha(np.asarray(image)):
-            found["alpha"] = True
-    elif image.mode == "F":
-        if not np.isfinite(np.asarray(image)).all():
-            found["odd_floats"] = True
-    elif image.mode == "P":
-        used = used_colours(image)
-        if any(row[1:] != [row[0]] * 3 + [255] for row in used):
-            found["palette"] = used if len(used) <= LISTED else []
-    elif not is_plain(image.mode):
-        found["mode"] = image.mode
     return found
+
+
+def _of_image(image: Image.Image) -> Traits:
+    """The traits of an image before its pixels are loaded."""
+    import numpy as np
+
+    tiles = getattr(image, "tile", [])
+    if image.mode.startswith("I;16"):
+        return {"deep": int(np.asarray(image).max())}
+    if len(image.getbands()) > 1 and tiles and ";16" in str(tiles[0].args):
+        return {"deep_colour": True, "deep": 256 * int(np.asarray(image).max()) + 255}
+    return {}
+
+
+def _of_mask(image: Image.Image) -> Traits:
+    import numpy as np
+
+    from robustseg.data.sources.mask_pixels import drawn_in_alpha, is_plain, used_colours
+
+    if image.mode in ("LA", "RGBA"):
+        return {"alpha": True} if drawn_in_alpha(np.asarray(image)) else {}
+    if image.mode == "F":
+        return {} if np.isfinite(np.asarray(image)).all() else {"odd_floats": True}
+    if image.mode == "P":
+        used = used_colours(image)
+        if all(row[1:] == [row[0]] * 3 + [255] for row in used):
+            return {}
+        return {"palette": used if len(used) <= LISTED else []}
+    return {} if is_plain(image.mode) else {"mode": image.mode}
 
 
 def mask_reads_anew(traits: Traits, rule: MaskRule) -> bool:
