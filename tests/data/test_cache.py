@@ -225,8 +225,14 @@ def test_folders_of_a_shared_cache_are_shared(isic_root, tmp_path):
     cache = tmp_path / "cache"
     cache.mkdir()
     cache.chmod(0o1777)
-    load(Isic2017(isic_root), 24, cache)
+    mask = os.umask(0o077)
+    try:
+        load(Isic2017(isic_root), 24, cache)
+    finally:
+        os.umask(mask)
     assert stat.S_IMODE((cache / "images").stat().st_mode) == 0o1777
+    (lock,) = (cache / "images").glob(".*.lock")
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o644
     (folder,) = built(cache)
     assert {stat.S_IMODE(file.stat().st_mode) & 0o444 for file in folder.iterdir()} == {0o444}
 

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -230,6 +230,7 @@ def _write(source: Source, records: list[Record], shape: tuple[int, ...], folder
         for file in (image_file, mask_file):
             file.flush()
             os.fsync(file.fileno())
+            os.chmod(file.name, 0o644)  # for other users, whatever this one's umask
     write_checked(folder / "meta.json", meta, mode=0o644)
 
 
@@ -268,6 +269,8 @@ def _locked(folder: Path) -> Iterator[None]:
         # A lock of another user can be held, too: that needs no right to write.
         flags = os.O_RDONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
         file = os.fdopen(os.open(lock, flags | getattr(os, "O_NONBLOCK", 0), 0o666))
+        with suppress(PermissionError):  # another user's
+            os.chmod(lock, 0o644)
     except OSError as error:
         raise _cannot_write(lock.parent, error) from error
     with file:
