@@ -116,6 +116,18 @@ class Source(Part):
         str | None,
         Setting("folder of the data set", "a folder, or null", identity=False, argument=True),
     ] = None
+    image_bits: Annotated[
+        int | None,
+        Ge(8),
+        Le(16),
+        Setting(
+            "bits that images of 16 bits grey use, of which the upper eight are taken: 12 for "
+            "values up to 4095; null: 16, and a set that would keep 64 levels or fewer is refused",
+            "a whole number from 8 to 16, or null",
+            later=True,
+            argument=True,
+        ),
+    ] = None
 
 
 class DatasetSettings(Group):

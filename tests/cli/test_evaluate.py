@@ -2,12 +2,15 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from robustseg.cli.main import main
+from robustseg.data.synthetic import Synthetic
+from robustseg.runs.files import write_csv
 
 OWN = ["dataset=synthetic", "dataset.source.train=10", "dataset.source.test=5"]
 
@@ -99,3 +102,55 @@ def test_the_runs_own_files_are_not_overwritten(noisy_run, capsys):
     assert "nothing was written" in capsys.readouterr().err
     after = (noisy_run / "metrics.json").read_bytes(), (noisy_run / "images.csv").read_bytes()
     assert before == after
+
+
+def as_files(source, folder, names=str):
+    """Writes what a source draws as a folder of images and masks; `names` makes ids of ids."""
+    for record in source.records():
+        image, mask = source.read(record)
+        for kind, array in (("images", image), ("masks", mask * 255)):
+            (folder / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array.squeeze()).save(folder / kind / f"{names(record.id)}.png")
+    return folder
+
+
+def scored(run, folder, tmp_path, *options):
+    out = tmp_path / f"out{len(options)}"
+    call = ["evaluate", str(run), "dataset=folder", f"dataset.root={folder}", "--split", "all"]
+    assert main([*call, "-o", str(out), *options]) == 0
+    return {row["id"] for row in rows(out / "images.csv")}, json.loads(
+        (out / "metrics.json").read_text()
+    )
+
+
+def test_training_images_are_told_and_can_be_left_out(noisy_run, tmp_path, caplog):
+    source = Synthetic("dermoscopy", size=32, train=10, test=5)
+    folder = as_files(source, tmp_path / "data", lambda name: name.replace("synthetic", "x"))
+    scores, metrics = scored(noisy_run, folder, tmp_path)
+    assert len(scores) == 15 and metrics["training_images"] == 10
+    told = f"10 of 15 are training images of {noisy_run.name} (by their pixels)"
+    assert told in caplog.text and "--without-training leaves them out" in caplog.text
+    caplog.clear()
+    scores, metrics = scored(noisy_run, folder, tmp_path, "--without-training")
+    assert scores == {f"x_test_{k:04d}" for k in range(5)}
+    assert metrics["training_images"] == 0 and metrics["test_images"] == 5
+    assert f"{told}: left out" in caplog.text
+
+
+def test_other_images_of_the_same_ids_are_no_training_images(noisy_run, tmp_path, caplog):
+    folder = as_files(Synthetic("dermoscopy", size=32, train=10, test=5, seed=9), tmp_path / "data")
+    scores, _ = scored(noisy_run, folder, tmp_path, "--without-training")
+    assert len(scores) == 15
+    assert "10 of 15 have the id of a training image" in caplog.text
+    assert "are training images" not in caplog.text
+
+
+def test_runs_that_keep_no_checksums_are_compared_by_id(noisy_run, tmp_path, caplog):
+    old = tmp_path / "old" / noisy_run.name
+    shutil.copytree(noisy_run, old)
+    kept = [{k: row[k] for k in ("id", "split", "case")} for row in rows(old / "split.csv")]
+    write_csv(old / "split.csv", kept)
+    folder = as_files(Synthetic("dermoscopy", size=32, train=10, test=5), tmp_path / "data")
+    scores, _ = scored(old, folder, tmp_path, "--without-training")
+    assert scores == {f"synthetic_test_{k:04d}" for k in range(5)}
+    assert "10 of 15 are training images" in caplog.text and "by their ids" in caplog.text

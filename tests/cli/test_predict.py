@@ -1,6 +1,8 @@
 """robustseg predict: new images of every kind, at their own size."""
 
 import csv
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -199,3 +201,63 @@ def test_overlays_are_written_at_the_images_size(noisy_run, tmp_path):
     assert predict(noisy_run, tmp_path / "x.png", "-o", tmp_path / "out", "--overlay") == 0
     overlay = Image.open(tmp_path / "out" / "overlays" / "x.png")
     assert (overlay.size, overlay.mode) == ((70, 50), "RGB")
+
+
+def twelve_bits(path):
+    deep = np.asarray(Image.fromarray(picture(50, 70)).convert("L")).astype(np.uint16) * 16
+    deep[0, 0] = 4095
+    Image.fromarray(deep).save(path)
+
+
+def test_twelve_bits_are_refused_or_scaled(grey_run, tmp_path, capsys):
+    twelve_bits(tmp_path / "deep.png")
+    Image.fromarray(picture(50, 70)).convert("L").save(tmp_path / "plain.png")
+    both = [tmp_path / "deep.png", tmp_path / "plain.png"]
+    assert predict(grey_run, *both, "-o", tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert "deep.png: of 16 bits, and the largest value is 4095" in error
+    assert "Set --image-bits 12, or --image-bits 16 if the images are that dark" in error
+    assert predict(grey_run, *both, "-o", tmp_path / "scaled", "--image-bits", 12) == 0
+    deep, plain = (
+        np.asarray(Image.open(tmp_path / "scaled" / "probabilities" / f"{name}.png")).astype(int)
+        for name in ("deep", "plain")
+    )
+    assert np.abs(deep - plain).max() < 2000  # of 65535; one pixel differs
+
+
+def test_the_bits_of_a_run_are_those_of_its_predictions(grey_run, tmp_path):
+    run = tmp_path / grey_run.name
+    shutil.copytree(grey_run, run)
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(
+        config.replace("  source:\n", "  source:\n    image_bits: 12\n")
+    )
+    twelve_bits(tmp_path / "deep.png")
+    assert predict(run, tmp_path / "deep.png", "-o", tmp_path / "out") == 0
+
+
+def test_a_fifo_is_an_error_of_one_image(noisy_run, tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe.png")
+    Image.fromarray(picture(50, 70)).save(tmp_path / "a.png")
+    both = [tmp_path / "pipe.png", tmp_path / "a.png"]
+    assert predict(noisy_run, *both, "-o", tmp_path / "out") == 1
+    output = capsys.readouterr()
+    assert "pipe.png: not a regular file" in output.err
+    assert "1 of 2 images are predicted" in output.out
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("photos [v1]/*.png", "is written [[] in a pattern: '{}/photos [[]v1]/*.png'"),
+        ("scans/*.dcm", ".dcm is not read: convert them to PNG"),
+        ("scan.nii.gz", ".nii.gz is not read: save the slices as PNG"),
+    ],
+)
+def test_a_pattern_that_finds_nothing_says_what_may_be_meant(tmp_path, word, said):
+    with pytest.raises(DataError) as error:
+        find_images([f"{tmp_path}/{word}"])
+    assert said.format(tmp_path) in str(error.value)
+    (tmp_path / "photos [v1]").mkdir()
+    Image.fromarray(picture(5, 7)).save(tmp_path / "photos [v1]" / "a.png")
+    assert find_images([f"{tmp_path}/photos [[]v1]/*.png"])

@@ -1,5 +1,7 @@
 """Every configuration composes and fits what it builds."""
 
+import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from robustseg.configuration.checks import check_targets, resolve
+from robustseg.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf"
 GROUPS = sorted(f.name for f in CONF.iterdir() if f.is_dir() and f.name != "hydra")
@@ -74,6 +77,22 @@ def test_the_cache_is_where_the_environment_says_or_in_the_home(monkeypatch):
     assert composed().paths.cache == "/home/me/.cache/robustseg"
     monkeypatch.setenv("ROBUSTSEG_CACHE", "/scratch")
     assert composed().paths.cache == "/scratch"
+
+
+def test_a_cache_needs_no_home_where_the_environment_names_it(monkeypatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setenv("ROBUSTSEG_CACHE", "/scratch")
+    assert resolve(composed()).paths.cache == "/scratch"
+    monkeypatch.delenv("ROBUSTSEG_CACHE")
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    assert resolve(composed()).paths.cache == f"{home}/.cache/robustseg"
+
+
+@pytest.mark.parametrize("cache", ["", "~nobody-of-this-name/cache"])
+def test_a_cache_that_cannot_be(monkeypatch, cache):
+    monkeypatch.setenv("ROBUSTSEG_CACHE", cache)
+    with pytest.raises(ConfigError, match=r"paths.cache=.*Set ROBUSTSEG_CACHE"):
+        resolve(composed())
 
 
 def test_the_default_is_small_enough_for_a_cpu():

@@ -82,6 +82,50 @@ def test_damaged_archives(tmp_path):
     assert listing(tmp_path / "out") == []  # no half file
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_any_damaged_byte_of_a_member_is_told(tmp_path, method):
+    content = bytes(range(256)) * 3
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("a.txt", content)
+    whole = (tmp_path / "a.zip").read_bytes()
+    start = whole.index(b"a.txt") + 5
+    told = 0
+    for at in range(start, whole.index(b"PK\1\2"), 7):
+        damaged = whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :]
+        (tmp_path / "a.zip").write_bytes(damaged)
+        try:
+            extract(tmp_path / "a.zip", tmp_path / "out")
+        except DataError as error:
+            assert "damaged or no zip archive" in str(error) and "fetch it again" in str(error)
+            assert listing(tmp_path / "out") == []
+            told += 1
+        else:  # a byte that says nothing, such as the version of the encoder
+            assert (tmp_path / "out" / "a.txt").read_bytes() == content
+            (tmp_path / "out" / "a.txt").unlink()
+    assert told > 10
+
+
+def test_a_name_that_is_not_utf_8(tmp_path):
+    archive = make(tmp_path / "a.zip", {"ü.txt": "a"})
+    archive.write_bytes(archive.read_bytes().replace("ü".encode(), b"\xff\xfe"))
+    with pytest.raises(DataError, match="a name in it is not UTF-8"):
+        extract(archive, tmp_path / "out")
+
+
+def test_a_name_with_control_characters(tmp_path):
+    archive = make(tmp_path / "a.zip", {"a\x1b[2J.txt": "a"})
+    with pytest.raises(DataError, match=r"'a\\x1b\[2J.txt': its name has control characters"):
+        extract(archive, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_may_not_be_written(tmp_path, monkeypatch):
+    archive = make(tmp_path / "a.zip", {"a.txt": "a"})
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(DataError, match=r"cannot be unpacked \(File exists\). Take another folder"):
+        extract(archive, tmp_path / "out")
+
+
 def test_a_full_disk(tmp_path, monkeypatch):
     archive = make(tmp_path / "a.zip", {"a.txt": "a" * 1000})
     usage = shutil.disk_usage(tmp_path)._replace(free=999)

@@ -1,18 +1,22 @@
 import errno
-import json
+import hashlib
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from robustseg.data import cache as module
 from robustseg.data.cache import load
+from robustseg.data.checked_json import read_checked, write_checked
 from robustseg.data.sources.folder import Folder
 from robustseg.data.sources.isic2017 import Isic2017
 from robustseg.data.sources.source import Record
@@ -105,6 +109,16 @@ def blank_pixels(file):
     file.write_bytes(data[:128] + bytes(len(data) - 128))
 
 
+def sign(file, body):
+    file.write_bytes(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+
+def flip(file, at):
+    data = bytearray(file.read_bytes())
+    data[at] ^= 1
+    file.write_bytes(bytes(data))
+
+
 DAMAGES = {
     "images cut off": ("images.npy", shorten),
     "masks cut off": ("masks.npy", shorten),
@@ -116,8 +130,22 @@ DAMAGES = {
     "meta cut off": ("meta.json", shorten),
     "meta of another": (
         "meta.json",
-        lambda file: file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 0})),
+        lambda file: write_checked(file, read_checked(file) | {"files": 1}),
     ),
+    "meta nested deep": ("meta.json", lambda file: sign(file, b"[" * 100_000)),
+    "meta with other types": (
+        "meta.json",
+        lambda file: write_checked(file, read_checked(file) | {"own_foreground": ["a"] * 8}),
+    ),
+    "meta of older versions": (
+        "meta.json",
+        lambda file: file.write_text('{"format": 1, "shape": [8, 24, 24, 3], "sha256": "0"}'),
+    ),
+    "meta is a fifo": ("meta.json", lambda file: (file.unlink(), os.mkfifo(file))),
+    "images are a folder": ("images.npy", lambda file: (file.unlink(), file.mkdir())),
+    "longer": ("masks.npy", lambda file: file.write_bytes(file.read_bytes() + b"0")),
+    "one bit of an image": ("images.npy", lambda file: flip(file, 128 + 5 * 24 * 24 * 3 + 100)),
+    "one bit of a mask": ("masks.npy", lambda file: flip(file, -1)),
     "another shape": (
         "images.npy",
         lambda file: np.save(file, np.zeros((8, 24, 24, 1), np.uint8)),
@@ -145,6 +173,81 @@ def test_is_built_again_when_damaged(isic_root, tmp_path, case, caplog):
     load(Isic2017(isic_root), 24, cache)
     assert "damaged" not in caplog.text
     assert built(cache) == [folder]
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_damaged_byte_is_found(isic_root, tmp_path, data):
+    cache = tmp_path / "cache"
+    expected = np.array(load(Isic2017(isic_root), 12, cache).images)
+    (folder,) = built(cache)
+    file = folder / data.draw(st.sampled_from(["images.npy", "masks.npy", "meta.json"]))
+    damaged = bytearray(file.read_bytes())
+    damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
+    file.write_bytes(bytes(damaged))
+    reads = []
+    with pytest.MonkeyPatch.context() as patch:
+        read = Isic2017.read
+        patch.setattr(Isic2017, "read", lambda *args: reads.append(1) or read(*args))
+        assert np.array_equal(load(Isic2017(isic_root), 12, cache).images, expected)
+    assert len(reads) == 8
+
+
+def test_it_knows_the_foreground_of_before_and_its_images(isic_root, tmp_path):
+    images = load(Isic2017(isic_root), 24, tmp_path / "cache")
+    shares = [(np.asarray(Image.open(r.mask)) > 0).mean() for r in Isic2017(isic_root).records()]
+    assert images.own_foreground == pytest.approx(shares)
+    assert images.split("val").own_foreground == pytest.approx(shares[4:6])
+    assert len(set(images.digests)) == 8
+    assert images.split("test").digests == images.digests[6:]
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.EACCES, "Ask its owner for the right to write"),
+        (errno.EPERM, "Ask its owner for the right to write"),
+        (errno.EROFS, "Set another folder with ROBUSTSEG_CACHE"),
+        (errno.ENOSPC, "Free some space"),
+    ],
+)
+def test_the_advice_fits_the_trouble(isic_root, tmp_path, monkeypatch, number, advice):
+    def fail(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(module, "shared_folder", fail)
+    with pytest.raises(DataError, match=advice) as error:
+        load(Isic2017(isic_root), 24, tmp_path / "cache")
+    assert ("space" in str(error.value)) == (number == errno.ENOSPC)
+
+
+def test_folders_of_a_shared_cache_are_shared(isic_root, tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    cache.chmod(0o1777)
+    mask = os.umask(0o077)
+    try:
+        load(Isic2017(isic_root), 24, cache)
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE((cache / "images").stat().st_mode) == 0o1777
+    (lock,) = (cache / "images").glob(".*.lock")
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o644
+    (folder,) = built(cache)
+    assert {stat.S_IMODE(file.stat().st_mode) & 0o444 for file in folder.iterdir()} == {0o444}
+
+
+def test_a_lock_that_is_a_link_is_not_followed(isic_root, tmp_path):
+    cache = tmp_path / "cache"
+    load(Isic2017(isic_root), 24, cache)
+    (folder,) = built(cache)
+    shutil.rmtree(folder)
+    lock = folder.with_name(f".{folder.name}.lock")
+    lock.unlink()
+    lock.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="cannot be written"):
+        load(Isic2017(isic_root), 24, cache)
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_an_unusable_file_leaves_nothing(isic_root, tmp_path):
@@ -194,6 +297,17 @@ def test_image_size_and_empty_sources(isic_root, tmp_path):
 
     with pytest.raises(DataError, match="the data source is empty"):
         load(Nothing(isic_root), 8, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\x1b[31m", "a\nb", "\udcff", "a\u202eb"])
+def test_ids_that_cannot_be_printed(isic_root, tmp_path, name):
+    class Odd(Isic2017):
+        def records(self) -> list[Record]:
+            return [Record(name, "train")]
+
+    with pytest.raises(DataError, match=r"the id 'a?.*': its name") as error:
+        load(Odd(isic_root), 8, tmp_path)
+    assert str(error.value).isprintable()
 
 
 def test_without_locks_it_still_works(isic_root, tmp_path, monkeypatch, caplog):

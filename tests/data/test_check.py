@@ -56,6 +56,25 @@ def test_goes_on_over_bad_files(isic_root):
     assert render_text(report).endswith("4 errors")
 
 
+def test_files_that_are_missing_beside_masks_that_are_empty(tiles_root):
+    sorted((tiles_root / "masks").iterdir())[0].unlink()
+    report = check(Folder(tiles_root, positive_values=[9]), 16)
+    assert [error.split(": ")[-1][:8] for error in report.errors] == ["no mask "]
+    assert sum(report.empty_masks.values()) == 11
+
+
+def test_masks_that_vanish_are_counted_by_split(isic_root):
+    mask = np.zeros((32, 32), np.uint8)
+    mask[1, 1] = 255
+    for number in (0, 1, 5):
+        split = ("Training", "Validation")[number == 5]
+        truth = isic_root / f"ISIC-2017_{split}_Part1_GroundTruth"
+        Image.fromarray(mask).save(truth / f"ISIC_000000{number}_segmentation.png")
+    report = check(Isic2017(isic_root), 8)
+    assert report.vanished == {"train": 2, "val": 1, "test": 0}
+    assert check(Isic2017(isic_root)).vanished == {"train": 0, "val": 0, "test": 0}
+
+
 def test_a_root_that_is_not_there(tmp_path):
     report = check(Isic2017(tmp_path / "gone"))
     assert len(report.errors) == 1

@@ -59,9 +59,9 @@ def colours():
     return array
 
 
-def inverted_palette(root):
+def equal_palette(root):
     image = Image.fromarray(np.eye(32, dtype=np.uint8))
-    image.putpalette([255, 255, 255, 0, 0, 0])
+    image.putpalette([255, 0, 0, 0, 130, 0])
     image.save(root / MASK)
 
 
@@ -111,7 +111,7 @@ CASES = {
         "not binary, it holds 3 values (0, 1, 2)",
     ),
     "mask in colour": (mask_of(colours()), MASK, "the mask is in colour"),
-    "palette the wrong way round": (inverted_palette, MASK, "the brighter colour"),
+    "palette of two equally bright colours": (equal_palette, MASK, "two equally bright colours"),
     "two files of one name": (
         copy(IMAGE, f"{DATA}/ISIC_0000001.png"),
         f"{DATA}/ISIC_0000001.png",

@@ -1,5 +1,6 @@
 """Downloads from a server on loopback that misbehaves in every way asked for."""
 
+import contextlib
 import hashlib
 import http.server
 import io
@@ -32,6 +33,8 @@ class Server(http.server.ThreadingHTTPServer):
         self.ranges = True
         self.version = '"1"'
         self.status: list[int] = []  # answers that are errors, first come first served
+        self.length: str | None = None  # said instead of the true length; "" for none
+        self.endless = False
         self.asked: list[str | None] = []  # the Range header of each request
 
     def url(self, name: str) -> str:
@@ -63,8 +66,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
         if server.version:
             self.send_header("ETag", server.version)
-        self.send_header("Content-Length", str(len(body) - start))
+        length = str(len(body) - start) if server.length is None else server.length
+        if length:
+            self.send_header("Content-Length", length)
         self.end_headers()
+        with contextlib.suppress(ConnectionError):
+            while server.endless:
+                self.wfile.write(bytes(BLOCK))
         rest = body[start:]
         if server.breaks:
             server.breaks -= 1
@@ -121,6 +129,46 @@ def test_more_breaks_than_attempts_if_each_brings_something(server, tmp_path):
     server.breaks, server.piece = 18, BLOCK
     fetch(server.url("a.bin"), tmp_path / "a.bin")
     assert (tmp_path / "a.bin").read_bytes() == BODY
+
+
+def test_breaks_after_a_few_bytes(server, tmp_path):
+    server.files["a.bin"] = BODY[:3000]
+    server.breaks, server.piece = 12, 200
+    fetch(server.url("a.bin"), tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == BODY[:3000]
+    assert server.asked == [None, *(f"bytes={200 * k}-" for k in range(1, 13))]
+
+
+@pytest.mark.parametrize("length", ["many", "-5", "1e3", "9" * 30, "٣"])
+def test_a_length_that_is_no_number(server, tmp_path, length):
+    server.files["a.bin"] = BODY
+    server.length = length.encode().decode("latin-1")
+    with pytest.raises(DataError, match=r"connection broke 5 times"):
+        fetch(server.url("a.bin"), tmp_path / "a.bin")
+
+
+def test_no_length(server, tmp_path):
+    server.files["a.bin"] = BODY
+    server.length = ""
+    fetch(server.url("a.bin"), tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == BODY
+
+
+def test_a_range_error_at_first(server, tmp_path):
+    server.files["a.bin"] = BODY
+    server.status = [416]
+    fetch(server.url("a.bin"), tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == BODY
+
+
+def test_an_endless_body(server, tmp_path, monkeypatch):
+    server.files["a.bin"] = b""
+    server.length, server.endless = "", True
+    monkeypatch.setattr(transfer, "LIMIT", 1 << 20)
+    with pytest.raises(DataError, match="sends more than 0 GiB"):
+        fetch(server.url("a.bin"), tmp_path / "a.bin")
+    server.endless = False
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 100
 
 
 def test_a_later_call_goes_on(server, tmp_path):

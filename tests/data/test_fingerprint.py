@@ -3,23 +3,31 @@ import json
 import logging
 import os
 import shutil
+import stat
 import threading
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from robustseg.data import fingerprint as module
 from robustseg.data.fingerprint import fingerprint_of, read_memo, write_memo
+from robustseg.data.sources.folder import Folder
 from robustseg.data.sources.isic2017 import Isic2017
 from robustseg.data.sources.source import Record
 from robustseg.errors import DataError
 
 
-def age(root, seconds=60):
-    """Lets every file be old enough to be remembered."""
-    then = time.time() - seconds
-    for path in root.rglob("*.*"):
-        os.utime(path, (then, then))
+@pytest.fixture
+def later(monkeypatch):
+    """A function that lets a minute pass, so that every file is old enough to be remembered."""
+
+    def pass_by(seconds=60):
+        now = time.time_ns()
+        monkeypatch.setattr(module.time, "time_ns", lambda: now + seconds * 10**9)
+
+    return pass_by
 
 
 def test_its_definition(tmp_path):
@@ -44,7 +52,6 @@ def test_its_definition(tmp_path):
 def test_the_same_files_elsewhere(isic_root, tmp_path):
     here = Isic2017(isic_root).fingerprint()
     shutil.copytree(isic_root, tmp_path / "there")
-    age(tmp_path / "there")
     assert Isic2017(tmp_path / "there").fingerprint() == here
     assert Isic2017(str(tmp_path / "there")).fingerprint() == here
 
@@ -72,35 +79,52 @@ def test_everything_that_matters_changes_it(isic_root):
     assert len(set(seen)) == len(seen)
 
 
-def test_a_warm_memo_reads_no_image(isic_root, tmp_path, monkeypatch):
+def test_a_warm_memo_reads_no_image(isic_root, tmp_path, monkeypatch, later):
     cache = tmp_path / "cache"
-    age(isic_root)
+    later()
     first = Isic2017(isic_root).fingerprint(cache)
     monkeypatch.setattr(module, "_hash_file", lambda path: pytest.fail(f"read {path}"))
     assert Isic2017(isic_root).fingerprint(cache) == first
 
 
-def test_a_changed_file_is_hashed_again(isic_root, tmp_path):
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_changed_file_is_hashed_again_whatever_its_time_says(
+    isic_root, tmp_path, later, replaced
+):
     cache = tmp_path / "cache"
-    age(isic_root)
+    later()
     first = Isic2017(isic_root).fingerprint(cache)
     image = isic_root / "ISIC-2017_Training_Data" / "ISIC_0000001.jpg"
+    before = image.stat()
     data = bytearray(image.read_bytes())
     data[-3] ^= 1  # the same size
-    image.write_bytes(bytes(data))
+    if replaced:  # as rsync -t does
+        (tmp_path / "new").write_bytes(bytes(data))
+        os.utime(tmp_path / "new", ns=(before.st_atime_ns, before.st_mtime_ns))
+        os.replace(tmp_path / "new", image)
+    else:  # as cp -p does
+        image.write_bytes(bytes(data))
+        os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = image.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
     changed = Isic2017(isic_root).fingerprint(cache)
     assert changed != first
     assert changed == Isic2017(isic_root).fingerprint()
 
 
-def test_young_files_are_not_remembered(isic_root, tmp_path):
+def test_young_files_are_not_remembered(isic_root, tmp_path, later):
     cache = tmp_path / "cache"
     Isic2017(isic_root).fingerprint(cache)
     (memo,) = (cache / "fingerprints").iterdir()
     assert read_memo(memo) == {}
-    age(isic_root)
+    later()
     Isic2017(isic_root).fingerprint(cache)
     assert len(read_memo(memo)) == 16
+
+
+def checked(body):
+    """A memo with this body and the checksum of it."""
+    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
 
 
 @pytest.mark.parametrize(
@@ -110,11 +134,14 @@ def test_young_files_are_not_remembered(isic_root, tmp_path):
         lambda data: b"",
         lambda data: data[:-9] + b"0" + data[-8:],
         lambda data: b'{"other": "format"}',
+        lambda data: checked(b"[" * 100_000),
+        lambda data: checked(b'{"/a.png": [1, 2, "0"]}'),
+        lambda data: checked(b"[]"),
     ],
 )
-def test_a_damaged_memo_is_hashed_again(isic_root, tmp_path, damage, caplog):
+def test_a_damaged_memo_is_hashed_again(isic_root, tmp_path, damage, caplog, later):
     cache = tmp_path / "cache"
-    age(isic_root)
+    later()
     first = Isic2017(isic_root).fingerprint(cache)
     (memo,) = (cache / "fingerprints").iterdir()
     memo.write_bytes(damage(memo.read_bytes()))
@@ -126,7 +153,7 @@ def test_a_damaged_memo_is_hashed_again(isic_root, tmp_path, damage, caplog):
 
 def test_concurrent_writers_leave_a_whole_memo(tmp_path):
     file = tmp_path / "memo.json"
-    memos = [{f"/{k}/{i}": [k, i, "0" * 64] for i in range(500)} for k in range(4)]
+    memos = [{f"/{k}/{i}": [k, i, 0, 0, "0" * 64, {}] for i in range(500)} for k in range(4)]
     stop = threading.Event()
     damaged = []
 
@@ -153,6 +180,48 @@ def test_concurrent_writers_leave_a_whole_memo(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["memo.json"]
 
 
+def test_a_memo_of_another_user_is_not_believed(isic_root, tmp_path, later, caplog, monkeypatch):
+    cache = tmp_path / "cache"
+    later()
+    expected = Isic2017(isic_root).fingerprint(cache)
+    (memo,) = (cache / "fingerprints").iterdir()
+    assert memo.name.endswith(f"-{os.geteuid()}.json")
+    forged = read_memo(memo)
+    for entry in forged.values():
+        entry[4] = "0" * 64
+    write_memo(memo, forged)
+    assert Isic2017(isic_root).fingerprint(cache) != expected  # of one's own it is believed
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    os.replace(memo, memo.with_name(memo.name.replace(f"-{owner}.", f"-{owner + 1}.")))
+    assert Isic2017(isic_root).fingerprint(cache) == expected
+    assert "another user's" in caplog.text
+
+
+def test_a_memo_that_is_a_fifo_stops_nothing(isic_root, tmp_path, later, caplog):
+    cache = tmp_path / "cache"
+    later()
+    expected = Isic2017(isic_root).fingerprint(cache)
+    (memo,) = (cache / "fingerprints").iterdir()
+    memo.unlink()
+    os.mkfifo(memo)
+    assert Isic2017(isic_root).fingerprint(cache) == expected
+    assert "not a regular file" in caplog.text
+
+
+def test_users_of_one_cache_have_memos_of_their_own(isic_root, tmp_path, later, monkeypatch):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    cache.chmod(0o1777)
+    later()
+    expected = Isic2017(isic_root).fingerprint(cache)
+    assert stat.S_IMODE((cache / "fingerprints").stat().st_mode) == 0o1777
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    assert Isic2017(isic_root).fingerprint(cache) == expected
+    assert len(list((cache / "fingerprints").iterdir())) == 2
+
+
 def test_a_cache_that_is_no_folder(isic_root, tmp_path, caplog):
     (tmp_path / "cache").write_text("a file")
     expected = Isic2017(isic_root).fingerprint()
@@ -165,13 +234,13 @@ def test_a_file_that_is_gone(tmp_path):
         fingerprint_of([Record("a", "train", tmp_path / "a.png")], {})
 
 
-def test_thousands_of_files_take_little_processor_time(tmp_path):
+def test_thousands_of_files_take_little_processor_time(tmp_path, later):
     records = []
     for number in range(2700):
         path = tmp_path / f"{number}.png"
         path.write_bytes(b"%d" % number)
         records.append(Record(str(number), "train", path, path))
-    age(tmp_path)
+    later()
     cache = tmp_path / "cache"
     cold = fingerprint_of(records, {}, cache)
     times = []
@@ -180,3 +249,102 @@ def test_thousands_of_files_take_little_processor_time(tmp_path):
         assert fingerprint_of(records, {}, cache) == cold
         times.append(time.process_time() - start)
     assert min(times) < 0.15
+
+
+def rewritten(root, change):
+    """The fingerprint after each mask was changed, and the one that older versions give it."""
+    for path in (root / "masks").iterdir():
+        change(path)
+    source = Folder(root)
+    reading = {"channels": 3, "mask": source.rule().as_dict()}
+    return source.fingerprint(), fingerprint_of(source.records(), reading)
+
+
+def in_palette(*colours):
+    def change(path):
+        mask = Image.fromarray((np.asarray(Image.open(path)) > 0).astype(np.uint8))
+        mask.putpalette([level for colour in colours for level in colour])
+        mask.save(path)
+
+    return change
+
+
+def in_alpha(path):
+    mask = np.asarray(Image.open(path))
+    Image.fromarray(np.dstack([np.zeros_like(mask)] * 3 + [mask])).save(path)
+
+
+def in_both(path):
+    mask = np.asarray(Image.open(path))
+    Image.fromarray(np.dstack([mask] * 4)).save(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (lambda path: None, True),
+        (in_palette((0, 0, 0), (255, 255, 255)), True),
+        (in_palette((0, 0, 0), (128, 0, 0)), True),  # of Pascal VOC
+        (in_both, True),
+        (in_alpha, False),
+    ],
+)
+def test_new_rules_change_only_what_they_read_anew(tiles_root, change, same):
+    now, before = rewritten(tiles_root, change)
+    assert (now == before) == same
+
+
+def test_palettes_of_other_indices_are_read_anew(tiles_root):
+    def change(path):
+        mask = Image.fromarray(np.where(np.asarray(Image.open(path)) > 0, 0, 2).astype(np.uint8))
+        mask.putpalette([255, 255, 255, 9, 9, 9, 0, 0, 0])
+        mask.save(path)
+
+    now, before = rewritten(tiles_root, change)
+    assert now != before
+    source = Folder(tiles_root, positive_values=[0])  # indices, as ever
+    reading = {"channels": 3, "mask": source.rule().as_dict()}
+    assert source.fingerprint() == fingerprint_of(source.records(), reading)
+
+
+def test_bits_of_images(tiles_root):
+    for path in (tiles_root / "images").iterdir():
+        grey = np.asarray(Image.open(path).convert("L")).astype(np.uint16)
+        Image.fromarray(grey * 16).save(path)
+    with pytest.raises(DataError, match=r"image_bits=12"):
+        Folder(tiles_root).fingerprint()
+    deep = [Folder(tiles_root, image_bits=bits).fingerprint() for bits in (12, 14, 16)]
+    assert len(set(deep)) == 3
+    source = Folder(tiles_root, image_bits=16)  # what was read before there was the option
+    reading = {"channels": 3, "mask": source.rule().as_dict()}
+    assert deep[2] == fingerprint_of(source.records(), reading)
+
+
+def test_dark_images_among_others_of_16_bits(tiles_root):
+    first, *others = sorted((tiles_root / "images").iterdir())
+    Image.fromarray(np.full((32, 32), 60_000, np.uint16)).save(first)
+    for path in others:
+        Image.fromarray(np.full((32, 32), 900, np.uint16)).save(path)
+    assert Folder(tiles_root).fingerprint()
+
+
+def test_the_memo_keeps_traits(tiles_root, tmp_path, later, monkeypatch):
+    for path in (tiles_root / "masks").iterdir():
+        in_alpha(path)
+    later()
+    first = Folder(tiles_root).fingerprint(tmp_path)
+    monkeypatch.setattr(module, "_hash_file", lambda path: pytest.fail(f"read {path}"))
+    monkeypatch.setattr(module, "traits_of", lambda path, mask: pytest.fail(f"read {path}"))
+    assert Folder(tiles_root).fingerprint(tmp_path) == first
+
+
+def test_a_file_that_was_an_image_is_looked_at_again_as_a_mask(tiles_root, tmp_path, later):
+    for path in (tiles_root / "images").iterdir():
+        mask = np.asarray(Image.open(tiles_root / "masks" / path.name))
+        Image.fromarray(np.dstack([np.zeros_like(mask)] * 3 + [mask])).save(path)
+    later()
+    Folder(tiles_root).fingerprint(tmp_path)
+    swapped = Folder(tiles_root, image_folders=["masks"], mask_folders=["images"])
+    assert swapped.fingerprint(tmp_path) == swapped.fingerprint()
+    reading = {"channels": 3, "mask": swapped.rule().as_dict()}
+    assert swapped.fingerprint() != fingerprint_of(swapped.records(), reading)

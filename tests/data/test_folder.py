@@ -1,4 +1,5 @@
 import shutil
+import unicodedata
 from collections import Counter
 
 import numpy as np
@@ -131,3 +132,70 @@ def test_hidden_files_are_passed_over(tiles_root):
 def test_wrong_options(options, message):
     with pytest.raises(DataError, match=message):
         Folder("somewhere", **options)
+
+
+@pytest.mark.parametrize(("images", "masks"), [("NFC", "NFD"), ("NFD", "NFC"), ("NFD", "NFD")])
+def test_names_that_differ_in_composition_only(tiles_root, images, masks):
+    names = {}
+    for kind, form in (("images", images), ("masks", masks)):
+        for path in (tiles_root / kind).iterdir():
+            stem = unicodedata.normalize(form, f"ü{path.stem}")
+            names[kind, path.stem] = path.rename(path.with_name(f"{stem}.png"))
+    source = Folder(tiles_root)
+    for record in source.records():
+        stem = unicodedata.normalize("NFC", record.id).removeprefix("ü")
+        assert record.id == record.image.stem
+        assert record.mask == names["masks", stem]
+        assert record.image == names["images", stem]
+    assert source.checked_scan().remarks == []
+
+
+def test_ids_of_a_split_file_in_another_composition(tiles_root):
+    for kind in ("images", "masks"):
+        path = tiles_root / kind / "P0_tile0.png"
+        path.rename(path.with_name(unicodedata.normalize("NFD", "ü.png")))
+    (tiles_root / "split.csv").write_text("id,split\nü,train\nP1_tile3,test\n", encoding="utf-8")
+    assert splits(Folder(tiles_root)) == {"ü": "train", "P1_tile3": "test"}
+
+
+@pytest.mark.parametrize(
+    ("names", "refused"),
+    [
+        (("train", "Test"), "Test (rename it to test)"),
+        (("training", "test"), "training (rename it to train)"),
+        (("train", "test"), None),
+    ],
+)
+def test_a_needed_split_under_another_name(tiles_root, names, refused):
+    for at, kind in enumerate(("images", "masks") * 2):
+        target = tiles_root / names[at // 2] / kind
+        target.mkdir(parents=True)
+        for path in sorted((tiles_root / kind).iterdir())[: 6 if at < 2 else None]:
+            path.rename(target / path.name)
+    if refused is None:
+        assert Counter(splits(Folder(tiles_root)).values()) == {"train": 6, "test": 6}
+    else:
+        with pytest.raises(DataError, match="are named train, val and test, not") as error:
+            Folder(tiles_root).records()
+        assert str(error.value).endswith(refused)
+
+
+def test_a_folder_called_dev_is_no_split(tiles_root):
+    (tiles_root / "dev").mkdir()
+    source = Folder(tiles_root)
+    assert len(source.records()) == 12
+    assert "not used as a split: dev (rename it to val)" in source.checked_scan().remarks[0]
+
+
+def test_images_without_masks_are_listed_where_no_setting_would_help(tiles_root):
+    for name in ("P0_tile0", "P1_tile3"):
+        (tiles_root / "masks" / f"{name}.png").unlink()
+    errors = Folder(tiles_root).checked_scan().errors
+    assert [error.split(". ")[0].split(": ")[1] for error in errors] == [
+        f"no mask {name}.* in {tiles_root / 'masks'}" for name in ("P0_tile0", "P1_tile3")
+    ]
+    (tiles_root / "masks" / "P0_tile0_x.png").touch()  # one alone is no suffix
+    assert len(Folder(tiles_root).checked_scan().errors) == 2
+    (tiles_root / "masks" / "P1_tile3_x.png").touch()
+    (error,) = Folder(tiles_root).checked_scan().errors
+    assert error.endswith("mask_suffix=_x would match 2 of 2 of them")

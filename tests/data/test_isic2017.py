@@ -1,9 +1,11 @@
 import subprocess
 import sys
+import time
 
 import numpy as np
 from PIL import Image
 
+from robustseg.data import fingerprint
 from robustseg.data.sources.isic2017 import Isic2017
 from robustseg.data.sources.source import Source
 
@@ -35,7 +37,10 @@ def test_masks_without_an_image_are_remarked(isic_root):
     assert scan.remarks == ["1 masks have no image and are left out: ISIC_0000001_segmentation.png"]
 
 
-def test_fingerprints_need_no_heavy_import(isic_root, tmp_path):
+def test_remembered_fingerprints_need_no_heavy_import(isic_root, tmp_path, monkeypatch):
+    now = time.time_ns()
+    monkeypatch.setattr(fingerprint.time, "time_ns", lambda: now + 60 * 10**9)
+    Isic2017(isic_root).fingerprint(tmp_path)
     program = f"""
 import sys
 from pathlib import Path

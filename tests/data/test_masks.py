@@ -33,19 +33,25 @@ def test_masks_of_one_value(raw, expected):
 
 
 @pytest.mark.parametrize(
-    ("values", "listed"),
+    ("values", "listed", "threshold"),
     [
-        ([0, 1, 2], r"3 values \(0, 1, 2\)"),
-        ([3, 200], r"2 values \(3, 200\)"),
-        ([128], r"1 values \(128\)"),
-        (list(range(40)), r"40 values \(0, 1, 2, 3, 4, 5, 6, 7, …\)"),
-        ([0.0, 0.25, 1.0], r"3 values \(0, 0.25, 1\)"),
+        ([0, 1, 2], r"3 values \(0, 1, 2\)", "1"),
+        ([3, 200], r"2 values \(3, 200\)", "100"),
+        ([128], r"1 values \(128\)", "64"),
+        (list(range(40)), r"40 values \(0, 1, 2, 3, 4, 5, 6, 7, …\)", "19"),
+        (list(range(256)), r"256 values \(0, 1, 2, 3, 4, 5, 6, 7, …\)", "127"),
+        ([0.0, 0.25, 1.0], r"3 values \(0, 0.25, 1\)", "0.5"),
+        ([0.0, 0.25, 65535.0], r"3 values \(0, 0.25, 65535\)", "32767"),
     ],
 )
-def test_other_masks_are_refused_with_their_values(values, listed):
+def test_other_masks_are_refused_with_their_values(values, listed, threshold):
     raw = np.array([values])
-    with pytest.raises(DataError, match=f"not binary, it holds {listed}.*mask_threshold=127"):
-        MaskRule().apply(raw.astype(np.uint8) if raw.dtype == int else raw)
+    raw = raw.astype(np.uint8) if raw.dtype == int else raw
+    message = f"not binary, it holds {listed}.*mask_threshold={threshold};"
+    with pytest.raises(DataError, match=message):
+        MaskRule().apply(raw)
+    if len(values) > 1:  # the advice gives a mask that is neither empty nor full
+        assert set(MaskRule(float(threshold)).apply(raw).ravel()) == {0, 1}
 
 
 def test_threshold():
@@ -78,7 +84,12 @@ def test_levels_are_numpys_unique(raw):
         ({"threshold": 127, "positive_values": [1]}, "not both"),
         ({"positive_values": []}, "empty"),
         ({"positive_values": [1, 2], "ignore_values": [2]}, r"\[2\] are both"),
-        ({"positive_values": 1}, "are lists"),
+        ({"positive_values": 1}, r"positive_values must be a list of numbers such as \[1\]"),
+        ({"positive_values": "255"}, r"must be a list of numbers such as \[1\], got '255'"),
+        ({"positive_values": ["255"]}, "must be numbers, got '255'.*without quotes"),
+        ({"ignore_values": [True]}, "ignore_values must be numbers, got True"),
+        ({"threshold": "127"}, "mask_threshold must be a number, got '127'"),
+        ({"threshold": float("nan")}, "mask_threshold must be a number, got nan"),
     ],
 )
 def test_options_that_contradict(options, message):

@@ -1,10 +1,19 @@
+import os
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
-from PIL import Image
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import EpsImagePlugin, Image
 
 from robustseg.data.sources.masks import MaskRule
 from robustseg.data.sources.reading import file_facts, read_image, read_mask, read_pair
 from robustseg.data.sources.source import Record
+from robustseg.data.sources.traits import traits_of
+from robustseg.errors import DataError
 
 
 def test_colour_and_grey(tmp_path):
@@ -32,7 +41,15 @@ def test_sixteen_bits_keep_their_range(tmp_path, channels):
     assert image.shape == (1, 4, channels)
 
 
-def test_a_palette_mask_is_read_as_indices(tmp_path):
+@pytest.mark.parametrize("bits", [8, 12, 14, 16, None])
+def test_the_upper_eight_of_the_bits_that_are_used(tmp_path, bits):
+    deep = np.random.default_rng(0).integers(0, 2 ** (bits or 16), (9, 9)).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "a.png")
+    expected = np.floor(deep / 2 ** ((bits or 16) - 8))
+    assert np.array_equal(read_image(tmp_path / "a.png", 1, bits)[..., 0], expected)
+
+
+def test_a_palette_mask_with_positive_values_is_read_as_indices(tmp_path):
     indices = np.array([[0, 1, 4, 2]], np.uint8)
     image = Image.fromarray(indices)
     image.putpalette([200, 0, 0, 0, 200, 0, 0, 0, 200, 9, 9, 9, 255, 255, 255])
@@ -47,6 +64,105 @@ def test_masks_in_any_plain_mode(tmp_path, mode):
     mask = np.array([[0, 255, 255], [255, 0, 0]], np.uint8)
     Image.fromarray(mask).convert(mode).save(tmp_path / "m.png")
     assert read_mask(tmp_path / "m.png", MaskRule()).tolist() == [[0, 1, 1], [1, 0, 0]]
+
+
+def palette_file(path, indices, colours, **options):
+    """Writes indices (H, W) as a palette file with a colour for each."""
+    image = Image.fromarray(indices)
+    table = np.zeros((256, 3), np.uint8)
+    table[: len(colours)] = colours
+    image.putpalette(table.ravel().tolist())
+    image.save(path, **options)
+
+
+two_colours = st.lists(
+    st.tuples(*[st.integers(0, 255)] * 3),
+    min_size=2,
+    max_size=2,
+).filter(lambda pair: abs(luma(pair[0]) - luma(pair[1])) > 1)
+
+
+def luma(colour):
+    return float(np.dot(colour, (0.299, 0.587, 0.114)))
+
+
+@given(arrays(bool, (4, 5)), st.permutations(range(256)), two_colours)
+def test_the_colours_of_a_palette_decide_whatever_their_indices(shape, order, pair):
+    shape[0, :2] = (False, True)
+    dark, bright = sorted(pair, key=luma)
+    colours = np.zeros((256, 3), np.uint8)
+    colours[order[0]], colours[order[1]] = dark, bright
+    indices = np.where(shape, order[1], order[0]).astype(np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.png"
+        palette_file(path, indices, colours)
+        assert np.array_equal(read_mask(path, MaskRule()), shape)
+
+
+@given(arrays(np.uint8, (5, 6)), st.permutations(range(256)), st.integers(0, 254))
+def test_a_threshold_is_of_the_grey_levels_of_a_palette(grey, order, threshold):
+    colours = np.zeros((256, 3), np.uint8)
+    colours[order] = np.arange(256)[:, None]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.png"
+        palette_file(path, np.array(order, np.uint8)[grey], colours)
+        mask = read_mask(path, MaskRule(threshold=threshold))
+    assert np.array_equal(mask, grey > threshold)
+
+
+@pytest.mark.parametrize(
+    ("index", "colours", "expected"),
+    [
+        (0, [(0, 0, 0), (255, 255, 255)], 0),
+        (1, [(0, 0, 0), (255, 255, 255)], 1),
+        (0, [(255, 255, 255), (0, 0, 0)], 1),
+        (1, [(255, 255, 255), (0, 0, 0)], 0),
+        (0, [(68, 1, 84), (253, 231, 37)], 0),
+        (1, [(68, 1, 84), (253, 231, 37)], 1),
+    ],
+)
+def test_a_palette_mask_of_one_colour(tmp_path, index, colours, expected):
+    palette_file(tmp_path / "m.png", np.full((3, 4), index, np.uint8), colours)
+    assert (read_mask(tmp_path / "m.png", MaskRule()) == expected).all()
+
+
+def test_ignored_indices_of_a_palette_are_no_colours(tmp_path):
+    indices = np.array([[0, 1, 2]], np.uint8)
+    palette_file(tmp_path / "m.png", indices, [(255, 255, 255), (0, 0, 0), (9, 9, 9)])
+    assert read_mask(tmp_path / "m.png", MaskRule(ignore_values=[2])).tolist() == [[1, 0, 255]]
+
+
+@pytest.mark.parametrize("colour", [0, 128, 255])
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
+def test_a_mask_drawn_in_the_opacity(tmp_path, mode, colour):
+    drawn = np.array([[0, 255, 255], [255, 0, 0]], np.uint8)
+    if mode == "P":
+        palette_file(tmp_path / "m.png", drawn // 255, [[colour] * 3] * 2, transparency=0)
+    else:
+        bands = [np.full_like(drawn, colour)] * (len(mode) - 1) + [drawn]
+        Image.fromarray(np.dstack(bands)).save(tmp_path / "m.png")
+    assert Image.open(tmp_path / "m.png").mode == mode
+    assert read_mask(tmp_path / "m.png", MaskRule()).tolist() == [[0, 1, 1], [1, 0, 0]]
+
+
+def test_no_program_is_started_for_a_file(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: started.append(1))
+    (tmp_path / "a.png").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+    )
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.format == "EPS"  # what Pillow makes of it where nobody says which formats
+    with pytest.raises(DataError, match="no PNG, JPEG"):
+        read_image(tmp_path / "a.png", 3)
+    assert traits_of(tmp_path / "a.png", mask=True) == {}
+    assert not started
+
+
+def test_a_fifo_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(DataError, match="not a regular file"):
+        read_image(tmp_path / "a.png", 3)
 
 
 def test_a_record_without_a_mask_has_an_empty_one(tmp_path):

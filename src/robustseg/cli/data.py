@@ -46,7 +46,7 @@ def check(options: argparse.Namespace) -> int:
 
     settings = composed(options.overrides, "dataset")
     source = instantiate(settings.dataset.source.arguments())
-    report = check_source(source)
+    report = check_source(source, settings.dataset.image_size)
     used = {} if report.errors else _used(settings, source)
     if options.format == "json":
         print(json.dumps(json.loads(to_json(report)) | {"used": used}, indent=2))

@@ -2,14 +2,21 @@
 
 import argparse
 import json
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.overrides import add_overrides
 from robustseg.cli.run_argument import add_run, loaded, positive
 from robustseg.errors import ConfigError
+
+if TYPE_CHECKING:
+    from robustseg.finished.evaluate import Overlap
+    from robustseg.finished.load import FinishedRun
+
+_log = logging.getLogger(__name__)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -30,6 +37,11 @@ def add_parser(subparsers: Any) -> None:
         default="test",
         help="images to score (default: test); a folder without a split of its own: all",
     )
+    parser.add_argument(
+        "--without-training",
+        action="store_true",
+        help="leave out images that the run was trained on",
+    )
     parser.add_argument("-o", "--out", type=Path, help="folder for images.csv and metrics.json")
     parser.add_argument("--batch-size", type=positive, help="images (default: as in training)")
     parser.add_argument("--format", choices=("text", "json"), default="text")
@@ -38,11 +50,18 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the scores and write them."""
+    import numpy as np
     from hydra.utils import instantiate
 
     from robustseg.configuration.compose import composed
+    from robustseg.data.checking.foreground import foreground_of, troubles
     from robustseg.data.prepare import load_selected
-    from robustseg.finished.evaluate import check_channels, evaluate_external, output_files
+    from robustseg.finished.evaluate import (
+        check_channels,
+        evaluate_external,
+        output_files,
+        overlap,
+    )
     from robustseg.runs.files import write_csv, write_json
 
     if not any(override.startswith("dataset=") for override in options.overrides):
@@ -58,11 +77,21 @@ def main(options: argparse.Namespace) -> int:
     images = load_selected(source, cache, dataset)
     if options.split != "all":
         images = images.split(options.split)
+    known = overlap(run, images)
+    trained = int(known.trained.sum())
+    if trained and options.without_training:
+        images = images.subset(np.flatnonzero(~known.trained))
+    for line in _told(known, run, options.without_training):
+        _log.warning("%s", line)
+    errors, warnings = troubles(foreground_of(images), run.image_size, source, source.records())
+    for line in (*errors, *warnings):
+        _log.warning("%s", line)
     batch_size = options.batch_size or run.batch_size
     rows, numbers = evaluate_external(run, images, batch_size=batch_size)
     metrics = {
         **numbers,
         "test_images": len(rows),
+        "training_images": 0 if options.without_training else trained,
         "split": options.split,
         "dataset": dataset.plain(),
         "fingerprint": source.fingerprint(cache),
@@ -76,6 +105,28 @@ def main(options: argparse.Namespace) -> int:
     else:
         print(_table(numbers, run.folder.read_metrics() or {}, len(rows), dataset.name))
     return 0
+
+
+def _told(known: "Overlap", run: "FinishedRun", left_out: bool) -> list[str]:
+    """What there is to say of the images that the run was trained on."""
+    told = []
+    count, total = int(known.trained.sum()), len(known.trained)
+    if count:
+        how = "by their pixels" if known.by_pixels else "by their ids; it keeps no pixels"
+        rest = (
+            "left out"
+            if left_out
+            else "the scores are not those of unseen images; --without-training leaves them out"
+        )
+        told.append(
+            f"{count} of {total} are training images of {run.folder.run_id} ({how}): {rest}"
+        )
+    if known.alike:
+        told.append(
+            f"{known.alike} of {total} have the id of a training image of {run.folder.run_id} and "
+            "other pixels: are they other images?"
+        )
+    return told
 
 
 def _table(numbers: Mapping[str, float], own: Mapping[str, Any], count: int, dataset: str) -> str:

@@ -160,6 +160,6 @@ def _reduce(file: Path) -> None:
     """Write a picture with 256 colours, a third of its size."""
     from PIL import Image
 
-    with Image.open(file) as picture:
+    with Image.open(file, formats=["PNG"]) as picture:
         reduced = picture.convert("RGB").quantize(256)
     reduced.save(file, optimize=True)

@@ -33,6 +33,14 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--overlay", action="store_true", help="OUT/overlays: outline on image")
     parser.add_argument("--batch-size", type=positive, default=8, help="images (default: 8)")
+    parser.add_argument(
+        "--image-bits",
+        type=int,
+        choices=range(8, 17),
+        metavar="N",
+        help="bits that images of 16 bits grey use, 8 to 16, for example 12 for values up to 4095 "
+        "(default: the run's dataset.source.image_bits)",
+    )
     parser.add_argument("--force", action="store_true", help="overwrite files in OUT")
     parser.set_defaults(main=main)
 
@@ -58,6 +66,7 @@ def main(options: argparse.Namespace) -> int:
         threshold=options.threshold,
         overlay=options.overlay,
         batch_size=options.batch_size,
+        bits=options.image_bits,
     )
     done = list(track(predictions, len(images), "Predicting"))
     write_csv(table, [_row(one) for one in done])

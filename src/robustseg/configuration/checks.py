@@ -1,6 +1,7 @@
 """A composed configuration becomes settings: resolved for this machine, and checked."""
 
 import inspect
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,7 @@ def resolve(cfg: DictConfig) -> Settings:
         ConfigError: a value is out of range, a setting is unknown, or two contradict each other.
     """
     given = with_current_names(OmegaConf.to_container(_in_epochs(cfg), resolve=True))
-    settings = settings_of(_on_this_machine(given))
+    settings = settings_of(_with_cache(_on_this_machine(given)))
     _check_length(settings)
     _check_precision(settings)
     _check_device(settings)
@@ -86,6 +87,20 @@ def _on_this_machine(config: dict[str, Any]) -> dict[str, Any]:
     if config.get("records") is None:  # as an override may say for none
         config["records"] = []
     return config
+
+
+def _with_cache(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with the home folder in the place of ~ in paths.cache."""
+    paths: Any = config.get("paths")
+    if not isinstance(paths, dict) or not isinstance(paths.get("cache"), str):
+        return config  # refused with the other ranges
+    cache = os.path.expanduser(paths["cache"])
+    if not cache or cache.startswith("~"):
+        raise ConfigError(
+            f"paths.cache={cache}: no such folder can be. Set ROBUSTSEG_CACHE or paths.cache to a "
+            "folder for decoded images, or HOME"
+        )
+    return config | {"paths": paths | {"cache": cache}}
 
 
 def _check_length(settings: Settings) -> None:

@@ -20,6 +20,9 @@ class ImageSet:
         images: (N, H, W, C) uint8, C 1 or 3.
         masks: (N, H, W) uint8: 0 background, 1 foreground, 255 ignored.
         groups: N names of groups (patient, case); "" where unknown.
+        digests: N checksums of the images' pixels at this size; None where unknown.
+        own_foreground: (N,) share of foreground in the mask at the image's own size; None where
+            unknown.
     """
 
     ids: list[str]
@@ -27,6 +30,8 @@ class ImageSet:
     images: np.ndarray
     masks: np.ndarray
     groups: list[str]
+    digests: list[str] | None = None
+    own_foreground: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(a) for a in (self.ids, self.splits, self.images, self.masks, self.groups)}
@@ -52,6 +57,8 @@ class ImageSet:
             images=self.images[rows],
             masks=self.masks[rows],
             groups=[self.groups[i] for i in index],
+            digests=None if self.digests is None else [self.digests[i] for i in index],
+            own_foreground=None if self.own_foreground is None else self.own_foreground[rows],
         )
 
     def split(self, name: str) -> ImageSet:

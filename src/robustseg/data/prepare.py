@@ -1,5 +1,6 @@
 """From a source to what a run trains and is tested on."""
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from robustseg import IGNORED
 from robustseg.data.cache import load
+from robustseg.data.checking.foreground import check_foreground
 from robustseg.data.imageset import ImageSet
 from robustseg.data.selection import hold_out, select
 from robustseg.data.sources.source import Source
@@ -15,6 +17,8 @@ from robustseg.errors import DataError
 from robustseg.noise import inject
 from robustseg.noise.model import NoiseModel
 from robustseg.settings import DatasetSettings, NoiseSettings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +46,16 @@ class RunData:
         return np.array([row["type"] for row in self.manifest])
 
     def split_rows(self) -> list[dict[str, str]]:
-        """One row an image: id, split, case; a file of them can be a data set's split.csv."""
+        """One row an image: id, split, case, and pixels, a checksum of the image as trained on.
+
+        A file of them can be a data set's split.csv.
+        """
         parts = (("train", self.train), ("val", self.heldout), ("test", self.test))
         return [
-            {"id": name, "split": split, "case": case}
+            {"id": name, "split": split, "case": case, "pixels": pixels}
             for split, images in parts
             if images is not None
-            for name, case in zip(images.ids, images.groups, strict=True)
+            for name, case, pixels in zip(images.ids, images.groups, _pixels(images), strict=True)
         ]
 
     @property
@@ -74,18 +81,33 @@ def prepare(
         model: what is done to a mask.
 
     Raises:
-        DataError: a file is unusable, or nothing is left to train or test on.
+        DataError: a file is unusable, or nothing is left to train or test on, or no mask of
+            these has foreground.
     """
     images = load_selected(source, cache, dataset)
     train, test = images.split("train"), images.split("test")
     for name, part in (("training", train), ("test", test)):
         if not len(part):
             raise DataError(f"there are no {name} images: check the data set's folders and splits")
+    for warning in check_foreground(images, source):
+        log.warning("%s", warning)
     noisy, manifest = corrupt(train, noise, model)
     heldout = images.split("val")
     if len(heldout):
         heldout = replace(heldout, masks=corrupt(heldout, noise, model)[0])
     return RunData(train, noisy, manifest, test, heldout if len(heldout) else None)
+
+
+def _pixels(images: ImageSet) -> list[str]:
+    """A checksum of each image, named so that no reader takes it for a number; "" if unknown."""
+    if images.digests is None:
+        return [""] * len(images)
+    return [pixels_name(digest) for digest in images.digests]
+
+
+def pixels_name(digest: str) -> str:
+    """A checksum of `ImageSet.digests` as split.csv of a run has it."""
+    return f"xxh3:{digest}"
 
 
 def corrupt(

@@ -1,13 +1,18 @@
 """A finished run on images that it was not trained for."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from robustseg.data.imageset import ImageSet
+from robustseg.data.prepare import pixels_name
 from robustseg.errors import DataError, NaNPredicted
 from robustseg.finished.load import FinishedRun
 from robustseg.metrics import summarise
 from robustseg.metrics.evaluation import evaluate_fully
+from robustseg.runs.files import read_csv, trouble
 
 
 def check_channels(run: FinishedRun, channels: int, dataset: str) -> None:
@@ -61,6 +66,45 @@ def evaluate_external(
     lines = zip(images.ids, images.splits.tolist(), *values.values(), strict=True)
     rows = [dict(zip(names, line, strict=True)) for line in lines]
     return rows, summarise(columns) | pooled
+
+
+@dataclass(frozen=True, eq=False)
+class Overlap:
+    """Which of some images a run was trained on.
+
+    Attributes:
+        trained: (N,) whether an image is one of the run's training images.
+        by_pixels: of these, how many have the same pixels; the others have the same id, in a run
+            that keeps no checksums.
+        alike: images with the id of a training image and other pixels, which are not `trained`.
+    """
+
+    trained: np.ndarray
+    by_pixels: int
+    alike: int
+
+
+def overlap(run: FinishedRun, images: ImageSet) -> Overlap:
+    """Compare images with the training images that a run's split.csv lists.
+
+    An image is a training image if its pixels, at the run's size, have the checksum of one; where
+    the run keeps no checksums, as those of older versions, if its id is that of one.
+
+    Raises:
+        DataError: split.csv is there and cannot be read.
+    """
+    try:
+        rows = read_csv(run.folder.split) if run.folder.split.exists() else []
+    except (OSError, ValueError) as error:
+        raise DataError(f"{run.folder.split} {trouble(error)}") from error
+    training = [row for row in rows if row.get("split") == "train"]
+    ids = {str(row.get("id")) for row in training}
+    pixels = {str(row["pixels"]) for row in training if "pixels" in row}
+    same_id = np.array([name in ids for name in images.ids], dtype=bool)
+    if not pixels or images.digests is None:
+        return Overlap(same_id, 0, 0)
+    same = np.array([pixels_name(digest) in pixels for digest in images.digests], dtype=bool)
+    return Overlap(same, int(same.sum()), int((same_id & ~same).sum()))
 
 
 def output_files(folder: Path) -> tuple[Path, Path]:

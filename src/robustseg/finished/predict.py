@@ -14,8 +14,9 @@ import numpy as np
 from PIL import Image
 
 from robustseg.data.resizing import resize_image
-from robustseg.data.sources.files import IMAGE_ENDINGS
+from robustseg.data.sources.listing import IMAGE_ENDINGS, OTHER_FORMATS, ending_of
 from robustseg.data.sources.reading import read_image
+from robustseg.data.sources.traits import check_depth, traits_of
 from robustseg.errors import DataError
 from robustseg.finished.load import FinishedRun
 from robustseg.metrics.evaluation import predict_logits
@@ -65,9 +66,18 @@ def find_images(words: Iterable[str]) -> list[Path]:
             images = _images(Path(name) for name in glob.glob(str(path), recursive=True))
         if not images:
             kind = "no image in it" if path.is_dir() else "no such file, folder or pattern"
-            raise DataError(f"{word}: {kind} (of {', '.join(IMAGE_ENDINGS)})")
+            hint = ""
+            if "[" in word and not path.is_dir():
+                hint = f". A [ in a name is written [[] in a pattern: {word.replace('[', '[[]')!r}"
+            elif _ending(path) in OTHER_FORMATS:
+                hint = f". {_ending(path)} is not read: {OTHER_FORMATS[_ending(path)]}"
+            raise DataError(f"{word}: {kind} (of {', '.join(IMAGE_ENDINGS)}){hint}")
         found |= dict.fromkeys(images)
     return list(found)
+
+
+def _ending(path: Path) -> str:
+    return ending_of(path.name).lower()
 
 
 def _images(paths: Iterable[Path]) -> list[Path]:
@@ -114,6 +124,7 @@ def predict_files(
     threshold: float = 0.5,
     overlay: bool = False,
     batch_size: int = 8,
+    bits: int | None = None,
 ) -> Iterator[Predicted]:
     """Predict image files and write what is found, batch after batch.
 
@@ -128,6 +139,7 @@ def predict_files(
         threshold: a pixel is foreground if its probability is above it.
         overlay: whether to draw the outline on the image.
         batch_size: images a batch; so many are in memory at their own size.
+        bits: that images of 16 bits grey use; None: as the run's were read.
 
     Yields:
         What became of each image, in their order; a file that cannot be read, or on which the
@@ -136,6 +148,7 @@ def predict_files(
     Raises:
         DataError: two images would have one output, or the folder cannot be written.
     """
+    bits = run.settings.dataset.source.get("image_bits") if bits is None else bits
     names = output_names(images)
     kinds = [MASKS, PROBABILITIES, *([OVERLAYS] if overlay else [])]
     for folder in {(out / kind / name).parent for kind in kinds for name in names}:
@@ -147,7 +160,7 @@ def predict_files(
         pairs = list(zip(images, names, strict=True))
         for start in range(0, len(pairs), batch_size):
             batch = pairs[start : start + batch_size]
-            read = list(pool.map(lambda pair: _read(pair[0], run.channels), batch))
+            read = list(pool.map(lambda pair: _read(pair[0], run.channels, bits), batch))
             pictures = [image for image in read if isinstance(image, np.ndarray)]
             probabilities = iter(_probabilities(run, pictures))
             jobs = []
@@ -179,12 +192,13 @@ def _file(out: Path, kind: str, name: str) -> Path:
     return out / kind / f"{name}.png"
 
 
-def _read(path: Path, channels: int) -> np.ndarray | str:
+def _read(path: Path, channels: int, bits: int | None) -> np.ndarray | str:
     """The image, or why it cannot be used."""
     try:
-        return read_image(path, channels)
+        check_depth({path: traits_of(path, mask=False)}, bits)
+        return read_image(path, channels, bits)
     except DataError as error:
-        return str(error)
+        return str(error).replace("dataset.source.image_bits=", "--image-bits ")
 
 
 def _probabilities(run: FinishedRun, images: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -14,9 +14,12 @@ import numpy as np
 
 from robustseg import IGNORED
 from robustseg.data.checking.duplicates import Look, Pair, across_splits, thumbnail
+from robustseg.data.checking.foreground import Foreground, foreground_share, measured, troubles
+from robustseg.data.resizing import resize_mask
 from robustseg.data.sources.files import FileSource
 from robustseg.data.sources.reading import FileFacts, file_facts
 from robustseg.data.sources.source import SPLITS, Record, Source
+from robustseg.data.sources.traits import Traits, check_depth, remarks_on, traits_of
 from robustseg.errors import DataError
 from robustseg.terminal.progress import track
 
@@ -38,6 +41,7 @@ class Report:
         empty_masks: images without foreground by split.
         foreground: for each split the number of images in each class of `SHARES`.
         duplicates: pictures in two splits.
+        vanished: masks whose foreground is gone at the size trained at, by split.
         errors: what a run would refuse.
         warnings: what a run would take and a person should know.
     """
@@ -51,6 +55,7 @@ class Report:
     empty_masks: dict[str, int] = field(default_factory=dict)
     foreground: dict[str, list[int]] = field(default_factory=dict)
     duplicates: list[Pair] = field(default_factory=list)
+    vanished: dict[str, int] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -64,13 +69,21 @@ class _Seen:
     size: str = ""
     square: bool = True
     foreground: float = 0.0  # share of the pixels that are not ignored
+    own_share: float = 0.0  # share of all pixels
+    small_share: float = 0.0  # the same at the size trained at; see `foreground_share`
     image: FileFacts | None = None
     mask: FileFacts | None = None
     look: Look | None = None
+    traits: tuple[Traits, Traits] = ({}, {})  # of the files of image and mask
 
 
-def check(source: Source) -> Report:
-    """Reads every file of a source, continues past broken ones, and reports."""
+def check(source: Source, image_size: int | None = None) -> Report:
+    """Reads every file of a source, continues past broken ones, and reports.
+
+    Args:
+        source: what is checked.
+        image_size: pixels a side that a run trains at; None: masks are looked at as they are.
+    """
     name = type(source).__name__
     root = str(getattr(source, "root", None) or "")
     try:
@@ -82,10 +95,15 @@ def check(source: Source) -> Report:
     except DataError as error:
         return Report(name, root, errors=[str(error)])
     with ThreadPoolExecutor() as pool:
-        seen = list(track(pool.map(partial(_see, source), records), len(records), "Checking"))
+        look = partial(_see, source, image_size)
+        seen = list(track(pool.map(look, records), len(records), "Checking"))
     whole = [one for one in seen if not one.error]
     splits = [split for split in SPLITS if any(r.split == split for r in records)]
     duplicates = across_splits([one.look for one in whole if one.look is not None])
+    found = [_foreground(whole, split) for split in splits]
+    empty, remarkable = troubles(
+        [one for one in found if one.images], image_size, source, [one.record for one in whole]
+    )
     return Report(
         name=name,
         root=root,
@@ -96,20 +114,29 @@ def check(source: Source) -> Report:
         empty_masks={s: _histogram(whole, s)[0] for s in splits},
         foreground={s: _histogram(whole, s) for s in splits},
         duplicates=duplicates,
-        errors=[*errors, *(one.error for one in seen if one.error)],
-        warnings=[*remarks, *_warnings(whole, duplicates)],
+        vanished={one.split: one.vanished for one in found},
+        errors=[
+            *errors,
+            *(one.error for one in seen if one.error),
+            *_shallow(source, whole),
+            *(empty if whole and not errors else []),
+        ],
+        warnings=[*remarks, *_of_files(whole), *remarkable, *_warnings(whole, duplicates)],
     )
 
 
-def _see(source: Source, record: Record) -> _Seen:
+def _see(source: Source, image_size: int | None, record: Record) -> _Seen:
     try:
         image, mask = source.read(record)
         counted = int((mask != IGNORED).sum())
+        small = mask if image_size is None else resize_mask(mask, image_size)
         return _Seen(
             record,
             size=f"{image.shape[1]}×{image.shape[0]}",
             square=image.shape[0] == image.shape[1],
             foreground=int((mask == 1).sum()) / max(counted, 1),
+            own_share=float((mask == 1).mean()),
+            small_share=foreground_share(small),
             image=None if record.image is None else file_facts(record.image),
             mask=None if record.mask is None else file_facts(record.mask, values=True),
             look=Look(
@@ -118,9 +145,39 @@ def _see(source: Source, record: Record) -> _Seen:
                 hashlib.sha256(str(image.shape).encode() + image.tobytes()).hexdigest(),
                 thumbnail(image),
             ),
+            traits=(
+                {} if record.image is None else traits_of(record.image, mask=False),
+                {} if record.mask is None else traits_of(record.mask, mask=True),
+            ),
         )
     except DataError as error:
         return _Seen(record, error=str(error))
+
+
+def _foreground(seen: Sequence[_Seen], split: str) -> Foreground:
+    of_split = [one for one in seen if one.record.split == split]
+    own = np.array([one.own_share for one in of_split])
+    return measured(split, (one.small_share for one in of_split), own)
+
+
+def _files_of(seen: Sequence[_Seen]) -> tuple[dict[Path, Traits], dict[Path, Traits]]:
+    images = {one.record.image: one.traits[0] for one in seen if one.record.image is not None}
+    masks = {one.record.mask: one.traits[1] for one in seen if one.record.mask is not None}
+    return images, masks
+
+
+def _of_files(seen: Sequence[_Seen]) -> list[str]:
+    return remarks_on(*_files_of(seen))
+
+
+def _shallow(source: Source, seen: Sequence[_Seen]) -> list[str]:
+    """The error of 16-bit images that use few bits."""
+    if isinstance(source, FileSource):
+        try:
+            check_depth(_files_of(seen)[0], source.image_bits)
+        except DataError as error:
+            return [str(error)]
+    return []
 
 
 def _counted(names: Iterable[str]) -> dict[str, int]:
@@ -149,12 +206,6 @@ def _histogram(seen: Sequence[_Seen], split: str) -> list[int]:
 
 def _warnings(seen: Sequence[_Seen], duplicates: Sequence[Pair]) -> list[str]:
     warnings = []
-    turned = [one.record.image for one in seen if one.image is not None and one.image.turned]
-    if turned:
-        warnings.append(
-            f"{_files(turned)}: an orientation tag, which is not applied. If masks were drawn on "
-            "the turned picture, save the images turned"
-        )
     long = sum(not one.square for one in seen)
     if long:
         warnings.append(f"{long} images are not square and will be squeezed to a square")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import lzma
 import os
 import re
 import shutil
@@ -11,10 +12,21 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+from robustseg.data.sources.opening import name_trouble, shown
 from robustseg.errors import DataError
 from robustseg.terminal.progress import track
 
 JUNK = "__MACOSX"
+# What zipfile and its decoders raise over damaged archives.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    UnicodeDecodeError,
+)
 
 
 def extract(archive: Path, folder: Path, inside: str = "") -> None:
@@ -39,15 +51,24 @@ def extract(archive: Path, folder: Path, inside: str = "") -> None:
             pairs = list(zip(members, targets, strict=True))
             for member, target in track(pairs, len(pairs), f"Unpacking {archive.name}"):
                 _write(opened, member, folder / target)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise DataError(
-            f"{archive}: damaged or no zip archive ({error}). Delete it and fetch it again"
-        ) from error
+    except _BROKEN as error:
+        raise _damaged(archive, error) from error
     except OSError as error:
+        if error.errno is None:  # how bz2 tells of damage
+            raise _damaged(archive, error) from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise DataError(
             f"{folder}: the archive {archive.name} cannot be unpacked ({error.strerror}). "
-            "Free some space or take another folder"
+            + ("Free some space or take another folder" if full else "Take another folder")
         ) from error
+
+
+def _damaged(archive: Path, error: Exception) -> DataError:
+    if isinstance(error, UnicodeDecodeError):
+        error = ValueError("a name in it is not UTF-8")
+    return DataError(
+        f"{archive}: damaged or no zip archive ({error}). Delete it and fetch it again"
+    )
 
 
 def _target(archive: Path, member: zipfile.ZipInfo, inside: str) -> PurePosixPath:
@@ -55,6 +76,12 @@ def _target(archive: Path, member: zipfile.ZipInfo, inside: str) -> PurePosixPat
     # The name as it is in the archive: zipfile cuts it at a zero and turns backslashes round.
     name = member.orig_filename
     path = PurePosixPath(name)
+    trouble = name_trouble(name)
+    if trouble and "\0" not in name:
+        raise DataError(
+            f"{archive}: its member '{shown(name)}': {trouble}. Nothing was unpacked: the archive "
+            "is not the official one, delete it"
+        )
     if path.is_absolute() or ".." in path.parts or re.search(r"[\\\0]|^[A-Za-z]:", name):
         raise DataError(
             f"{archive}: its member {name!r} would leave the folder. Nothing was unpacked: "

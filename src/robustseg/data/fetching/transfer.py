@@ -13,11 +13,13 @@ from time import sleep
 from typing import IO
 
 import requests
+import urllib3
 
 from robustseg.errors import DataError
 from robustseg.terminal.progress import track
 
-BLOCK = 1 << 14  # bytes written at once; what is lost when a connection breaks
+BLOCK = 1 << 14  # bytes read at most at once
+LIMIT = 64 << 30  # bytes of a file; a body that does not end must not fill the disk
 MIB = 1 << 20  # one step of the progress
 TIMEOUT_S = 30
 ATTEMPTS = 5  # in a row without a new byte
@@ -32,7 +34,8 @@ def fetch(url: str, target: Path) -> None:
     sends the file from its start.
 
     Raises:
-        DataError: the server refuses, the connection breaks again and again, the disk is full.
+        DataError: the server refuses, the connection breaks again and again, the disk is full,
+            or the body is longer than `LIMIT`.
     """
     part = target.with_name(target.name + ".part")
     failures = 0
@@ -66,7 +69,8 @@ def _attempt(url: str, part: Path) -> None:
         headers |= {"Range": f"bytes={start}-", "If-Range": version.read_text()}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
         if response.status_code == 416:  # the part is longer than the file: another file
-            part.unlink()
+            part.unlink(missing_ok=True)
+            version.unlink(missing_ok=True)
             raise requests.ConnectionError("the server has a shorter file, starting anew")
         if 400 <= response.status_code < 500:
             raise DataError(
@@ -85,7 +89,7 @@ def _attempt(url: str, part: Path) -> None:
 
 def _receive(response: requests.Response, file: IO[bytes], part: Path) -> None:
     """Writes the body of a response; an incomplete one raises requests' error."""
-    length = int(response.headers.get("Content-Length", 0))
+    length = _length(response.headers)
     if length > shutil.disk_usage(part.parent).free:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     label = f"{part.name.removesuffix('.part')}, MiB"
@@ -93,16 +97,39 @@ def _receive(response: requests.Response, file: IO[bytes], part: Path) -> None:
         pass
 
 
+def _length(headers: Mapping[str, str]) -> int:
+    """The length that is announced; 0 if there is none."""
+    announced = headers.get("Content-Length", "0")
+    if not re.fullmatch(r"[0-9]{1,18}", announced):
+        raise requests.ConnectionError(f"the server announces a length of {announced[:40]!r}")
+    return int(announced)
+
+
 def _write(response: requests.Response, file: IO[bytes]) -> Iterator[None]:
-    """Writes the body, and tells of each MiB."""
+    """Writes the body as it arrives, and tells of each MiB."""
     waiting = 0
-    for block in response.iter_content(BLOCK):
+    for block in _blocks(response):
         file.write(block)
         waiting += len(block)
+        if file.tell() > LIMIT:
+            file.truncate(0)
+            raise DataError(
+                f"{response.url}: the server sends more than {LIMIT >> 30} GiB, which no data set "
+                "of ours has. Fetch the file with a browser, see the data set's page"
+            )
         if waiting >= MIB:
             waiting -= MIB
             yield
     yield
+
+
+def _blocks(response: requests.Response) -> Iterator[bytes]:
+    """What arrives, without waiting for a whole block, so that a break loses nothing."""
+    try:
+        while block := response.raw.read1(BLOCK):
+            yield block
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError(error) from error
 
 
 def _range_start(headers: Mapping[str, str]) -> int | None:

@@ -7,19 +7,18 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from robustseg.data.fingerprint import fingerprint_of
+from robustseg.data.fingerprint import Known, fingerprint_of, known_files
 from robustseg.data.sources.masks import MaskRule
+from robustseg.data.sources.opening import shown
 from robustseg.data.sources.source import Record, in_order
+from robustseg.data.sources.traits import Traits, check_depth, mask_reads_anew, remarks_on
 from robustseg.errors import DataError, OptionError
 
 if TYPE_CHECKING:
     import numpy as np
-
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,14 @@ class FileSource(ABC):
         root: folder of the data set.
         mask_threshold: mask values above it are foreground; None accepts only masks of two
             values (0 and one other).
+        image_bits: bits that images of 16 bits grey use, 8 to 16, of which the upper eight are
+            taken; None takes the upper eight of 16, and refuses a set that would keep 64 levels
+            or fewer.
     """
 
     root: str | Path | None
-    mask_threshold: int | None = None
+    mask_threshold: float | None = None
+    image_bits: int | None = field(default=None, kw_only=True)
 
     channels: ClassVar[int]
     needed_splits: ClassVar[tuple[str, ...]] = ("train", "test")
@@ -74,6 +77,7 @@ class FileSource(ABC):
 
     def checked_scan(self) -> Scan:
         """`scan`, with what holds for every source checked: ids, groups and splits."""
+        self._check_options()
         scan = self.scan()
         errors = [*scan.errors, *_id_errors(scan.records), *_group_errors(scan.records)]
         filled = {record.split for record in scan.records}
@@ -95,12 +99,52 @@ class FileSource(ABC):
         """Image and mask of one record; see `Source.read`."""
         from robustseg.data.sources.reading import read_pair
 
-        return read_pair(record, self.channels, self.rule())
+        return read_pair(record, self.channels, self.rule(), self.image_bits)
 
     def fingerprint(self, cache: Path | None = None) -> str:
-        """SHA-256 over ids, splits, file contents and how they are read; see `Source`."""
-        reading = {"channels": self.channels, "mask": self.rule().as_dict()}
-        return fingerprint_of(self.records(), reading, cache)
+        """SHA-256 over ids, splits, file contents and how they are read; see `Source`.
+
+        Options and rules of reading that came later count only where they change what is read.
+
+        Raises:
+            DataError: also if 16-bit images would lose most of their grey levels.
+        """
+        records = self.records()
+        known = known_files(records, cache)
+        images, masks = traits_by_role(records, known)
+        check_depth(images, self.image_bits)
+        rule = self.rule()
+        reading: dict[str, object] = {"channels": self.channels, "mask": rule.as_dict()}
+        if self.image_bits not in (None, 16):
+            reading["image_bits"] = self.image_bits
+        if any(mask_reads_anew(traits, rule) for traits in masks.values()):
+            reading["mask_pixels"] = 2
+        return fingerprint_of(records, reading, known=known)
+
+    def remarks(self, cache: Path | None = None) -> list[str]:
+        """What a person who trains on it should know: of folders and of files."""
+        scan = self.checked_scan()
+        known = known_files(scan.records, cache)
+        return [*scan.remarks, *remarks_on(*traits_by_role(scan.records, known))]
+
+    def _check_options(self) -> None:
+        bits = self.image_bits
+        if bits is not None and (type(bits) is not int or not 8 <= bits <= 16):
+            raise OptionError(f"dataset.source.image_bits must be 8 to 16, or null, got {bits!r}")
+        self.rule()
+
+
+def traits_by_role(
+    records: Iterable[Record], known: Mapping[Path, Known]
+) -> tuple[dict[Path, Traits], dict[Path, Traits]]:
+    """The traits of the image files of records, and of their mask files."""
+    images, masks = {}, {}
+    for record in records:
+        if record.image is not None:
+            images[record.image] = known[record.image].traits
+        if record.mask is not None:
+            masks[record.mask] = known[record.mask].traits
+    return images, masks
 
 
 def subfolder(root: Path, names: Iterable[str]) -> Path:
@@ -109,59 +153,10 @@ def subfolder(root: Path, names: Iterable[str]) -> Path:
     for name in names:
         if (root / name).is_dir():
             return root / name
-    there = sorted(entry.name for entry in os.scandir(root))
+    there = sorted(shown(entry.name) for entry in os.scandir(root))
     listed = ", ".join(there[:6]) + (", …" if len(there) > 6 else "") if there else "nothing"
     wanted = " or ".join(names)
     raise DataError(f"{root}: no folder {wanted} in it (it holds {listed}). Check dataset.root")
-
-
-def files_by_stem(
-    folder: Path, suffix: str = "", optional_suffix: str = "", glob: str = "*"
-) -> tuple[dict[str, Path], list[str]]:
-    """Image files in a folder by the stem of their name, and errors for stems seen twice.
-
-    Args:
-        folder: looked at without its subfolders; hidden files are passed over.
-        suffix: what the stem must end with; it is cut off. Other files are passed over.
-        optional_suffix: cut off where it is there.
-        glob: pattern of the file names that count.
-    """
-    found: dict[str, Path] = {}
-    errors = []
-    base = str(folder)
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries)
-    for name in names:
-        stem, ending = os.path.splitext(name)
-        if name.startswith(".") or ending.lower() not in IMAGE_ENDINGS:
-            continue
-        if not stem.endswith(suffix) or not fnmatchcase(name, glob):
-            continue
-        stem = stem.removesuffix(suffix).removesuffix(optional_suffix)
-        if stem in found:
-            errors.append(
-                f"{folder / name}: the same id as {found[stem].name}. Remove or rename one of them"
-            )
-            continue
-        found[stem] = Path(base, name)
-    return found, errors
-
-
-def require_images(images: Mapping[str, Path], folder: Path) -> None:
-    """Raises DataError if a folder holds no image."""
-    if not images:
-        raise DataError(
-            f"{folder}: no images in it (of {', '.join(IMAGE_ENDINGS)}). Check dataset.root"
-        )
-
-
-def orphans(masks: Mapping[str, Path], images: Mapping[str, Path]) -> list[str]:
-    """A remark if there are masks without an image."""
-    lost = [path.name for stem, path in masks.items() if stem not in images]
-    if not lost:
-        return []
-    listed = ", ".join(lost[:3]) + (", …" if len(lost) > 3 else "")
-    return [f"{len(lost)} masks have no image and are left out: {listed}"]
 
 
 def _id_errors(records: list[Record]) -> list[str]:

@@ -5,14 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from robustseg.data.sources.files import (
-    FileSource,
-    Scan,
-    files_by_stem,
-    orphans,
-    require_images,
-    subfolder,
-)
+from robustseg.data.sources.files import FileSource, Scan, subfolder
+from robustseg.data.sources.listing import files_by_stem, orphans, require_images
 from robustseg.data.sources.source import Record
 
 PARTS = {"train": "Training", "val": "Validation", "test": "Test_v2"}
@@ -39,12 +33,12 @@ class Isic2017(FileSource):
         for split, part in PARTS.items():
             folder = subfolder(root, [f"ISIC-2017_{part}_Data"])
             truth = subfolder(root, [f"ISIC-2017_{part}_Part1_GroundTruth"])
-            images, twice = files_by_stem(folder)
-            images = {k: v for k, v in images.items() if not k.endswith("_superpixels")}
-            require_images(images, folder)
-            masks, masks_twice = files_by_stem(truth, "_segmentation")
-            scan.errors.extend(twice + masks_twice)
-            scan.remarks.extend(orphans(masks, images))
+            listed, truths = files_by_stem(folder), files_by_stem(truth, "_segmentation")
+            images = {k: v for k, v in listed.files.items() if not k.endswith("_superpixels")}
+            require_images(images, listed)
+            masks = truths.files
+            scan.errors.extend(listed.errors + truths.errors)
+            scan.remarks.extend(listed.remarks + truths.remarks + orphans(masks, images))
             for stem, image in images.items():
                 if stem in masks:
                     scan.records.append(Record(stem, split, image, masks[stem]))

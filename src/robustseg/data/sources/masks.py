@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,15 +30,26 @@ class MaskRule:
         DataError: both a threshold and values are given, or a value is in both lists.
     """
 
-    threshold: int | None = None
-    positive_values: Sequence[int] | None = None
-    ignore_values: Sequence[int] = ()
+    threshold: float | None = None
+    positive_values: Sequence[float] | None = None
+    ignore_values: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         if self.threshold is not None and self.positive_values is not None:
             raise OptionError("set either mask_threshold or positive_values, not both")
-        if isinstance(self.positive_values, int) or isinstance(self.ignore_values, int):
-            raise OptionError("positive_values and ignore_values are lists, for example [1]")
+        if self.threshold is not None and not _is_number(self.threshold):
+            raise OptionError(f"mask_threshold must be a number, got {self.threshold!r}")
+        for name in ("positive_values", "ignore_values"):
+            values = getattr(self, name)
+            if values is None:
+                continue
+            if isinstance(values, str) or not isinstance(values, Iterable):
+                raise OptionError(f"{name} must be a list of numbers such as [1], got {values!r}")
+            wrong = [value for value in values if not _is_number(value)]
+            if wrong:
+                raise OptionError(
+                    f"{name} must be numbers, got {wrong[0]!r}: write {name}=[1], without quotes"
+                )
         if self.positive_values is not None and len(self.positive_values) == 0:
             raise OptionError("positive_values is empty: name the mask values of the foreground")
         both = set(self.positive_values or ()) & set(self.ignore_values)
@@ -53,15 +65,28 @@ class MaskRule:
             "ignore_values": sorted(self.ignore_values),
         }
 
-    def apply(self, raw: np.ndarray) -> np.ndarray:
+    def __str__(self) -> str:
+        """What is foreground, with the settings that say so."""
+        if self.positive_values is not None:
+            return f"positive_values={[*self.positive_values]}: these values are foreground"
+        if self.threshold is not None:
+            return f"mask_threshold={self.threshold:g}: values above it are foreground"
+        return "the default: every value but 0 is foreground"
+
+    def apply(self, raw: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """The mask (H, W) uint8 of raw values (H, W) of any number type.
+
+        Args:
+            raw: the values that say what is foreground.
+            labels: the values that say what is ignored; None: the same.
 
         Raises:
             DataError: the values do not say what is foreground.
         """
         import numpy as np
 
-        ignored = np.isin(raw, list(self.ignore_values)) if self.ignore_values else None
+        labels = raw if labels is None else labels
+        ignored = np.isin(labels, list(self.ignore_values)) if len(self.ignore_values) else None
         if self.positive_values is not None:
             foreground = np.isin(raw, list(self.positive_values))
         elif self.threshold is not None:
@@ -83,10 +108,21 @@ class MaskRule:
             more = ", …" if len(found) > 8 else ""
             raise DataError(
                 f"the mask is not binary, it holds {len(found)} values ({listed}{more}). "
-                "If they are grey levels, set dataset.source.mask_threshold=127; if classes, name "
-                "those of the foreground with positive_values (dataset=folder, histopathology)"
+                f"If they are grey levels, set dataset.source.mask_threshold={_middle(found[-1])}; "
+                "if classes, name those of the foreground with positive_values (dataset=folder, "
+                "histopathology)"
             )
         return raw != 0
+
+
+def _is_number(value: object) -> bool:
+    numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    return numeric and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def _middle(largest: float) -> str:
+    """A threshold in the middle of values from 0 to `largest`."""
+    return "0.5" if largest <= 1 else str(int(largest / 2))
 
 
 def levels(raw: np.ndarray) -> list[float]:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from robustseg.data.sources.mask_pixels import mask_of
 from robustseg.data.sources.masks import MaskRule, levels
+from robustseg.data.sources.opening import opened
 from robustseg.data.sources.source import Record
+from robustseg.data.sources.traits import is_turned
 from robustseg.errors import DataError
 
-ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
 
-# What Pillow raises over the damaged files of its formats.
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
-
-
-def read_pair(record: Record, channels: int, rule: MaskRule) -> tuple[np.ndarray, np.ndarray]:
+def read_pair(
+    record: Record, channels: int, rule: MaskRule, bits: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Image (H, W, channels) and mask (H, W) of a record of files, uint8, at their own size.
 
     A record without a mask file has an empty mask.
@@ -30,27 +27,42 @@ def read_pair(record: Record, channels: int, rule: MaskRule) -> tuple[np.ndarray
     """
     if record.image is None:
         raise ValueError(f"record {record.id} names no image file")
-    image = read_image(record.image, channels)
+    image = read_image(record.image, channels, bits)
     if record.mask is None:
         return image, np.zeros(image.shape[:2], np.uint8)
     mask = read_mask(record.mask, rule)
     if mask.shape != image.shape[:2]:
         raise DataError(
             f"{record.mask}: the mask is {size_text(mask)} but its image {record.image.name} is "
-            f"{size_text(image)}. Export the mask at the size of the image"
+            f"{size_text(image)}. {_size_remedy(record.image, record.mask)}"
         )
     return image, mask
 
 
-def read_image(path: Path, channels: int) -> np.ndarray:
+def _size_remedy(image: Path, mask: Path) -> str:
+    for path, kind in ((image, "image"), (mask, "mask")):
+        if file_facts(path).turned:
+            return f"The {kind} has an orientation tag, which is not applied: save it turned"
+    return "Export the mask at the size of the image"
+
+
+def read_image(path: Path, channels: int, bits: int | None = None) -> np.ndarray:
     """An image file as (H, W, channels) uint8; channels 3 is RGB, 1 is grey.
 
-    Sixteen bits a pixel are cut to the upper eight. An orientation tag is not applied.
+    Of grey levels of 16 bits the upper eight of `bits` are taken: value >> (bits - 8). An
+    orientation tag is not applied, and of several pages the first is read.
+
+    Args:
+        path: the file.
+        channels: of the array.
+        bits: that the values of 16-bit grey files use, 8 to 16; None for all of them.
+
+    Raises:
+        DataError: the file cannot be read, or has larger values.
     """
     with opened(path, "image") as image:
         if image.mode.startswith("I;16"):
-            grey = (np.asarray(image) >> 8).astype(np.uint8)
-            return np.repeat(grey[..., None], channels, axis=2)
+            return np.repeat(_upper_eight(np.asarray(image), bits, path), channels, axis=2)
         if image.mode in ("I", "F"):
             raise DataError(
                 f"{path}: the image has 32 bits a pixel (mode {image.mode}). "
@@ -60,76 +72,30 @@ def read_image(path: Path, channels: int) -> np.ndarray:
     return array.reshape(*array.shape[:2], channels)
 
 
-def read_mask(path: Path, rule: MaskRule) -> np.ndarray:
-    """A mask file as (H, W) uint8: 0 background, 1 foreground, 255 ignored.
-
-    The values of a palette file are its indices, not its colours.
-    """
-    with opened(path, "mask") as image:
-        raw = np.array(image)
-        inverted = _palette_inverted(image)
-    if raw.ndim == 3:
-        raw = _one_channel(raw, path)
-    if inverted and rule.positive_values is None:
+def _upper_eight(values: np.ndarray, bits: int | None, path: Path) -> np.ndarray:
+    """The upper eight of `bits` bits (H, W, 1) of values (H, W)."""
+    bits = 16 if bits is None else bits
+    largest = int(values.max())
+    if largest >> bits:
         raise DataError(
-            f"{path}: a palette file whose background, index 0, is the brighter colour. "
-            "Save it in grey levels"
+            f"{path}: its largest value is {largest}, which takes more than {bits} bits. "
+            f"Set dataset.source.image_bits={largest.bit_length()}"
         )
-    try:
-        return rule.apply(raw)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
+    return (values >> (bits - 8)).astype(np.uint8)[..., None]
 
 
-@contextmanager
-def opened(path: Path, kind: str) -> Iterator[Image.Image]:
-    """A decoded image file; what is wrong with it becomes a DataError."""
-    try:
-        with Image.open(path) as image:
-            image.load()
-            yield image
-    except DataError:
-        raise
-    except FileNotFoundError:
-        raise DataError(f"{path}: the {kind} file is gone. Restore it or remove the pair") from None
-    except PermissionError:
-        raise DataError(f"{path}: not allowed to read the {kind} file. Change its mode") from None
-    except BROKEN as error:
-        size = path.stat().st_size
-        raise DataError(
-            f"{path}: the {kind} cannot be read ({size} bytes; {_reason(error, path)}). "
-            "It is damaged or no image: fetch it again or remove the pair"
-        ) from error
+def read_mask(path: Path, rule: MaskRule) -> np.ndarray:
+    """A mask file as (H, W) uint8: 0 background, 1 foreground, 255 ignored; see `mask_of`."""
+    with opened(path, "mask") as image:
+        try:
+            return mask_of(image, rule)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
 
 
 def size_text(array: np.ndarray) -> str:
     """Width × height of an image or mask, as people say it."""
     return f"{array.shape[1]}×{array.shape[0]}"
-
-
-def _reason(error: BaseException, path: Path) -> str:
-    return str(error).replace(f"'{path}'", "the file") or type(error).__name__
-
-
-def _one_channel(raw: np.ndarray, path: Path) -> np.ndarray:
-    """The one channel of a mask saved as grey + alpha, RGB or RGBA with equal colours."""
-    colours = raw[..., : raw.shape[2] - 1] if raw.shape[2] in (2, 4) else raw
-    if (colours != colours[..., :1]).any():
-        raise DataError(
-            f"{path}: the mask is in colour. Save it in grey levels, one value for the foreground"
-        )
-    return colours[..., 0]
-
-
-def _palette_inverted(image: Image.Image) -> bool:
-    """Whether index 0 of a palette file in use of two indices is brighter than the other."""
-    if image.mode != "P":
-        return False
-    used = image.getcolors() or []
-    if len(used) != 2 or {index for _, index in used} != {0, 1}:
-        return False
-    table = image.getpalette("RGB") or []
-    return sum(table[0:3]) > sum(table[3:6])
 
 
 @dataclass(frozen=True)
@@ -155,6 +121,5 @@ class FileFacts:
 def file_facts(path: Path, values: bool = False) -> FileFacts:
     """Pixel format and orientation of a file, and its values if asked for."""
     with opened(path, "file") as image:
-        turned = image.getexif().get(ORIENTATION, 1) != 1
         found = tuple(levels(np.asarray(image))) if values else ()
-        return FileFacts(image.mode, turned, found)
+        return FileFacts(image.mode, is_turned(image), found)

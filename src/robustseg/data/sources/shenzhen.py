@@ -6,14 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from robustseg.data.sources.files import (
-    FileSource,
-    Scan,
-    files_by_stem,
-    orphans,
-    require_images,
-    subfolder,
-)
+from robustseg.data.sources.files import FileSource, Scan, subfolder
+from robustseg.data.sources.listing import files_by_stem, orphans, require_images
 from robustseg.data.sources.source import Record
 from robustseg.data.sources.split import seeded_split
 from robustseg.errors import DataError
@@ -32,6 +26,7 @@ class Shenzhen(FileSource):
     Args:
         root: folder of the data set.
         mask_threshold: see `FileSource`.
+        image_bits: see `FileSource`.
         train_fraction: share of training films, in (0, 1); the others are for testing.
         split_seed: the paper publishes no split, so this one is drawn; see `seeded_split`.
 
@@ -48,18 +43,19 @@ class Shenzhen(FileSource):
         root = self.folder()
         folder = subfolder(root, ["CXR_png", "img", "images"])
         truth = subfolder(root, ["mask", "masks"])
-        images, twice = files_by_stem(folder)
-        require_images(images, folder)
+        listed, truths = files_by_stem(folder), files_by_stem(truth, optional_suffix="_mask")
+        images, masks = listed.files, truths.files
+        require_images(images, listed)
         films = {stem: path for stem, path in images.items() if FILM.fullmatch(stem)}
-        masks, masks_twice = files_by_stem(truth, optional_suffix="_mask")
-        errors = twice + masks_twice
+        errors = listed.errors + truths.errors
         paired = sorted(films.keys() & masks.keys())
         if not paired:
             raise DataError(
                 f"{truth}: no mask of a film in {folder}, of name CHNCXR_0001_0_mask.png or "
                 "CHNCXR_0001_0.png. Put the lung masks there"
             )
-        remarks = orphans({k: v for k, v in masks.items() if FILM.fullmatch(k)}, films)
+        remarks = listed.remarks + truths.remarks
+        remarks += orphans({k: v for k, v in masks.items() if FILM.fullmatch(k)}, films)
         if len(films) > len(paired):
             remarks.append(f"{len(films) - len(paired)} films have no lung mask and are left out")
         if len(images) > len(films):

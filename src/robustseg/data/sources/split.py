@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from robustseg.data.sources.opening import name_trouble, open_regular, shown
 from robustseg.data.sources.source import SPLITS
 from robustseg.errors import DataError, OptionError
 
@@ -91,7 +93,10 @@ def read_split_file(path: Path, keep_column: str | None = None) -> dict[str, Spl
     rows: dict[str, SplitRow] = {}
     try:
         # utf-8-sig: spreadsheets write a mark at the start
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        with (
+            open_regular(path) as opened,
+            io.TextIOWrapper(opened, encoding="utf-8-sig", newline="") as file,
+        ):
             reader = csv.DictReader(file)
             columns = reader.fieldnames or []
             for column in ["id", "split", *([keep_column] if keep_column else [])]:
@@ -106,10 +111,18 @@ def read_split_file(path: Path, keep_column: str | None = None) -> dict[str, Spl
                     raise DataError(
                         f"{where}: unknown split {row['split']!r}. Use {', '.join(SPLITS)}"
                     )
+                case = row.get("case") or ""
+                for name in (row["id"], case):
+                    if name_trouble(name):
+                        raise DataError(f"{where}: '{shown(name)}': {name_trouble(name)}")
                 if row["id"] in rows:
                     raise DataError(f"{where}: the id {row['id']!r} is there twice. Remove one")
                 if keep_column is None or row[keep_column] == "1":
-                    rows[row["id"]] = SplitRow(row["split"], row.get("case") or "")
+                    rows[row["id"]] = SplitRow(row["split"], case)
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason}). Save it as UTF-8") from error
+    except csv.Error as error:
+        raise DataError(f"{path}: not a CSV file ({error}). Save it again") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Restore it") from error
     return rows

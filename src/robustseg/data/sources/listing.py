@@ -1,0 +1,191 @@
+"""What lies in a folder of images: files by their stem, and what is passed over."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from robustseg.data.sources.opening import name_trouble, shown
+from robustseg.errors import DataError
+
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
+# Formats of images that are not read, and what to do with them.
+OTHER_FORMATS = {
+    ".jfif": "rename them to .jpg",
+    ".npy": "save the arrays as PNG with Pillow",
+    ".npz": "save the arrays as PNG with Pillow",
+    ".nii": "save the slices as PNG, for example with nibabel and Pillow",
+    ".nii.gz": "save the slices as PNG, for example with nibabel and Pillow",
+    ".nrrd": "save the slices as PNG, for example with SimpleITK",
+    ".mha": "save the slices as PNG, for example with SimpleITK",
+    ".mhd": "save the slices as PNG, for example with SimpleITK",
+    ".dcm": "convert them to PNG, for example with pydicom or dcm2img",
+    ".dicom": "convert them to PNG, for example with pydicom or dcm2img",
+    ".mat": "save the arrays as PNG, for example with scipy.io and Pillow",
+    ".svs": "cut the slides into PNG tiles, for example with OpenSlide",
+    ".heic": "convert them to PNG or JPEG",
+    ".avif": "convert them to PNG or JPEG",
+    ".jp2": "convert them to PNG",
+    ".pgm": "convert them to PNG",
+    ".ppm": "convert them to PNG",
+}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Image files of a folder.
+
+    Attributes:
+        folder: where they are.
+        files: by stem.
+        errors: files that cannot be used, and stems that two files share.
+        others: how many files of each of `OTHER_FORMATS` there are.
+        below: images in each subfolder, where there are any.
+    """
+
+    folder: Path
+    files: dict[str, Path] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+    below: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is passed over, a sentence each."""
+        remarks = [f"{self.folder}: {text}" for text in self.unread()]
+        if self.below:
+            listed = _cut([f"{name} ({count})" for name, count in self.below.items()])
+            remarks.append(
+                f"{self.folder}: images in its subfolders {listed} are not read. Move them beside "
+                "the others, or name those folders train, val and test"
+            )
+        return remarks
+
+    def unread(self) -> list[str]:
+        """A clause for each of `OTHER_FORMATS` that is there."""
+        return [
+            f"{count} {ending} {'files are' if count > 1 else 'file is'} not read: "
+            f"{OTHER_FORMATS[ending]}"
+            for ending, count in sorted(self.others.items())
+        ]
+
+
+def files_by_stem(
+    folder: Path, suffix: str = "", optional_suffix: str = "", glob: str = "*"
+) -> Listing:
+    """Image files in a folder by the stem of their name.
+
+    Args:
+        folder: looked at without its subfolders; hidden files are passed over.
+        suffix: what the stem must end with; it is cut off. Other files are passed over.
+        optional_suffix: cut off where it is there.
+        glob: pattern of the file names that count.
+    """
+    found = Listing(folder)
+    base = str(folder)
+    with os.scandir(folder) as opened:
+        entries = sorted(opened, key=lambda entry: entry.name)
+    for entry in entries:
+        name = entry.name
+        if name.startswith("."):
+            continue
+        ending = ending_of(name)
+        stem = name[: len(name) - len(ending)]
+        if ending.lower() not in IMAGE_ENDINGS:
+            if ending.lower() in OTHER_FORMATS:
+                found.others[ending.lower()] += 1
+            elif entry.is_dir():
+                _count_below(entry, found)
+            continue
+        if not stem.endswith(suffix) or not fnmatchcase(name, glob):
+            continue
+        stem = stem.removesuffix(suffix).removesuffix(optional_suffix)
+        trouble = name_trouble(name)
+        if trouble:
+            found.errors.append(f"{folder}/{shown(name)}: {trouble}. Rename it")
+        elif not entry.is_file():
+            kind = "a link to nothing" if entry.is_symlink() else "not a regular file"
+            found.errors.append(f"{folder / name}: {kind}. Remove it or replace it by an image")
+        elif stem in found.files:
+            twin = found.files[stem].name
+            found.errors.append(
+                f"{folder / name}: the same id as {twin}. Remove or rename one of them"
+            )
+        else:
+            found.files[stem] = Path(base, name)
+    return found
+
+
+def ending_of(name: str) -> str:
+    """The ending of a file name with its dot; ".nii.gz" is one."""
+    return name[-7:] if name.lower().endswith(".nii.gz") else os.path.splitext(name)[1]
+
+
+def _count_below(entry: os.DirEntry[str], found: Listing) -> None:
+    try:
+        with os.scandir(entry.path) as inside:
+            count = sum(ending_of(one.name).lower() in IMAGE_ENDINGS for one in inside)
+    except PermissionError:
+        return
+    if count:
+        found.below[shown(entry.name)] = count
+
+
+def require_images(images: Mapping[str, Path], listing: Listing, glob: str = "*") -> None:
+    """Raises DataError if no image is left of a folder, with what is there instead."""
+    if images:
+        return
+    if listing.errors:
+        raise DataError(listing.errors[0])
+    hints = listing.unread()
+    if listing.below:
+        hints.append(f"images are in its subfolders {_cut(list(listing.below))}")
+    if glob != "*":
+        hints.append(f"no name fits glob={glob}")
+        if "[" in glob:
+            hints.append("a [ in a name is written [[] in a pattern")
+    hint = f": {'; '.join(hints)}" if hints else ""
+    raise DataError(
+        f"{listing.folder}: no images in it (of {', '.join(IMAGE_ENDINGS)}){hint}. "
+        "Check dataset.root"
+    )
+
+
+def composed_alike(names: Mapping[str, Path], wanted: Iterable[str]) -> dict[str, Path]:
+    """Files by the spelling of their stems in `wanted`, where only Unicode's composition differs.
+
+    A Mac writes ü as u and two dots; elsewhere it is one character.
+    """
+    wanted = list(wanted)
+    missing = {unicodedata.normalize("NFC", name): name for name in wanted if name not in names}
+    exact = set(wanted)
+    return {
+        name if name in exact else missing.get(unicodedata.normalize("NFC", name), name): path
+        for name, path in names.items()
+    }
+
+
+def common_suffix(stems: Iterable[str], masks: Iterable[str]) -> tuple[str, int]:
+    """What most mask stems have behind the stem of an image, and how many images it would match."""
+    stems = set(stems)
+    counts = Counter(
+        mask[at:] for mask in masks for at in range(1, len(mask)) if mask[:at] in stems
+    )
+    return max(counts.items(), key=lambda item: item[1], default=("", 0))
+
+
+def orphans(masks: Mapping[str, Path], images: Mapping[str, Path]) -> list[str]:
+    """A remark if there are masks without an image."""
+    lost = [path.name for stem, path in masks.items() if stem not in images]
+    if not lost:
+        return []
+    return [f"{len(lost)} masks have no image and are left out: {_cut(lost)}"]
+
+
+def _cut(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

@@ -1,0 +1,184 @@
+"""What is odd about an image file: found once, when it is hashed, and remembered with the hash.
+
+Most files have no such traits. The others are read by rules that older versions lacked, or hold
+something that a person should know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from robustseg.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from robustseg.data.sources.masks import MaskRule
+
+ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
+LISTED = 16  # colours of a palette that are listed; a mask has no more
+MIN_BITS = 15  # of 16: fewer leave at most 64 of 256 levels
+
+
+class Traits(TypedDict, total=False):
+    """What is odd about a file; each key is there only if there is something to tell.
+
+    Attributes:
+        turned: it has an orientation tag that asks for turning.
+        pages: how many pictures it holds.
+        deep: the largest value of an image of 16 bits a channel.
+        deep_colour: it is an image of several channels of 16 bits, of which Pillow gives 8.
+        alpha: all colours are equal and the opacity is not.
+        mode: of pixels that are no plain values, such as CMYK.
+        odd_floats: it holds values that are not numbers.
+        palette: the colours in use, as `mask_pixels.used_colours` lists them; empty if more than
+            `LISTED`. Left out if each index is its own grey level.
+    """
+
+    turned: bool
+    pages: int
+    deep: int
+    deep_colour: bool
+    alpha: bool
+    mode: str
+    odd_floats: bool
+    palette: list[list[int]]
+
+
+def traits_of(path: str | Path, *, mask: bool) -> Traits:
+    """The traits of a file; none if it is no readable image, which its reading will tell.
+
+    Args:
+        path: the file.
+        mask: whether it is a mask, for which opacity, palette and mode matter; few pixels of
+            images need to be decoded.
+    """
+    from PIL import Image
+
+    from robustseg.data.sources.opening import FORMATS, open_regular
+
+    try:
+        with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
+            return _of_any(image) | (_of_mask(image) if mask else _of_image(image))
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
+        return {}
+
+
+def is_turned(image: Image.Image) -> bool:
+    """Whether a file has an orientation tag that asks for turning."""
+    # Of a PNG without the tag `getexif` would decode all pixels.
+    tagged = image.format != "PNG" or any("exif" in str(key) for key in image.info)
+    return tagged and image.getexif().get(ORIENTATION, 1) != 1
+
+
+def _of_any(image: Image.Image) -> Traits:
+    found: Traits = {}
+    if is_turned(image):
+        found["turned"] = True
+    pages = getattr(image, "n_frames", 1)
+    if pages > 1 and image.format != "MPO":  # of these the second is a preview
+        found["pages"] = pages
+    return found
+
+
+def _of_image(image: Image.Image) -> Traits:
+    """The traits of an image before its pixels are loaded."""
+    import numpy as np
+
+    tiles = getattr(image, "tile", [])
+    if image.mode.startswith("I;16"):
+        return {"deep": int(np.asarray(image).max())}
+    if len(image.getbands()) > 1 and tiles and ";16" in str(tiles[0].args):
+        return {"deep_colour": True, "deep": 256 * int(np.asarray(image).max()) + 255}
+    return {}
+
+
+def _of_mask(image: Image.Image) -> Traits:
+    import numpy as np
+
+    from robustseg.data.sources.mask_pixels import drawn_in_alpha, is_plain, used_colours
+
+    if image.mode in ("LA", "RGBA"):
+        return {"alpha": True} if drawn_in_alpha(np.asarray(image)) else {}
+    if image.mode == "F":
+        return {} if np.isfinite(np.asarray(image)).all() else {"odd_floats": True}
+    if image.mode == "P":
+        used = used_colours(image)
+        if all(row[1:] == [row[0]] * 3 + [255] for row in used):
+            return {}
+        return {"palette": used if len(used) <= LISTED else []}
+    return {} if is_plain(image.mode) else {"mode": image.mode}
+
+
+def mask_reads_anew(traits: Traits, rule: MaskRule) -> bool:
+    """Whether a mask is read otherwise than by versions that knew no traits of files."""
+    if traits.keys() & {"alpha", "mode", "odd_floats"}:
+        return True
+    if "palette" not in traits:
+        return False
+    if not traits["palette"]:
+        return rule.positive_values is None and rule.threshold is not None
+    from robustseg.data.sources.mask_pixels import reads_anew
+
+    return reads_anew(traits["palette"], rule)
+
+
+def check_depth(images: Mapping[Path, Traits], bits: int | None) -> None:
+    """Refuses 16-bit images of a set whose values use fewer bits, or more than they should.
+
+    Args:
+        images: the traits of each image file.
+        bits: of `image_bits`; None: the upper eight of sixteen are to be taken.
+
+    Raises:
+        DataError: the set loses most of its grey levels.
+    """
+    deep = {path: traits for path, traits in images.items() if "deep" in traits}
+    if not deep:
+        return
+    path = max(deep, key=lambda one: deep[one]["deep"])
+    largest = deep[path]["deep"]
+    if bits is not None and bits < 16 and any("deep_colour" in one for one in deep.values()):
+        first = next(path for path, one in deep.items() if "deep_colour" in one)
+        raise DataError(
+            f"{first}: 16 bits in each colour, for which image_bits={bits} does not work. "
+            "Convert the images to 8 bits, or to 16 bits grey"
+        )
+    if bits is None and largest.bit_length() < MIN_BITS and largest > 0:
+        needed = max(largest.bit_length(), 8)
+        colour = any("deep_colour" in one for one in deep.values())
+        more = f", in {len(deep)} images" if len(deep) > 1 else ""
+        remedy = "Convert them to 8 bits" if colour else f"Set dataset.source.image_bits={needed}"
+        raise DataError(
+            f"{path}: of 16 bits, and the largest value is {largest}{more}. The upper eight bits "
+            f"would leave {(largest >> 8) + 1} grey levels. {remedy}, or "
+            "dataset.source.image_bits=16 if the images are that dark"
+        )
+
+
+def remarks_on(images: Mapping[Path, Traits], masks: Mapping[Path, Traits]) -> list[str]:
+    """What a person should know of the files of a set; one sentence for each kind."""
+    remarks = []
+    for kind, files in (("images", images), ("masks", masks)):
+        turned = [path for path, traits in files.items() if "turned" in traits]
+        if turned:
+            other = "masks" if kind == "images" else "images"
+            remarks.append(
+                f"{_files(turned)}: an orientation tag, which is not applied. If {other} were "
+                "drawn on the turned picture, save the files turned"
+            )
+        paged = [path for path, traits in files.items() if "pages" in traits]
+        if paged:
+            remarks.append(
+                f"{_files(paged)}: several pages, of which the first is read. If the {kind} are "
+                "on others, save each page as a file"
+            )
+    return remarks
+
+
+def _files(paths: Iterable[Path]) -> str:
+    paths = list(paths)
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{paths[0]}{more}"
