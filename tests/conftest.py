@@ -121,16 +121,17 @@ def grey_run(finished):
 
 @pytest.fixture
 def refused(monkeypatch):
-    """Let a method of Path fail for some paths as it does without permission, also for root."""
+    """Let a method of Path, or os.open, fail for some paths as without permission, also for root."""
 
     def refuse(method, wanted, code=errno.EACCES):
-        real = getattr(Path, method)
+        place, name = (os, "open") if method == "os.open" else (Path, method)
+        real = getattr(place, name)
 
         def failing(path, *arguments, **named):
             if wanted(path):
                 raise OSError(code, os.strerror(code), str(path))
             return real(path, *arguments, **named)
 
-        monkeypatch.setattr(Path, method, failing)
+        monkeypatch.setattr(place, name, failing)
 
     return refuse
