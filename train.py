@@ -22,7 +22,9 @@ def main() -> int:
     """Run Hydra's main and turn what it raises into a message and an exit code."""
     from robustseg.sweeps import limit
     from robustseg.sweeps import outcomes as sweep
+    from robustseg.terminal.text import print_anything, printable
 
+    print_anything()
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let errors through; they are explained here
     code, interrupted = 0, False
     try:
@@ -36,7 +38,7 @@ def main() -> int:
         explained = explain(error, CONF)
         if explained is None:
             raise
-        print(f"train.py: {explained}", file=sys.stderr)
+        print(printable(f"train.py: {explained}"), file=sys.stderr)
         code = explained.exit_code
     except KeyboardInterrupt:
         interrupted = True

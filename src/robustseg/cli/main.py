@@ -25,6 +25,7 @@ from robustseg.cli import (
 )
 from robustseg.errors import UserError
 from robustseg.results import status
+from robustseg.terminal.text import print_anything, printable
 
 _RESULTS = (table, claims, ranks, status, runs, figures, results, report)
 _COMMANDS = (*_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code.
     """
+    print_anything()
     parser = _Parser(
         prog="robustseg", description="Results and data of robustseg; training is train.py."
     )
@@ -85,7 +87,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _told(options: argparse.Namespace, error: UserError) -> int:
-    print(f"{options.prog}: {error}", file=sys.stderr)
+    print(printable(f"{options.prog}: {error}"), file=sys.stderr)
     return error.exit_code
 
 

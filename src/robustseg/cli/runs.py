@@ -18,11 +18,15 @@ from robustseg.runs.survey import RunState, survey
 
 def add_parser(subparsers: Any) -> None:
     """Add the command ``runs`` and its subcommands; those of records are in `commands.records`."""
+    from robustseg.cli import verify
     from robustseg.cli.records import add_parsers
 
-    parser = subparsers.add_parser("runs", help="record runs, delete them, or move them away")
+    parser = subparsers.add_parser(
+        "runs", help="record runs, verify them, delete them, or move them away"
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add_parsers(commands)
+    verify.add_parser(commands)
     remove = commands.add_parser(
         "rm",
         help="delete runs",

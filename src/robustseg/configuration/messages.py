@@ -33,6 +33,12 @@ def explain(error: BaseException, conf: Path | None = None) -> UserError | None:
         if isinstance(cause, UserError):
             return cause
         return ConfigError(str(cause)) if isinstance(cause, ValueError) else None
+    if isinstance(error, OSError) and error.errno is not None and error.filename:
+        # A run notes its own; what is left is where Hydra makes its folders.
+        return UserError(
+            f"{error.filename} cannot be read or written ({error.strerror}). Logs are written to "
+            "paths.logs=…: name a folder that can be"
+        )
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     lines = [str(error).split("\nConfig search path:")[0]]

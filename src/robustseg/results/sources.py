@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from robustseg.runs.files import read_csv, read_json
-from robustseg.runs.finished import Finished, NotFinished, flat, read_finished
+from robustseg.runs.finished import Finished, NotFinished, read_finished
+from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.survey import RunState, survey
+from robustseg.terminal.text import is_plain, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,8 +119,7 @@ class FolderRun:
     @property
     def numbers(self) -> dict[str, Any]:
         """Its metrics.json."""
-        numbers: dict[str, Any] = read_json(self.folder.metrics)
-        return numbers
+        return self.folder.read_metrics(self.status)
 
     @property
     def dashboard_id(self) -> str:
@@ -145,24 +146,24 @@ class FolderRun:
         """Rows of epochs.csv, as floats; exactly those that were written."""
         import pandas as pd
 
-        return pd.read_csv(self.folder.epochs, dtype=float)
+        return pd.read_csv(io.BytesIO(self.folder.read(self.folder.epochs)), dtype=float)
 
     def epoch_rows(self) -> list[dict[str, Any]]:
         """Rows of epochs.csv."""
-        return read_csv(self.folder.epochs)
+        return self.folder.read_rows(self.folder.epochs)
 
     def thresholds(self) -> pd.DataFrame:
         """Rows of thresholds.csv, as floats."""
         import pandas as pd
 
-        return pd.read_csv(self._file("thresholds"), dtype=float)
+        return pd.read_csv(io.BytesIO(self.folder.read(self.folder.thresholds)), dtype=float)
 
     def images(self, *columns: str) -> pd.DataFrame:
         """Rows of images.csv, sorted by image; exactly those that were written."""
         import pandas as pd
 
         rows = pd.read_csv(
-            self.folder.images,
+            io.BytesIO(self.folder.read(self.folder.images)),
             usecols=list(columns) or None,
             dtype={"id": str},
             keep_default_na=False,  # an image may be called NA
@@ -442,6 +443,9 @@ def _read_folder(path: Path) -> tuple[list[_Read], dict[str, str]]:
         names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
     read, left_out = [], {}
     for name in sorted(names):
+        if not is_plain(name):
+            left_out[printable(name)] = "with control characters in its name, which no run has"
+            continue
         folder = RunFolder(path / name)
         try:
             read.append(_Read(path, FolderRun(folder), read_finished(folder)))

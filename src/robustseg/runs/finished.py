@@ -128,9 +128,7 @@ def check_resumable(folder: RunFolder, identity: Identity) -> None:
         raise DamagedRun(str(error)) from error
 
 
-def _metrics_of(
-    folder: RunFolder, status: Mapping[str, Any], identity: Identity
-) -> dict[str, Any]:
+def _metrics_of(folder: RunFolder, status: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
     """The numbers of a run that is said to be finished.
 
     Raises:

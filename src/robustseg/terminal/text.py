@@ -15,7 +15,7 @@ def is_plain(text: str) -> bool:
         >>> is_plain("α = 0.3"), is_plain("\x1b[2J")
         (True, False)
     """
-    return text.isascii() and text.isprintable() or not any(map(_is_unseen, text))
+    return (text.isascii() and text.isprintable()) or not any(map(_is_unseen, text))
 
 
 def printable(text: str) -> str:
