@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from robustseg.runs.files import DamagedFile
 from robustseg.runs.finished import Finished, NotFinished, read_finished
 from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder
@@ -144,9 +145,7 @@ class FolderRun:
 
     def epochs(self) -> pd.DataFrame:
         """Rows of epochs.csv, as floats; exactly those that were written."""
-        import pandas as pd
-
-        return pd.read_csv(io.BytesIO(self.folder.read(self.folder.epochs)), dtype=float)
+        return self._table(self.folder.epochs, dtype=float)
 
     def epoch_rows(self) -> list[dict[str, Any]]:
         """Rows of epochs.csv."""
@@ -154,22 +153,40 @@ class FolderRun:
 
     def thresholds(self) -> pd.DataFrame:
         """Rows of thresholds.csv, as floats."""
-        import pandas as pd
-
-        return pd.read_csv(io.BytesIO(self.folder.read(self.folder.thresholds)), dtype=float)
+        return self._table(self.folder.thresholds, dtype=float)
 
     def images(self, *columns: str) -> pd.DataFrame:
         """Rows of images.csv, sorted by image; exactly those that were written."""
-        import pandas as pd
-
-        rows = pd.read_csv(
-            io.BytesIO(self.folder.read(self.folder.images)),
+        rows = self._table(
+            self.folder.images,
             usecols=list(columns) or None,
             dtype={"id": str},
             keep_default_na=False,  # an image may be called NA
             na_values=dict.fromkeys(("dice", "jaccard", "hd95"), ""),
         )
         return rows.sort_values("id", kind="stable", ignore_index=True)
+
+    def _table(self, path: Path, **how: Any) -> pd.DataFrame:
+        """Rows of one of the run's files, whose columns hold finite numbers, but for ids.
+
+        Raises:
+            OSError: it cannot be read.
+            DamagedFile: it holds something else, or not what the run's status tells of.
+        """
+        import numpy as np
+        import pandas as pd
+
+        data = self.folder.read(path)
+        try:
+            rows = pd.read_csv(io.BytesIO(data), **how)
+        except (ValueError, LookupError, TypeError, OverflowError) as error:
+            raise DamagedFile(path, f"is damaged: {error}") from error
+        for name, column in rows.items():
+            if name != "id" and column.dtype.kind not in "iuf":
+                raise DamagedFile(path, f"is damaged: column {name!r:.60} holds no numbers")
+            if column.dtype.kind == "f" and np.isinf(column).any():
+                raise DamagedFile(path, f"is damaged: column {name!r:.60} holds no finite numbers")
+        return rows
 
     def hash_ids(self, ids: list[str]) -> list[str]:
         """Salted hashes of image ids."""

@@ -14,6 +14,8 @@ from robustseg.settings import Settings
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
 _DEPTH = 64  # of nested values
+_ALIASES = 100
+_LIMIT = 1 << 22  # bytes
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -64,6 +66,8 @@ def parse_yaml(text: str) -> Any:
         ValueError: it is not plain YAML, or beyond the limits.
     """
     try:
+        if len(text) > _LIMIT:
+            raise ValueError(f"it has {len(text)} characters, more than {_LIMIT}")
         _check_events(text)
         value = yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -73,11 +77,16 @@ def parse_yaml(text: str) -> Any:
 
 
 def _check_events(text: str) -> None:
-    depth = 0
+    anchored: list[bool] = []  # of the collections that are open
+    aliases = 0
     for event in yaml.parse(text, _Loader):
         if isinstance(event, yaml.AliasEvent):
-            raise ValueError("it has an alias")
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEPTH:
-            raise ValueError("it is nested too deeply")
+            aliases += 1
+            if any(anchored) or aliases > _ALIASES:
+                raise ValueError("it has aliases of aliases, or too many")
+        elif isinstance(event, yaml.CollectionStartEvent):
+            anchored.append(event.anchor is not None)
+            if len(anchored) > _DEPTH:
+                raise ValueError("it is nested too deeply")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchored.pop()

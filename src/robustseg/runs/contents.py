@@ -117,6 +117,8 @@ def read_metrics(path: Path, data: bytes | None = None) -> dict[str, Any]:
     """
     read = _checked(_METRICS, path, read_bytes(path) if data is None else data)
     try:
+        if not any(isinstance(value, int | float) for value in read.values()):
+            raise ValueError("it holds no numbers")
         _check_texts(read)
         check_settings(read.get("settings", {}))
     except ValueError as error:

@@ -158,8 +158,19 @@ class RunFolder:
             return {}
 
     def read_rows(self, path: Path) -> list[dict[str, Any]]:
-        """The rows of one of the run's CSV files; errors as of `read`."""
-        return parse_csv(path, self.read(path))
+        """The rows of one of the run's CSV files; errors as of `read`.
+
+        Those of epochs.csv, thresholds.csv and images.csv hold numbers, but for ids.
+        """
+        rows = parse_csv(path, self.read(path))
+        if path in (self.epochs, self.thresholds, self.images):
+            for number, row in enumerate(rows, start=2):
+                for name, value in row.items():
+                    if name != "id" and not isinstance(value, int | float):
+                        raise DamagedFile(
+                            path, f"is damaged: {printable(str(name))[:60]} in line {number}"
+                        )
+        return rows
 
     def read_metrics(self, status: Mapping[str, Any]) -> dict[str, Any]:
         """The final numbers of a finished run; errors as of `read`."""
