@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from annotated_types import Ge
 from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
-from robustseg.runs.files import DamagedFile, parse_json, read_bytes, without_nan
+from robustseg.runs.files import DamagedFile, parse_json, read_bytes
 from robustseg.runs.identity import SCHEMA
 from robustseg.settings import Settings, group_of
 from robustseg.terminal.text import is_plain
@@ -115,11 +116,12 @@ def read_metrics(path: Path, data: bytes | None = None) -> dict[str, Any]:
         path: of the file.
         data: its content, where that has been read.
     """
-    read = _checked(_METRICS, path, read_bytes(path) if data is None else data)
+    data = read_bytes(path) if data is None else data
+    read = _checked(_METRICS, path, data)
     try:
         if not any(isinstance(value, int | float) for value in read.values()):
             raise ValueError("it holds no numbers")
-        _check_texts(read)
+        _check_texts(read, data)
         check_settings(read.get("settings", {}))
     except ValueError as error:
         raise DamagedFile(path, f"is damaged: {error}") from error
@@ -127,9 +129,13 @@ def read_metrics(path: Path, data: bytes | None = None) -> dict[str, Any]:
 
 
 def checksum(status: Mapping[str, Any]) -> str:
-    """SHA-256 of a status without its checksum, hex; the order of the entries does not count."""
+    """SHA-256 of a status without its checksum, hex; the order of the entries does not count.
+
+    Args:
+        status: as JSON knows it, which has no NaN.
+    """
     entries = {name: value for name, value in status.items() if name != CHECKSUM}
-    text = json.dumps(without_nan(entries), sort_keys=True, ensure_ascii=False)
+    text = json.dumps(entries, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -139,10 +145,14 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     Raises:
         ValueError: naming the setting.
     """
-    for name in Settings.model_fields:
-        group = group_of(Settings, name) is not None
-        if group and not isinstance(settings.get(name, {}), dict):
+    for name in _groups():
+        if not isinstance(settings.get(name, {}), dict):
             raise ValueError(f"settings.{name} is {str(settings[name])[:60]!r}")
+
+
+@cache
+def _groups() -> tuple[str, ...]:
+    return tuple(name for name in Settings.model_fields if group_of(Settings, name) is not None)
 
 
 def _checked(contents: TypeAdapter[Any], path: Path, data: bytes) -> dict[str, Any]:
@@ -151,16 +161,23 @@ def _checked(contents: TypeAdapter[Any], path: Path, data: bytes) -> dict[str, A
         contents.validate_python(read)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        message = f"is damaged: {place or 'it'}: {first['msg']}"
-        raise DamagedFile(path, message[:200]) from error
+        place = ".".join(map(str, first["loc"])).removesuffix(".int")  # of a union's members
+        shown = repr(first["input"])[:60]
+        raise DamagedFile(path, f"is damaged: {place[:60] or 'it'} is {shown}") from error
     except ValueError as error:
         raise DamagedFile(path, f"is damaged: {error}") from error
     return dict(read)  # in the order of the file, in which it is written again
 
 
-def _check_texts(value: Any) -> None:
-    """Refuse texts that a terminal would obey: they are shown in tables and messages."""
+def _check_texts(value: Any, data: bytes = b"") -> None:
+    """Refuse texts that a terminal would obey: they are shown in tables and messages.
+
+    Args:
+        value: nested values.
+        data: the JSON that they were read from, which may show at once that there are none.
+    """
+    if data.isascii() and data and b"\\" not in data and b"\x7f" not in data:
+        return
     if isinstance(value, dict):
         for name, inner in value.items():
             _check_texts(name)

@@ -152,10 +152,26 @@ def parse_json(text: str | bytes) -> Any:
         ValueError: it is not JSON, or beyond them.
     """
     try:
-        value = json.loads(text)
+        text = text if isinstance(text, str) else text.decode()
+        value = json.loads(text, parse_constant=_number, parse_float=_number, parse_int=_whole)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    check_plain(value)
+    if text.count("[") + text.count("{") > _DEPTH:  # else it is not deep
+        check_plain(value)
+    return value
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:60]} is not a number that is ever written")
+    return value
+
+
+def _whole(text: str) -> int:
+    value = int(text) if len(text) <= _DIGITS else _WHOLE
+    if not -_WHOLE <= value < _WHOLE:
+        raise ValueError("a number has too many digits")
     return value
 
 

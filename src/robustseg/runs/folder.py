@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from robustseg.runs.contents import CHECKSUM, checksum, read_metrics, read_status
-from robustseg.runs.files import FILE_LIMIT, DamagedFile, parse_csv, read_bytes, write_json
+from robustseg.runs.files import (
+    FILE_LIMIT,
+    DamagedFile,
+    parse_csv,
+    read_bytes,
+    without_nan,
+    write_json,
+)
 from robustseg.runs.identity import SCHEMA
 from robustseg.terminal.text import printable
 
@@ -118,7 +125,7 @@ class RunFolder:
 
     def update_status(self, **changes: Any) -> None:
         """Change some entries of the status."""
-        status = {**self.read_status(), **changes}
+        status = without_nan({**self.read_status(), **changes})
         write_json(self.status, {**status, CHECKSUM: checksum(status)})
 
     def mark_failed(self, kind: str, message: str, trace: str = "") -> None:
@@ -216,14 +223,13 @@ class RunFolder:
 
     def _check_size(self, name: str, size: int | None) -> None:
         """Look at the size of a file; None: any but 0."""
-        path = self.path / name
         try:
-            found = os.lstat(path).st_size
+            found = os.lstat(f"{self.path}/{name}").st_size
         except (FileNotFoundError, NotADirectoryError):
-            raise DamagedFile(path, "is missing") from None
+            raise DamagedFile(self.path / name, "is missing") from None
         if found != size if size is not None else not found:
             expected = "" if size is None else f" instead of {size}"
-            raise DamagedFile(path, f"is damaged: it has {found} bytes{expected}")
+            raise DamagedFile(self.path / name, f"is damaged: it has {found} bytes{expected}")
 
     def check_name(self, status: Mapping[str, Any]) -> None:
         """Refuse a copy under another name.
