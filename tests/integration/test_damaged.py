@@ -46,10 +46,11 @@ def drop_a_row(path):
 
 
 def change_a_digit(path):
-    """Of a number in the second row, which stays one."""
+    """The first one that can be larger, of the last cell of the second row."""
     lines = path.read_text().splitlines(keepends=True)
-    at = max(lines[1].rfind(digit) for digit in "123456")
-    lines[1] = lines[1][:at] + str(int(lines[1][at]) + 1) + lines[1][at + 1 :]
+    before, comma, cell = lines[1].rpartition(",")
+    at = next(at for at, char in enumerate(cell) if char in "012345678")
+    lines[1] = before + comma + cell[:at] + str(int(cell[at]) + 1) + cell[at + 1 :]
     path.write_text("".join(lines))
 
 
@@ -180,7 +181,7 @@ def test_a_finished_run_that_is_damaged_is_made_again(
     assert look(RunFolder(whole)).state == "done"
     assert results(whole) == expected
     (aside,) = [f for f in whole.parent.iterdir() if f.name.startswith(".")]
-    assert (aside / "images.csv").exists()
+    assert (aside / "split.csv").exists()
     if file == "metrics.json":  # its experiments were still readable
         assert look(RunFolder(whole)).experiments == ("mine",)
 
