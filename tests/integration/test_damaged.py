@@ -136,7 +136,7 @@ def unfinished(tiny, tmp_path, monkeypatch):
         ("status.json", lambda path: path.write_text("[" * 100_000), "nested too deeply"),
         ("checkpoints", file_instead, "checkpoints is a file"),
         ("checkpoints/last.ckpt", flip_directory, "its checksum is not the one at its end"),
-        ("checkpoints/last.ckpt", unsealed(flip_directory), "last.ckpt cannot be"),
+        ("checkpoints/last.ckpt", unsealed(flip_directory), "last.ckpt is damaged in"),
         ("checkpoints/last.ckpt", unsealed(other_tensors), "last.ckpt cannot be used"),
         ("epochs.csv", pipe_instead, "epochs.csv is not a regular file"),
     ],

@@ -101,6 +101,8 @@ def recorded(place):
     found = record.runs()
     if record.damages:
         raise DamagedRecord(Path(record.damages[0]), "")
+    if not found:
+        return None  # an index of nothing: a record without runs
     (run,) = found
     known = run.finished
     tables = [run.table(kind).to_pandas().to_csv() for kind in ("epochs", "thresholds", "images")]
