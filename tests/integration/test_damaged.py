@@ -46,11 +46,11 @@ def drop_a_row(path):
 
 
 def change_a_digit(path):
-    """The first one that can be larger, of the last cell of the second row."""
+    """The first one that can be larger, behind the first two cells of the first row."""
     lines = path.read_text().splitlines(keepends=True)
-    before, comma, cell = lines[1].rpartition(",")
-    at = next(at for at, char in enumerate(cell) if char in "012345678")
-    lines[1] = before + comma + cell[:at] + str(int(cell[at]) + 1) + cell[at + 1 :]
+    epoch, second, rest = lines[1].split(",", 2)
+    at = next(at for at, char in enumerate(rest) if char in "012345678")
+    lines[1] = f"{epoch},{second},{rest[:at]}{int(rest[at]) + 1}{rest[at + 1 :]}"
     path.write_text("".join(lines))
 
 
