@@ -1,6 +1,7 @@
 """Miniature runs: real program, tiny data."""
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -34,6 +35,16 @@ TINY = [
     "evaluation.last=2",
     "logger=none",
 ]
+
+
+def without_checksums(folder: Path) -> Path:
+    """Take them out of a run's status, as a sender may, and as runs of before are."""
+    file = folder / "status.json"
+    status = json.loads(file.read_text())
+    for name in ("files", "checksum"):
+        status.pop(name, None)
+    file.write_text(json.dumps(status))
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +116,7 @@ def nan_run(noisy_run, tmp_path):
     import torch
 
     broken = tmp_path / "broken" / noisy_run.name
-    shutil.copytree(noisy_run, broken)
+    without_checksums(shutil.copytree(noisy_run, broken))
     file = broken / "checkpoints" / "weights.pt"
     weights = torch.load(file, weights_only=True)
     next(iter(weights["network"].values())).fill_(torch.nan)
@@ -121,16 +132,17 @@ def grey_run(finished):
 
 @pytest.fixture
 def refused(monkeypatch):
-    """Let a method of Path fail for some paths as it does without permission, also for root."""
+    """Let a method of Path, or os.open, fail for some paths as without permission."""
 
     def refuse(method, wanted, code=errno.EACCES):
-        real = getattr(Path, method)
+        place, name = (os, "open") if method == "os.open" else (Path, method)
+        real = getattr(place, name)
 
         def failing(path, *arguments, **named):
             if wanted(path):
                 raise OSError(code, os.strerror(code), str(path))
             return real(path, *arguments, **named)
 
-        monkeypatch.setattr(Path, method, failing)
+        monkeypatch.setattr(place, name, failing)
 
     return refuse

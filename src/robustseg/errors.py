@@ -57,6 +57,10 @@ class DamagedRun(UserError, RuntimeError):
     """Files of an unfinished run that cannot be trusted; the message says which and why."""
 
 
+class OtherConditions(UserError, RuntimeError):
+    """With strict=true: a run was computed with other libraries, code or processor than now."""
+
+
 class AlreadyRunning(UserError, RuntimeError):
     """Another live process trains this run."""
 

@@ -386,6 +386,14 @@ class Settings(Group):
             "true: run again even if it is finished; the old folder is kept aside", identity=False
         ),
     ]
+    strict: Annotated[
+        bool,
+        Setting(
+            "true: refuse to resume or skip a run of other library versions, processor or own "
+            "classes than those now; false: warn",
+            identity=False,
+        ),
+    ] = False
     experiment_name: Annotated[
         str | Number | None,  # a name such as 2024 is read as a number
         Setting(

@@ -2,13 +2,13 @@
 
 import csv
 import shutil
-from pathlib import Path
 
 import pytest
 import yaml
 from PIL import Image
 
 from robustseg.cli.main import main
+from tests.conftest import without_checksums
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def test_of_a_clean_run_there_is_nothing_to_find(grey_run, capsys):
 
 
 def test_other_masks_than_the_run_was_trained_on_are_refused(noisy_run, tmp_path, capsys):
-    sent = Path(shutil.copytree(noisy_run, tmp_path / "sent"))
+    sent = without_checksums(shutil.copytree(noisy_run, tmp_path / "sent"))
     config = yaml.safe_load((sent / "config.yaml").read_text())
     config["noise"]["seed"] = 1
     (sent / "config.yaml").write_text(yaml.safe_dump(config))

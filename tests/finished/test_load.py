@@ -1,7 +1,6 @@
 """A finished run is loaded as it was trained."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +10,7 @@ from robustseg.errors import ConfigError, DataError
 from robustseg.finished.load import load_run, pick_device
 from robustseg.runs.checked import settings_of
 from robustseg.training.train import build_module
+from tests.conftest import without_checksums
 
 
 @pytest.mark.parametrize(("name", "channels"), [("noisy_run", 3), ("grey_run", 1)])
@@ -34,7 +34,7 @@ def test_what_is_no_finished_run_is_told_apart(noisy_run, tmp_path):
         load_run(noisy_run.with_name(noisy_run.name + "0"))
     with pytest.raises(DataError, match="no weights in it"):
         load_run(tmp_path)
-    sent = Path(shutil.copytree(noisy_run, tmp_path / "sent"))
+    sent = without_checksums(shutil.copytree(noisy_run, tmp_path / "sent"))
     weights = sent / "checkpoints" / "weights.pt"
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(DataError, match=r"weights\.pt: damaged"):
@@ -65,7 +65,7 @@ def test_weights_that_are_not_to_be_read_are_not_called_damaged(noisy_run, monke
     ],
 )
 def test_a_damaged_configuration_is_told(noisy_run, tmp_path, text, said):
-    sent = Path(shutil.copytree(noisy_run, tmp_path / "sent"))
+    sent = without_checksums(shutil.copytree(noisy_run, tmp_path / "sent"))
     (sent / "config.yaml").write_text(text)
     with pytest.raises(DataError, match=said):
         load_run(sent)
@@ -73,7 +73,7 @@ def test_a_damaged_configuration_is_told(noisy_run, tmp_path, text, said):
 
 @pytest.mark.parametrize("value", [0, "64", True, None])
 def test_a_size_that_is_none_is_refused(noisy_run, tmp_path, value):
-    sent = Path(shutil.copytree(noisy_run, tmp_path / "sent"))
+    sent = without_checksums(shutil.copytree(noisy_run, tmp_path / "sent"))
     config = yaml.safe_load((sent / "config.yaml").read_text())
     config["dataset"]["image_size"] = value
     (sent / "config.yaml").write_text(yaml.safe_dump(config))

@@ -17,13 +17,13 @@ from robustseg.finished.load import load_run
 from robustseg.finished.trust import build
 from robustseg.runs.config import read_config
 from robustseg.settings import Choice, Part, Source
-from tests.conftest import CONF
+from tests.conftest import CONF, without_checksums
 
 
 @pytest.fixture
 def sent(noisy_run, tmp_path):
     """A copy of a run's folder, as somebody else may send it."""
-    return Path(shutil.copytree(noisy_run, tmp_path / "sent"))
+    return without_checksums(shutil.copytree(noisy_run, tmp_path / "sent"))
 
 
 @pytest.fixture

@@ -2,10 +2,13 @@
 
 import json
 import logging
+import os
+import shutil
 import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 from hydra.utils import instantiate
 
 from robustseg.data.cache import load
@@ -42,6 +45,48 @@ def drop_a_row(path):
     path.write_text("".join(lines[:2] + lines[3:]))
 
 
+def change_a_digit(path):
+    """The first one that can be larger, behind the first two cells of the first row."""
+    lines = path.read_text().splitlines(keepends=True)
+    epoch, second, rest = lines[1].split(",", 2)
+    at = next(at for at, char in enumerate(rest) if char in "012345678")
+    lines[1] = f"{epoch},{second},{rest[:at]}{int(rest[at]) + 1}{rest[at + 1 :]}"
+    path.write_text("".join(lines))
+
+
+def file_instead(path):
+    shutil.rmtree(path)
+    path.write_text("")
+
+
+def pipe_instead(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def flip_directory(path):
+    """Change a bit in the central directory of the zip file: the name of its first entry."""
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 46] ^= 4
+    path.write_bytes(data)
+
+
+def other_tensors(path):
+    """A whole checkpoint of something else."""
+    torch.save({"epoch": 2, "state_dict": {"a": torch.zeros(1)}}, path)
+
+
+def unsealed(damage):
+    """Damage of a checkpoint without a checksum, as those of before are."""
+
+    def apply(path):
+        data = path.read_bytes()
+        path.write_bytes(data[: data.rindex(b"robustseg sha256 ")])
+        damage(path)
+
+    return apply
+
+
 @pytest.fixture
 def whole(tiny, tmp_path):
     run(tiny("experiment_name=mine", f"paths.runs={tmp_path}/whole"))
@@ -73,8 +118,9 @@ def unfinished(tiny, tmp_path, monkeypatch):
     [
         ("checkpoints/last.ckpt", cut, "last.ckpt cannot be read"),
         ("checkpoints/last.ckpt", flip, "last.ckpt is damaged"),
-        ("status.json", cut, "status.json is missing or damaged"),
-        ("status.json", lambda path: path.unlink(), "status.json is missing or damaged"),
+        ("checkpoints/last.ckpt", unsealed(flip), "last.ckpt is damaged in"),
+        ("status.json", cut, "status.json is damaged"),
+        ("status.json", lambda path: path.unlink(), "status.json is missing"),
         ("status.json", change(schema=0), "of schema 0 instead of"),
         ("epochs.csv", lambda path: path.unlink(), "epochs.csv cannot be read"),
         ("epochs.csv", drop_a_row, "lacks rows of the first 3 epochs"),
@@ -82,6 +128,17 @@ def unfinished(tiny, tmp_path, monkeypatch):
         ("thresholds.csv", drop_a_row, "lacks rows of the first 3 epochs"),
         ("images.csv", cut, "images.csv"),
         ("images.csv", drop_a_row, "lacks rows of the first 3 epochs"),
+        ("epochs.csv", change_a_digit, "the rows of epochs.csv are not those of the checkpoint"),
+        ("thresholds.csv", change_a_digit, "the rows of thresholds.csv are not those of"),
+        ("images.csv", change_a_digit, "the rows of images.csv are not those of"),
+        ("status.json", change(threads="x"), "threads is 'x'"),
+        ("status.json", change(fingerprint="0"), "its checksum is not that of its entries"),
+        ("status.json", lambda path: path.write_text("[" * 100_000), "nested too deeply"),
+        ("checkpoints", file_instead, "checkpoints is a file"),
+        ("checkpoints/last.ckpt", flip_directory, "its checksum is not the one at its end"),
+        ("checkpoints/last.ckpt", unsealed(flip_directory), "last.ckpt is damaged in"),
+        ("checkpoints/last.ckpt", unsealed(other_tensors), "last.ckpt cannot be used"),
+        ("epochs.csv", pipe_instead, "epochs.csv is not a regular file"),
     ],
 )
 def test_an_unfinished_run_that_is_damaged_begins_anew(
@@ -105,6 +162,13 @@ def test_an_unfinished_run_that_is_damaged_begins_anew(
         ("metrics.json", lambda path: path.unlink(), "damaged"),
         ("status.json", cut, "damaged"),
         ("status.json", change(schema=0), "outdated"),
+        ("status.json", change(state="running"), "damaged"),
+        ("metrics.json", change(dice_image=0.9), "damaged"),
+        ("images.csv", cut, "damaged"),
+        ("images.csv", lambda path: path.unlink(), "damaged"),
+        ("config.yaml", lambda path: path.write_text(""), "damaged"),
+        ("checkpoints/weights.pt", lambda path: path.write_bytes(b""), "done"),
+        ("checkpoints/weights.pt", lambda path: path.unlink(), "done"),
     ],
 )
 def test_a_finished_run_that_is_damaged_is_made_again(
@@ -117,7 +181,7 @@ def test_a_finished_run_that_is_damaged_is_made_again(
     assert look(RunFolder(whole)).state == "done"
     assert results(whole) == expected
     (aside,) = [f for f in whole.parent.iterdir() if f.name.startswith(".")]
-    assert (aside / "images.csv").exists()
+    assert (aside / "split.csv").exists()
     if file == "metrics.json":  # its experiments were still readable
         assert look(RunFolder(whole)).experiments == ("mine",)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from robustseg.runs.folder import RunFolder
+from robustseg.runs.verify import verify
 from tests.conftest import TINY
 from tests.integration.conftest import train_after
 
@@ -159,6 +160,7 @@ def test_a_hundred_random_kills_change_nothing(tiny, tmp_path, forked, in_proces
         folder = RunFolder(tmp_path / f"{runs}" / undisturbed.name)
         hits += killed_until_done(forked, cfg, folder, seconds, rng, kills=5)
         assert results(folder.path) == expected
+        assert verify(folder).state == "verified"
     print(f"{hits} kills in {runs} runs: all results equal bit for bit")
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from robustseg.runs.folder import RunFolder
+from robustseg.runs.survey import look
 from robustseg.sweeps import limit
 from robustseg.training.module import SegmentationModule
 from robustseg.training.run import run
@@ -51,7 +52,7 @@ def test_the_limit_leaves_what_is_not_done_and_the_same_call_resumes(
     assert "The time limit, minutes=…, is reached. The same command resumes." in output
     assert "Traceback" not in output
     folders = [RunFolder(folder) for folder in sorted((tmp_path / "runs").iterdir())]
-    unfinished = [folder for folder in folders if folder.read_metrics() is None]
+    unfinished = [folder for folder in folders if look(folder).state != "done"]
     assert len(unfinished) == interrupted
     assert all(is_kept(folder) for folder in unfinished)
     before = [saved(folder)[0] for folder in unfinished]

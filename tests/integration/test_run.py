@@ -15,6 +15,7 @@ from robustseg.errors import RunFailed
 from robustseg.metrics import summarise_last
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.lock import JOB
+from robustseg.runs.survey import look
 from robustseg.training import memory, recorder
 from robustseg.training import run as run_module
 from robustseg.training.module import SegmentationModule
@@ -208,7 +209,7 @@ def test_a_run_that_another_process_finishes_meanwhile_is_skipped(tiny, tmp_path
     (folder,) = (tmp_path / "runs").iterdir()
     assert RunFolder(folder).read_status()["experiments"] == ["mine"]
     assert not RunFolder(folder).lock.exists()
-    RunFolder(folder).check()  # nothing about it is damaged
+    assert look(RunFolder(folder)).state == "done"  # nothing about it is damaged
 
 
 def test_force_trains_again_and_keeps_the_old_folder(tiny, tmp_path, only_run):
@@ -347,7 +348,7 @@ def test_a_network_that_breaks_in_its_last_step_has_no_numbers(tiny, only_run, m
         run(tiny("loss=mse"))
     folder = RunFolder(only_run())
     assert folder.read_status()["error"]["type"] == "TrainingDiverged"
-    assert folder.read_metrics() is None
+    assert not folder.metrics.exists()
 
 
 def test_all_losses_see_the_same_masks(tiny, tmp_path):

@@ -293,7 +293,7 @@ def test_a_pipe_is_no_part(record):
     file = part_of(record, "runs")
     file.unlink()
     os.mkfifo(file)
-    assert "is no regular file" in said(record)
+    assert "is not a regular file" in said(record)
 
 
 def test_a_part_that_is_no_parquet_is_not_used(record):

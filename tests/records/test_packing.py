@@ -262,10 +262,10 @@ def test_two_folders_with_other_numbers_are_named(add_run, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"threads": "many"}, "threads is 'many'"),
-        ({"processor": 1}, "processor is 1"),
-        ({"cost": [1]}, "cost is"),
-        ({"cost": {"train_seconds": "long"}}, "cost.train_seconds is 'long'"),
+        ({"threads": "many"}, "damaged: threads"),
+        ({"processor": 1}, "damaged: processor"),
+        ({"cost": [1]}, "damaged: cost"),
+        ({"cost": {"train_seconds": "long"}}, "damaged: cost.train_seconds"),
     ],
 )
 def test_a_status_of_another_kind_is_left_out(add_run, tmp_path, changes, reason):

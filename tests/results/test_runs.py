@@ -1,7 +1,6 @@
 import json
 import math
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -56,8 +55,10 @@ def test_runs_that_are_not_finished_are_left_out_and_counted_with_the_reason(add
     left_out = runs.attrs["left_out"]
     assert left_out["running"] == "unfinished"
     assert left_out["failed"] == "failed: DataError: no mask"
-    for name in ("no status", "no names"):
-        assert left_out[name] == "without a readable status.json"
+    assert left_out["no status"] == "without a readable status.json"
+    assert left_out["no names"] == (
+        "without a readable status.json: it is damaged: experiments is None"
+    )
     assert left_out["old"] == f"of schema 0 instead of {SCHEMA}"
     for name in ("no metrics", "torn", "list"):
         assert left_out[name].startswith("with a damaged metrics.json")
@@ -85,7 +86,7 @@ NOISY = {"dataset": "a", "loss": "gce", "alpha": 0.5, "seed": 0, "noise": "swap"
     "content, reason",
     [
         ({"run": {}}, "run.dataset is None"),
-        ({"run": "gce"}, "labels of the run are missing"),
+        ({"run": "gce"}, "run is 'gce'"),
         ({"run": {**NOISY, "alpha": None}}, "run.alpha is None"),
         ({"run": {**NOISY, "beta": None}}, "contradict each other"),
         ({"run": {**NOISY, "batch_size": [8]}}, r"run.batch_size is \[8\]"),
@@ -100,13 +101,13 @@ def test_numbers_and_labels_of_wrong_content_are_damage(add_run, content, reason
     folder = add_run("mae", 0.5, name="bad")
     write_json(folder.metrics, {**read_json(folder.metrics), **content})
     left_out = load_runs(add_run.runs).attrs["left_out"]
-    assert re.match(f"with a damaged metrics.json: ValueError: .*{reason}", left_out["bad"])
+    assert re.match(f"with a damaged metrics.json: .*{reason}", left_out["bad"])
 
 
 def test_what_cannot_be_read_is_not_called_damaged(add_run, refused):
     add_run("gce", name="good")
     files = [add_run("mae", name="one").metrics, add_run("mae", name="two").status]
-    refused("read_text", lambda path: path in files)
+    refused("os.open", lambda path: path in files)
     left_out = load_runs(add_run.runs).attrs["left_out"]
     assert left_out == dict.fromkeys(("one", "two"), "that cannot be read (Permission denied)")
 
@@ -147,9 +148,8 @@ def test_questions_without_an_answer_say_what_would_help(add_run, tmp_path):
 
 def test_many_runs_are_read_fast(add_run):
     """1,000 of them in well under the half second that 10,000 in five seconds allow."""
-    first = add_run("gce", 0.3).path
-    for number in range(999):
-        shutil.copytree(first, first.with_name(f"copy{number}"))
+    for number in range(1000):
+        add_run("gce", 0.3, name=f"run{number}")
     begin = time.process_time()
     assert len(load_runs(add_run.runs)) == 1000
     assert time.process_time() - begin < 0.5

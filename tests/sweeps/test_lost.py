@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from robustseg.runs.finished import check_resumable
 from robustseg.runs.folder import RunFolder
-from robustseg.runs.identity import SCHEMA
+from robustseg.runs.identity import SCHEMA, Identity
 from robustseg.runs.survey import look
 from robustseg.sweeps.display import Display
 from robustseg.sweeps.outcomes import Outcome, read_outcome, write_outcome
@@ -32,7 +33,7 @@ def test_a_run_whose_process_died_is_recorded_failed(tmp_path, watch, before):
     state = look(folder)
     assert (state.state, state.reason) == ("failed", "ProcessDied: killed by signal 9 (Killed)")
     assert state.labels == (before or {}).get("run", {})
-    folder.check()  # and can be tried again
+    check_resumable(folder, Identity("some-run", {}, ""))  # and can be tried again
     assert not folder.lock.exists()
     outcome = read_outcome(tmp_path / "sweep", 0)
     assert outcome.state == "failed"

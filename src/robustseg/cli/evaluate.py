@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.overrides import add_overrides
 from robustseg.cli.run_argument import add_run, loaded, positive
-from robustseg.errors import ConfigError
+from robustseg.errors import ConfigError, DataError
+from robustseg.runs.files import DamagedFile
+from robustseg.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from robustseg.finished.evaluate import Overlap
@@ -103,7 +105,7 @@ def main(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(json.dumps({k: _or_none(v) for k, v in metrics.items()}, indent=2, default=str))
     else:
-        print(_table(numbers, run.folder.read_metrics() or {}, len(rows), dataset.name))
+        print(_table(numbers, _own(run.folder), len(rows), dataset.name))
     return 0
 
 
@@ -138,6 +140,20 @@ def _table(numbers: Mapping[str, float], own: Mapping[str, Any], count: int, dat
         ours = f"{before:12.4f}" if isinstance(before, float) else ""
         lines.append(f"{key:28}{'–' if math.isnan(value) else f'{value:.4f}':>20}{ours}")
     return "\n".join(lines)
+
+
+def _own(folder: RunFolder) -> dict[str, Any]:
+    """The numbers of the run's own test; empty if it has none.
+
+    Raises:
+        DataError: they are damaged.
+    """
+    try:
+        return folder.read_metrics(folder.read_status())
+    except FileNotFoundError:
+        return {}
+    except DamagedFile as error:
+        raise DataError(f"{error.path} {error.reason}") from error
 
 
 def _or_none(value: Any) -> Any:

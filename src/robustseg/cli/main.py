@@ -28,6 +28,7 @@ from robustseg.cli import (
 )
 from robustseg.errors import NotInstalled, UserError
 from robustseg.results import status
+from robustseg.terminal.text import print_anything, printable
 
 _RESULTS = (table, claims, ranks, status, runs, figures, results, report)
 _COMMANDS = (init, train, *_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    print_anything()
     try:
         if arguments[:1] == ["train"]:
             return train.main(arguments[1:])
@@ -107,7 +109,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _told(options: argparse.Namespace, error: UserError) -> int:
-    print(f"{options.prog}: {error}", file=sys.stderr)
+    print(printable(f"{options.prog}: {error}"), file=sys.stderr)
     return error.exit_code
 
 

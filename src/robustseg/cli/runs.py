@@ -14,15 +14,20 @@ from robustseg.runs.folder import ASIDE, RunFolder
 from robustseg.runs.lock import hold
 from robustseg.runs.selection import add_options, select
 from robustseg.runs.survey import RunState, survey
+from robustseg.terminal.text import printable
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the command ``runs`` and its subcommands; those of records are in `commands.records`."""
+    from robustseg.cli import verify
     from robustseg.cli.records import add_parsers
 
-    parser = subparsers.add_parser("runs", help="record runs, delete them, or move them away")
+    parser = subparsers.add_parser(
+        "runs", help="record runs, verify them, delete them, or move them away"
+    )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add_parsers(commands)
+    verify.add_parser(commands)
     remove = commands.add_parser(
         "rm",
         help="delete runs",
@@ -111,7 +116,7 @@ def _set_aside(runs: Path, ids: Sequence[str]) -> list[Path]:
 
 def _agreed(options: argparse.Namespace, runs: Sequence[RunState], folders: list[Path]) -> bool:
     for path in folders[:20]:
-        print(f"  {path.name}")
+        print(f"  {printable(path.name)}")
     if len(folders) > 20:
         print(f"  and {len(folders) - 20} more")
     counts = Counter(run.state for run in runs)
@@ -132,6 +137,13 @@ def _destination(options: argparse.Namespace) -> Path | None:
 
 def _take(path: Path, destination: Path | None) -> bool:
     """Delete a folder, or move it; False if a process has begun to train it."""
+    if path.is_symlink():  # a lock would lie behind it, and so would what is deleted
+        if destination is None:
+            path.unlink()
+        else:
+            destination.mkdir(parents=True, exist_ok=True)
+            path.rename(destination / path.name)
+        return True
     try:
         with hold(RunFolder(path).lock):
             if destination is None:

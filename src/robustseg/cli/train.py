@@ -49,7 +49,9 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     """
     from robustseg.sweeps import limit  # first: its clock starts
     from robustseg.sweeps import outcomes as sweep
+    from robustseg.terminal.text import print_anything, printable
 
+    print_anything()
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let errors through; they are explained here
     code, interrupted = 0, False
     try:
@@ -69,7 +71,7 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
         explained = explain(error, conf_folder(), arguments)
         if explained is None:
             raise error from None
-        print(f"{program}: {explained}", file=sys.stderr)
+        print(printable(f"{program}: {explained}"), file=sys.stderr)
         code = explained.exit_code
     except KeyboardInterrupt:
         interrupted = True

@@ -185,8 +185,11 @@ def sync(options: argparse.Namespace) -> int:
 def upload(options: argparse.Namespace) -> int:
     """Make wandb runs of finished ones and send them; 1 if something could not be."""
     from robustseg.dashboards.wandb_sync import check_key
-    from robustseg.errors import NoKey, NoRuns
+    from robustseg.errors import DataError, NoKey, NoRuns
+    from robustseg.records.layout import DamagedRecord, NotKept
     from robustseg.results.load import load_runs
+    from robustseg.runs.files import DamagedFile
+    from robustseg.terminal.text import printable
 
     try:
         sources = chosen_sources(options)
@@ -203,26 +206,33 @@ def upload(options: argparse.Namespace) -> int:
         print(f"robustseg wandb upload: {remark}", file=sys.stderr)
     counts: Counter[str] = Counter()
     for at, run_id in enumerate(runs["run_id"], start=1):
-        state = write_offline(
-            sources.find(run_id),
-            options.logs,
-            experiment=options.experiment,
-            project=options.project,
-            entity=options.entity,
-            images=options.images,
-            again=options.all,
-        )
+        try:
+            state = write_offline(
+                sources.find(run_id),
+                options.logs,
+                experiment=options.experiment,
+                project=options.project,
+                entity=options.entity,
+                images=options.images,
+                again=options.all,
+            )
+        except (DataError, DamagedFile, DamagedRecord, NotKept) as error:
+            counts["damaged"] += 1
+            print(printable(f"{at}/{len(runs)} {run_id} not uploaded: {error}"), file=sys.stderr)
+            continue
         counts[state] += 1
         print(f"{at}/{len(runs)} {run_id} {_STATES[state]}", flush=True)
     print(", ".join(f"{count} {_STATES[state]}" for state, count in counts.items()))
     options.folder = uploads(options.logs)
     if options.offline:
         print(f"To send them: robustseg wandb sync {options.folder}")
-        return 0
-    return sync(options) if options.folder.is_dir() else 0
+        return int(counts["damaged"] > 0)
+    code = sync(options) if options.folder.is_dir() else 0
+    return max(code, int(counts["damaged"] > 0))
 
 
 _STATES = {
+    "damaged": "not uploaded, since they are damaged",
     "written": "written",
     "logged": "logged while it was trained",
     "there": "written before",

@@ -8,6 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from robustseg.configuration import hardware
+from robustseg.configuration.names import check_names
 from robustseg.data.batches.drawable import check_drawable
 from robustseg.errors import ConfigError
 from robustseg.runs.checked import check_setting, settings_of
@@ -33,6 +34,7 @@ def resolve(cfg: DictConfig) -> Settings:
     """
     given = with_current_names(OmegaConf.to_container(_in_epochs(cfg), resolve=True))
     settings = settings_of(_with_cache(_on_this_machine(given)))
+    check_names(settings)
     _check_length(settings)
     _check_precision(settings)
     _check_device(settings)

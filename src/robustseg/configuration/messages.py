@@ -61,6 +61,12 @@ def explain(
         return ConfigError(shorter(str(cause))) if isinstance(cause, ValueError) else None
     if isinstance(error, OverrideParseException):
         return ConfigError(_unreadable(error.override, overrides))
+    if isinstance(error, OSError) and error.errno is not None and error.filename:
+        # A run notes its own; what is left is where Hydra makes its folders.
+        return UserError(
+            f"{error.filename} cannot be read or written ({error.strerror}). Logs are written to "
+            "paths.logs=…: name a folder that can be"
+        )
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     text = str(error).split("\nConfig search path:")[0]

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+_TAG = 64  # characters that wandb allows
+
 
 @dataclass(frozen=True)
 class RunCard:
@@ -48,7 +50,7 @@ def make_card(
         run_id=run_id,
         name=labels["run_id"].rpartition("-")[0],
         group=experiment or labels["dataset"],
-        tags=tags,
+        tags=[tag[:_TAG] for tag in tags],
         settings={key: _without_places(value) for key, value in settings.items()},
     )
 

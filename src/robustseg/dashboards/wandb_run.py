@@ -10,8 +10,8 @@ import wandb
 
 from robustseg.dashboards.card import RunCard
 from robustseg.metrics.catalogue import CATALOGUE
-from robustseg.runs.files import read_csv, read_json
 from robustseg.runs.folder import RunFolder
+from robustseg.runs.pictures import read_examples
 
 Mode = Literal["online", "offline", "disabled"]
 _LABELS = {0: "background", 1: "foreground"}
@@ -84,12 +84,13 @@ def log_results(run: wandb.Run, folder: RunFolder, pictures: bool) -> None:
         folder: of the finished run.
         pictures: whether the images may be shown.
     """
-    metrics = read_json(folder.metrics)
+    metrics = folder.read_metrics(folder.read_status())
     if pictures:
         run.log({**_pictures(folder), "epoch": metrics["epochs"]})
     for kind, path in (("noise", folder.manifest), ("images", folder.images)):
         artifact = wandb.Artifact(f"{run.id}-{kind}", type=kind)
-        artifact.add_file(str(path))
+        with artifact.new_file(path.name, mode="wb") as file:
+            file.write(folder.read(path))
         run.log_artifact(artifact)
     log_summary(run, metrics)
 
@@ -109,9 +110,8 @@ def finish(run: wandb.Run, error: str | None) -> None:
 
 def _pictures(folder: RunFolder) -> dict[str, Any]:
     """Images of examples.npz with their clean, noisy and predicted masks, and their table."""
-    with np.load(folder.examples) as file:
-        arrays = {name: file[name] for name in file.files}
-    rows = read_csv(folder.images)
+    arrays = read_examples(folder.examples)
+    rows = folder.read_rows(folder.images)
     last = max(row["epoch"] for row in rows)
     scores = {row["id"]: row for row in rows if row["epoch"] == last}
     panels: dict[str, list[wandb.Image]] = {"examples/test": [], "examples/train": []}

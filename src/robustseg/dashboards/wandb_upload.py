@@ -3,13 +3,12 @@
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from robustseg.dashboards import wandb_run
 from robustseg.dashboards.card import make_card, may_show
 from robustseg.results.sources import Run
+from robustseg.runs.config import read_settings
+from robustseg.settings import LoggerSettings
 
 
 def uploads(logs: Path) -> Path:
@@ -48,11 +47,11 @@ def write_offline(
     """
     pictures = False
     if run.folder is not None:
-        config = yaml.safe_load(run.folder.config.read_text(encoding="utf-8"))
-        if not again and _logged(config["logger"]):
+        settings = read_settings(run.folder.config)
+        if not again and _logged(settings.logger):
             return "logged"
         wanted = images if images == "auto" else images == "always"
-        pictures = may_show(wanted, config["dataset"]["public"])
+        pictures = may_show(wanted, settings.dataset.public)
     made = uploads(logs) / "wandb"
     if any(made.glob(f"offline-run-*-{run.dashboard_id}")):
         return "there"
@@ -64,8 +63,8 @@ def write_offline(
     return "written"
 
 
-def _logged(logger: dict[str, Any]) -> bool:
-    return logger["name"] == "wandb" and logger["mode"] != "disabled"
+def _logged(logger: LoggerSettings) -> bool:
+    return logger.name == "wandb" and logger.get("mode") != "disabled"
 
 
 def _log(

@@ -1,5 +1,6 @@
 """The network of a finished run, ready to predict."""
 
+import io
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from robustseg.models.normalisation import normalise
 from robustseg.records import run_ids
 from robustseg.records.layout import is_record, records_here
 from robustseg.runs.config import read_settings
-from robustseg.runs.files import trouble
+from robustseg.runs.files import DamagedFile, trouble
 from robustseg.runs.folder import RunFolder
 from robustseg.settings import Part, Settings
 from robustseg.terminal.suggestion import nearest
@@ -84,8 +85,12 @@ def load_run(path: Path, *, device: str = "auto", trust: bool = False) -> Finish
     """
     folder = RunFolder(path)
     _check_finished(folder)
+    try:
+        folder.check_plain()
+    except DamagedFile as error:
+        raise DataError(f"{error.path} {error.reason}") from error
     settings = read_settings(folder.config)
-    weights = _read_weights(folder.weights)
+    weights = _read_weights(folder)
     network, channels = _network(settings.model, weights["network"], folder, trust)
     predictor = Predictor(network, settings.trainer.channels_last)
     log_nu = next((v for key, v in weights["loss"].items() if key.endswith("log_nu")), None)
@@ -145,17 +150,19 @@ def _check_recorded(folder: RunFolder) -> None:
             )
 
 
-def _read_weights(path: Path) -> dict[str, dict[str, Tensor]]:
+def _read_weights(folder: RunFolder) -> dict[str, dict[str, Tensor]]:
     """State of network and loss; a file that holds anything but tensors is refused."""
+    path = folder.weights
     try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
+        data = io.BytesIO(folder.read(path))
+        weights = torch.load(data, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise DataError(
             f"{path}: it holds more than weights, which could be code, or is damaged; not loaded"
         ) from error
-    except OSError as error:
+    except (OSError, DamagedFile) as error:
         raise DataError(f"{path} {trouble(error)}") from error
-    except (EOFError, RuntimeError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged archive raises nearly anything
         raise DataError(f"{path}: damaged ({type(error).__name__}); fetch it again") from error
     states = [weights.get(part) for part in ("network", "loss")] if type(weights) is dict else []
     if not states or not all(

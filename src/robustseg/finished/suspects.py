@@ -22,7 +22,7 @@ from robustseg.losses.tloss import squared_residuals
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.metrics.segmentation import confusion
 from robustseg.metrics.summary import dice
-from robustseg.runs.files import read_csv
+from robustseg.runs.files import trouble
 
 DICE = "1 - Dice"  # a method
 
@@ -88,9 +88,11 @@ def training_data(run: FinishedRun, cache: Path) -> RunData:
     dataset, noise = run.settings.dataset, run.settings.noise
     data = prepare(run.build("dataset.source"), cache, dataset, noise, run.build("noise.model"))
     try:
-        trained = [(row["id"], row["sha256"]) for row in read_csv(run.folder.manifest)]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{run.folder.manifest}: cannot be read ({error!r})") from error
+        trained = [(row["id"], row["sha256"]) for row in run.folder.read_rows(run.folder.manifest)]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{run.folder.manifest} {trouble(error)}") from error
+    except KeyError as error:
+        raise DataError(f"{run.folder.manifest} is damaged: no column {error}") from error
     if trained != [(row["id"], row["sha256"]) for row in data.manifest]:
         raise DataError(
             f"the masks at {dataset.root} are not those that {run.folder.run_id} was "

@@ -18,6 +18,7 @@ from robustseg.results.figures.files import Source, Unreadable, read_each
 from robustseg.results.figures.look import looks
 from robustseg.results.figures.selection import hardest, heading, settings
 from robustseg.results.sources import Run, Sources
+from robustseg.runs.pictures import read_examples
 
 _THRESHOLDS = (0.25, 0.5, 0.75)
 _CELL = 1.5  # inches
@@ -81,9 +82,9 @@ def _chosen(runs: pd.DataFrame, sources: Sources) -> pd.DataFrame:
 
 def _kept(run: Run) -> _Kept:
     assert run.folder is not None
-    with np.load(run.folder.examples) as file:
-        at = np.flatnonzero(file["role"] == "fixed")[:_IMAGES]
-        return _Kept([str(name) for name in file["id"][at]], file["image"][at], file["clean"][at])
+    kept = read_examples(run.folder.examples)
+    at = np.flatnonzero(kept["role"] == "fixed")[:_IMAGES]
+    return _Kept([str(name) for name in kept["id"][at]], kept["image"][at], kept["clean"][at])
 
 
 def _predict(finished: Run, kept: _Kept) -> np.ndarray:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 
+from robustseg.errors import DataError
 from robustseg.metrics.summary import COUNTS, dice, jaccard, summarise_last
 from robustseg.records.hashing import hashed_ids, hidden_fingerprint
 from robustseg.records.tables import COSTS, LABEL_NUMBERS, LABEL_TEXTS, OWN, STATUS_TEXTS, TUNED
+from robustseg.runs.config import read_config
 from robustseg.runs.files import trouble
 from robustseg.runs.finished import Finished
 from robustseg.runs.folder import RunFolder
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _DERIVED = {"dice": dice, "jaccard": jaccard}  # from the counts, when a record is read
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times as fast
 
 
 class Unpackable(ValueError):
@@ -64,9 +64,9 @@ def read_folder(folder: RunFolder, finished: Finished, *, image_ids: bool) -> Ke
     tables = {}
     for kind, path in (("epochs", folder.epochs), ("thresholds", folder.path / "thresholds.csv")):
         if path.exists():
-            tables[kind] = _read_csv(path)
+            tables[kind] = _read_csv(folder, path)
     if folder.images.exists():
-        tables["images"] = _images(folder.images, finished, hashed)
+        tables["images"] = _images(folder, finished, hashed)
     return Kept(_row(finished, public, hashed), tables)
 
 
@@ -94,10 +94,9 @@ def as_json(value: Any) -> str:
 def is_public(config: Path) -> bool:
     """Whether a run's config.yaml says that its data may be shown; if it does not tell: no."""
     try:
-        found = yaml.load(config.read_text(encoding="utf-8"), _Loader)
-    except (OSError, ValueError, yaml.YAMLError):
+        dataset = read_config(config).get("dataset")
+    except DataError:
         return False
-    dataset = found.get("dataset") if isinstance(found, dict) else None
     return isinstance(dataset, dict) and dataset.get("public") is True
 
 
@@ -153,7 +152,7 @@ def _check_status(status: Mapping[str, Any], cost: Any, numbers: Mapping[str, fl
             raise Unpackable(f"metrics.json: {name} is {number}")
 
 
-def _read_csv(path: Path) -> pa.Table:
+def _read_csv(folder: RunFolder, path: Path) -> pa.Table:
     """A CSV file of numbers (but for ids); floats are read exactly.
 
     An empty cell among floats is NaN, as the programs that wrote it had it.
@@ -165,7 +164,7 @@ def _read_csv(path: Path) -> pa.Table:
     from pyarrow import csv
 
     try:
-        data = path.read_bytes()
+        data = folder.read(path)
         if not data.endswith(b"\n"):
             raise ValueError("it is cut off")
         table = csv.read_csv(
@@ -197,11 +196,12 @@ def _column(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.fill_null(column, math.nan)
 
 
-def _images(path: Path, finished: Finished, hashed: bool) -> pa.Table:
+def _images(folder: RunFolder, finished: Finished, hashed: bool) -> pa.Table:
     """Rows of images.csv, sorted by image, without what derives from the counts."""
     import pyarrow as pa
 
-    table = _read_csv(path)
+    path = folder.images
+    table = _read_csv(folder, path)
     lacking = [name for name in ("id", *COUNTS) if name not in table.column_names]
     if lacking:
         raise Unpackable(f"{path} is damaged: no column {lacking[0]}")

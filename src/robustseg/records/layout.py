@@ -4,13 +4,19 @@ import hashlib
 import json
 import os
 import re
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from robustseg.runs.files import replacing, trouble, write_text
+from robustseg.runs.files import (
+    DamagedFile,
+    parse_json,
+    read_bytes,
+    replacing,
+    trouble,
+    write_text,
+)
 
 SCHEMA = 1  # raise it when the meaning of a part or of the index changes
 INDEX = "record.json"
@@ -90,10 +96,10 @@ def read_index(record: Path) -> list[Packing]:
     if not is_record(record):
         return []
     try:
-        index = json.loads(_read(path, INDEX_LIMIT))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, DamagedRecord):
-            raise
+        index = parse_json(_read(path, INDEX_LIMIT))
+    except DamagedRecord:
+        raise
+    except ValueError as error:
         raise DamagedRecord(path, f"is damaged: {error}") from error
     if not isinstance(index, dict) or index.get("schema") != SCHEMA:
         schema = index.get("schema") if isinstance(index, dict) else None
@@ -147,18 +153,8 @@ def write_part(record: Path, kind: str, data: bytes, rows: int) -> Part:
 def _read(path: Path, limit: int) -> bytes:
     """A regular file that is no larger than a limit."""
     try:
-        # A pipe would block, and a link may lead anywhere.
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        if path.is_symlink():
-            raise DamagedRecord(path, "is a link, which a record does not hold")
-        with open(os.open(path, flags), "rb") as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise DamagedRecord(path, "is no regular file")
-            if found.st_size > limit:
-                raise DamagedRecord(path, f"has {found.st_size} bytes, more than {limit}")
-            return file.read(limit + 1)
-    except OSError as error:
+        return read_bytes(path, limit)
+    except (OSError, DamagedFile) as error:
         raise DamagedRecord(path, trouble(error)) from error
 
 

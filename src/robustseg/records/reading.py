@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,8 @@ from robustseg.records.layout import (
     read_part,
 )
 from robustseg.records.tables import COSTS, OWN, STATUS_TEXTS, decode
+from robustseg.runs.contents import check_settings
+from robustseg.runs.files import parse_json
 from robustseg.runs.finished import Finished
 from robustseg.runs.identity import SCHEMA
 from robustseg.runs.labels import check_labels
@@ -117,7 +118,7 @@ class Record:
         table = decode(self.path, part, packing.runs)
         try:
             return _recorded(self, packing, part, table)
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise DamagedRecord(self.path / part.file, f"is damaged: {error!r}") from error
 
 
@@ -163,7 +164,7 @@ class RecordedRun:
         }
         try:
             versions, started = _object(row["versions"], dict), _object(row["started"], list)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise DamagedRecord(Path(self.place("runs")), f"is damaged: {error}") from error
         known = {
             **{name: row.get(name) for name in (*STATUS_TEXTS, "threads")},
@@ -351,11 +352,13 @@ def _recorded(record: Record, packing: Packing, part: Part, table: pa.Table) -> 
     for at, run_id in enumerate(columns["run_id"]):
         labels = _object(columns["labels"][at], dict)
         check_labels(labels)
+        settings = _object(columns["settings"][at], dict)
+        check_settings(settings)
         finished = Finished(
             run_id,
             labels,
             {name: values[at] for name, values in numbers if values[at] is not None},
-            _object(columns["settings"][at], dict),
+            settings,
             columns["collapsed"][at],
             experiments[columns["experiments"][at]],
             status={},
@@ -393,7 +396,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _object(text: str, kind: type) -> Any:
-    value = json.loads(text)
+    value = parse_json(text)
     if not isinstance(value, kind):
         raise ValueError(f"{text[:60]!r} is no {kind.__name__}")
     return value

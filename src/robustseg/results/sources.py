@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +12,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from robustseg.runs.files import read_csv, read_json
-from robustseg.runs.finished import Finished, NotFinished, flat, read_finished
+from robustseg.runs.files import DamagedFile
+from robustseg.runs.finished import Finished, NotFinished, read_finished
+from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.survey import RunState, survey
+from robustseg.terminal.text import is_plain, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,8 +120,7 @@ class FolderRun:
     @property
     def numbers(self) -> dict[str, Any]:
         """Its metrics.json."""
-        numbers: dict[str, Any] = read_json(self.folder.metrics)
-        return numbers
+        return self.folder.read_metrics(self.status)
 
     @property
     def dashboard_id(self) -> str:
@@ -143,25 +145,19 @@ class FolderRun:
 
     def epochs(self) -> pd.DataFrame:
         """Rows of epochs.csv, as floats; exactly those that were written."""
-        import pandas as pd
-
-        return pd.read_csv(self.folder.epochs, dtype=float)
+        return self._table(self.folder.epochs, dtype=float)
 
     def epoch_rows(self) -> list[dict[str, Any]]:
         """Rows of epochs.csv."""
-        return read_csv(self.folder.epochs)
+        return self.folder.read_rows(self.folder.epochs)
 
     def thresholds(self) -> pd.DataFrame:
         """Rows of thresholds.csv, as floats."""
-        import pandas as pd
-
-        return pd.read_csv(self._file("thresholds"), dtype=float)
+        return self._table(self.folder.thresholds, dtype=float)
 
     def images(self, *columns: str) -> pd.DataFrame:
         """Rows of images.csv, sorted by image; exactly those that were written."""
-        import pandas as pd
-
-        rows = pd.read_csv(
+        rows = self._table(
             self.folder.images,
             usecols=list(columns) or None,
             dtype={"id": str},
@@ -169,6 +165,28 @@ class FolderRun:
             na_values=dict.fromkeys(("dice", "jaccard", "hd95"), ""),
         )
         return rows.sort_values("id", kind="stable", ignore_index=True)
+
+    def _table(self, path: Path, **how: Any) -> pd.DataFrame:
+        """Rows of one of the run's files, whose columns hold finite numbers, but for ids.
+
+        Raises:
+            OSError: it cannot be read.
+            DamagedFile: it holds something else, or not what the run's status tells of.
+        """
+        import numpy as np
+        import pandas as pd
+
+        data = self.folder.read(path)
+        try:
+            rows = pd.read_csv(io.BytesIO(data), **how)
+        except (ValueError, LookupError, TypeError, OverflowError) as error:
+            raise DamagedFile(path, f"is damaged: {error}") from error
+        for name, column in rows.items():
+            if name != "id" and column.dtype.kind not in "iuf":
+                raise DamagedFile(path, f"is damaged: column {name!r:.60} holds no numbers")
+            if column.dtype.kind == "f" and np.isinf(column).any():
+                raise DamagedFile(path, f"is damaged: column {name!r:.60} holds no finite numbers")
+        return rows
 
     def hash_ids(self, ids: list[str]) -> list[str]:
         """Salted hashes of image ids."""
@@ -442,6 +460,9 @@ def _read_folder(path: Path) -> tuple[list[_Read], dict[str, str]]:
         names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
     read, left_out = [], {}
     for name in sorted(names):
+        if not is_plain(name):
+            left_out[printable(name)] = "with control characters in its name, which no run has"
+            continue
         folder = RunFolder(path / name)
         try:
             read.append(_Read(path, FolderRun(folder), read_finished(folder)))

@@ -1,13 +1,20 @@
-"""What a finished run's status.json and metrics.json say."""
+"""Whether a run is finished, and what its status.json and metrics.json say."""
 
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from robustseg.runs.files import read_json
-from robustseg.runs.folder import RunFolder
-from robustseg.runs.identity import SCHEMA
+from robustseg.errors import DamagedRun
+from robustseg.runs.contents import read_status
+from robustseg.runs.files import DamagedFile, without_nan
+from robustseg.runs.flat import flat
+from robustseg.runs.folder import NUMBERS, RunFolder
+from robustseg.runs.identity import SCHEMA, Identity
 from robustseg.runs.labels import check_labels
+from robustseg.runs.sealed import check_sealed
+from robustseg.terminal.text import printable
 
 
 @dataclass(frozen=True)
@@ -41,22 +48,36 @@ def read_finished(folder: RunFolder) -> Finished:
     """Read a finished run.
 
     Raises:
-        NotFinished: it is unfinished, failed, outdated or damaged.
+        NotFinished: it is unfinished, failed, outdated, damaged or a copy.
         OSError: a file cannot be read.
     """
-    status = folder.read_status()
+    try:
+        folder.check_plain()
+        status = read_status(folder.status)
+    except FileNotFoundError:
+        raise NotFinished("without a readable status.json") from None
+    except DamagedFile as error:
+        if error.path == folder.status:
+            raise NotFinished(f"without a readable status.json: it {error.reason}") from error
+        raise _damaged(error) from error
     state = status.get("state")
     if state == "failed":
-        error = status.get("error") or {}
-        raise NotFinished(f"failed: {error.get('type')}: {error.get('message')}")
+        failure = status.get("error") or {}
+        said = printable(f"{failure.get('type')}: {failure.get('message')}")
+        raise NotFinished(f"failed: {said}")
     if state != "done":
         raise NotFinished("unfinished" if state == "running" else "without a readable status.json")
     if status.get("schema") != SCHEMA:
-        raise NotFinished(f"of schema {status.get('schema')} instead of {SCHEMA}")
+        raise NotFinished(f"of schema {status.get('schema')!r:.60} instead of {SCHEMA}")
     try:
-        metrics = read_json(folder.metrics)
+        folder.check_done(status, NUMBERS)
+        metrics = folder.read_metrics(status)
         labels, settings, collapsed = _described(metrics)
+        if labels.get("run_id", folder.run_id) != folder.run_id:
+            raise DamagedFile(folder.metrics, "is of another run")
         numbers = _numbers(metrics)
+    except DamagedFile as error:
+        raise _damaged(error) from error
     except (FileNotFoundError, ValueError) as error:
         message = f"with a damaged metrics.json: {type(error).__name__}: {error}"
         raise NotFinished(message) from error
@@ -64,15 +85,88 @@ def read_finished(folder: RunFolder) -> Finished:
     return Finished(folder.run_id, labels, numbers, settings, collapsed, experiments, status)
 
 
-def flat(tree: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """The leaves of nested mappings by their dotted names."""
-    leaves: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            leaves |= flat(value, f"{path}{key}.")
-        else:
-            leaves[f"{path}{key}"] = value
-    return leaves
+def finished_metrics(folder: RunFolder, identity: Identity) -> dict[str, Any] | None:
+    """The final numbers of a run, if the folder holds it, whole and finished.
+
+    Raises:
+        OSError: a file is there and cannot be read.
+    """
+    try:
+        if not folder.path.is_dir():
+            return None
+        folder.check_plain()
+        status = read_status(folder.status)
+        if status.get("state") != "done" or status.get("schema") != SCHEMA:
+            return None
+        return _metrics_of(folder, status, identity)
+    except (FileNotFoundError, DamagedFile):
+        return None
+
+
+def check_resumable(folder: RunFolder, identity: Identity) -> None:
+    """Look for damage that would spoil resuming from the checkpoint, or starting beside it.
+
+    Raises:
+        DamagedRun: what is there was not left by an interrupted or failed attempt of this run.
+        OSError: a file cannot be read, which is no damage.
+    """
+    try:
+        folder.check_plain()
+        if not any(file.exists() for file in (folder.checkpoint, folder.metrics, folder.status)):
+            return
+        status = read_status(folder.status)
+        if status.get("schema") != SCHEMA:
+            raise DamagedRun(f"it is of schema {status.get('schema')!r:.60} instead of {SCHEMA}")
+        if status.get("state") == "done":
+            _metrics_of(folder, status, identity)
+        _check_same(folder, status, identity)
+        if folder.checkpoint.exists():
+            check_sealed(folder.checkpoint)
+    except FileNotFoundError as error:
+        raise DamagedRun(f"{os.path.basename(error.filename or '')} is missing") from error
+    except DamagedFile as error:
+        raise DamagedRun(str(error)) from error
+
+
+def _metrics_of(folder: RunFolder, status: Mapping[str, Any], identity: Identity) -> dict[str, Any]:
+    """The numbers of a run that is said to be finished.
+
+    Raises:
+        DamagedFile: it is not, or is another one.
+    """
+    folder.check_done(status)
+    _check_same(folder, status, identity)
+    metrics = folder.read_metrics(status)
+    if not isinstance(metrics.get("dice_image"), int | float):
+        raise DamagedFile(folder.metrics, "is damaged: it has no dice_image")
+    run = metrics.get("run")
+    if isinstance(run, dict) and run.get("run_id", folder.run_id) != folder.run_id:
+        raise DamagedFile(folder.metrics, "is of another run")
+    settings = metrics.get("settings")
+    if settings is not None and settings != _as_json(identity.settings):
+        raise DamagedFile(folder.metrics, "is of other settings")
+    return metrics
+
+
+def _check_same(folder: RunFolder, status: Mapping[str, Any], identity: Identity) -> None:
+    folder.check_name(status)
+    if status.get("fingerprint", identity.fingerprint) != identity.fingerprint:
+        raise DamagedFile(folder.status, "is of other data")
+
+
+def _as_json(settings: Mapping[str, Any]) -> Any:
+    return json.loads(json.dumps(without_nan(settings)))
+
+
+def _damaged(error: DamagedFile) -> NotFinished:
+    """What a list says of a folder; its kind stands before the colon."""
+    name = "file" if error.path.name not in _NAMES else error.path.name
+    if error.reason.startswith("is a copy"):
+        return NotFinished(f"copied: {error}")
+    return NotFinished(f"with a damaged {name}: {error}")
+
+
+_NAMES = {"status.json", *NUMBERS}
 
 
 def _described(metrics: Any) -> tuple[dict[str, Any], dict[str, Any], str | None]:

@@ -1,17 +1,29 @@
 """The folder that holds one run."""
 
+import hashlib
+import os
 import time
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robustseg.errors import DamagedRun
-from robustseg.runs.contents import read_metrics, read_status
-from robustseg.runs.files import write_json
+from robustseg.runs.contents import CHECKSUM, checksum, read_metrics, read_status
+from robustseg.runs.files import (
+    FILE_LIMIT,
+    DamagedFile,
+    parse_csv,
+    read_bytes,
+    without_nan,
+    write_json,
+)
 from robustseg.runs.identity import SCHEMA
+from robustseg.terminal.text import printable
 
+# Files of a run from which its numbers come; the others are pictures, weights and masks.
+NUMBERS = ("config.yaml", "epochs.csv", "thresholds.csv", "images.csv", "metrics.json")
+# Files that any finished run has, also one of a version that noted none.
+_ALWAYS = ("config.yaml", "epochs.csv", "images.csv", "metrics.json", "checkpoints/weights.pt")
 ASIDE = r"\.(.+)\.\d{8}T\d{6}(?:\.\d+)?"  # names that `RunFolder.set_aside` gives; group 1: run id
 
 
@@ -108,66 +120,154 @@ class RunFolder:
         """
         try:
             return read_status(self.status)
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, DamagedFile):
             return {}
 
     def update_status(self, **changes: Any) -> None:
         """Change some entries of the status."""
-        write_json(self.status, {**self.read_status(), **changes})
+        status = without_nan({**self.read_status(), **changes})
+        write_json(self.status, {**status, CHECKSUM: checksum(status)})
 
     def mark_failed(self, kind: str, message: str, trace: str = "") -> None:
         """Note why the run failed; the next call tries it again."""
-        error = {"type": kind, "message": message, "traceback": trace}
+        error = {"type": kind, "message": printable(message), "traceback": printable(trace)}
         self.update_status(state="failed", finished=now(), error=error)
 
-    def read_metrics(self, status: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
-        """The final numbers of a finished run; None if it is not finished.
+    def read(self, path: Path, status: Mapping[str, Any] | None = None) -> bytes:
+        """The content of one of the run's files, which is the one that its status tells of.
 
         Args:
+            path: of the file.
             status: as `read_status` gives it, to spare a second reading.
 
         Raises:
-            OSError: they are there and cannot be read.
+            OSError: it is not there, or cannot be read.
+            DamagedFile: it is a link or lies behind one, is not a regular file, or a finished run
+                has noted another content.
         """
-        status = self.read_status() if status is None else status
-        if status.get("state") != "done" or status.get("schema") != SCHEMA:
-            return None
-        try:
-            return read_metrics(self.metrics)
-        except (FileNotFoundError, ValueError):
-            return None
+        for place in {self.path, path.parent}:
+            if place.is_symlink():
+                raise DamagedFile(place, "is a link, which is not followed")
+        data = read_bytes(path, FILE_LIMIT)
+        files = noted(self._sound_status() if status is None else status)
+        if files is not None:
+            note = files.get(path.relative_to(self.path).as_posix())
+            if note is None:
+                raise DamagedFile(path, "is not of this run: status.json does not list it")
+            if note["sha256"] != hashlib.sha256(data).hexdigest():
+                raise DamagedFile(path, "is damaged: its checksum is not the one in status.json")
+        return data
 
-    def check(self) -> None:
-        """Look for damage that would spoil going on from the checkpoint or starting beside it.
+    def _sound_status(self) -> dict[str, Any]:
+        try:
+            return read_status(self.status)
+        except FileNotFoundError:
+            return {}
+
+    def read_rows(self, path: Path) -> list[dict[str, Any]]:
+        """The rows of one of the run's CSV files; errors as of `read`.
+
+        Those of epochs.csv, thresholds.csv and images.csv hold numbers, but for ids.
+        """
+        rows = parse_csv(path, self.read(path))
+        if path in (self.epochs, self.thresholds, self.images):
+            for number, row in enumerate(rows, start=2):
+                for name, value in row.items():
+                    if name != "id" and not isinstance(value, int | float):
+                        raise DamagedFile(
+                            path, f"is damaged: {printable(str(name))[:60]} in line {number}"
+                        )
+        return rows
+
+    def read_metrics(self, status: Mapping[str, Any]) -> dict[str, Any]:
+        """The final numbers of a finished run; errors as of `read`."""
+        return read_metrics(self.metrics, self.read(self.metrics, status))
+
+    def check_plain(self) -> None:
+        """Refuse a folder with anything but regular files, and folders, in it.
 
         Raises:
-            DamagedRun: what is there was not left by an interrupted or failed attempt.
-            OSError: a file cannot be read, which is no damage.
+            DamagedFile: naming the link, pipe or device; or `checkpoints`, if it is a file.
+            OSError: it cannot be read.
         """
-        if not any(file.exists() for file in (self.checkpoint, self.metrics, self.status)):
-            return
-        status = self.read_status()
-        if not status:
-            raise DamagedRun("status.json is missing or damaged")
-        if status.get("schema") != SCHEMA:
-            raise DamagedRun(f"it is of schema {status.get('schema')} instead of {SCHEMA}")
-        if status.get("state") == "done" and self.read_metrics(status) is None:
-            raise DamagedRun("it is said to be done, but metrics.json is missing or damaged")
-        if self.checkpoint.exists():
-            _check_archive(self.checkpoint)
+        if self.path.is_symlink():
+            raise DamagedFile(self.path, "is a link, which is not followed")
+        _check_entries(self.path)
+        inner = self.checkpoint.parent
+        if os.path.lexists(inner):
+            if not inner.is_dir():
+                raise DamagedFile(inner, "is a file, not a folder")
+            _check_entries(inner)
+
+    def check_done(self, status: Mapping[str, Any], names: Iterable[str] | None = None) -> None:
+        """Look for the files of a run that is said to be finished, and at their sizes.
+
+        Args:
+            status: of the run.
+            names: of the files that have to be there, if the run noted any; None: all that it
+                noted, or else that any run has.
+
+        Raises:
+            DamagedFile: the run is another one than the folder's name says, or a file is missing
+                or of another size.
+            OSError: a file cannot be looked at.
+        """
+        self.check_name(status)
+        files = noted(status)
+        if files is not None:
+            for name in files if names is None else files.keys() & set(names):
+                self._check_size(name, files[name]["size"])
+        elif names is None:
+            for name in _ALWAYS:
+                self._check_size(name, None)
+
+    def _check_size(self, name: str, size: int | None) -> None:
+        """Look at the size of a file; None: any but 0."""
+        try:
+            found = os.lstat(f"{self.path}/{name}").st_size
+        except (FileNotFoundError, NotADirectoryError):
+            raise DamagedFile(self.path / name, "is missing") from None
+        if found != size if size is not None else not found:
+            expected = "" if size is None else f" instead of {size}"
+            raise DamagedFile(self.path / name, f"is damaged: it has {found} bytes{expected}")
+
+    def check_name(self, status: Mapping[str, Any]) -> None:
+        """Refuse a copy under another name.
+
+        Raises:
+            DamagedFile: naming the run that it is a copy of.
+        """
+        run = status.get("run")
+        known = status.get("run_id") or (run.get("run_id") if isinstance(run, dict) else None)
+        if known is not None and known != self.run_id:
+            raise DamagedFile(
+                self.path, f"is a copy: its files are of {printable(str(known))[:200]}"
+            )
+
+    def files(self) -> dict[str, dict[str, Any]]:
+        """Size and SHA-256 of each of the run's files as they are now, for its status."""
+        paths = (
+            *(self.config, self.epochs, self.thresholds, self.images, self.examples),
+            *(self.manifest, self.split, self.metrics, self.weights),
+        )
+        notes = {}
+        for path in paths:
+            if path.exists():
+                data = read_bytes(path)
+                name = path.relative_to(self.path).as_posix()
+                notes[name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        return notes
 
     def clear_temporary(self) -> None:
-        """Delete files that a killed process was writing."""
-        for file in [*self.path.glob(".*.tmp"), *self.checkpoint.parent.glob(".*.tmp")]:
-            file.unlink()
+        """Delete files that a killed process was writing; not through a link."""
+        for folder in (self.path, self.checkpoint.parent):
+            if not folder.is_symlink():
+                for file in folder.glob(".*.tmp"):
+                    file.unlink()
 
     def set_aside(self) -> Path:
         """Move the files, but for the lock, to a hidden folder; the run can then start anew."""
-        name = f".{self.run_id}.{time.strftime('%Y%m%dT%H%M%S')}"
-        number, aside = 1, self.path.with_name(name)
-        while aside.exists():
-            number += 1
-            aside = self.path.with_name(f"{name}.{number}")
+        aside = self._free_name()
         aside.mkdir()
         # The status goes first: what a kill leaves without one is not trusted.
         for file in sorted(self.path.iterdir(), key=lambda file: file != self.status):
@@ -175,13 +275,36 @@ class RunFolder:
                 file.rename(aside / file.name)
         return aside
 
+    def set_link_aside(self) -> Path | None:
+        """Rename what is in the folder's place: a link, a file, …; None if nothing is.
 
-def _check_archive(checkpoint: Path) -> None:
-    """A checkpoint is a zip file, whose checksums can be verified without loading it."""
-    try:
-        with zipfile.ZipFile(checkpoint) as archive:
-            damaged = archive.testzip()
-    except (OSError, zipfile.BadZipFile) as error:
-        raise DamagedRun(f"the checkpoint {checkpoint.name} cannot be read: {error}") from error
-    if damaged:
-        raise DamagedRun(f"the checkpoint {checkpoint.name} is damaged in {damaged}")
+        It is done before the lock, which would lie behind the link.
+        """
+        if not os.path.lexists(self.path) or (self.path.is_dir() and not self.path.is_symlink()):
+            return None
+        return self.path.rename(self._free_name())
+
+    def _free_name(self) -> Path:
+        name = f".{self.run_id}.{time.strftime('%Y%m%dT%H%M%S')}"
+        number, aside = 1, self.path.with_name(name)
+        while os.path.lexists(aside):
+            number += 1
+            aside = self.path.with_name(f"{name}.{number}")
+        return aside
+
+
+def noted(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The files that a finished run has noted; None if it is unfinished, or of before."""
+    if status.get("state") != "done" or status.get("schema") != SCHEMA:
+        return None
+    files = status.get("files")
+    return files if isinstance(files, Mapping) else None
+
+
+def _check_entries(folder: Path) -> None:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                raise DamagedFile(Path(entry.path), "is a link, which is not followed")
+            if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
+                raise DamagedFile(Path(entry.path), "is not a regular file")

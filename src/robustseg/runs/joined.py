@@ -1,8 +1,11 @@
 """Which experiments runs belong to that have no folder here, since a record has their numbers."""
 
+import os
 import re
 from pathlib import Path
 from urllib.parse import quote, unquote
+
+from robustseg.terminal.text import is_plain
 
 _FOLDER = ".recorded"
 
@@ -31,7 +34,8 @@ def join(runs: Path, run_id: str, experiment: str) -> None:
     """
     folder = runs / _FOLDER / _folder_name(experiment)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / run_id).touch()
+    flags = os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
+    os.close(os.open(folder / run_id, flags, 0o666))
 
 
 def joined(runs: Path) -> dict[str, list[str]]:
@@ -44,6 +48,8 @@ def joined(runs: Path) -> dict[str, list[str]]:
     if not (runs / _FOLDER).is_dir():
         return {}
     for folder in (runs / _FOLDER).iterdir():
+        if folder.is_symlink() or not folder.is_dir() or not is_plain(unquote(folder.name)):
+            continue  # no note of ours
         for note in folder.iterdir():
             experiments.setdefault(note.name, []).append(unquote(folder.name))
     return {run_id: sorted(experiments[run_id]) for run_id in sorted(experiments)}

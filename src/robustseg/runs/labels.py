@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from annotated_types import Ge, Gt, Le
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from robustseg.runs.identity import is_regularised
-from robustseg.settings import Settings
-
-Number = int | float
+from robustseg.settings import Number, Settings
+from robustseg.terminal.text import is_plain
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,33 @@ class Label:
     applies: str = ""
 
 
+def _shown(text: str) -> str:
+    """Tables and messages show labels, so that none may be an order to a terminal."""
+    if len(text) > 1000 or not is_plain(text):
+        raise ValueError("not a name")
+    return text
+
+
+_Text = Annotated[str, AfterValidator(_shown)]
+
+
 class Labels(BaseModel):
     """The labels of a run, in the order of tables, as status.json and metrics.json have them."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="allow")
 
-    dataset: Annotated[str, Label("data set")]
-    loss: Annotated[str, Label("loss")]
-    domain: Annotated[str | None, Label("domain of the sums", "losses that have one")] = None
-    regularizer: Annotated[str | None, Label("regulariser")] = None
+    dataset: Annotated[_Text, Label("data set")]
+    loss: Annotated[_Text, Label("loss")]
+    domain: Annotated[_Text | None, Label("domain of the sums", "losses that have one")] = None
+    regularizer: Annotated[_Text | None, Label("regulariser")] = None
     epsilon: Annotated[Number | None, Label("ε of the regulariser")] = None
-    model: Annotated[str | None, Label("network")] = None
+    model: Annotated[_Text | None, Label("network")] = None
     image_size: Annotated[Number | None, Label("image size in pixels")] = None
     batch_size: Annotated[Number | None, Label("batch size")] = None
-    subset: Annotated[str | None, Label("subset of the images")] = None
-    noise: Annotated[str | None, Label("noise model", "noisy runs")] = None
-    alpha: Annotated[Number, Label("α, share of noisy masks")]
-    beta: Annotated[Number | None, Label("β, error of a noisy mask", "noisy runs")] = None
+    subset: Annotated[_Text | None, Label("subset of the images")] = None
+    noise: Annotated[_Text | None, Label("noise model", "noisy runs")] = None
+    alpha: Annotated[Number, Ge(0), Le(1), Label("α, share of noisy masks")]
+    beta: Annotated[Number | None, Gt(0), Label("β, error of a noisy mask", "noisy runs")] = None
     noise_seed: Annotated[Number | None, Label("seed of the noise", "noisy runs")] = None
     seed: Annotated[Number, Label("seed")]
 

@@ -3,18 +3,26 @@
 import json
 import os
 import socket
+import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, NotRequired
+
+from annotated_types import Gt, Lt
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, with_config
+from typing_extensions import TypedDict
 
 from robustseg.errors import AlreadyRunning
+from robustseg.runs.files import DamagedFile, parse_json, read_text
+from robustseg.terminal.text import is_plain
 
 HEARTBEAT = 30.0  # seconds between two signs of life
 DEAD_AFTER = 300.0  # seconds without one
+_LIMIT = 1 << 16  # bytes of a lock
 JOB = "ROBUSTSEG_JOB"  # names the job of a sweep that this process computes, if it does
 
 
@@ -25,8 +33,10 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
     The file names the holder's host, process and job of a sweep; its modification time is renewed
     every 30 s. A holder on this host is dead when its process is gone, one on another host or in
     another container when its sign of life is five minutes old, or when it computed the same job:
-    a job begins again only where its engine has ended it before. A dead holder's lock is taken
-    over by one of those that try.
+    a job begins again only where its engine has ended it before. The age of a sign of life is
+    told by the clock of the file system, so that a host whose own clock is wrong takes no live
+    lock. A dead holder's lock is taken over by one of those that try, and so is what is no lock: a
+    link, a pipe, something else than a holder's name.
 
     Files alone do not make this certain: a process of another host that stood still for five
     minutes loses its lock, and one that was quicker to take a dead lock over loses it to a third
@@ -56,7 +66,7 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
 def holder(path: Path, job: str | None = None) -> dict[str, Any] | None:
     """The live holder of a lock, seen by a job; None if it is free or its holder is dead."""
     lock = _read(path)
-    return None if lock is None else _living(lock, job)
+    return None if lock is None else _living(lock, job, time.time())
 
 
 class _Lock(NamedTuple):
@@ -66,26 +76,64 @@ class _Lock(NamedTuple):
     renewed: int  # modification time in ns
 
 
+def _name(text: str) -> str:
+    if len(text) > 1000 or not is_plain(text):
+        raise ValueError("not a name")
+    return text
+
+
+_Name = Annotated[str, AfterValidator(_name)]
+
+
+@with_config(ConfigDict(strict=True, extra="allow"))
+class _Owner(TypedDict):
+    """What a lock says of its holder."""
+
+    host: _Name
+    pid: Annotated[int, Gt(0), Lt(1 << 31)]
+    born: str
+    namespace: NotRequired[str]
+    job: NotRequired[str | None]
+
+
+_OWNER = TypeAdapter(_Owner)
+
+
 def _read(path: Path) -> _Lock | None:
+    """The lock; without text where it is no file that a holder wrote."""
     try:
-        return _Lock(path.read_text(), path.stat().st_mtime_ns)
+        found = os.lstat(path)
+        try:
+            return _Lock(read_text(path, _LIMIT), found.st_mtime_ns)
+        except DamagedFile:
+            return _Lock("", found.st_mtime_ns)
     except FileNotFoundError:
         return None
 
 
-def _living(lock: _Lock, job: str | None) -> dict[str, Any] | None:
+def _living(lock: _Lock, job: str | None, now: float) -> dict[str, Any] | None:
     """The holder, if it lives."""
-    age = time.time() - lock.renewed / 1e9
+    age = now - lock.renewed / 1e9
     try:
-        owner: dict[str, Any] = json.loads(lock.text)
+        owner: dict[str, Any] = parse_json(lock.text)
+        _OWNER.validate_python(owner)
     except ValueError:  # killed before it could write its name: alive only for a moment
-        return {"host": "?", "pid": -1} if age < 1 else None
+        return {"host": "?", "pid": -1} if abs(age) < 1 else None
     here = _namespace()
     if owner["host"] == socket.gethostname() and owner.get("namespace", here) == here:
         return owner if _alive(owner) else None
     if job is not None and owner.get("job") == job:
         return None
-    return owner if age < DEAD_AFTER else None
+    return owner if abs(age) < DEAD_AFTER else None  # nobody beats in the future
+
+
+def _time_at(folder: Path) -> float:
+    """The time by the clock of a file system, which is the one that stamps locks."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:  # nothing can be written there, so no lock can be taken over either
+        return time.time()
 
 
 def _myself(job: str | None) -> dict[str, Any]:
@@ -110,12 +158,13 @@ def _acquire(path: Path, me: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
+            descriptor = os.open(path, flags)
         except FileExistsError:
             lock = _read(path)
             if lock is None:
                 continue
-            owner = _living(lock, me["job"])
+            owner = _living(lock, me["job"], _time_at(path.parent))
             if owner is not None:
                 raise AlreadyRunning(
                     f"{path.parent.name} is being trained by process {owner['pid']} on "
@@ -140,15 +189,17 @@ def _bury(path: Path, dead: _Lock) -> None:
         return
     if _read(grave) != dead:
         with suppress(FileExistsError):  # a third came in this moment, and stays
-            os.link(grave, path)
-    grave.unlink()
+            os.link(grave, path, follow_symlinks=False)
+    if not grave.is_dir() or grave.is_symlink():
+        grave.unlink()
 
 
 def _beat(path: Path, me: dict[str, Any], stop: threading.Event) -> None:
     while not stop.wait(HEARTBEAT):
         with suppress(OSError):  # a share that fails for a moment; the next beat tries again
-            if path.read_text() == json.dumps(me):  # nobody renews what another took over
-                os.utime(path)
+            lock = _read(path)
+            if lock and lock.text == json.dumps(me):  # nobody renews what another took over
+                os.utime(path, follow_symlinks=False)
 
 
 def _alive(owner: dict[str, Any]) -> bool:

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from robustseg.runs.files import read_csv
-from robustseg.runs.folder import RunFolder
+from robustseg.runs.contents import read_status
+from robustseg.runs.files import DamagedFile
+from robustseg.runs.folder import NUMBERS, RunFolder
 from robustseg.runs.identity import SCHEMA
 from robustseg.runs.labels import check_labels
 from robustseg.runs.lock import holder
+from robustseg.terminal.text import is_plain, printable
 
 STATES = ("done", "running", "interrupted", "failed", "damaged", "outdated", "unreadable")
 
@@ -57,17 +59,25 @@ def survey(runs: Path) -> list[RunState]:
 
 def look(folder: RunFolder) -> RunState:
     """The state of one run."""
+    if not is_plain(folder.run_id):
+        reason = "the folder's name has control characters, which no run's has"
+        return RunState(printable(folder.run_id), "damaged", reason=reason)
     status: dict[str, Any] = {}
     try:
-        status = folder.read_status()
-        state, reason = _judge(folder, status)
+        try:
+            folder.check_plain()
+            status = _status(folder)
+            state, reason = _judge(folder, status)
+        except DamagedFile as error:
+            made = error.path == folder.status and holder(folder.lock) is not None
+            state, reason = ("running", "") if made else ("damaged", str(error))
     except OSError as error:
         name = Path(error.filename or folder.path).name
         state, reason = "unreadable", f"{name} cannot be read ({error.strerror or error})"
     common: dict[str, Any] = {
         "labels": _labels(status),
         "experiments": tuple(status.get("experiments", ())),
-        "reason": reason,
+        "reason": printable(reason),
         "collapsed": status.get("collapsed"),
     }
     if state not in ("running", "interrupted"):
@@ -77,17 +87,33 @@ def look(folder: RunFolder) -> RunState:
     return RunState(folder.run_id, state, **common, where=where, **_progress(folder, status))
 
 
+def _status(folder: RunFolder) -> dict[str, Any]:
+    try:
+        return read_status(folder.status)
+    except FileNotFoundError as error:
+        raise DamagedFile(folder.status, "is missing") from error
+
+
 def _judge(folder: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
+    """State and reason of a run.
+
+    Raises:
+        DamagedFile: it is damaged, or a copy.
+        OSError: a file cannot be read.
+    """
     state = status.get("state")
     if state not in ("done", "failed", "running"):
-        if holder(folder.lock):
-            return "running", ""
-        return "damaged", "status.json is missing or damaged"
+        raise DamagedFile(folder.status, f"is damaged: its state is {str(state)[:60]!r}")
     if status.get("schema") != SCHEMA:
-        return "outdated", f"of schema {status.get('schema')} instead of {SCHEMA}"
+        return "outdated", f"of schema {str(status.get('schema'))[:60]} instead of {SCHEMA}"
+    folder.check_name(status)
     if state == "done":
-        readable = folder.read_metrics(status) is not None
-        return ("done", "") if readable else ("damaged", "metrics.json is missing or damaged")
+        folder.check_done(status, NUMBERS)
+        try:
+            folder.read_metrics(status)
+        except FileNotFoundError:
+            raise DamagedFile(folder.metrics, "is missing") from None
+        return "done", ""
     if state == "failed":
         error = status.get("error") or {}
         lines = str(error.get("message", "")).splitlines() or [""]
@@ -107,7 +133,7 @@ def _labels(status: Mapping[str, Any]) -> dict[str, Any]:
 def _progress(folder: RunFolder, status: Mapping[str, Any]) -> dict[str, Any]:
     epochs = status.get("epochs")
     try:
-        rows = read_csv(folder.epochs)
+        rows = folder.read_rows(folder.epochs)
         epoch, seconds = len(rows), [row["seconds"] for row in rows]
         left = (epochs - epoch) * sum(seconds) / epoch if epochs and epoch else None
     except (OSError, ValueError, KeyError, TypeError):  # there is none yet, or it is damaged

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, open_dict
 from robustseg.runs.lock import JOB
 from robustseg.sweeps import limit
 from robustseg.sweeps.outcomes import open_sweep
+from robustseg.terminal.text import print_anything
 
 
 class SweepLauncher(Launcher):
@@ -133,3 +134,4 @@ def _write_to(path: Path) -> None:
             os.dup2(file.fileno(), descriptor)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    print_anything()

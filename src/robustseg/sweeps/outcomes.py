@@ -20,6 +20,7 @@ from robustseg.runs.files import read_json, write_json
 from robustseg.runs.lock import JOB
 from robustseg.sweeps import limit
 from robustseg.sweeps.recorded import check_records
+from robustseg.terminal.text import printable
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Outcome:
         dice: mean Dice per test image; None if there is no result.
         seconds: wall time of the job.
         message: why it failed, is busy or was skipped without a folder.
+        remark: what a reader of its numbers has to know.
     """
 
     run_id: str
@@ -41,6 +43,7 @@ class Outcome:
     dice: float | None = None
     seconds: float = 0.0
     message: str = ""
+    remark: str = ""
 
 
 _sweep: dict[str, Any] = {}
@@ -164,25 +167,30 @@ def _distinct(outcomes: list[Outcome]) -> list[Outcome]:
 def _print(outcomes: list[Outcome], not_begun: int) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     counts = Counter(outcome.state for outcome in outcomes)
     table = Table("run", "state", "Dice", "time", box=None)
     for outcome in outcomes:
         dice = "" if outcome.dice is None else f"{outcome.dice:.3f}"
-        table.add_row(outcome.run_id, outcome.state, dice, f"{outcome.seconds:.1f} s")
+        name = Text(printable(outcome.run_id))  # it may be overrides, which may hold markup
+        table.add_row(name, outcome.state, dice, f"{outcome.seconds:.1f} s")
     console = Console(highlight=False)
     console.print()
     if outcomes:
         console.print(table)
-    for message in dict.fromkeys(o.message for o in outcomes if o.message):
-        said_by = [o.run_id for o in outcomes if o.message == message]
-        which = said_by[0] if len(said_by) == 1 else f"{len(said_by)} runs"
-        console.print(f"{which}: {message}", markup=False, soft_wrap=True)
+    for kind in ("message", "remark"):
+        told = [(getattr(outcome, kind), outcome.run_id) for outcome in outcomes]
+        for text in dict.fromkeys(text for text, _ in told if text):
+            said_by = [run_id for said, run_id in told if said == text]
+            which = said_by[0] if len(said_by) == 1 else f"{len(said_by)} runs"
+            console.print(printable(f"{which}: {text}"), markup=False, soft_wrap=True)
     if not_begun:
         counts["not begun"] = not_begun
     said = ", ".join(f"{count} {state}" for state, count in counts.items())
+    runs = "1 run" if counts.total() == 1 else f"{counts.total()} runs"
     console.print(
-        f"{counts.total()} runs: {said}. Table: robustseg table --runs {_sweep['runs']}",
+        f"{runs}: {said}. Table: robustseg table --runs {_sweep['runs']}",
         markup=False,
         soft_wrap=True,
     )

@@ -1,6 +1,5 @@
 """Evaluates a network at epoch ends and keeps the record in the run folder."""
 
-import csv
 import logging
 import math
 import time
@@ -14,12 +13,15 @@ import pytorch_lightning as pl
 from robustseg.data.prepare import RunData
 from robustseg.errors import DamagedRun, NaNPredicted, TrainingDiverged
 from robustseg.metrics import THRESHOLDS
-from robustseg.runs.files import read_csv, replacing, write_csv
+from robustseg.runs.files import parse_csv, read_bytes, replacing, write_csv
 from robustseg.runs.folder import RunFolder
+from robustseg.runs.rows_hash import RowsHash
+from robustseg.runs.sealed import seal
 from robustseg.settings import EvaluationSettings
 from robustseg.sweeps import limit
 from robustseg.training.evaluator import Evaluator
 from robustseg.training.module import SegmentationModule
+from robustseg.training.reported import evaluated_epochs
 
 _log = logging.getLogger(__name__)
 _REMEDY = "try a smaller optimizer.lr or trainer.gradient_clip_val=1"
@@ -57,24 +59,29 @@ class Recorder(pl.callbacks.Checkpoint):
         self.precision = precision
         self.evaluator = Evaluator(data, evaluation, precision)
         self.checkpoint_every = checkpoint_every
-        every = evaluation.every
-        self.evaluated = [e for e in range(1, epochs + 1) if e % every == 0 or e == epochs]
+        self.evaluated = evaluated_epochs(epochs, evaluation)
         self.reported = set(self.evaluated[-evaluation.last :])
         self.epochs: list[dict[str, Any]] = []
         self.thresholds: list[dict[str, Any]] = []
         self.images: list[dict[str, Any]] = []
+        self.hashes = {name: RowsHash() for name in ("epochs", "thresholds", "images")}
+        self.begun = False
         self._saved = time.monotonic()
         self._begin = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
-        """The commit: how many epochs of the record belong to the checkpoint."""
-        return {"epochs": len(self.epochs), "predicted": self.evaluator.predicted}
+        """The commit: how many epochs of the record belong to the checkpoint, and their hashes."""
+        return {
+            "epochs": len(self.epochs),
+            "predicted": self.evaluator.predicted,
+            "hashes": {name: rows.of(getattr(self, name)) for name, rows in self.hashes.items()},
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Read back the rows that belong to the checkpoint.
 
         Raises:
-            DamagedRun: they are not all there.
+            DamagedRun: they are not all there, or not as they were committed.
         """
         if "predicted" not in state_dict:
             raise DamagedRun("it was begun by a version of robustseg that recorded less")
@@ -95,6 +102,13 @@ class Recorder(pl.callbacks.Checkpoint):
             raise DamagedRun(
                 f"epochs.csv, thresholds.csv or images.csv lacks rows of the first {done} epochs"
             )
+        for name, digest in state_dict.get("hashes", {}).items():  # none in those of before
+            if self.hashes[name].of(getattr(self, name)) != digest:
+                raise DamagedRun(f"the rows of {name}.csv are not those of the checkpoint")
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note that the checkpoint, if there was one, is restored."""
+        self.begun = True
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock; note the rate before the schedule is stepped."""
@@ -169,14 +183,16 @@ class Recorder(pl.callbacks.Checkpoint):
         """Write the checkpoint from which the run can resume."""
         with replacing(self.folder.checkpoint) as temporary:
             trainer.save_checkpoint(temporary)
+            seal(temporary)
         self._saved = time.monotonic()
 
 
 def _rows(path: Path, done: int) -> list[dict[str, Any]]:
     """The rows of a file up to an epoch."""
     try:
-        if not path.read_bytes().endswith(b"\n"):
+        data = read_bytes(path)
+        if not data.endswith(b"\n"):
             raise DamagedRun(f"{path.name} is cut off")
-        return [row for row in read_csv(path) if row["epoch"] <= done]
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        return [row for row in parse_csv(path, data) if row["epoch"] <= done]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedRun(f"{path.name} cannot be read: {error!r}") from error

@@ -2,13 +2,10 @@
 
 import logging
 import os
-import platform
 import socket
-import subprocess
 import time
 import traceback
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +15,17 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from robustseg.configuration import checks as configuration
-from robustseg.configuration import hardware
-from robustseg.errors import AlreadyRunning, ConfigError, DamagedRun, RunFailed, UserError
+from robustseg.configuration.names import check_run_id
+from robustseg.errors import (
+    AlreadyRunning,
+    ConfigError,
+    DamagedRun,
+    OtherConditions,
+    RunFailed,
+    UserError,
+)
 from robustseg.runs.files import read_csv, write_text
+from robustseg.runs.finished import check_resumable, finished_metrics
 from robustseg.runs.folder import RunFolder, now
 from robustseg.runs.identity import SCHEMA, Identity, identify
 from robustseg.runs.joined import join
@@ -31,9 +36,11 @@ from robustseg.sweeps import limit
 from robustseg.sweeps.outcomes import Outcome, is_alone, job_name, note, sweep_token
 from robustseg.sweeps.recorded import check_records, record_of
 from robustseg.training import memory
+from robustseg.training.conditions import conditions, differences
+from robustseg.training.reported import said, warning
 
 _log = logging.getLogger(__name__)
-_LIBRARIES = ("robustseg", "torch", "pytorch-lightning", "albumentations", "numpy", "scipy")
+_PATIENCE = 60.0  # seconds that one waits to join an experiment
 
 
 def run(cfg: DictConfig) -> None:
@@ -55,6 +62,7 @@ def run(cfg: DictConfig) -> None:
         source = instantiate(settings.dataset.source.arguments())
         identity = identify(settings, source.fingerprint(Path(settings.paths.cache)))
         name = identity.run_id
+        check_run_id(name)
         outcome = _run(settings, identity, source)
     except Exception as error:
         cause = _cause(error)
@@ -68,7 +76,7 @@ def run(cfg: DictConfig) -> None:
 def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
     begin = time.monotonic()
     folder = RunFolder(Path(settings.paths.runs) / identity.run_id)
-    metrics = _finished(settings, folder)
+    metrics = _finished(settings, identity, folder)
     if metrics is not None:
         _tidy(folder)
         return _skip(settings, folder, metrics, begin)
@@ -76,30 +84,49 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
     if record is not None:
         return _skip_recorded(settings, identity.run_id, record, begin)
     configuration.check_targets(settings)
+    with suppress(FileNotFoundError):  # another process was quicker
+        aside = folder.set_link_aside()
+        if aside is not None:
+            _log.warning("%s: it is no folder; restarts, it is %s now", identity.run_id, aside)
     try:
         with hold(folder.lock):
             # Another process may have finished it while this one was importing.
-            metrics = _finished(settings, folder)
-            if metrics is not None:
-                return _skip(settings, folder, metrics, begin)
-            note(Outcome(identity.run_id, "running"))
-            metrics = _train(settings, identity, source, folder)
+            metrics = _finished(settings, identity, folder)
+            if metrics is None:
+                note(Outcome(identity.run_id, "running"))
+                metrics, remark = _train(settings, identity, source, folder)
+                trained = True
+            else:
+                trained = False
     except AlreadyRunning as error:
         _log.warning("%s", error)
         return Outcome(identity.run_id, "busy", message=str(error))
+    if not trained:
+        return _skip(settings, folder, metrics, begin)
     seconds = time.monotonic() - begin
     _log.info(
-        "%s: Dice %.3f per image, %.3f pooled, in %.0f s",
+        "%s: Dice %.3f per image, %.3f pooled, %s, in %.0f s",
         identity.run_id,
         metrics["dice_image"],
         metrics["dice_pooled"],
+        said(metrics["evaluations"]),
         seconds,
     )
-    return Outcome(identity.run_id, "done", metrics["dice_image"], seconds)
+    remarks = [one for one in (remark, warning(settings)) if one]
+    _warn(identity.run_id, *remarks)
+    return Outcome(
+        identity.run_id, "done", metrics["dice_image"], seconds, remark="; ".join(remarks)
+    )
 
 
-def _finished(settings: Settings, folder: RunFolder) -> dict[str, Any] | None:
-    return None if _forced(settings, folder) else folder.read_metrics()
+def _finished(settings: Settings, identity: Identity, folder: RunFolder) -> dict[str, Any] | None:
+    return None if _forced(settings, folder) else finished_metrics(folder, identity)
+
+
+def _warn(run_id: str, *remarks: str) -> None:
+    """Warn of what a single run's reader has to know; a sweep's summary says it once."""
+    for remark in remarks if sweep_token() is None else ():
+        _log.warning("%s: %s", run_id, remark)
 
 
 def _forced(settings: Settings, folder: RunFolder) -> bool:
@@ -109,9 +136,33 @@ def _forced(settings: Settings, folder: RunFolder) -> bool:
 
 
 def _skip(settings: Settings, folder: RunFolder, metrics: dict[str, Any], begin: float) -> Outcome:
-    _join_experiment(folder, settings.experiment)
+    status = folder.read_status()
+    remark = _changed(settings, status, "was finished", commit=False)
+    _join_experiment(folder, settings.experiment, status)
     _log.info("%s: finished before, skipped", folder.run_id)
-    return Outcome(folder.run_id, "skipped", metrics["dice_image"], time.monotonic() - begin)
+    _warn(folder.run_id, *([remark] if remark else []))
+    seconds = time.monotonic() - begin
+    return Outcome(folder.run_id, "skipped", metrics["dice_image"], seconds, remark=remark)
+
+
+def _changed(settings: Settings, status: dict[str, Any], what: str, *, commit: bool) -> str:
+    """What differs now from a run's last attempt, in a sentence; "" if nothing does.
+
+    Raises:
+        OtherConditions: it differs, and strict=true.
+    """
+    attempts = status.get("attempts") or [{}]
+    then = attempts[-1] if "versions" in attempts[-1] else status
+    found = differences(then, conditions(settings), commit=commit)
+    if not found:
+        return ""
+    remark = f"{what} under other conditions: {'; '.join(found)}"
+    if settings.strict:
+        raise OtherConditions(
+            f"strict=true: it {remark}. Restore them, train it anew with force=true, or leave out "
+            "strict=true"
+        )
+    return remark
 
 
 def _skip_recorded(settings: Settings, run_id: str, record: str, begin: float) -> Outcome:
@@ -124,16 +175,17 @@ def _skip_recorded(settings: Settings, run_id: str, record: str, begin: float) -
 
 def _train(
     settings: Settings, identity: Identity, source: Any, folder: RunFolder
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], str]:
+    """The final numbers, and what there is to say of the conditions."""
     try:
-        settings = _start(settings, identity, folder)
+        settings, remark = _start(settings, identity, folder)
         from robustseg.training.train import train
 
         measured = memory.forget_peak(settings.trainer.accelerator)
         try:
             metrics = train(settings, identity, source, folder)
         except DamagedRun as damage:
-            settings = _start(settings, identity, folder, damage)
+            settings, remark = _start(settings, identity, folder, damage)
             metrics = train(settings, identity, source, folder)
     except BaseException as error:
         _fail(folder, error)
@@ -144,9 +196,10 @@ def _train(
         error=None,
         collapsed=metrics["collapsed"],
         cost=_cost(folder, settings.trainer.accelerator, measured),
+        files=folder.files(),
     )
     folder.checkpoint.unlink(missing_ok=True)
-    return metrics
+    return metrics, remark
 
 
 def _cost(folder: RunFolder, accelerator: str, measured: bool) -> dict[str, float]:
@@ -168,30 +221,35 @@ def _start(
     identity: Identity,
     folder: RunFolder,
     damage: DamagedRun | None = None,
-) -> Settings:
+) -> tuple[Settings, str]:
     """Find the checkpoint to resume from, or set old files aside, and write the status.
 
     Returns:
-        The settings, with the compute threads of the attempt that is gone on from.
+        The settings, with the compute threads of the attempt that is resumed, and what differs
+        from its conditions.
+
+    Raises:
+        OtherConditions: they differ, and strict=true.
     """
     folder.clear_temporary()
     experiments = folder.read_status().get("experiments", [])
     dashboard_id = folder.dashboard_id
-    reason = damage or _reason_to_restart(settings, folder)
+    reason = damage or _reason_to_restart(settings, identity, folder)
     if reason:
         aside = folder.set_aside()
         dashboard_id = aside.name.removeprefix(".")
         _log.warning("%s: %s; restarts, the old run is %s", identity.run_id, reason, aside)
-    status = folder.read_status()
+    status, remark = folder.read_status(), ""
     if folder.checkpoint.exists():
+        remark = _changed(settings, status, "was resumed", commit=True)
         threads = status.get("threads", settings.trainer.threads)
         settings = settings.changed(trainer=settings.trainer.changed(threads=threads))
         _log.info("%s: resumes from its last checkpoint", identity.run_id)
     else:
         _log.info("%s", identity.run_id)
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(settings.plain())))
-    trainer = settings.trainer
-    attempt = {"started": now(), "host": socket.gethostname(), "pid": os.getpid()}
+    trainer, current = settings.trainer, conditions(settings)
+    attempt = {"started": now(), "host": socket.gethostname(), "pid": os.getpid(), **current}
     folder.update_status(
         schema=SCHEMA,
         run_id=identity.run_id,
@@ -204,21 +262,21 @@ def _start(
         fingerprint=identity.fingerprint,
         threads=trainer.threads,
         accelerator=trainer.accelerator,
-        processor=hardware.processor(trainer.accelerator),
+        processor=current["processor"],
         precision=trainer.precision,
         attempts=[*status.get("attempts", []), attempt],
-        versions={"python": platform.python_version(), **{n: _version(n) for n in _LIBRARIES}},
-        commit=_commit(),
+        versions=current["versions"],
+        commit=current["commit"],
         error=None,
     )
-    return settings
+    return settings, remark
 
 
-def _reason_to_restart(settings: Settings, folder: RunFolder) -> object:
+def _reason_to_restart(settings: Settings, identity: Identity, folder: RunFolder) -> object:
     if _forced(settings, folder) and folder.status.exists():
         return "force=true"
     try:
-        folder.check()
+        check_resumable(folder, identity)
     except DamagedRun as damage:
         return damage
     return None
@@ -242,8 +300,11 @@ def _exit_code(error: Exception) -> int:
 
 
 def _fail(folder: RunFolder, error: BaseException) -> None:
-    """Note a failure; an interrupted run stays "running", without a live lock."""
-    if isinstance(error, KeyboardInterrupt | SystemExit):
+    """Note a failure; an interrupted run stays "running", without a live lock.
+
+    One that strict=true refuses is what it was.
+    """
+    if isinstance(error, KeyboardInterrupt | SystemExit | OtherConditions):
         return
     trace = "".join(traceback.format_exception(error))
     cause = _cause(error)
@@ -261,34 +322,25 @@ def _tidy(folder: RunFolder) -> None:
             folder.checkpoint.unlink(missing_ok=True)
 
 
-def _join_experiment(folder: RunFolder, experiment: str | None) -> None:
-    """A run may belong to several experiments."""
-    joined = folder.read_status().get("experiments", [])
-    if experiment is not None and experiment not in joined:
-        folder.update_status(experiments=_with(joined, experiment))
+def _join_experiment(folder: RunFolder, experiment: str | None, status: dict[str, Any]) -> None:
+    """A run may belong to several experiments; who joins holds its lock, so that none is lost."""
+    if experiment is None or experiment in status.get("experiments", []):
+        return
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            with hold(folder.lock):
+                joined = folder.read_status().get("experiments", [])
+                if experiment not in joined:
+                    folder.update_status(experiments=_with(joined, experiment))
+            return
+        except AlreadyRunning:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _with(experiments: list[str], experiment: str | None) -> list[str]:
     if experiment is None or experiment in experiments:
         return experiments
     return [*experiments, experiment]
-
-
-def _version(library: str) -> str | None:
-    try:
-        return version(library)
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        return None
-
-
-def _commit() -> str | None:
-    """The project's git commit, with a + if files differ from it; None outside of git."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    try:
-        head = subprocess.run(
-            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        )
-        dirty = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return head.stdout.strip() + ("+" if dirty.returncode else "")

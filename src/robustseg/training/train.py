@@ -20,12 +20,14 @@ from robustseg.data.batches.augmented import training_batches
 from robustseg.data.batches.on_device import DeviceBatches
 from robustseg.data.prepare import RunData, prepare
 from robustseg.data.sources.source import Source
+from robustseg.errors import DamagedRun, UserError
 from robustseg.losses.regularizers import Regularized
 from robustseg.metrics import summarise_last
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.collapse import collapse
 from robustseg.noise.manifest import summary
-from robustseg.runs.files import read_csv, read_json, replacing, write_csv, write_json
+from robustseg.runs.contents import read_metrics
+from robustseg.runs.files import read_csv, replacing, write_csv, write_json
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import Identity
 from robustseg.runs.labels import labels
@@ -135,6 +137,12 @@ def _fit(
     checkpoint = str(folder.checkpoint) if folder.checkpoint.exists() else None
     try:
         trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
+    except (UserError, OSError, MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if checkpoint and not recorder.begun:  # restoring a damaged one raises nearly anything
+            raise _unusable(folder.checkpoint, error) from error
+        raise
     except SystemExit as error:  # how Lightning ends on Ctrl-C and SIGTERM, and submitit's jobs
         if trainer.state.status == TrainerStatus.INTERRUPTED:
             raise KeyboardInterrupt from error
@@ -166,8 +174,17 @@ def _epochs_saved(checkpoint: Path) -> int:
     """How many epochs the network of a checkpoint was trained; 0 if there is none yet."""
     if not checkpoint.exists():
         return 0
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    return int(state["epoch"]) + 1
+    try:
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        return int(state["epoch"]) + 1
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise _unusable(checkpoint, error) from error
+
+
+def _unusable(checkpoint: Path, error: Exception) -> DamagedRun:
+    return DamagedRun(f"the checkpoint {checkpoint.name} cannot be used: {error!r:.200}")
 
 
 def _last_column(folder: RunFolder, name: str) -> np.ndarray:
@@ -200,7 +217,7 @@ def _finish(
         "settings": identity.settings,
     }
     write_json(folder.metrics, metrics)
-    return read_json(folder.metrics)
+    return read_metrics(folder.metrics)
 
 
 def _final_numbers(folder: RunFolder, last: int) -> dict[str, Any]:

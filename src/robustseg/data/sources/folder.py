@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import regex
+
 from robustseg.data.sources.files import FileSource, Scan, subfolder
 from robustseg.data.sources.listing import (
     Listing,
@@ -23,6 +25,7 @@ from robustseg.data.sources.source import SPLITS, Record
 from robustseg.data.sources.split import SplitRow, read_split_file, seeded_split
 from robustseg.errors import DataError, OptionError
 
+_PATTERN_S = 1.0  # seconds for one name
 DEFAULT_FRACTIONS = {"train": 0.7, "val": 0.1, "test": 0.2}
 # Other names of folders of splits: not read, but told.
 SPLIT_WORDS = {
@@ -171,7 +174,14 @@ class Folder(FileSource):
         """The case that the pattern finds in an id; "" without a pattern."""
         if self.group_pattern is None:
             return ""
-        match = re.search(self.group_pattern, name)
+        try:  # a pattern of a run folder is anybody's, and re would try for ever
+            match = regex.search(self.group_pattern, name, timeout=_PATTERN_S)
+        except TimeoutError:
+            raise OptionError(
+                f"group_pattern {self.group_pattern!r} takes more than {_PATTERN_S:g} s on "
+                f"{name!r}: simplify it; a repetition within a repetition, such as (a+)+, may "
+                "take for ever"
+            ) from None
         case = match and (match[1] if match.re.groups else match[0])
         if not case:
             scan.errors.append(

@@ -17,6 +17,7 @@ from robustseg.results.figures.files import Source, read_each
 from robustseg.results.figures.look import looks
 from robustseg.results.figures.selection import hardest, heading, settings
 from robustseg.results.sources import Run, Sources
+from robustseg.runs.pictures import read_examples
 
 _OUTLINES = {"clean": "#00e5ff", "noisy": "#ffd400", "predicted": "#ff2d78"}
 _DASHES: dict[str, LineStyleType] = {"clean": "-", "noisy": (0, (1, 1)), "predicted": (0, (4, 1.2))}
@@ -125,8 +126,7 @@ def _examples(run: Run) -> Path | None:
 def _kept(path: Path | None, choose: Callable[[Arrays], list[int]], columns: int) -> Arrays:
     """The chosen images of an examples.npz."""
     assert path is not None
-    with np.load(path) as file:
-        arrays = {key: file[key] for key in file.files}
+    arrays = read_examples(path)
     shape = arrays["image"].shape
     masks = [arrays[name].shape for name in _OUTLINES]
     if len(shape) != 4 or any(mask != shape[:3] for mask in masks):

@@ -87,6 +87,14 @@ def _read_config(folder: RunFolder) -> dict[str, Any]:
         return {}
 
 
+def _relevant(read: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a configuration that count; empty of another version's, or of damage."""
+    try:
+        return relevant(read)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return {}
+
+
 def read_status(state: RunState, sources: Sources) -> Mapping[str, Any]:
     """The status of a run; empty if it cannot be read."""
     return {} if state.state == "unreadable" else sources.find(state.run_id).status
@@ -171,7 +179,7 @@ def _settings(run: Run, row: Mapping[str, Any] | None) -> dict[str, str]:
         leaves = dict(row["settings"])
     else:
         read = _read_config(run.folder) if run.folder is not None else {}
-        leaves = flat(relevant(read)) if "noise" in read else {}
+        leaves = flat(_relevant(read))
     return {name: _text(without_places(value)) for name, value in sorted(leaves.items())}
 
 

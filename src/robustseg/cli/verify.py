@@ -1,0 +1,97 @@
+"""`robustseg runs verify`."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustseg.terminal.progress import track
+from robustseg.terminal.text import printable
+
+if TYPE_CHECKING:
+    from robustseg.runs.verify import Verdict
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand ``verify`` of ``runs``."""
+    parser = commands.add_parser(
+        "verify",
+        help="compare the files of finished runs with their checksums",
+        description="Read every file of the finished runs, weights and images too, and compare it "
+        "with the size and SHA-256 that status.json has of it; of records, the parts with those in "
+        "record.json. Runs of older versions have none and are listed as unverified.",
+        epilog="robustseg runs verify --runs runs experiments/demo/record",
+    )
+    parser.add_argument("ids", nargs="*", help="run ids; none: all runs")
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        nargs="+",
+        action="extend",
+        metavar="SOURCE",
+        help="folders of runs, and records (default: runs)",
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print what is not as it was written.
+
+    Returns:
+        0; 1 if something is damaged, or there is nothing to verify.
+    """
+    from robustseg.records.layout import is_record
+    from robustseg.records.verify import verify_record
+    from robustseg.runs.folder import RunFolder
+    from robustseg.runs.verify import verify
+
+    verdicts: list[Verdict] = []
+    for place in options.runs or [Path("runs")]:
+        if not place.is_dir():
+            return _complain(f"there is no folder {place}")
+        if is_record(place):
+            verdicts += [one for one in verify_record(place) if _wanted(one.run_id, options.ids)]
+            continue
+        names = sorted(entry.name for entry in place.iterdir() if not entry.name.startswith("."))
+        chosen = [
+            RunFolder(place / name)
+            for name in names
+            if (place / name).is_dir() and _wanted(name, options.ids)
+        ]
+        verdicts += [verify(one) for one in track(chosen, len(chosen), "Verified")]
+    unknown = sorted(set(options.ids) - {one.run_id for one in verdicts})
+    if unknown:
+        return _complain(f"there is no run {', '.join(unknown)}")
+    if not verdicts:
+        return _complain("there is no run to verify")
+    print(_as_json(verdicts) if options.format == "json" else _as_text(verdicts))
+    return int(any(one.state == "damaged" for one in verdicts))
+
+
+def _wanted(run_id: str, ids: list[str]) -> bool:
+    return not ids or run_id in ids
+
+
+def _as_json(verdicts: "list[Verdict]") -> str:
+    return json.dumps([asdict(one) for one in verdicts], indent=2)
+
+
+def _as_text(verdicts: "list[Verdict]") -> str:
+    lines = [
+        printable(f"{one.run_id}: {one.state}{f': {one.reason}' if one.reason else ''}")
+        for one in verdicts
+        if one.state != "verified"
+    ]
+    counts = Counter(one.state for one in verdicts)
+    said = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    number = "1 run" if len(verdicts) == 1 else f"{len(verdicts)} runs"
+    return "\n".join([*lines, f"{number}: {said}"])
+
+
+def _complain(message: str) -> int:
+    print(printable(f"robustseg runs verify: {message}"), file=sys.stderr)
+    return 1
