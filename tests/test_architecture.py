@@ -146,7 +146,7 @@ def test_results_import_neither_torch_nor_hydra():
         "    print(name, *sorted({'torch', 'hydra', 'pytorch_lightning'} & set(sys.modules)))\n"
     )
     names = sorted(name for name in MODULES if name.startswith("robustseg.results"))
-    assert "robustseg.results.tables.build" in names
+    assert "robustseg.results.tables.make_table" in names
     ran = subprocess.run(
         [sys.executable, "-c", code, *names],
         env=os.environ | {"PYTHONPATH": str(SOURCE.parent)},

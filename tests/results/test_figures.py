@@ -11,10 +11,10 @@ import pytest
 from robustseg.cli.main import main
 from robustseg.finished.threshold_masks import threshold_masks
 from robustseg.records import pack
-from robustseg.results.figures.catalogue import PLATES, allowed, drawn
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
 from robustseg.results.figures.domain import domain_against_batch_size
+from robustseg.results.figures.lines import told_apart
 from robustseg.results.figures.look import looks
 from robustseg.results.figures.memorisation import (
     expected_floor,
@@ -23,8 +23,8 @@ from robustseg.results.figures.memorisation import (
 )
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
-from robustseg.results.figures.selection import told_apart
-from robustseg.results.figures.stopping import selection
+from robustseg.results.figures.plates import PLATES, allowed, drawn
+from robustseg.results.figures.stopping_points import selection
 from robustseg.results.figures.thresholds import thresholds
 from robustseg.results.load import load_runs
 from robustseg.runs.files import write_csv
@@ -318,7 +318,7 @@ def test_unlike_runs_are_not_averaged(add_run, tmp_path, capsys):
     lines = sorted(told_apart(load_runs(add_run.runs))["line"])
     assert lines == ["dice batch", "dice batch lr=0.01", "dice image"]
     add_run("dice", domain="batch", dataset="chest")
-    assert main(["figures", "--runs", str(add_run.runs), "--out", str(tmp_path / "out")]) == 1
+    assert main(["figures", "--runs", str(add_run.runs), "--out", str(tmp_path / "out")]) == 2
     assert "chest, synthetic" in capsys.readouterr().err
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from robustseg.results.load import load_runs
-from robustseg.results.tables.build import make_table
 from robustseg.results.tables.grid import SLIDES as SHOWN
+from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.published import experiments_folder, load_published, read_published
 from robustseg.results.tables.published_table import published_table
 from robustseg.results.tables.render import render

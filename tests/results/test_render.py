@@ -6,9 +6,9 @@ import re
 import pytest
 
 from robustseg.results.load import load_runs
-from robustseg.results.tables.build import make_table
 from robustseg.results.tables.comparison import compare
 from robustseg.results.tables.image_scores import Images
+from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.render import render
 
 

@@ -12,16 +12,16 @@ from html.parser import HTMLParser
 import pytest
 
 from robustseg.cli.main import main
-from robustseg.results.claims.build import make_claims
+from robustseg.results.claims.make_claims import make_claims
 from robustseg.results.claims.sentences import sentence
 from robustseg.results.load import load_runs
 from robustseg.results.report.curve import HEIGHT, WIDTH, read_curve
-from robustseg.results.report.plates import embed
+from robustseg.results.report.embedded import embed
+from robustseg.results.report.experiment_readme import readme_html
 from robustseg.results.report.privacy import without_places
 from robustseg.results.report.provenance import provenance
-from robustseg.results.report.readme import readme_html
-from robustseg.results.tables.build import make_table
 from robustseg.results.tables.image_scores import Images
+from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.notation import mean_std
 from robustseg.runs.files import write_csv
 from tests.results.conftest import FAILED, HOST, LOSS

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.results.figures.shown import IMAGES
-from robustseg.results.sources import add_options, chosen_sources, settle
+from robustseg.cli import options as shared
+from robustseg.errors import NoRuns
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from robustseg.results.figures.catalogue import Plate
+    from robustseg.results.figures.plates import Plate
     from robustseg.results.sources import Sources
 
 
@@ -26,44 +26,27 @@ def add_parser(subparsers: Any) -> None:
         help="memorisation, ν, Dice against α, example images and more, as SVG and PNG",
         epilog="robustseg figures demo --out figures",
     )
-    parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
-    parser.add_argument("--dataset", help="only runs on this data set")
+    shared.add_runs(parser)
+    shared.add_filters(parser)
     parser.add_argument("--noise", help="only runs with this noise model (and clean ones)")
-    add_options(parser)
-    parser.add_argument(
-        "--images",
-        choices=IMAGES,
-        default="all",
-        help="figures with images of the data set: none, those of training images only, or all "
-        "(default: all, for your own eyes; their licence says which may be published)",
-    )
+    shared.add_images(parser, "all", "all, for your own eyes")
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to")
     parser.set_defaults(main=main)
 
 
 def main(options: argparse.Namespace) -> int:
     """Draw the figures of finished runs; 1 if there is none."""
-    from robustseg.errors import NoRuns
-    from robustseg.results.load import load_runs
     from robustseg.terminal.suggestion import suggestion
 
-    settle(options)
-    sources = chosen_sources(options)
-    chosen = ("experiment", "dataset")
-    filters = {name: getattr(options, name) for name in chosen if getattr(options, name)}
-    try:
-        runs = load_runs(sources, **filters)
-        noted = runs.attrs["remarks"]
-        if options.noise:
-            present = set(runs["noise"].dropna())
-            if options.noise not in present:
-                there = suggestion(options.noise, present)
-                raise NoRuns(f"no finished run has noise={options.noise}; {there}")
-            runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
-        figures, remarks = draw(runs, sources, options.images)
-    except (NoRuns, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
+    runs, sources = shared.selected(options)
+    noted = [*runs.attrs["absent"], *runs.attrs["remarks"]]
+    if options.noise:
+        present = set(runs["noise"].dropna())
+        if options.noise not in present:
+            there = suggestion(options.noise, present)
+            raise NoRuns(f"no finished run has noise={options.noise}; {there}")
+        runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
+    figures, remarks = draw(runs, sources, options.images)
     return save(figures, [*noted, *remarks], options.out / (options.experiment or ""))
 
 
@@ -81,10 +64,10 @@ def draw(
         The figures, and remarks for the error channel.
 
     Raises:
-        ValueError: the runs are of several data sets or noise models.
+        ConfigError: the runs are of several data sets or noise models.
     """
-    from robustseg.results.figures.catalogue import PLATES, allowed, drawn
-    from robustseg.results.figures.selection import told_apart
+    from robustseg.results.figures.lines import told_apart
+    from robustseg.results.figures.plates import PLATES, allowed, drawn
 
     named = told_apart(runs)
     also = _predicted(named, sources) if images == "all" else []
@@ -101,7 +84,7 @@ def _predicted(runs: pd.DataFrame, sources: Sources) -> list[Plate]:
     if not any(folder is not None and folder.weights.is_file() for folder in folders):
         return []
     from robustseg.finished.threshold_masks import threshold_masks
-    from robustseg.results.figures.catalogue import Plate
+    from robustseg.results.figures.plates import Plate
 
     return [
         Plate(
@@ -132,10 +115,9 @@ def save(
     Returns:
         Exit code; 1 if there is no figure.
     """
-    from robustseg.results.figures.catalogue import PLATES
+    from robustseg.results.figures.plates import PLATES
 
-    for remark in remarks:
-        print(remark, file=sys.stderr)
+    shared.tell(remarks)
     names = [plate.name for plate, _ in figures]
     old = [plate.name for plate in PLATES if plate.name not in names]
     old = [name for name in old if (folder / f"{name}.png").exists()]

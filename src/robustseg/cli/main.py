@@ -19,12 +19,12 @@ from robustseg.cli import (
     report,
     results,
     runs,
+    status,
     suspects,
     table,
     wandb,
 )
 from robustseg.errors import UserError
-from robustseg.results import status
 
 _RESULTS = (table, claims, ranks, status, runs, figures, results, report)
 _COMMANDS = (*_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
@@ -48,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         options.overrides += rest
+    if hasattr(options, "settle"):
+        options.settle(options)
     try:
         code = int(options.main(options))
         sys.stdout.flush()

@@ -14,10 +14,11 @@ from robustseg.errors import DataError
 from robustseg.finished.load import load_run
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.metrics.summary import dice
-from robustseg.results.figures.files import Source, Unreadable, read_each
+from robustseg.results.figures.lines import hardest, heading, settings
 from robustseg.results.figures.look import looks
-from robustseg.results.figures.selection import hardest, heading, settings
-from robustseg.results.sources import Run, Sources
+from robustseg.results.figures.run_files import Source, Unreadable, read_each
+from robustseg.results.one_run import Run
+from robustseg.results.sources import Sources
 
 _THRESHOLDS = (0.25, 0.5, 0.75)
 _CELL = 1.5  # inches

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from robustseg.runs.data_label import data_label, data_of
 from robustseg.runs.files import read_csv
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA
@@ -31,6 +32,7 @@ class RunState:
             Of running and interrupted runs.
         collapsed: "background" or "foreground" where a finished network predicts only that.
         where: host and process of a running one.
+        fingerprint: of its data; data_folder: the name of their folder. None where unknown.
     """
 
     run_id: str
@@ -43,6 +45,13 @@ class RunState:
     seconds_left: float | None = None
     collapsed: str | None = None
     where: str = ""
+    fingerprint: str | None = None
+    data_folder: str | None = None
+
+    @property
+    def data(self) -> str:
+        """Its data, by the folder's name and the first digits of the fingerprint."""
+        return data_label(self.data_folder, self.fingerprint)
 
 
 def survey(runs: Path) -> list[RunState]:
@@ -69,6 +78,7 @@ def look(folder: RunFolder) -> RunState:
         "experiments": tuple(status.get("experiments", ())),
         "reason": reason,
         "collapsed": status.get("collapsed"),
+        **data_of(status),
     }
     if state not in ("running", "interrupted"):
         return RunState(folder.run_id, state, **common)

@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from robustseg.metrics.catalogue import find
-from robustseg.results.figures.files import Source
 from robustseg.results.figures.look import legend, looks, tiles
+from robustseg.results.figures.run_files import Source
 
 
 def dice_against_alpha(

@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from robustseg.metrics.summary import COUNTS
-from robustseg.results.figures.files import Source, read_each
+from robustseg.results.figures.lines import at_setting, heading, settings
 from robustseg.results.figures.look import Look, looks, tiles
-from robustseg.results.figures.selection import at_setting, heading, settings
-from robustseg.results.sources import Run, Sources
+from robustseg.results.figures.run_files import Source, read_each
+from robustseg.results.one_run import Run
+from robustseg.results.sources import Sources
 
 _DOTS = 400  # shown a loss; the outline is of all
 

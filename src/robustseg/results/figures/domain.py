@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.files import Source
+from robustseg.results.figures.lines import at_setting, heading, joined, settings
 from robustseg.results.figures.look import legend, looks, tiles
-from robustseg.results.figures.selection import at_setting, heading, joined, settings
+from robustseg.results.figures.run_files import Source
 from robustseg.results.tables.distinct import row_labels
 
 

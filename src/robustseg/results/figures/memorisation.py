@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.files import Source, read_epochs
+from robustseg.results.figures.lines import at_setting, averaged, heading, settings
 from robustseg.results.figures.look import Look, grid, legend, looks, tiles
-from robustseg.results.figures.selection import at_setting, averaged, heading, settings
+from robustseg.results.figures.run_files import Source, read_epochs
 
 _MARKED = 8  # markers a line, about
 _AGAINST = {"noisy": "--", "clean": "-"}

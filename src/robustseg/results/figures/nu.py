@@ -7,9 +7,9 @@ import math
 import pandas as pd
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.files import Source, read_epochs
+from robustseg.results.figures.lines import at_setting, averaged, heading, settings
 from robustseg.results.figures.look import legend, looks, tiles
-from robustseg.results.figures.selection import at_setting, averaged, heading, settings
+from robustseg.results.figures.run_files import Source, read_epochs
 
 
 def nu(runs: pd.DataFrame, source: Source) -> Figure | None:

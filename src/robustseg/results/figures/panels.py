@@ -13,10 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
 from robustseg import IGNORED
-from robustseg.results.figures.files import Source, read_each
+from robustseg.results.figures.lines import hardest, heading, settings
 from robustseg.results.figures.look import looks
-from robustseg.results.figures.selection import hardest, heading, settings
-from robustseg.results.sources import Run, Sources
+from robustseg.results.figures.run_files import Source, read_each
+from robustseg.results.one_run import Run
+from robustseg.results.sources import Sources
 
 _OUTLINES = {"clean": "#00e5ff", "noisy": "#ffd400", "predicted": "#ff2d78"}
 _DASHES: dict[str, LineStyleType] = {"clean": "-", "noisy": (0, (1, 1)), "predicted": (0, (4, 1.2))}

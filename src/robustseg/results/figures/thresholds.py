@@ -6,10 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.files import Source, read_each
+from robustseg.results.figures.lines import at_setting, heading, settings
 from robustseg.results.figures.look import Look, legend, looks, tiles
-from robustseg.results.figures.selection import at_setting, heading, settings
-from robustseg.results.sources import Run, Sources
+from robustseg.results.figures.run_files import Source, read_each
+from robustseg.results.one_run import Run
+from robustseg.results.sources import Sources
 
 _TEST, _NOISY = "test_dice_image", "heldout_dice_noisy"
 

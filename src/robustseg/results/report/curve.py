@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robustseg.results.sources import Run
+from robustseg.results.one_run import Run
 from robustseg.runs.files import read_csv
 
 WIDTH, HEIGHT = 240, 80

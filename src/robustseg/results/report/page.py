@@ -12,9 +12,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from robustseg.results.report.curve import HEIGHT, WIDTH
+from robustseg.results.report.experiment_readme import readme_html, readme_title
 from robustseg.results.report.parts import DatasetPart, dataset_part
 from robustseg.results.report.provenance import provenance
-from robustseg.results.report.readme import readme_html, readme_title
 from robustseg.results.report.runlist import entries, read_status
 from robustseg.results.sources import Sources
 from robustseg.results.tables.published import experiments_folder, load_published

@@ -9,9 +9,10 @@ import pandas as pd
 
 from robustseg.errors import DataError
 from robustseg.metrics.catalogue import CATALOGUE
+from robustseg.results.one_run import Run
 from robustseg.results.report.curve import Curve, read_curve
 from robustseg.results.report.privacy import without_places
-from robustseg.results.sources import Run, Sources
+from robustseg.results.sources import Sources
 from robustseg.runs import config
 from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder
@@ -111,7 +112,7 @@ def _entry(
         anchor=f"run-{at}",
         run_id=state.run_id,
         loss=str(labels.get("loss", "")),
-        words=_words(state.run_id, labels),
+        words=_words(state.run_id, labels, state.data),
         state="collapsed" if state.state == "done" and state.collapsed else state.state,
         reason=without_places(state.reason, hosts(status)),
         dice=_dice(row or {}),
@@ -127,9 +128,9 @@ def _dice(row: Mapping[str, Any]) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _words(run_id: str, labels: Mapping[str, Any]) -> str:
+def _words(run_id: str, labels: Mapping[str, Any], data: str) -> str:
     """The run's id and its parts, and its labels, each as VALUE and as KEY=VALUE."""
-    words = [run_id, *run_id.split("-")]
+    words = [run_id, *run_id.split("-"), *data.split()]
     for name in LABELS:
         value = labels.get(name)
         if pd.notna(value):
@@ -156,6 +157,7 @@ def _facts(
         "attempts": f"{len(attempts)} (started {', '.join(started)})" if attempts else None,
         "finished": status.get("finished"),
         "experiments": ", ".join(state.experiments),
+        "data": state.data,
         "processor": status.get("processor", status.get("accelerator")),
         "precision": status.get("precision"),
         "threads": status.get("threads"),

@@ -5,8 +5,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from robustseg.errors import ConfigError
+from robustseg.results.tables.cells import EMPTY, Cell, Column, Key, Row, Table, direction, label
 from robustseg.results.tables.meaning import heading
-from robustseg.results.tables.model import EMPTY, Cell, Column, Key, Row, Table, direction, label
 from robustseg.results.tables.notation import difference, mean_std
 
 DIFFERS, COLLAPSED, STAR = "†", "‡", "*"
@@ -46,10 +47,10 @@ def by_domain(table: Table, decimals: int, intervals: bool) -> Grid:
     """Metrics × batch sizes and loss domains, as in the Tversky slides; a block a tile subset.
 
     Raises:
-        ValueError: the rows do not differ in domain.
+        ConfigError: the rows do not differ in domain.
     """
     if "domain" not in table.labels:
-        raise ValueError("the rows do not differ in domain, which this layout compares")
+        raise ConfigError("the rows do not differ in domain, which this layout compares")
     across = [name for name in ("batch_size", "domain") if name in table.labels]
     down = [name for name in table.labels if name not in across]
     # Batch sizes rise, and image comes before batch.

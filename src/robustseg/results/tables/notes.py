@@ -1,11 +1,12 @@
 """What a reader of a table has to know, in sentences below it."""
 
+from robustseg.results.tables.cells import LEVEL, Cell, Table
 from robustseg.results.tables.grid import COLLAPSED, DIFFERS, STAR
 from robustseg.results.tables.image_scores import PER_IMAGE
 from robustseg.results.tables.meaning import meanings
-from robustseg.results.tables.model import LEVEL, Cell, Table
 from robustseg.results.tables.order import REFERENCE, disagreements
 from robustseg.results.tables.rules import rule_notes
+from robustseg.terminal.count import count
 
 
 def notes(table: Table, intervals: bool) -> list[str]:
@@ -45,8 +46,8 @@ def notes(table: Table, intervals: bool) -> list[str]:
     repeated = len({(row, column.noise, column.alpha, column.beta) for row, column in places})
     if repeated:
         found.append(
-            f"In {repeated} cells a seed occurs more than once with equal settings (on other "
-            "data?); all its runs are averaged."
+            f"In {count(repeated, 'cell')} a seed occurs more than once with equal settings; all "
+            "its runs are averaged."
         )
     return found
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from robustseg.results.tables.cells import Table
 from robustseg.results.tables.grid import LAYOUTS, Grid
-from robustseg.results.tables.model import Table
 from robustseg.results.tables.notes import notes
 from robustseg.results.tables.results_file import records, write_csv, write_json
 

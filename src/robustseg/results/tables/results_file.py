@@ -10,7 +10,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any
 
-from robustseg.results.tables.model import EMPTY, Cell, Column, Comparison, Key, Row, Table, Test
+from robustseg.errors import DataError
+from robustseg.results.tables.cells import EMPTY, Cell, Column, Comparison, Key, Row, Table, Test
 from robustseg.results.tables.published import Value
 from robustseg.runs.files import read_csv
 
@@ -56,7 +57,7 @@ def read_results(path: Path) -> Table:
     """The table of a results.csv that ``robustseg table --format csv`` wrote.
 
     Raises:
-        ValueError: it is no such file.
+        DataError: it is no such file.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -67,9 +68,9 @@ def read_results(path: Path) -> Table:
         ]
         return from_records(rows, header[: header.index("noise")])
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (LookupError, ValueError, TypeError, csv.Error) as error:
-        raise ValueError(
+        raise DataError(
             f"{path} is no table of results ({error!r}); "
             "robustseg table EXPERIMENT --format csv writes one"
         ) from error

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from robustseg.results.tables.model import EMPTY, Column, Row, Table
+from robustseg.errors import ConfigError
+from robustseg.results.tables.cells import EMPTY, Column, Row, Table
 from robustseg.results.tables.order import data_of
 
 RULES = ("last", "noisy-val", "label-wave")
@@ -43,12 +44,12 @@ def check_rules(words: Iterable[str]) -> list[str]:
     """The rules that words name, each once.
 
     Raises:
-        ValueError: one is no rule.
+        ConfigError: one is no rule.
     """
     rules = list(dict.fromkeys(words))
     for rule in rules:
         if rule not in RULES:
-            raise ValueError(
+            raise ConfigError(
                 f"no rule {rule!r} to select by; there are: {', '.join(RULES)} "
                 "(an experiment is named before --select)"
             )

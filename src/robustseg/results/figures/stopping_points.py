@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.files import Source, read_epochs
+from robustseg.results.figures.lines import at_setting, heading, settings
 from robustseg.results.figures.look import Look, legend, looks, tiles
-from robustseg.results.figures.selection import at_setting, heading, settings
+from robustseg.results.figures.run_files import Source, read_epochs
 from robustseg.results.tables.rules import RULES, metric_of
 from robustseg.results.tables.stopping import ORACLE, SCORE, add_selected
 

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from robustseg.results.figures.look import looks
-from robustseg.results.ranks import Ranking
+from robustseg.results.ranking.make_ranking import Ranking
 
 _WIDTH, _ROW = 5.4, 0.3  # inches
 

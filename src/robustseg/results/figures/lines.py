@@ -4,22 +4,23 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from robustseg.errors import ConfigError
 from robustseg.results.tables.distinct import row_labels
 
 # Labels whose values say what they are of.
-_SELF_EVIDENT = ("dataset", "loss", "domain", "regularizer", "model", "subset")
+_SELF_EVIDENT = ("dataset", "loss", "domain", "regularizer", "model", "subset", "data")
 
 
 def told_apart(runs: pd.DataFrame) -> pd.DataFrame:
     """Add a column ``line``: the loss, named by all that tells a row of the table from another.
 
     Raises:
-        ValueError: the runs are of several data sets or noise models, which no axis shows.
+        ConfigError: the runs are of several data sets or noise models, which no axis shows.
     """
     for name in ("dataset", "noise"):
         kinds = sorted(runs[name].dropna().unique())
         if len(kinds) > 1:
-            raise ValueError(
+            raise ConfigError(
                 f"the runs differ in {name} ({', '.join(kinds)}): choose with --{name}"
             )
     named, labels = row_labels(runs)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from robustseg.results.claims.model import Claim, Claims
+from robustseg.results.claims.claim import Claim, Claims
 from robustseg.results.claims.sentences import (
     footnotes,
     interval,

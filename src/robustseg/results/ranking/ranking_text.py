@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robustseg.results.costs import Cost
-from robustseg.results.ranks import Ranking
+from robustseg.results.ranking.costs import Cost
+from robustseg.results.ranking.make_ranking import Ranking
+from robustseg.results.tables.cells import LEVEL
 from robustseg.results.tables.grid import Grid
-from robustseg.results.tables.model import LEVEL
 from robustseg.results.tables.notation import mean_std
 from robustseg.results.tables.render import MARKUPS, write_grid
 from robustseg.results.tables.results_file import write_csv, write_json

@@ -11,12 +11,12 @@ from robustseg.errors import Unreadable
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
 from robustseg.results.figures.domain import domain_against_batch_size
-from robustseg.results.figures.files import Source
 from robustseg.results.figures.memorisation import memorisation, memorisation_by_type
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
+from robustseg.results.figures.run_files import Source
 from robustseg.results.figures.shown import IMAGES
-from robustseg.results.figures.stopping import selection
+from robustseg.results.figures.stopping_points import selection
 from robustseg.results.figures.thresholds import thresholds
 from robustseg.results.sources import Sources
 
