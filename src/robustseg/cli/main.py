@@ -25,6 +25,7 @@ from robustseg.cli import (
     wandb,
 )
 from robustseg.errors import UserError
+from robustseg.terminal.printable import printable
 
 _RESULTS = (table, claims, ranks, status, runs, figures, results, report)
 _COMMANDS = (*_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
@@ -87,7 +88,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _told(options: argparse.Namespace, error: UserError) -> int:
-    print(f"{options.prog}: {error}", file=sys.stderr)
+    print(printable(f"{options.prog}: {error}", keep="\n"), file=sys.stderr)
     return error.exit_code
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from robustseg.errors import ConfigError
 from robustseg.results.figures.shown import IMAGES
 from robustseg.results.sources import DUPLICATES, Sources
+from robustseg.terminal.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -217,4 +218,4 @@ def split(words: Sequence[str]) -> list[str]:
 def tell(remarks: Iterable[str]) -> None:
     """Print remarks on the error channel."""
     for remark in remarks:
-        print(remark, file=sys.stderr)
+        print(printable(remark), file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import Any
 
 from robustseg.errors import DataError, NoRuns
 from robustseg.terminal.count import count
+from robustseg.terminal.printable import printable
 
 _TOLD = 10  # runs that are named
 
@@ -68,7 +69,7 @@ def pack(options: argparse.Namespace) -> int:
     except DamagedRecord as error:
         raise DataError(f"{error}. Nothing was packed") from error
     for damage in report.damages:
-        print(f"robustseg runs pack: {damage}", file=sys.stderr)
+        print(printable(f"robustseg runs pack: {damage}"), file=sys.stderr)
     _tell("Left out", report.left_out.items(), "")
     _tell("Packed without", ((run, files) for run, files in report.without.items()), "")
     _tell(
@@ -98,7 +99,7 @@ def merge(options: argparse.Namespace) -> int:
     except (DamagedRecord, FileNotFoundError) as error:
         raise DataError(str(error)) from error
     for damage in report.damages:
-        print(f"robustseg runs merge: {damage}", file=sys.stderr)
+        print(printable(f"robustseg runs merge: {damage}"), file=sys.stderr)
     print(
         f"{options.out}: {count(len(report.added), 'run')} and {count(report.files, 'part')} "
         f"copied from {count(len(options.records), 'record')}"
@@ -112,7 +113,7 @@ def _tell(title: str, lines: Iterable[tuple[str, str]], remedy: str) -> None:
         return
     print(f"{title}:", file=sys.stderr)
     for name, reason in lines[:_TOLD]:
-        print(f"  {name}: {reason}", file=sys.stderr)
+        print(printable(f"  {name}: {reason}"), file=sys.stderr)
     if len(lines) > _TOLD:
         print(f"  and {len(lines) - _TOLD} more", file=sys.stderr)
     if remedy:

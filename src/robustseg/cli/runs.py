@@ -14,6 +14,7 @@ from robustseg.runs.lock import hold
 from robustseg.runs.selection import add_options, select
 from robustseg.runs.survey import RunState, survey
 from robustseg.terminal.count import count
+from robustseg.terminal.printable import printable
 
 
 def add_parser(subparsers: Any) -> None:
@@ -64,7 +65,7 @@ def main(options: argparse.Namespace) -> int:
         return 1
     kept = [path for path in folders if not _take(path, _destination(options))]
     for path in kept:
-        print(f"{path.name} is being trained and stays where it is")
+        print(f"{printable(path.name)} is being trained and stays where it is")
     verb = "deleted" if options.command == "rm" else f"moved to {_destination(options)}"
     print(f"{count(len(folders) - len(kept), 'folder')} {verb}")
     return 0
@@ -92,7 +93,7 @@ def _set_aside(runs: Path, ids: Sequence[str]) -> list[Path]:
 
 def _agreed(options: argparse.Namespace, runs: Sequence[RunState], folders: list[Path]) -> bool:
     for path in folders[:20]:
-        print(f"  {path.name}")
+        print(f"  {printable(path.name)}")
     if len(folders) > 20:
         print(f"  and {len(folders) - 20} more")
     counts = Counter(run.state for run in runs)

@@ -11,6 +11,7 @@ from robustseg.results.sources import Sources
 from robustseg.runs.survey import RunState
 from robustseg.terminal.count import count
 from robustseg.terminal.duration import duration
+from robustseg.terminal.printable import printable
 
 if TYPE_CHECKING:
     from robustseg.dashboards.wandb_sync import Synced
@@ -167,7 +168,7 @@ def sync(options: argparse.Namespace) -> int:
     def tell(at: int, result: "Synced") -> None:
         took = f" ({duration(result.seconds)})" if result.seconds else ""
         why = f": {result.reason}" if result.reason else ""
-        print(f"{at}/{len(runs)} {result.run_id} {result.state}{took}{why}", flush=True)
+        print(printable(f"{at}/{len(runs)} {result.run_id} {result.state}{took}{why}"), flush=True)
 
     results = send(runs, options.run_limit, options.limit, tell)
     counts = Counter(result.state for result in results)
@@ -204,7 +205,7 @@ def upload(options: argparse.Namespace) -> int:
             again=options.all,
         )
         counts[state] += 1
-        print(f"{at}/{len(runs)} {run_id} {_STATES[state]}", flush=True)
+        print(f"{at}/{len(runs)} {printable(run_id)} {_STATES[state]}", flush=True)
     print(", ".join(f"{number} {_STATES[state]}" for state, number in counts.items()))
     options.folder = uploads(options.logs)
     if options.offline:

@@ -1,15 +1,15 @@
 """Where a sweep stands, as text or JSON."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from robustseg.results.sources import Sources
 from robustseg.runs.survey import STATES, RunState
 from robustseg.terminal.count import count
 from robustseg.terminal.duration import duration
+from robustseg.terminal.printable import plain_json, printable
 
 MARKS = {
     "done": "●",
@@ -32,28 +32,51 @@ def as_json(runs: Sequence[RunState]) -> str:
         "seconds_left": seconds_left(runs),
         "runs": [asdict(run) for run in runs],
     }
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    return plain_json(whole)
 
 
 def as_text(runs: Sequence[RunState], places: Sources) -> str:
     """Counts, grid, running runs and failures for a terminal."""
     if not runs:
         return f"There is no such run in {places}."
+    place = next((places.find(run.run_id).place("status") for run in runs if _lost(run)), "")
+    runs = [_printable(run) for run in runs]
     parts = [_counts(runs)]
     for name, chosen in _by_data(runs).items():
         parts.append(f"{name}\n{_grid(chosen)}")
     parts.append(_legend(runs))
     parts += _listed("Running", [run for run in runs if run.state == "running"], _pace)
-    unusable = [run for run in runs if run.state in ("failed", "damaged", "outdated")]
+    unusable = [run for run in runs if _lost(run)]
     parts += _listed("Not usable", unusable, lambda run: f"{run.state}. {run.reason}")
     unreadable = [run for run in runs if run.state == "unreadable"]
     if unusable:
         parts.append(
-            f"More: the traceback in {places.find(unusable[0].run_id).place('status')}, and so on. "
+            f"More: the traceback in {printable(place)}, and so on. "
             "The sweep's command tries them again."
         )
     parts += _listed("Not readable", unreadable, lambda run: run.reason)
     return "\n\n".join(parts)
+
+
+def _lost(run: RunState) -> bool:
+    return run.state in ("failed", "damaged", "outdated")
+
+
+def _printable(run: RunState) -> RunState:
+    """The run with texts that a terminal can show."""
+    labels = {
+        name: printable(value) if isinstance(value, str) else value
+        for name, value in run.labels.items()
+    }
+    return replace(
+        run,
+        run_id=printable(run.run_id),
+        labels=labels,
+        reason=printable(run.reason),
+        where=printable(run.where),
+        data_folder=printable(run.data_folder or ""),
+        fingerprint=printable(run.fingerprint or ""),
+    )
 
 
 def seconds_left(runs: Sequence[RunState]) -> float | None:

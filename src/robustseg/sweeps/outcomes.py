@@ -20,6 +20,8 @@ from robustseg.runs.files import read_json, write_json
 from robustseg.runs.lock import JOB
 from robustseg.sweeps import limit
 from robustseg.sweeps.recorded import check_records
+from robustseg.terminal.count import count
+from robustseg.terminal.printable import printable
 
 
 @dataclass(frozen=True)
@@ -163,13 +165,16 @@ def _distinct(outcomes: list[Outcome]) -> list[Outcome]:
 
 def _print(outcomes: list[Outcome], not_begun: int) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     counts = Counter(outcome.state for outcome in outcomes)
     table = Table("run", "state", "Dice", "time", box=None)
     for outcome in outcomes:
         dice = "" if outcome.dice is None else f"{outcome.dice:.3f}"
-        table.add_row(outcome.run_id, outcome.state, dice, f"{outcome.seconds:.1f} s")
+        table.add_row(
+            escape(printable(outcome.run_id)), outcome.state, dice, f"{outcome.seconds:.1f} s"
+        )
     console = Console(highlight=False)
     console.print()
     if outcomes:
@@ -177,12 +182,13 @@ def _print(outcomes: list[Outcome], not_begun: int) -> None:
     for message in dict.fromkeys(o.message for o in outcomes if o.message):
         said_by = [o.run_id for o in outcomes if o.message == message]
         which = said_by[0] if len(said_by) == 1 else f"{len(said_by)} runs"
-        console.print(f"{which}: {message}", markup=False, soft_wrap=True)
+        told = printable(f"{which}: {message}", keep="\n")
+        console.print(told, markup=False, soft_wrap=True)
     if not_begun:
         counts["not begun"] = not_begun
-    said = ", ".join(f"{count} {state}" for state, count in counts.items())
+    said = ", ".join(f"{number} {state}" for state, number in counts.items())
     console.print(
-        f"{counts.total()} runs: {said}. Table: robustseg table --runs {_sweep['runs']}",
+        f"{count(counts.total(), 'run')}: {said}. Table: robustseg table --runs {_sweep['runs']}",
         markup=False,
         soft_wrap=True,
     )

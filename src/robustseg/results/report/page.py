@@ -19,6 +19,7 @@ from robustseg.results.report.runlist import entries, read_status
 from robustseg.results.sources import Sources
 from robustseg.results.tables.published import experiments_folder, load_published
 from robustseg.runs.survey import RunState
+from robustseg.terminal.printable import printable
 
 _USABLE = ("done", "collapsed")
 
@@ -64,6 +65,7 @@ def write_page(
     environment = Environment(
         loader=PackageLoader("robustseg.results.report", "."),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -87,6 +89,11 @@ def write_page(
         style=Markup(style),
         hashes={"script": _hash(script), "style": _hash(style)},
     )
+
+
+def _shown(value: object) -> object:
+    """Texts as `printable` writes them; what is HTML already stays."""
+    return printable(value) if type(value) is str else value
 
 
 def _datasets(question: Question, runs: pd.DataFrame, sources: Sources) -> list[DatasetPart]:

@@ -2,8 +2,8 @@
 
 import csv
 import io
-import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from robustseg.errors import DataError
 from robustseg.results.tables.cells import EMPTY, Cell, Column, Comparison, Key, Row, Table, Test
 from robustseg.results.tables.published import Value
 from robustseg.runs.files import read_csv
+from robustseg.terminal.printable import plain_json, printable
 
 _LOGICAL = {"True": True, "False": False}
 _NUMBERS = ("alpha", "beta", "mean", "std", "low", "high", "p", "p_corrected")
@@ -42,15 +43,30 @@ def records(table: Table) -> list[dict[str, Any]]:
 def write_csv(rows: list[dict[str, Any]]) -> str:
     """Records as CSV text, in full precision."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_as_cell, rows[0]))
+    writer.writerows([_as_cell(value) for value in row.values()] for row in rows)
     return text.getvalue()
 
 
+_FORMULA = re.compile(r"'*[=+\-@]")  # what a spreadsheet computes, or what `_as_cell` made of it
+
+
+def _as_cell(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula has an apostrophe before it."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _from_cell(text: str) -> str:
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
 def write_json(rows: list[dict[str, Any]]) -> str:
-    """Records as JSON text."""
-    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+    """Records as JSON text, control characters escaped, as all of `printable`'s are."""
+    return plain_json(rows) + "\n"
 
 
 def read_results(path: Path) -> Table:
@@ -63,10 +79,10 @@ def read_results(path: Path) -> Table:
         with path.open(newline="", encoding="utf-8") as file:
             header = next(csv.reader(file), [])
         rows = [
-            {key: _LOGICAL.get(value, value) for key, value in row.items()}
+            {_from_cell(key): _from_record(value) for key, value in row.items()}
             for row in read_csv(path)
         ]
-        return from_records(rows, header[: header.index("noise")])
+        return from_records(rows, [*map(_from_cell, header[: header.index("noise")])])
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (LookupError, ValueError, TypeError, csv.Error) as error:
@@ -204,6 +220,10 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         without=record.get("without", 0),
         group=record.get("group", False),
     )
+
+
+def _from_record(value: Any) -> Any:
+    return _LOGICAL.get(value, _from_cell(value)) if isinstance(value, str) else value
 
 
 def _none_for_nan(value: Any) -> Any:
