@@ -48,7 +48,7 @@ class Sources:
             paths = [paths]
         self.paths = [Path(path) for path in dict.fromkeys(map(str, paths))]
         self.duplicates = duplicates
-        self._records: dict[Path, Record] = {}
+        self._records: dict[Path, Record] | None = None
         self._found: Merged | None = None
 
     def __str__(self) -> str:
@@ -166,13 +166,13 @@ class Sources:
         return remarks
 
     def _all_records(self) -> dict[Path, Record]:
-        from robustseg.records.layout import is_record
+        if self._records is None:
+            from robustseg.records.layout import is_record
 
-        for path in self.paths:
-            if path not in self._records and is_record(path):
+            there = [path for path in self.paths if is_record(path)]
+            if there:
                 from robustseg.records.reading import Record
-
-                self._records[path] = Record(path)
+            self._records = {path: Record(path) for path in there}
         return self._records
 
     def _all(self) -> Merged:

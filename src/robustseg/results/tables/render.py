@@ -53,13 +53,16 @@ def escaped(text: str, style: str) -> str:
 @dataclass(frozen=True)
 class _Markup:
     escape: Callable[[str], str]
+    own: Callable[[str], str]  # of cells, which hold no names
     bold: Callable[[str], str]
     assemble: Callable[[Grid, list[str]], str]
 
     def write(self, grid: Grid, sentences: list[str]) -> str:
         lines = [
             [
-                self.bold(self.escape(text)) if (number, at) in grid.bold else self.escape(text)
+                (self.bold if (number, at) in grid.bold else str)(
+                    (self.escape if at < grid.labels else self.own)(text)
+                )
                 for at, text in enumerate(line)
             ]
             for number, line in enumerate(grid.lines)
@@ -69,9 +72,10 @@ class _Markup:
         return self.assemble(marked, [self.escape(sentence) for sentence in sentences])
 
 
-# What Markdown acts on, HTML and GitHub's mathematics included; "_" within a word is plain.
+# What Markdown acts on, HTML and GitHub's mathematics included; "_" within a word is plain, and so
+# is a star at the beginning, with which a note on a mark begins.
 _MARKDOWN = re.compile(
-    r"[\\`*|~$]|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=[(\[])"
+    r"[\\`|~$]|(?!^)\*|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=[(\[])"
 )
 
 
@@ -176,9 +180,9 @@ def _html(grid: Grid, sentences: list[str]) -> str:
 
 
 _MARKUPS = {
-    "md": _Markup(_escape_markdown, "**{}**".format, _markdown),
-    "latex": _Markup(_escape_latex, r"\textbf{{{}}}".format, _latex),
-    "html": _Markup(_escape_html, "<b>{}</b>".format, _html),
+    "md": _Markup(_escape_markdown, str, "**{}**".format, _markdown),
+    "latex": _Markup(_escape_latex, _escape_latex, r"\textbf{{{}}}".format, _latex),
+    "html": _Markup(_escape_html, _escape_html, "<b>{}</b>".format, _html),
 }
 _RECORDS: dict[str, Callable[[list[dict[str, Any]]], str]] = {"csv": write_csv, "json": write_json}
 MARKUPS = tuple(_MARKUPS)
