@@ -28,8 +28,13 @@ def main() -> int:
     try:
         try:
             job()
+            sys.stdout.flush()
         finally:
             limit.disarm()
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        from robustseg.terminal.pipe import close_quietly
+
+        close_quietly()
     except Exception as error:
         from robustseg.configuration.messages import explain
 

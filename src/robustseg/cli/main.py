@@ -2,7 +2,6 @@
 
 import argparse
 import errno
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +24,7 @@ from robustseg.cli import (
     wandb,
 )
 from robustseg.errors import UserError
+from robustseg.terminal.pipe import close_quietly
 from robustseg.terminal.printable import printable
 
 _RESULTS = (table, claims, ranks, status, runs, figures, results, report)
@@ -43,7 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:
         command.add_parser(subparsers)
-    options, rest = parser.parse_known_args(arguments)
+    try:
+        options, rest = parser.parse_known_args(arguments)
+    except SystemExit:  # --help
+        _flush()
+        raise
     # Overrides may stand behind an option, where argparse leaves them over.
     if any(word.startswith("-") for word in rest) or (rest and not hasattr(options, "overrides")):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -53,10 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.settle(options)
     try:
         code = int(options.main(options))
-        sys.stdout.flush()
+        _flush()
         return code
     except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_quietly()
         return 0
     except KeyboardInterrupt:
         print(f"\n{options.prog}: interrupted", file=sys.stderr)
@@ -75,6 +79,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if explained is None:
             raise
         return _told(options, explained)
+
+
+def _flush() -> None:
+    """Print what is left while an error can still be caught."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        close_quietly()
 
 
 class _Parser(argparse.ArgumentParser):

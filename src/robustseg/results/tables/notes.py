@@ -31,7 +31,7 @@ def notes(table: Table, intervals: bool) -> list[str]:
     if collapsed:
         found.append(
             f"{COLLAPSED}: collapsed, in one run at least the network predicts (nearly) only "
-            f"background or only foreground ({collapsed} of {len(cells)} cells)."
+            f"background or only foreground ({collapsed} of {count(len(cells), 'cell')})."
         )
     if table.test:
         found += _tested(table, cells)
@@ -68,8 +68,9 @@ def _contradicted(table: Table) -> list[str]:
     by_metric: dict[str, list[str]] = {}
     for one in disagreements(table):
         first, second = map(table.words, one.example)
+        pairs = count(one.pairs, "pair")
         by_metric.setdefault(one.column.metric, []).append(
-            f"{table.noise_words(one.column)}: {one.reversed} of {one.pairs} pairs, such as "
+            f"{table.noise_words(one.column)}: {one.reversed} of {pairs}, such as "
             f"{first} before {second}"
         )
     how = {"area_ratio": " (nearest to 1 first)"}
@@ -100,7 +101,7 @@ def _tested(table: Table, cells: list[Cell]) -> list[str]:
         "best": f"{images} (the former rule: pairs among the others are not corrected for)",
         "seeds": f"Wilcoxon's signed-rank test over {n} seeds; {holm}",
         "tukey": f"the T-Loss paper's procedure: analysis of variance, then Tukey's test over {n} "
-        f"runs a pair, which corrects within a column only; {test.family} comparisons",
+        f"runs a pair, which corrects within a column only; {count(test.family, 'comparison')}",
     }[test.kind]
     whose = "of these networks" if test.kind in ("images", "best") else "of methods"
     none = "" if any(one.significant for one in compared) else "; none does"

@@ -9,6 +9,7 @@ from statistics import fmean
 from robustseg.errors import ConfigError
 from robustseg.results.tables.cells import EMPTY, Column, Row, Table
 from robustseg.results.tables.order import data_of
+from robustseg.terminal.count import count
 
 RULES = ("last", "noisy-val", "label-wave")
 _SENTENCES = {
@@ -84,7 +85,7 @@ def _worth(table: Table, rules: Sequence[str]) -> list[str]:
             said.append(
                 f"{rule} gains {_signed(fmean(gains))} over last on average, changing to the best "
                 f"loss at last {_signed(fmean(changes))}; the rule gains more in {more} of "
-                f"{len(gains)} cells"
+                f"{count(len(gains), 'cell')}"
             )
     return said
 
