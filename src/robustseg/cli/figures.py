@@ -18,18 +18,30 @@ if TYPE_CHECKING:
     from robustseg.results.figures.plates import Plate
     from robustseg.results.sources import Sources
 
+FORMATS = ("png", "svg", "pdf")
+WIDTHS = {"single": 3.5, "double": 7.2}  # inches
+_LETTERS = 0.6  # to which letters shrink at most
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command ``figures``."""
     parser = subparsers.add_parser(
         "figures",
-        help="memorisation, ν, Dice against α, example images and more, as SVG and PNG",
-        epilog="robustseg figures demo --out figures",
+        help="memorisation, ν, Dice against α, example images and more, as PNG, SVG or PDF",
+        epilog="robustseg figures demo --format pdf --width double --out figures",
     )
     shared.add_runs(parser)
     shared.add_filters(parser)
     parser.add_argument("--noise", help="only runs with this noise model (and clean ones)")
     shared.add_images(parser, "all", "all, for your own eyes")
+    parser.add_argument(
+        "--format", nargs="+", choices=FORMATS, default=["png", "svg"], help="(default: png svg)"
+    )
+    parser.add_argument(
+        "--width",
+        choices=tuple(WIDTHS),
+        help="of a journal's column, or of two: 3.5 or 7.2 inches (default: what the panels take)",
+    )
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to")
     parser.set_defaults(main=main)
 
@@ -47,7 +59,10 @@ def main(options: argparse.Namespace) -> int:
             raise NoRuns(f"no finished run has noise={options.noise}; {there}")
         runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
     figures, remarks = draw(runs, sources, options.images)
-    return save(figures, [*noted, *remarks], options.out / (options.experiment or ""))
+    for _, figure in figures if options.width else ():
+        resize(figure, WIDTHS[options.width])
+    folder = options.out / (options.experiment or "")
+    return save(figures, [*noted, *remarks], folder, options.format)
 
 
 def draw(
@@ -102,6 +117,7 @@ def save(
     figures: Sequence[tuple[Plate, Figure]],
     remarks: Sequence[str],
     folder: Path,
+    formats: Sequence[str],
     small: bool = False,
 ) -> int:
     """Write what `draw` gave, and say so.
@@ -110,7 +126,8 @@ def save(
         figures: with their plates.
         remarks: for the error channel.
         folder: to write to.
-        small: without SVG, and pictures in 256 colours: to be kept in git.
+        formats: some of `FORMATS`.
+        small: pictures in 256 colours: to be kept in git.
 
     Returns:
         Exit code; 1 if there is no figure.
@@ -120,7 +137,7 @@ def save(
     shared.tell(remarks)
     names = [plate.name for plate, _ in figures]
     old = [plate.name for plate in PLATES if plate.name not in names]
-    old = [name for name in old if (folder / f"{name}.png").exists()]
+    old = [name for name in old if any((folder / f"{name}.{kind}").exists() for kind in FORMATS)]
     if old:
         print(f"Left in {folder} from an earlier call: {', '.join(old)}.", file=sys.stderr)
     if not figures:
@@ -128,14 +145,32 @@ def save(
         return 1
     folder.mkdir(parents=True, exist_ok=True)
     for plate, figure in figures:
-        file = folder / f"{plate.name}.png"
-        figure.savefig(file, dpi=120)
-        if not small:
-            figure.savefig(file.with_suffix(".svg"), dpi=120, metadata={"Date": None})
-        elif plate.images != "none":
-            _reduce(file)
-    print(f"Figures in {folder}: {', '.join(names)} ({'PNG' if small else 'PNG and SVG'})")
+        for kind in formats:
+            undated = {"Date" if kind == "svg" else "CreationDate": None}
+            file = folder / f"{plate.name}.{kind}"
+            figure.savefig(file, dpi=120, metadata=None if kind == "png" else undated)
+            if small and kind == "png" and plate.images != "none":
+                _reduce(file)
+    said = " and ".join(kind.upper() for kind in formats)
+    print(f"Figures in {folder}: {', '.join(names)} ({said})")
     return 0
+
+
+def resize(figure: Figure, width: float) -> None:
+    """Give a figure another width, in the same proportions; letters shrink less than panels.
+
+    Args:
+        figure: to change.
+        width: in inches.
+    """
+    from matplotlib.text import Text
+
+    before, height = figure.get_size_inches()
+    factor = width / before
+    figure.set_size_inches(width, height * factor)
+    letters = max(min(1.0, factor), _LETTERS)
+    for text in figure.findobj(Text):
+        text.set_fontsize(text.get_fontsize() * letters)
 
 
 def _reduce(file: Path) -> None:

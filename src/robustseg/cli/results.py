@@ -52,7 +52,7 @@ def main(options: argparse.Namespace) -> int:
     write_text(folder / "table.md", text)
     shared.tell(remarks)
     print(f"Table in {folder}: results.csv, table.md")
-    return figures.save(drawn, without, folder, small=True)
+    return figures.save(drawn, without, folder, ["png"], small=True)
 
 
 def _draw(

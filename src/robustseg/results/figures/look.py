@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import textwrap
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from matplotlib.typing import LineStyleType
+
+from robustseg.results.names import LOSSES
 
 # Okabe and Ito's colours for the colour-blind; dashes and markers for grey paper.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _DASHES: tuple[LineStyleType, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+_MARKERS = ("o", "s", "^", "D", "v", "<", ">", "p", "h")  # all of an area, however small
 _WIDTH, _HEIGHT = 3.4, 2.8  # inches a panel
+_LINE, _NAME = 60, 22  # characters of a line of a label, and of the name of a row
 
 
 @dataclass(frozen=True)
@@ -28,14 +34,46 @@ class Look:
 
 
 def looks(names: Iterable[object]) -> dict[str, Look]:
-    """A look for each name, T-Losses first; names beyond the seventh repeat a colour only."""
-    ordered = sorted(set(map(str, names)), key=lambda name: (not name.startswith("tloss"), name))
-    return {
-        name: Look(
-            _COLORS[at % len(_COLORS)], _DASHES[at % len(_DASHES)], _MARKERS[at % len(_MARKERS)]
+    """A look for each name, in their order; names beyond the seventh repeat a colour only."""
+    return {str(name): _look(at, at) for at, name in enumerate(dict.fromkeys(names))}
+
+
+def loss_looks(lines: Mapping[str, str]) -> dict[str, Look]:
+    """A look for each line, in their order: one colour a loss, which it has in every figure.
+
+    Lines of one loss differ in marker and dash. Where all are of one loss, each has a colour.
+
+    Args:
+        lines: the loss of each.
+    """
+    if len(set(lines.values())) == 1:
+        return looks(lines)
+    taken: set[tuple[int, int]] = set()
+    found = {}
+    for at, (line, loss) in enumerate(lines.items()):
+        color = _color(loss)
+        shifts = range(len(_MARKERS))
+        marker = next(
+            (m for s in shifts if (color, m := (at + s) % len(_MARKERS)) not in taken),
+            at % len(_MARKERS),
         )
-        for at, name in enumerate(ordered)
-    }
+        taken.add((color, marker))
+        found[line] = _look(color, marker)
+    return found
+
+
+def _color(loss: str) -> int:
+    """The place of a loss's colour; a loss of one's own has that of its name's checksum."""
+    known = list(LOSSES)
+    return (known.index(loss) if loss in LOSSES else zlib.crc32(loss.encode())) % len(_COLORS)
+
+
+def _look(color: int, marker: int) -> Look:
+    return Look(
+        _COLORS[color % len(_COLORS)],
+        _DASHES[marker % len(_DASHES)],
+        _MARKERS[marker % len(_MARKERS)],
+    )
 
 
 def grid(
@@ -56,8 +94,10 @@ def grid(
     for axis in axes.flat:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.25)
-        axis.tick_params(labelsize=8)
+        axis.tick_params(which="both", labelsize=8)
         axis.label_outer()
+        if x == "epoch":
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axis in axes[-1]:
         axis.set_xlabel(x, fontsize=9)
     for axis in axes[:, 0]:
@@ -78,13 +118,26 @@ def tiles(count: int, x: str, y: str, height: float = _HEIGHT) -> tuple[Figure, 
     return figure, list(axes.flat[:count])
 
 
+def name_row(first: Axes, name: str) -> None:
+    """Write the name of a row of pictures left of its first, where no title can run into it."""
+    first.text(
+        *(-0.08, 0.5, textwrap.fill(name, _NAME)),
+        transform=first.transAxes,
+        rotation=90,
+        ha="right",
+        va="center",
+        fontsize=9,
+    )
+
+
 def legend(figure: Figure, axes: Iterable[Axes]) -> None:
     """One legend below the panels, of all that any of them shows."""
     found: dict[str, Artist] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    longest = max(map(len, found), default=1)
+    found = {textwrap.fill(label, _LINE): handle for label, handle in found.items()}
+    longest = max((len(line) for label in found for line in label.splitlines()), default=1)
     columns = max(1, int(figure.get_figwidth() / (0.5 + 0.057 * longest)))
     figure.legend(
         list(found.values()),

@@ -106,9 +106,10 @@ PLATES = (
     ),
     Plate(
         "examples",
-        "Worst, median and best test image, and training images",
-        "Of the hardest noise setting's runs, one row a loss, first seed. Above training images: "
-        "Dice of the prediction against the given and against the clean mask.",
+        "Test images and training images",
+        "Of the hardest noise setting's runs, one row a loss, first seed; the same images in each. "
+        "Above training images: Dice of the prediction against the given and against the clean "
+        "mask.",
         examples,
         images="all",
     ),

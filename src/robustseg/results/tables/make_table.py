@@ -48,7 +48,7 @@ def make_table(
         raise ConfigError(f"the runs do not differ in {versus}; they do in {', '.join(labels)}")
     groups = _groups(runs, labels, metrics)
     settings = sorted({setting for _, setting in groups}, key=lambda s: [*map(_sortable, s)])
-    rows = sorted({row for row, _ in groups}, key=_row_order(labels, losses))
+    rows = sorted({row for row, _ in groups}, key=row_order(labels, losses))
     columns = [Column(*setting, metric) for setting in settings for metric in metrics]
     contests = _contests(groups, rows, columns, None if versus is None else labels.index(versus))
     return Table(
@@ -146,7 +146,14 @@ def _best(groups: Groups, contests: Sequence[Sequence[Key]]) -> set[Key]:
     return best
 
 
-def _row_order(labels: Sequence[str], losses: Sequence[str]) -> Callable[[Row], tuple]:
+def row_order(labels: Sequence[str], losses: Sequence[str]) -> Callable[[Row], tuple]:
+    """A key by which rows are sorted: some losses first, then by name.
+
+    Args:
+        labels: of the rows.
+        losses: that come first, in this order.
+    """
+
     def order(row: Row) -> tuple:
         loss = row[labels.index("loss")]
         place = losses.index(loss) if loss in losses else len(losses)
