@@ -17,7 +17,8 @@ def table(add_run, capsys):
 
 
 def losses(output):
-    return [line.split("|")[1].strip() for line in output.splitlines() if line.startswith("|")][2:]
+    lines = [line.split("|")[1].strip() for line in output.splitlines() if line.startswith("|")]
+    return [line.lower().replace("-", "") for line in lines[2:]]
 
 
 def test_the_table_of_a_dataset(add_run, table):

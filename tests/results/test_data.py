@@ -48,7 +48,7 @@ def test_a_row_is_of_one_data(add_run, two, capsys):
         ("mae", "clinic 1f2eaaaa"): (0.1, 1),
     }
     lines = set(told_apart(load_runs(add_run.runs))["line"])
-    assert lines == {"gce clinic 1f2eaaaa", "gce hospital 99aabbbb", "mae clinic 1f2eaaaa"}
+    assert lines == {"GCE clinic 1f2eaaaa", "GCE hospital 99aabbbb", "MAE clinic 1f2eaaaa"}
 
 
 @pytest.mark.parametrize("value", ["clinic", "1f2e", "1F2EAAAA", FIRST, "clinic 1f2eaaaa"])

@@ -241,7 +241,9 @@ def test_the_figure_has_the_intervals(experiments, capsys, tmp_path):
         make_table(load_runs(experiments.runs), ["dice_image"]), Images(experiments.runs)
     )
     (axis,) = ranks(ranking).get_axes()
-    assert [text.get_text() for text in axis.get_yticklabels()] == list(ranking.names)
+    assert [text.get_text() for text in axis.get_yticklabels()] == [
+        name.upper() for name in ranking.names
+    ]
     drawn = [list(line.get_xdata()) for line in axis.get_lines()]
     for at in range(len(ranking.names)):
         assert drawn[3 * at : 3 * at + 3] == [

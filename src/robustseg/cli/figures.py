@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf")
 WIDTHS = {"single": 3.5, "double": 7.2}  # inches
-_LETTERS = 0.6  # to which letters shrink at most
 
 
 def add_parser(subparsers: Any) -> None:
@@ -59,8 +58,11 @@ def main(options: argparse.Namespace) -> int:
             raise NoRuns(f"no finished run has noise={options.noise}; {there}")
         runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
     figures, remarks = draw(runs, sources, options.images)
-    for _, figure in figures if options.width else ():
-        resize(figure, WIDTHS[options.width])
+    if options.width:
+        from robustseg.results.figures.look import resize
+
+        for _, figure in figures:
+            resize(figure, WIDTHS[options.width])
     folder = options.out / (options.experiment or "")
     return save(figures, [*noted, *remarks], folder, options.format)
 
@@ -154,23 +156,6 @@ def save(
     said = " and ".join(kind.upper() for kind in formats)
     print(f"Figures in {folder}: {', '.join(names)} ({said})")
     return 0
-
-
-def resize(figure: Figure, width: float) -> None:
-    """Give a figure another width, in the same proportions; letters shrink less than panels.
-
-    Args:
-        figure: to change.
-        width: in inches.
-    """
-    from matplotlib.text import Text
-
-    before, height = figure.get_size_inches()
-    factor = width / before
-    figure.set_size_inches(width, height * factor)
-    letters = max(min(1.0, factor), _LETTERS)
-    for text in figure.findobj(Text):
-        text.set_fontsize(text.get_fontsize() * letters)
 
 
 def _reduce(file: Path) -> None:

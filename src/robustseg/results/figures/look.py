@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from matplotlib.typing import LineStyleType
 
@@ -21,6 +22,7 @@ _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 _DASHES: tuple[LineStyleType, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "<", ">", "p", "h")  # all of an area, however small
 _WIDTH, _HEIGHT = 3.4, 2.8  # inches a panel
+_LETTERS = 0.6  # to which letters shrink at most
 _LINE, _NAME = 60, 22  # characters of a line of a label, and of the name of a row
 
 
@@ -137,13 +139,46 @@ def legend(figure: Figure, axes: Iterable[Axes]) -> None:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     found = {textwrap.fill(label, _LINE): handle for label, handle in found.items()}
-    longest = max((len(line) for label in found for line in label.splitlines()), default=1)
-    columns = max(1, int(figure.get_figwidth() / (0.5 + 0.057 * longest)))
     figure.legend(
         list(found.values()),
         list(found),
         loc="outside lower center",
-        ncols=min(columns, len(found)),
+        ncols=_columns(figure, found),
         frameon=False,
         fontsize=8,
     )
+
+
+def _columns(figure: Figure, labels: Iterable[str], letters: float = 1.0) -> int:
+    """As many columns of a legend as there is room for."""
+    lengths = [len(line) for label in labels for line in label.splitlines()]
+    room = int(figure.get_figwidth() / (letters * (0.5 + 0.057 * max(lengths, default=1))))
+    return max(1, min(room, len([*labels])))
+
+
+def resize(figure: Figure, width: float) -> None:
+    """Give a figure another width, in the same proportions; letters shrink less than panels.
+
+    Args:
+        figure: to change.
+        width: in inches.
+    """
+    before, height = figure.get_size_inches()
+    figure.set_size_inches(width, height * width / before)
+    letters = max(min(1.0, width / before), _LETTERS)
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_fontsize(text.get_fontsize() * letters)
+    for key in [*figure.legends]:  # its columns cannot be changed
+        labels = [text.get_text() for text in key.get_texts()]
+        key.remove()
+        figure.legend(
+            [handle for handle in key.legend_handles if handle is not None],
+            labels,
+            loc="outside lower center",
+            ncols=_columns(figure, labels, letters),
+            frameon=key.get_frame_on(),
+            facecolor=key.get_frame().get_facecolor(),
+            labelcolor=key.get_texts()[0].get_color(),
+            fontsize=8 * letters,
+        )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from robustseg.errors import ConfigError
+from robustseg.results.names import loss_name
 from robustseg.results.tables.cells import EMPTY, Cell, Column, Key, Row, Table, direction, label
 from robustseg.results.tables.meaning import heading
 from robustseg.results.tables.notation import difference, mean_std
@@ -38,7 +39,8 @@ class Grid:
 def by_noise(table: Table, decimals: int, intervals: bool) -> Grid:
     """Losses × noise settings, as in the T-Loss paper."""
     blocks = [
-        (list(map(label, row)), [(row, column) for column in table.columns]) for row in table.rows
+        (_shown(table.labels, row), [(row, column) for column in table.columns])
+        for row in table.rows
     ]
     return _grid(table, [[*table.labels]], [_headings(table)], blocks, decimals, intervals)
 
@@ -62,7 +64,7 @@ def by_domain(table: Table, decimals: int, intervals: bool) -> Grid:
     for name, setting in itertools.product(names, settings):
         for column in table.columns:
             if (column.noise, column.alpha, column.beta) == setting:
-                words = [*map(label, name), *_noise_if_several(table, column)]
+                words = [*_shown(down, name), *_noise_if_several(table, column)]
                 words.append(heading(column.metric) + _ARROWS[direction(column.metric)])
                 # A row that is not there has no cells.
                 blocks.append((words, [(rows.get((name, place), ()), column) for place in places]))
@@ -71,6 +73,14 @@ def by_domain(table: Table, decimals: int, intervals: bool) -> Grid:
     corner[0][: len(down)] = down
     heads = [[label(place[level]) for place in places] for level in range(len(across))]
     return _grid(table, corner, heads, blocks, decimals, intervals)
+
+
+def _shown(names: Sequence[str], values: Row) -> list[str]:
+    """Values of labels as texts, losses as papers write them."""
+    return [
+        loss_name(value) if name == "loss" else label(value)
+        for name, value in zip(names, values, strict=True)
+    ]
 
 
 def _part(table: Table, row: Row, names: Sequence[str]) -> Row:

@@ -67,7 +67,7 @@ def _contradicted(table: Table) -> list[str]:
     """A sentence for each metric that orders the rows of a column otherwise than the Dice does."""
     by_metric: dict[str, list[str]] = {}
     for one in disagreements(table):
-        first, second = map(table.words, one.example)
+        first, second = map(table.shown, one.example)
         pairs = count(one.pairs, "pair")
         by_metric.setdefault(one.column.metric, []).append(
             f"{table.noise_words(one.column)}: {one.reversed} of {pairs}, such as "
