@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -130,6 +131,19 @@ def test_there_are_no_circles():
         TopologicalSorter({room: set(ROOMS[room].split()) for room in ROOMS}).static_order()
     )
     assert set(order) == set(ROOMS)  # static_order raises CycleError at a circle
+
+
+# Names of files that stand in several rooms. A command has the name of what it calls; the others
+# mean the same thing in each room. Nothing is added: another name tells more.
+TWICE = {
+    *("__init__", "evaluate", "export", "predict", "ranks", "ray", "slurm", "status", "suspects"),
+    *("files", "folder", "load", "module", "progress", "reading", "selection", "source"),
+}
+
+
+def test_file_names_stand_once():
+    counts = Counter(file.stem for file in SOURCE.rglob("*.py"))
+    assert {name for name, count in counts.items() if count > 1} <= TWICE
 
 
 def test_every_imported_module_exists():

@@ -229,6 +229,22 @@ def test_a_run_without_a_number_has_no_dice(add_run, tmp_path):
     assert main(["report", "--runs", str(add_run.runs), "-o", str(path)]) == 0
 
 
+def test_of_many_runs_the_page_has_a_line_each(trained, tmp_path, monkeypatch):
+    paths = [tmp_path / "whole.html", tmp_path / "brief.html"]
+    for path, many in zip(paths, (1000, 2), strict=True):
+        monkeypatch.setattr("robustseg.results.report.runlist.MANY", many)
+        monkeypatch.setattr("robustseg.results.report.page.MANY", many)
+        assert main(["report", "--runs", str(trained), "-o", str(path)]) == 0
+    whole, brief = (Parsed(path.read_text()) for path in paths)
+    for page in (whole, brief):
+        listed = [one.get("id") for one in page.all("li") if "data-state" in one]
+        assert listed == ["run-1", "run-2", "run-3"]
+    assert "curves and settings are left out" in brief.text
+    assert "curves and settings are left out" not in whole.text
+    assert len(whole.all("polyline")) > 0 == len(brief.all("polyline"))
+    assert "trainer.max_epochs=" in whole.text and "trainer.max_epochs=" not in brief.text
+
+
 def test_a_readme_is_rendered_plainly(tmp_path):
     path = tmp_path / "README.md"
     path.write_text(
