@@ -2,8 +2,8 @@
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -64,7 +64,7 @@ def write_offline(
     return "written"
 
 
-def _logged(logger: dict[str, Any]) -> bool:
+def _logged(logger: Mapping[str, object]) -> bool:
     return logger["name"] == "wandb" and logger["mode"] != "disabled"
 
 

@@ -2,14 +2,13 @@
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from robustseg.results.tables.cells import Table
 from robustseg.results.tables.grid import LAYOUTS, Grid
 from robustseg.results.tables.notes import notes
-from robustseg.results.tables.results_file import records, write_csv, write_json
+from robustseg.results.tables.results_file import Record, records, write_csv, write_json
 from robustseg.terminal.printable import printable
 
 
@@ -184,6 +183,6 @@ _MARKUPS = {
     "latex": _Markup(_escape_latex, _escape_latex, r"\textbf{{{}}}".format, _latex),
     "html": _Markup(_escape_html, _escape_html, "<b>{}</b>".format, _html),
 }
-_RECORDS: dict[str, Callable[[list[dict[str, Any]]], str]] = {"csv": write_csv, "json": write_json}
+_RECORDS: dict[str, Callable[[Sequence[Record]], str]] = {"csv": write_csv, "json": write_json}
 MARKUPS = tuple(_MARKUPS)
 STYLES = (*MARKUPS, *_RECORDS)

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import UnionType
@@ -15,6 +15,8 @@ from robustseg.results.tables.cells import EMPTY, Cell, Column, Comparison, Key,
 from robustseg.results.tables.published import Value
 from robustseg.runs.files import read_csv
 from robustseg.terminal.printable import plain_json, printable
+
+Record = dict[str, str | float | bool | None]  # plain values by the names of columns
 
 _LOGICAL = {"True": True, "False": False}
 _NUMBERS = ("alpha", "beta", "mean", "std", "low", "high", "p", "p_corrected")
@@ -27,7 +29,7 @@ _KINDS: dict[str, type | UnionType] = {
 _TESTS = ("images", "seeds", "tukey", "best")
 
 
-def records(table: Table) -> list[dict[str, Any]]:
+def records(table: Table) -> list[Record]:
     """Return a record for each row and column, row after row; what is missing is None.
 
     A table without published values, intervals or tests has the same columns, so that files can
@@ -40,7 +42,7 @@ def records(table: Table) -> list[dict[str, Any]]:
     ]
 
 
-def write_csv(rows: list[dict[str, Any]]) -> str:
+def write_csv(rows: Sequence[Record]) -> str:
     """Records as CSV text, in full precision."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -64,7 +66,7 @@ def _from_cell(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
-def write_json(rows: list[dict[str, Any]]) -> str:
+def write_json(rows: Sequence[Record]) -> str:
     """Records as JSON text, control characters escaped, as all of `printable`'s are."""
     return plain_json(rows) + "\n"
 
@@ -150,7 +152,7 @@ def _before_groups(test: Test, cells: dict[Key, Cell]) -> tuple[Test, dict[Key, 
     return replace(test, kind="best"), cells
 
 
-def _record(table: Table, row: Row, column: Column) -> dict[str, Any]:
+def _record(table: Table, row: Row, column: Column) -> Record:
     cell = table.cells.get((row, column), EMPTY)
     published, comparison, test = cell.published, cell.comparison, table.test
     low, high = cell.interval or (None, None)
