@@ -9,9 +9,9 @@ import pytest
 from robustseg.cli.report import METRICS
 from robustseg.metrics import summarise
 from robustseg.metrics.catalogue import CATALOGUE, find
-from robustseg.results.tables.cells import direction
 from robustseg.results.tables.grid import SLIDES
 from robustseg.results.tables.image_scores import PER_IMAGE
+from robustseg.results.tables.table_model import direction
 from robustseg.runs.files import read_csv, read_json
 from robustseg.runs.folder import RunFolder
 

@@ -9,12 +9,12 @@ from statsmodels.stats.multitest import multipletests
 from robustseg.errors import NoImages, UnlikeImages
 from robustseg.metrics.summary import COUNTS, dice, jaccard, summarise_last
 from robustseg.results.load import load_runs
-from robustseg.results.tables.cells import Column
 from robustseg.results.tables.comparison import add_intervals, all_pairs, compare
 from robustseg.results.tables.image_scores import PER_IMAGE, Images
 from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.render import render
 from robustseg.results.tables.results_file import records
+from robustseg.results.tables.table_model import Column
 from robustseg.runs.files import read_json, write_csv, write_json
 
 NOISY = Column("morphological", 0.3, 0.5, "dice_image")

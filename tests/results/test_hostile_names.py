@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from robustseg.cli.main import main
-from robustseg.results.tables.cells import Cell, Column, Table
 from robustseg.results.tables.render import render
 from robustseg.results.tables.results_file import read_results
+from robustseg.results.tables.table_model import Cell, Column, Table
 from robustseg.runs.survey import RunState
 from robustseg.terminal.printable import plain_json, printable
 

@@ -11,12 +11,12 @@ from scipy import stats
 
 from robustseg.cli.main import main
 from robustseg.results.load import load_runs
-from robustseg.results.tables.cells import Cell, Column, Table, direction
 from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.meaning import heading
 from robustseg.results.tables.order import OTHERS, REFERENCE, disagreements, without_agreeing
 from robustseg.results.tables.render import render
 from robustseg.results.tables.results_file import read_results
+from robustseg.results.tables.table_model import Cell, Column, Table, direction
 from robustseg.runs.files import read_csv, read_json, write_csv, write_json
 
 METRICS = (REFERENCE, *OTHERS)

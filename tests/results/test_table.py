@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from robustseg.results.load import load_runs
-from robustseg.results.tables.cells import Column
 from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.notes import notes
+from robustseg.results.tables.table_model import Column
 
 CLEAN = Column(None, 0.0, None, "dice_image")
 NOISY = Column("morphological", 0.3, 0.5, "dice_image")

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from robustseg.cli import options as shared
+from robustseg.cli import shared
 from robustseg.results.claims.claims_text import STYLES, render_claims
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli import options as shared
+from robustseg.cli import shared
 from robustseg.errors import NoRuns
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli import options as shared
+from robustseg.cli import shared
 from robustseg.errors import ConfigError, NoImages, UnlikeImages
 from robustseg.results.tables.render import STYLES
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from robustseg.results.ranking.costs import Cost
     from robustseg.results.ranking.make_ranking import Ranking
     from robustseg.results.sources import Sources
-    from robustseg.results.tables.cells import Table
+    from robustseg.results.tables.table_model import Table
 
 
 def add_parser(subparsers: Any) -> None:
@@ -70,8 +70,8 @@ def main(options: argparse.Namespace) -> int:
 
 def _table(runs: pd.DataFrame, metric: str) -> Table:
     from robustseg.results.load import check_metrics
-    from robustseg.results.tables.cells import direction
     from robustseg.results.tables.make_table import make_table
+    from robustseg.results.tables.table_model import direction
 
     check_metrics(runs, [metric])
     if not direction(metric):
@@ -95,7 +95,7 @@ def _ranking(table: Table, sources: Sources) -> tuple[Ranking, list[str]]:
 
 def _costs(table: Table, runs: pd.DataFrame, sources: Sources) -> list[Cost]:
     from robustseg.results.ranking.costs import costs
-    from robustseg.results.ranking.places import loss_words
+    from robustseg.results.ranking.ranked_cells import loss_words
 
     names = {
         sample.run_id: loss_words(table, row)

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from robustseg.cli import options as shared
+from robustseg.cli import shared
 from robustseg.errors import ConfigError, NoRuns
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.terminal.count import count

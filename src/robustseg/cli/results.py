@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli import figures
-from robustseg.cli import options as shared
+from robustseg.cli import figures, shared
 from robustseg.errors import ConfigError
 
 if TYPE_CHECKING:

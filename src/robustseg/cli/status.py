@@ -5,7 +5,7 @@ import sys
 import time
 from typing import Any
 
-from robustseg.cli import options as shared
+from robustseg.cli import shared
 from robustseg.runs.selection import add_options, select
 
 

@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from robustseg.cli import options as shared
+from robustseg.cli import shared
 from robustseg.errors import ConfigError
-from robustseg.results.tables.cells import Table
 from robustseg.results.tables.query import answer, answer_selection, default_metrics, versus
 from robustseg.results.tables.render import STYLES, render
 from robustseg.results.tables.rules import RULES, check_rules
+from robustseg.results.tables.table_model import Table
 
 # Options that choose among runs or test them; a table from a file has them behind it.
 _OF_RUNS = ("dataset", "seeds", "where", "test", "against", "select")

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli import options as shared
+from robustseg.cli import shared
 from robustseg.errors import NoKey, NoRuns, NotInstalled
 from robustseg.results.sources import Sources
 from robustseg.runs.survey import RunState

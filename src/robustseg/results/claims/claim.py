@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from robustseg.results.claims.intervals import MIN_SEEDS
-from robustseg.results.tables.cells import Column
+from robustseg.results.tables.table_model import Column
 
 
 @dataclass(frozen=True)

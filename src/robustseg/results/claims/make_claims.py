@@ -16,10 +16,10 @@ from robustseg.results.claims.intervals import (
     seeds_needed,
 )
 from robustseg.results.tables.cached_statistics import Numbers, remembered
-from robustseg.results.tables.cells import Key, Table, direction
 from robustseg.results.tables.comparison import Answers, all_pairs, with_reference
 from robustseg.results.tables.grid import column_words
 from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike
+from robustseg.results.tables.table_model import Key, Table, direction
 
 _VERSION = 1  # raise it when a procedure changes, so that what is kept is computed again
 _WIDTH = 15  # numbers of a pair: sign, 4 over images, 10 over seeds (0 where there are too few)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from robustseg.results.claims.claim import Claim, Claims, Methods
 from robustseg.results.claims.intervals import MARGIN, MOST_SEEDS
-from robustseg.results.tables.cells import LEVEL
+from robustseg.results.tables.table_model import LEVEL
 
 
 def number(value: float, decimals: int = 3) -> str:

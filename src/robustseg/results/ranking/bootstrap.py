@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from robustseg.results.ranking.columns import Array, mean_ranks, wins_of
-from robustseg.results.ranking.places import RankedCells
+from robustseg.results.ranking.ranked_cells import RankedCells
 from robustseg.results.tables.cached_statistics import remembered
-from robustseg.results.tables.cells import LEVEL, Key, Table, direction
 from robustseg.results.tables.image_scores import Images, check_alike
+from robustseg.results.tables.table_model import LEVEL, Key, Table, direction
 
 RESAMPLES = 2000
 _VERSION = 1  # raise it when the procedure changes, so that what is kept is computed again

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from robustseg.results.ranking.bootstrap import kept_bootstrap
 from robustseg.results.ranking.columns import Array, mean_ranks, rank_in_columns
-from robustseg.results.ranking.places import Place, RankedCells
-from robustseg.results.tables.cells import Table
+from robustseg.results.ranking.ranked_cells import Place, RankedCells
 from robustseg.results.tables.image_scores import PER_IMAGE, Images
+from robustseg.results.tables.table_model import Table
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from robustseg.results.ranking.costs import Cost
 from robustseg.results.ranking.make_ranking import Ranking
-from robustseg.results.tables.cells import LEVEL
 from robustseg.results.tables.grid import Grid
 from robustseg.results.tables.notation import mean_std
 from robustseg.results.tables.render import MARKUPS, write_grid
 from robustseg.results.tables.results_file import Record, write_csv, write_json
+from robustseg.results.tables.table_model import LEVEL
 
 _TOLD = 10  # things that are named
 

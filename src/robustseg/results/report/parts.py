@@ -15,12 +15,12 @@ from robustseg.results.figures.plates import Plate, drawn
 from robustseg.results.report.embedded import Embedded, embed
 from robustseg.results.report.privacy import without_places
 from robustseg.results.sources import Sources
-from robustseg.results.tables.cells import Table
 from robustseg.results.tables.image_scores import Images
 from robustseg.results.tables.make_table import direction, make_table
 from robustseg.results.tables.published import Published
 from robustseg.results.tables.query import judged
 from robustseg.results.tables.render import render
+from robustseg.results.tables.table_model import Table
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import numpy as np
 
 from robustseg.errors import ConfigError
 from robustseg.results.tables.cached_statistics import Numbers, remembered
-from robustseg.results.tables.cells import Comparison, Key, Table, Test
 from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike
 from robustseg.results.tables.paired_tests import (
     RESAMPLES,
@@ -18,6 +17,7 @@ from robustseg.results.tables.paired_tests import (
     holm,
     signed_rank,
 )
+from robustseg.results.tables.table_model import Comparison, Key, Table, Test
 from robustseg.terminal.suggestion import suggestion
 
 MIN_SEEDS = 6  # of Wilcoxon's test: with five pairs no p is below 2/2⁵ = 0.0625

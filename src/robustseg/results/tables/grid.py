@@ -7,9 +7,18 @@ from dataclasses import dataclass
 
 from robustseg.errors import ConfigError
 from robustseg.results.names import loss_name
-from robustseg.results.tables.cells import EMPTY, Cell, Column, Key, Row, Table, direction, label
 from robustseg.results.tables.meaning import heading
 from robustseg.results.tables.notation import difference, mean_std
+from robustseg.results.tables.table_model import (
+    EMPTY,
+    Cell,
+    Column,
+    Key,
+    Row,
+    Table,
+    direction,
+    label,
+)
 
 DIFFERS, COLLAPSED, STAR = "†", "‡", "*"
 # The Tversky slides' table of results.

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError
-from robustseg.results.tables.cells import Cell, Column, Key, Row, Sample, Table, direction
 from robustseg.results.tables.distinct import plain, row_labels
 from robustseg.results.tables.published import Published
+from robustseg.results.tables.table_model import Cell, Column, Key, Row, Sample, Table, direction
 from robustseg.runs.labels import LABELS
 
 if TYPE_CHECKING:

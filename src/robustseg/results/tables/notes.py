@@ -1,11 +1,11 @@
 """What a reader of a table has to know, in sentences below it."""
 
-from robustseg.results.tables.cells import LEVEL, Cell, Table
 from robustseg.results.tables.grid import COLLAPSED, DIFFERS, STAR
 from robustseg.results.tables.image_scores import PER_IMAGE
 from robustseg.results.tables.meaning import meanings
 from robustseg.results.tables.order import REFERENCE, disagreements
 from robustseg.results.tables.rules import rule_notes
+from robustseg.results.tables.table_model import LEVEL, Cell, Table
 from robustseg.terminal.count import count
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from robustseg.results.tables.cells import EMPTY, Cell, Column, Row, Table
+from robustseg.results.tables.table_model import EMPTY, Cell, Column, Row, Table
 
 REFERENCE = "dice_image"
 # What may contradict it, and how good a value is: masks are best as large as the true ones.

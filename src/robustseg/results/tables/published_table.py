@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 from robustseg.errors import ConfigError
-from robustseg.results.tables.cells import Cell, Column, Key, Table, direction
 from robustseg.results.tables.published import Published
+from robustseg.results.tables.table_model import Cell, Column, Key, Table, direction
 
 _SETTING = ("noise", "alpha", "beta")
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from robustseg.errors import ConfigError
 from robustseg.results.load import check_metrics
 from robustseg.results.sources import Sources
-from robustseg.results.tables.cells import Table
 from robustseg.results.tables.grid import SLIDES
 from robustseg.results.tables.published import (
     Published,
@@ -17,6 +16,7 @@ from robustseg.results.tables.published import (
     load_published,
 )
 from robustseg.results.tables.rules import metric_of, regret_of
+from robustseg.results.tables.table_model import Table
 
 if TYPE_CHECKING:
     import pandas as pd

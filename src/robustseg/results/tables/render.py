@@ -5,10 +5,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from robustseg.results.tables.cells import Table
 from robustseg.results.tables.grid import LAYOUTS, Grid
 from robustseg.results.tables.notes import notes
 from robustseg.results.tables.results_file import Record, records, write_csv, write_json
+from robustseg.results.tables.table_model import Table
 from robustseg.terminal.printable import printable
 
 

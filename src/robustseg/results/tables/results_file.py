@@ -11,8 +11,17 @@ from types import UnionType
 from typing import Any
 
 from robustseg.errors import DataError
-from robustseg.results.tables.cells import EMPTY, Cell, Column, Comparison, Key, Row, Table, Test
 from robustseg.results.tables.published import Value
+from robustseg.results.tables.table_model import (
+    EMPTY,
+    Cell,
+    Column,
+    Comparison,
+    Key,
+    Row,
+    Table,
+    Test,
+)
 from robustseg.runs.files import read_csv
 from robustseg.terminal.printable import plain_json, printable
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from statistics import fmean
 
 from robustseg.errors import ConfigError
-from robustseg.results.tables.cells import EMPTY, Column, Row, Table
 from robustseg.results.tables.order import data_of
+from robustseg.results.tables.table_model import EMPTY, Column, Row, Table
 from robustseg.terminal.count import count
 
 RULES = ("last", "noisy-val", "label-wave")

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from robustseg.errors import NoRuns
 from robustseg.results.ranking.columns import Array
-from robustseg.results.tables.cells import Column, Row, Table, direction
 from robustseg.results.tables.order import DATA, data_of
+from robustseg.results.tables.table_model import Column, Row, Table, direction
 
 
 @dataclass(frozen=True)
