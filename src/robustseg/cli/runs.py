@@ -18,7 +18,7 @@ from robustseg.terminal.printable import printable
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command ``runs`` and its subcommands; those of records are in `commands.records`."""
+    """Add the command ``runs`` and its subcommands; those of records are in `cli.records`."""
     from robustseg.cli.records import add_parsers
 
     parser = subparsers.add_parser("runs", help="record runs, delete them, or move them away")
