@@ -200,6 +200,7 @@ def test_the_commands_that_make_it_again_have_its_filters(hostile, tmp_path):
     assert "'</script>" in filters
     assert [html.unescape(one) for one in commands(*chosen, "--no-published")] == [
         f"robustseg table {filters} --no-published",
+        f"robustseg figures {shlex.join(chosen[:-2])}",
         f"robustseg report {filters} --no-published -o report.html",
     ]
 
