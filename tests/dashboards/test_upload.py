@@ -100,7 +100,7 @@ def test_without_an_experiment_all_runs_are_uploaded(swept, tmp_path, capsys):
         record["run"]["run_group"]
         for file in files(tmp_path / "uploads")
         for record in records(file)
-        if "run" in record
+        if record["type"] == "run"
     }
     assert groups == {"mini"}  # their own
 
