@@ -13,9 +13,9 @@ import itertools
 import numpy as np
 from scipy import stats
 
-from robustseg.results.claims.statistics import over_images, over_seeds
-from robustseg.results.tables.model import LEVEL
-from robustseg.results.tables.statistics import holm
+from robustseg.results.claims.intervals import over_images, over_seeds
+from robustseg.results.tables.paired_tests import holm
+from robustseg.results.tables.table_model import LEVEL
 
 GRIDS = ((3, 1), (4, 1), (10, 1), (3, 7), (4, 7), (10, 7))  # losses, columns
 PARTS = (0, 0.3, 1, 3, 10)  # of the seeds in the variance of a difference, of images 1

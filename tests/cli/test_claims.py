@@ -40,7 +40,7 @@ def test_claims_of_an_experiment(add_run, claims):
         (["--metric", "epochs"], 2, "epochs: no mean over images"),
         (["--against", "gc"], 2, "no row has loss='gc'; did you mean gce?"),
         (["--loss", "gce"], 1, "nothing to compare"),
-        ([], 2, "images.csv is missing"),
+        ([], 1, "images.csv is missing"),
     ],
 )
 def test_mistakes_are_answered_with_what_would_help(add_run, claims, arguments, code, message):

@@ -1,10 +1,15 @@
 """Errors of the system, and of files, as the command `robustseg` tells them."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from robustseg.cli.main import main
+
+ROOT = Path(__file__).parents[2]
 
 
 def told(capsys):
@@ -36,3 +41,22 @@ def test_an_error_that_names_no_file_keeps_its_traceback(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", faulty)
     with pytest.raises(OSError, match="own words"):
         main(["status", "--runs", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-m", "robustseg", "table", "--help"],
+        ["-m", "robustseg", "table", "tloss_isic2017", "--published-only"],
+        ["train.py", "--help"],
+        ["train.py", "--cfg", "job"],
+    ],
+)
+def test_a_reader_that_has_seen_enough_is_no_error(words):
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "wb") as gone:
+        ran = subprocess.run(
+            [sys.executable, *words], cwd=ROOT, stdout=gone, stderr=subprocess.PIPE, text=True
+        )
+    assert (ran.returncode, ran.stderr) == (0, "")

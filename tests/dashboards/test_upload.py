@@ -4,6 +4,7 @@ import pytest
 import wandb
 
 from robustseg.cli.main import main
+from robustseg.dashboards.card import make_card
 from tests.dashboards.conftest import files, records, summaries
 
 
@@ -89,6 +90,27 @@ def test_pictures_can_be_left_out(swept, tmp_path):
     assert upload(swept, tmp_path, "--offline", "--all", "--images", "never") == 0
     assert len(files(tmp_path / "uploads")) == 3
     assert not list(tmp_path.rglob("*.png"))
+
+
+def test_without_an_experiment_all_runs_are_uploaded(swept, tmp_path, capsys):
+    command = ["wandb", "upload", "--runs", str(swept.runs), "--logs", str(tmp_path)]
+    assert main([*command, "--offline", "--all"]) == 0
+    assert "3 written" in capsys.readouterr().out
+    groups = {
+        record["run"]["run_group"]
+        for file in files(tmp_path / "uploads")
+        for record in records(file)
+        if record["type"] == "run"
+    }
+    assert groups == {"mini"}  # their own
+
+
+def test_a_long_tag_is_cut_and_stays_its_own():
+    labels = {"run_id": "x-1", "dataset": "d" * 80, "loss": "d" * 79, "noise": None}
+    labels |= {"regularizer": "none", "alpha": 0}
+    tags = make_card("x", labels, {}, None).tags
+    assert [len(tag) for tag in tags] == [64, 64, 5]
+    assert len(set(tags)) == 3
 
 
 def test_an_unknown_experiment_is_named_with_the_nearest_known_one(swept, tmp_path, capsys):

@@ -59,6 +59,13 @@ def test_runs_of_the_experiment_have_the_colour_of_their_loss(made, swept):
     assert len(set(section["customRunColors"].values())) == 3
 
 
+def test_without_an_experiment_all_runs_are_shown(swept, capsys):
+    assert main(["wandb", "workspace", "--runs", str(swept.runs)]) == 0
+    section = json.loads(capsys.readouterr().out)["spec"]["section"]
+    assert set(section["customRunColors"]) == {one["run_id"] for one in swept.found.values()}
+    assert section["runSets"][0]["filters"]["filters"] in ([], [{"op": "AND", "filters": []}])
+
+
 def test_the_same_call_gives_the_same_file(made, capsys):
     command, view = made
     assert main(command[:-2]) == 0

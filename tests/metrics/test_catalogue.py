@@ -11,7 +11,7 @@ from robustseg.metrics import summarise
 from robustseg.metrics.catalogue import CATALOGUE, find
 from robustseg.results.tables.grid import SLIDES
 from robustseg.results.tables.image_scores import PER_IMAGE
-from robustseg.results.tables.model import direction
+from robustseg.results.tables.table_model import direction
 from robustseg.runs.files import read_csv, read_json
 from robustseg.runs.folder import RunFolder
 

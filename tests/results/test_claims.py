@@ -10,15 +10,15 @@ import pytest
 from scipy import stats
 
 from robustseg.errors import NoRuns
-from robustseg.results.claims.build import make_claims
-from robustseg.results.claims.render import records, render_claims
+from robustseg.results.claims.claims_text import records, render_claims
+from robustseg.results.claims.intervals import over_seeds
+from robustseg.results.claims.make_claims import make_claims
 from robustseg.results.claims.sentences import interval, sentence
-from robustseg.results.claims.statistics import over_seeds
 from robustseg.results.load import load_runs
 from robustseg.results.tables import image_scores
-from robustseg.results.tables.build import make_table
 from robustseg.results.tables.comparison import compare
 from robustseg.results.tables.image_scores import Images, NoImages, UnlikeImages
+from robustseg.results.tables.make_table import make_table
 
 N = 40
 RNG = np.random.default_rng(0)

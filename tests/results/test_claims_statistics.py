@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from robustseg.results.claims.statistics import (
+from robustseg.results.claims.intervals import (
     MARGIN,
     MOST_SEEDS,
     over_images,

@@ -9,12 +9,12 @@ from statsmodels.stats.multitest import multipletests
 from robustseg.errors import NoImages, UnlikeImages
 from robustseg.metrics.summary import COUNTS, dice, jaccard, summarise_last
 from robustseg.results.load import load_runs
-from robustseg.results.tables.build import make_table
 from robustseg.results.tables.comparison import add_intervals, all_pairs, compare
 from robustseg.results.tables.image_scores import PER_IMAGE, Images
-from robustseg.results.tables.model import Column
+from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.render import render
 from robustseg.results.tables.results_file import records
+from robustseg.results.tables.table_model import Column
 from robustseg.runs.files import read_json, write_csv, write_json
 
 NOISY = Column("morphological", 0.3, 0.5, "dice_image")
@@ -113,9 +113,9 @@ def test_what_cannot_be_told_from_the_best_is_bold_with_it(add_run):
     text = render(table, "md")
     bold = {line.split("|")[1].strip() for line in text.splitlines() if "**" in line}
     marked = {line.split("|")[1].strip() for line in text.splitlines()[:6] if "†" in line}
-    assert bold | marked == {"gce", "mae", "tloss", "ce"}
+    assert bold | marked == {"GCE", "MAE", "T-Loss", "CE"}
     assert not bold & marked
-    assert {"tloss", "ce"} == bold
+    assert {"T-Loss", "CE"} == bold
     assert "Bold: the best of its column, and what cannot be told from it." in text
     former = render(compare(make_table(runs, ["dice_image"]), Images(add_run.runs), "best"), "md")
     assert former.count("**") == 2
@@ -135,8 +135,8 @@ def test_marks_and_note_say_what_was_tested(add_run):
     add_run("ce", 0.3, images=dice_of(0.1), collapsed="background")
     text = render(compared(add_run), "md")
     lines = {line.split("|")[1].strip(): line for line in text.splitlines() if "|" in line}
-    assert "†" in lines["gce"] and "†" not in lines["tloss"]
-    assert "‡" in lines["ce"] and "‡" not in lines["gce"]
+    assert "†" in lines["GCE"] and "†" not in lines["T-Loss"]
+    assert "‡" in lines["CE"] and "‡" not in lines["GCE"]
     note = text.splitlines()[-1]
     assert "†: differs from the best of its column, of these networks (p < 0.05): Wil" in note
     assert "over 30 test images, each averaged over seeds and reported evaluations" in note

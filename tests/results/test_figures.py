@@ -11,11 +11,11 @@ import pytest
 from robustseg.cli.main import main
 from robustseg.finished.threshold_masks import threshold_masks
 from robustseg.records import pack
-from robustseg.results.figures.catalogue import PLATES, allowed, drawn
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
 from robustseg.results.figures.domain import domain_against_batch_size
-from robustseg.results.figures.look import looks
+from robustseg.results.figures.lines import told_apart
+from robustseg.results.figures.look import looks, loss_looks
 from robustseg.results.figures.memorisation import (
     expected_floor,
     memorisation,
@@ -23,10 +23,11 @@ from robustseg.results.figures.memorisation import (
 )
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
-from robustseg.results.figures.selection import told_apart
-from robustseg.results.figures.stopping import selection
+from robustseg.results.figures.plates import PLATES, allowed, drawn
+from robustseg.results.figures.stopping_points import selection
 from robustseg.results.figures.thresholds import thresholds
 from robustseg.results.load import load_runs
+from robustseg.results.names import LOSSES
 from robustseg.runs.files import write_csv
 from tests.results.conftest import COUNTS
 
@@ -54,17 +55,17 @@ def titles(figure):
 def test_memorisation_shows_the_columns_of_epochs_csv(runs, trained):
     (axis,) = memorisation(runs, trained).get_axes()
     assert axis.get_title() == "α = 0.5, β = 0.7"
-    epochs = pd.read_csv(trained / named(runs, "tloss") / "epochs.csv")
+    epochs = pd.read_csv(trained / named(runs, "gce") / "epochs.csv")
     assert lines(axis, "--")[0].get_ydata() == pytest.approx(epochs["train_dice_noisy"])
     assert lines(axis, "-")[0].get_ydata() == pytest.approx(epochs["train_dice_clean"])
-    learnt = pd.read_csv(trained / named(runs, "tloss") / "noise.csv")["dice"].mean()
+    learnt = pd.read_csv(trained / named(runs, "gce") / "noise.csv")["dice"].mean()
     assert lines(axis, ":")[0].get_ydata() == pytest.approx([learnt, learnt])
 
 
 def test_memorisation_by_type_has_both_floors(runs, trained):
     figure = memorisation_by_type(runs, trained)
-    manifest = pd.read_csv(trained / named(runs, "tloss") / "noise.csv")
-    epochs = pd.read_csv(trained / named(runs, "tloss") / "epochs.csv")
+    manifest = pd.read_csv(trained / named(runs, "gce") / "noise.csv")
+    epochs = pd.read_csv(trained / named(runs, "gce") / "epochs.csv")
     kinds = sorted(set(manifest["type"]) - {"clean"})
     assert titles(figure) == [f"α = 0.5, β = 0.7: {kind}" for kind in kinds]
     for kind, axis in zip(kinds, figure.get_axes(), strict=True):
@@ -149,7 +150,7 @@ def test_selection_shows_what_rules_pick_and_the_best(recorded):
     assert math.isnan(marks["label-wave"])  # not recorded by these
     (bar,) = lines(axis, "-")
     assert bar.get_xdata() == pytest.approx([0.675, 0.85])
-    assert [text.get_text() for text in axis.get_yticklabels()] == ["gce"]
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["GCE"]
 
 
 def test_records_give_the_same_curves(runs, trained, tmp_path):
@@ -190,8 +191,8 @@ def test_domain_against_batch_size(add_run):
     runs = told_apart(load_runs(add_run.runs))
     (axis,) = domain_against_batch_size(runs, add_run.runs).get_axes()
     drawn = {bars.get_label(): bars.lines[0].get_ydata() for bars in axis.containers}
-    assert drawn["dice image"] == pytest.approx([0.65, 0.65])
-    assert drawn["dice batch"] == pytest.approx([0.07, 0.21])
+    assert drawn["Dice image"] == pytest.approx([0.65, 0.65])
+    assert drawn["Dice batch"] == pytest.approx([0.07, 0.21])
 
 
 def test_image_dice_shows_each_image_once_a_run(add_run):
@@ -210,18 +211,25 @@ def test_image_dice_shows_each_image_once_a_run(add_run):
     assert sorted(dots.get_offsets()[:, 0]) == pytest.approx([0.02, 0.12, 0.22, 0.32, 0.42])
 
 
-def test_examples_are_of_the_hardest_setting(runs, trained):
+def test_examples_are_of_the_hardest_setting_and_the_same_in_each_row(runs, trained):
     figure = examples(runs, trained)
     assert figure._suptitle.get_text() == "α = 0.5, β = 0.7"
-    assert len(figure.get_axes()) == 2 * 7
-    with np.load(trained / named(runs, "tloss") / "examples.npz") as file:
-        worst = float(file["dice"][list(file["role"]).index("worst")])
-    assert titles(figure)[0] == f"worst: Dice {worst:.2f}"
+    rows = np.reshape(figure.get_axes(), (2, 7))
+    with np.load(trained / named(runs, "gce") / "examples.npz") as file:
+        fixed = float(file["dice"][list(file["role"]).index("fixed")])
+    assert rows[0, 0].get_title() == f"test: Dice {fixed:.2f}"
+    for first, second in rows.T:
+        assert [len(first.images), len(second.images)] in ([0, 0], [1, 1])
+        if first.images:
+            assert np.array_equal(first.images[0].get_array(), second.images[0].get_array())
+    assert [text.get_text() for text in (rows[0, 0].texts[0], rows[1, 0].texts[0])] == [
+        "GCE", "T-Loss",
+    ]  # fmt: skip
 
 
 def test_disagreement_begins_with_the_image_that_fits_its_mask_least(runs, trained):
     figure = disagreement(runs, trained)
-    with np.load(trained / named(runs, "tloss") / "examples.npz") as file:
+    with np.load(trained / named(runs, "gce") / "examples.npz") as file:
         noisy, predicted = file["noisy"] == 1, file["predicted"] == 1
         training = np.array([role.startswith("train") for role in file["role"]])
     both = 2 * (noisy & predicted).sum((1, 2))
@@ -248,6 +256,69 @@ def test_what_runs_do_not_have_is_not_drawn(add_run):
     assert [plate.name for plate in PLATES if plate.draw(runs, add_run.runs)] == []
 
 
+def test_a_loss_has_one_colour_in_every_figure():
+    whole = loss_looks({name: name for name in LOSSES})
+    assert len({(look.color, look.marker) for look in whole.values()}) == len(LOSSES)
+    some = loss_looks({"MAE a": "mae", "MAE b": "mae", "T-Loss": "tloss"})
+    assert some["MAE a"].color == some["MAE b"].color == whole["mae"].color
+    assert some["MAE a"].marker != some["MAE b"].marker
+    assert some["T-Loss"].color == whole["tloss"].color
+    variants = loss_looks({"a": "mae", "b": "mae"})  # of one loss, colours tell them apart
+    assert variants["a"].color != variants["b"].color
+
+
+def test_settings_are_named_as_their_overrides(add_run):
+    def settings(name, values):
+        source = {"positive_values": values}
+        return {"augmentation": {"name": name}, "dataset": {"source": source}}
+
+    add_run("dice_ce", settings=settings("none", [0.0]))
+    add_run("dice_ce", settings=settings("none", [0.0, 255.0]))
+    add_run("dice_ce", settings=settings("flips_gamma", [0.0]))
+    add_run("$x^2$ [/red]\x1b[2J", settings=settings("none", [0.0]))
+    lines = list(told_apart(load_runs(add_run.runs))["line"])
+    assert lines == [
+        "\\$x^2\\$ [/red]\\x1b[2J augmentation=none positive_values=0",
+        "Dice + CE augmentation=flips_gamma positive_values=0",
+        "Dice + CE augmentation=none positive_values=0, 255",
+        "Dice + CE augmentation=none positive_values=0",
+    ]
+
+
+def test_lines_come_in_the_order_of_the_table(add_run):
+    for loss in ("tloss", "sce", "gce", "mine"):
+        add_run(loss, dataset="isic2017")
+    runs = told_apart(load_runs(add_run.runs))
+    assert list(runs["line"]) == ["GCE", "SCE", "T-Loss", "mine"]  # as published, others behind
+
+
+@pytest.mark.parametrize(("name", "width"), [("single", 3.5), ("double", 7.2)])
+def test_figures_have_the_format_and_width_asked_for(trained, tmp_path, name, width):
+    from PIL import Image
+
+    words = ["--images", "none", "--format", "pdf", "png", "--width", name]
+    assert main(["figures", "mine", "--runs", str(trained), "--out", str(tmp_path), *words]) == 0
+    files = list((tmp_path / "mine").iterdir())
+    assert {file.suffix for file in files} == {".pdf", ".png"}
+    assert (tmp_path / "mine" / "nu.pdf").read_bytes().startswith(b"%PDF")
+    for file in files:
+        if file.suffix == ".png":
+            with Image.open(file) as picture:
+                assert picture.width == pytest.approx(120 * width, abs=1)
+
+
+def test_nu_s_ticks_are_plain_numbers(runs, trained):
+    figure = nu(runs, trained)
+    figure.draw_without_rendering()
+    (axis,) = figure.get_axes()
+    told = [text.get_text() for text in axis.get_yticklabels(which="both") if text.get_text()]
+    assert told
+    for text in told:
+        float(text)
+    epochs = [text.get_text().replace("−", "-") for text in axis.get_xticklabels()]
+    assert epochs and all(float(text).is_integer() for text in epochs)
+
+
 def test_looks_differ():
     found = looks(f"loss{at}" for at in range(40))
     assert len({(look.color, look.marker) for look in found.values()}) == 40
@@ -260,19 +331,19 @@ def test_masks_by_threshold_are_those_that_training_kept(runs, trained):
     with np.load(trained / named(runs, "tloss") / "examples.npz") as file:
         fixed = np.flatnonzero(file["role"] == "fixed")
         kept = {name: file[name][fixed] for name in ("image", "clean", "predicted", "id")}
-    assert len(rows) == 2 * len(fixed)  # of two losses; the T-Loss comes first
+    assert len(rows) == 2 * len(fixed)  # of two losses; the T-Loss comes second
     for at in range(len(fixed)):
         image, mask, probability, *masks = (
-            np.asarray(cell.images[0].get_array()) for cell in rows[2 * at]
+            np.asarray(cell.images[0].get_array()) for cell in rows[2 * at + 1]
         )
         assert np.array_equal(image, np.squeeze(kept["image"][at]))
         assert np.array_equal(mask, kept["clean"][at] == 1)
         assert np.array_equal(masks[1], kept["predicted"][at] == 1)
         assert ((masks[0] >= masks[1]) & (masks[1] >= masks[2])).all()
         assert ((probability >= 0) & (probability <= 1)).all()
-        assert rows[2 * at, 0].get_title() == kept["id"][at]
+        assert rows[2 * at + 1, 0].get_title() == kept["id"][at]
         both = 2 * (masks[2] & mask).sum() / max(1, masks[2].sum() + mask.sum())
-        assert rows[2 * at, 5].get_title() == f"> 0.75: Dice {both:.2f}"
+        assert rows[2 * at + 1, 5].get_title() == f"> 0.75: Dice {both:.2f}"
 
 
 def test_a_run_whose_weights_are_damaged_is_left_out_of_the_masks(damaged, tmp_path, capsys):
@@ -313,12 +384,12 @@ def test_figures_of_training_images_show_no_test_images(runs, trained):
 def test_unlike_runs_are_not_averaged(add_run, tmp_path, capsys):
     add_run("dice", domain="image")
     add_run("dice", domain="batch")
-    assert sorted(told_apart(load_runs(add_run.runs))["line"]) == ["dice batch", "dice image"]
+    assert sorted(told_apart(load_runs(add_run.runs))["line"]) == ["Dice batch", "Dice image"]
     add_run("dice", domain="batch", settings={"optimizer": {"lr": 0.01}})
     lines = sorted(told_apart(load_runs(add_run.runs))["line"])
-    assert lines == ["dice batch", "dice batch lr=0.01", "dice image"]
+    assert lines == ["Dice batch", "Dice batch lr=0.01", "Dice image"]
     add_run("dice", domain="batch", dataset="chest")
-    assert main(["figures", "--runs", str(add_run.runs), "--out", str(tmp_path / "out")]) == 1
+    assert main(["figures", "--runs", str(add_run.runs), "--out", str(tmp_path / "out")]) == 2
     assert "chest, synthetic" in capsys.readouterr().err
 
 

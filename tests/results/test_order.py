@@ -11,12 +11,12 @@ from scipy import stats
 
 from robustseg.cli.main import main
 from robustseg.results.load import load_runs
-from robustseg.results.tables.build import make_table
+from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.meaning import heading
-from robustseg.results.tables.model import Cell, Column, Table, direction
 from robustseg.results.tables.order import OTHERS, REFERENCE, disagreements, without_agreeing
 from robustseg.results.tables.render import render
 from robustseg.results.tables.results_file import read_results
+from robustseg.results.tables.table_model import Cell, Column, Table, direction
 from robustseg.runs.files import read_csv, read_json, write_csv, write_json
 
 METRICS = (REFERENCE, *OTHERS)
@@ -98,8 +98,8 @@ def test_default_tables_show_other_orders_where_there_are_some(add_run, capsys, 
     assert heads == [
         "dice_image α=0.3 β=0.5", "dice_pooled α=0.3 β=0.5", "dice_image α=0.5 β=0.5",
     ]  # fmt: skip
-    said = "dice_pooled orders rows otherwise than dice_image: α=0.3 β=0.5: 1 of 1 pairs, such as "
-    assert f"{said}mae before gce." in text
+    said = "dice_pooled orders rows otherwise than dice_image: α=0.3 β=0.5: 1 of 1 pair, such as "
+    assert f"{said}MAE before GCE." in text
     assert "orders rows" not in shown(add_run, capsys, "--where", "alpha=0.5")
     chosen = shown(add_run, capsys, "--metric", "dice_image", "--where", "alpha=0.3")
     assert "dice_pooled" not in chosen

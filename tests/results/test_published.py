@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from robustseg.results.load import load_runs
-from robustseg.results.tables.build import make_table
 from robustseg.results.tables.grid import SLIDES as SHOWN
+from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.published import experiments_folder, load_published, read_published
 from robustseg.results.tables.published_table import published_table
 from robustseg.results.tables.render import render
@@ -38,6 +38,13 @@ ngce_mae 0.949(1)  0.938(5)  0.934(6)  0.906(11) 0.877(19) 0.865(16) 0.824(21)
 ngce_rce 0.949(2)  0.936(5)  0.930(10) 0.909(10) 0.884(17) 0.862(12) 0.821(26)
 tloss    0.949(1)  0.948(1)* 0.939(1)* 0.914(5)* 0.904(8)* 0.896(7)* 0.870(31)*
 """
+NAMES = dict(
+    zip(
+        [line.split()[0] for line in ISIC2017.strip().splitlines()],
+        ["GCE", "MAE", "RCE", "SCE", "NGCE", "NCE + RCE", "NGCE + MAE", "NGCE + RCE", "T-Loss"],
+        strict=True,
+    )
+)
 # The Tversky slides, "Results on the positive images".
 SLIDES = """
 average_precision ↑ 0.746 0.809 0.694 0.771 0.703 0.783 0.717 0.778
@@ -47,6 +54,12 @@ jaccard_image ↑     0.493 0.549 0.465 0.529 0.476 0.548 0.424 0.502
 hd95 ↓              0.164 0.151 0.171 0.149 0.270 0.184 0.377 0.313
 """
 SETTINGS = [(0.0, None), (0.3, 0.5), (0.3, 0.7), (0.5, 0.5), (0.5, 0.7), (0.7, 0.5), (0.7, 0.7)]
+
+
+def printed(text):
+    """The cells of a paper's table, with its names of losses."""
+    lines = [line.split() for line in text.strip().splitlines()]
+    return [[NAMES[loss], *numbers] for loss, *numbers in lines]
 
 
 def cells(markdown):
@@ -76,12 +89,12 @@ def rendered(add_run, dataset):
 def test_the_isic_table_comes_out_as_printed(add_run):
     add_published_runs(add_run, "isic2017")
     lines = cells(rendered(add_run, "isic2017"))
-    printed = [line.split() for line in ISIC2017.strip().splitlines()]
+    paper = printed(ISIC2017)
     ours, published, differences = lines[::3], lines[1::3], lines[2::3]
     assert [[line[0], *line[2:]] for line in ours] == [
-        [cell.rstrip("*") for cell in line] for line in printed
+        [cell.rstrip("*") for cell in line] for line in paper
     ]
-    assert [line[2:] for line in published] == [line[1:] for line in printed]
+    assert [line[2:] for line in published] == [line[1:] for line in paper]
     assert {cell for line in differences for cell in line[2:]} == {"+0.000"}
 
 
@@ -113,14 +126,14 @@ def test_the_best_published_losses_are_bold(add_run):
     "experiment, text, best",
     [
         # NCE+RCE where masks are clean, then the T-Loss; a tie of eight losses, then the T-Loss.
-        ("tloss_isic2017", ISIC2017, {"nce_rce": 1, "tloss": 6}),
-        ("tloss_shenzhen", SHENZHEN, {"gce": 0, "tloss": 7}),
+        ("tloss_isic2017", ISIC2017, {"NCE + RCE": 1, "T-Loss": 6}),
+        ("tloss_shenzhen", SHENZHEN, {"GCE": 0, "T-Loss": 7}),
     ],
 )
 def test_the_paper_s_own_tables_need_no_runs(experiment, text, best):
     published = read_published(EXPERIMENTS / experiment / "published.csv")
     rendered = render(published_table(published), "md")
-    assert cells(rendered) == [line.split() for line in text.strip().splitlines()]
+    assert cells(rendered) == printed(text)
     bold = {
         line.split("|")[1].strip(): line.count("**") // 2 for line in rendered.splitlines()[2:-2]
     }
@@ -162,7 +175,7 @@ def test_presets_of_the_tloss_are_compared_with_it_and_other_losses_with_nothing
     add_run("tloss_fixed_nu", 0.7, 0.77, beta=0.7)
     add_run("tloss", 0.7, 0.77, beta=0.6)
     lines = {line[0]: line for line in cells(rendered(add_run, "isic2017")) if line[1] == "ours"}
-    assert lines.keys() == {"tloss_paper", "tloss_fixed_nu", "tloss"}
+    assert lines.keys() == {"tloss_paper", "tloss_fixed_nu", "T-Loss"}
     others = {tuple(line[1:]) for line in cells(rendered(add_run, "isic2017")) if not line[0]}
     assert ("published", "–", "0.761(6)*") in others
     assert ("difference", "–", "+0.009") in others
@@ -173,7 +186,7 @@ def test_published_values_stand_also_where_we_have_no_run(add_run):
     add_run("gce", 0.7)
     add_run("mae", 0.0)
     lines = cells(rendered(add_run, "isic2017"))
-    assert lines[0] == ["gce", "ours", "–", "0.800"]
+    assert lines[0] == ["GCE", "ours", "–", "0.800"]
     assert lines[1] == ["", "published", "0.828(7)", "0.743(12)"]
     assert lines[2] == ["", "difference", "–", "+0.057"]
 

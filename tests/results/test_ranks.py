@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from robustseg.cli.main import main
-from robustseg.results.figures.ranks import ranks
+from robustseg.results.figures.ranked import ranks
 from robustseg.results.load import load_runs
-from robustseg.results.ranks import make_ranking, mean_ranks, rank_in_columns
-from robustseg.results.tables.build import make_table
+from robustseg.results.ranking.columns import mean_ranks, rank_in_columns
+from robustseg.results.ranking.make_ranking import make_ranking
 from robustseg.results.tables.image_scores import Images
+from robustseg.results.tables.make_table import make_table
 from robustseg.runs.files import read_json, write_json
 
 RNG = np.random.default_rng(0)
@@ -240,7 +241,9 @@ def test_the_figure_has_the_intervals(experiments, capsys, tmp_path):
         make_table(load_runs(experiments.runs), ["dice_image"]), Images(experiments.runs)
     )
     (axis,) = ranks(ranking).get_axes()
-    assert [text.get_text() for text in axis.get_yticklabels()] == list(ranking.names)
+    assert [text.get_text() for text in axis.get_yticklabels()] == [
+        name.upper() for name in ranking.names
+    ]
     drawn = [list(line.get_xdata()) for line in axis.get_lines()]
     for at in range(len(ranking.names)):
         assert drawn[3 * at : 3 * at + 3] == [

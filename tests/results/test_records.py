@@ -6,9 +6,9 @@ import io
 import pytest
 
 from robustseg.results.load import load_runs
-from robustseg.results.tables.build import make_table
 from robustseg.results.tables.comparison import add_intervals, compare
 from robustseg.results.tables.image_scores import Images
+from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.published import load_published
 from robustseg.results.tables.render import render
 from robustseg.results.tables.results_file import read_results, write_csv

@@ -5,10 +5,10 @@ import pytest
 from robustseg.errors import NoImages
 from robustseg.results.load import load_runs
 from robustseg.results.tables import image_scores as images
-from robustseg.results.tables.build import make_table
 from robustseg.results.tables.cached_statistics import remembered
 from robustseg.results.tables.comparison import add_intervals, compare
 from robustseg.results.tables.image_scores import Images
+from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.render import render
 
 

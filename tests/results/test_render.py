@@ -6,9 +6,9 @@ import re
 import pytest
 
 from robustseg.results.load import load_runs
-from robustseg.results.tables.build import make_table
 from robustseg.results.tables.comparison import compare
 from robustseg.results.tables.image_scores import Images
+from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.render import render
 
 
@@ -24,10 +24,10 @@ def table(add_run):
 
 def test_markdown(table):
     assert render(table, "md") == (
-        "| loss    | clean     | α=0.7 β=0.5      |\n"
-        "|---------|-----------|------------------|\n"
-        "| nce_rce | –         | 0.761(6)         |\n"
-        "| tloss   | 0.900 [1] | **0.805(7) [2]** |\n"
+        "| loss      | clean     | α=0.7 β=0.5      |\n"
+        "|-----------|-----------|------------------|\n"
+        "| NCE + RCE | –         | 0.761(6)         |\n"
+        "| T-Loss    | 0.900 [1] | **0.805(7) [2]** |\n"
         "\n"
         "dice_image on synthetic: mean(std) over 3 runs. [n]: over n runs only. –: no run.\n"
     )
@@ -39,11 +39,11 @@ def test_runs_without_a_number_are_told_apart_from_no_run(add_run):
         add_run("mae", 0.7, {"dice_image": None}, seed=seed)
         add_run("tloss", 0.0, {"dice_image": 0.9 + seed / 100}, seed=seed)
     assert render(make_table(load_runs(add_run.runs), ["dice_image"]), "md") == (
-        "| loss  | clean    | α=0.7 β=0.5    |\n"
-        "|-------|----------|----------------|\n"
-        "| gce   | –        | 0.700 [1 of 2] |\n"
-        "| mae   | –        | – [0 of 2]     |\n"
-        "| tloss | 0.905(7) | –              |\n"
+        "| loss   | clean    | α=0.7 β=0.5    |\n"
+        "|--------|----------|----------------|\n"
+        "| GCE    | –        | 0.700 [1 of 2] |\n"
+        "| MAE    | –        | – [0 of 2]     |\n"
+        "| T-Loss | 0.905(7) | –              |\n"
         "\n"
         "dice_image on synthetic: mean(std) over 2 runs. [n of m]: m − n of the m finished runs "
         "have no such number. –: no run.\n"
@@ -57,8 +57,8 @@ def test_latex(table):
         r"\toprule",
         r"loss & clean & $\alpha$=0.7 $\beta$=0.5 \\",
         r"\midrule",
-        r"nce\_rce & -- & 0.761(6) \\",
-        r"tloss & 0.900 [1] & \textbf{0.805(7) [2]} \\",
+        r"NCE + RCE & -- & 0.761(6) \\",
+        r"T-Loss & 0.900 [1] & \textbf{0.805(7) [2]} \\",
         r"\bottomrule",
         r"\end{tabular}",
         "",
@@ -86,7 +86,7 @@ def test_html_is_well_formed_and_escaped(add_run):
     assert [cell.text for cell in tree.find("thead").iter("th")] == ["loss", "α=0.3 β=0.5"]
     assert [["".join(cell.itertext()) for cell in line] for line in tree.find("tbody")] == [
         ["<script>&", "0.700"],
-        ["gce", "0.800"],
+        ["GCE", "0.800"],
     ]
     assert [cell.text for cell in tree.iter("b")] == ["0.800"]
 

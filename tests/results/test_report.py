@@ -12,16 +12,16 @@ from html.parser import HTMLParser
 import pytest
 
 from robustseg.cli.main import main
-from robustseg.results.claims.build import make_claims
+from robustseg.results.claims.make_claims import make_claims
 from robustseg.results.claims.sentences import sentence
 from robustseg.results.load import load_runs
 from robustseg.results.report.curve import HEIGHT, WIDTH, read_curve
-from robustseg.results.report.plates import embed
+from robustseg.results.report.embedded import embed
+from robustseg.results.report.experiment_readme import readme_html
 from robustseg.results.report.privacy import without_places
 from robustseg.results.report.provenance import provenance
-from robustseg.results.report.readme import readme_html
-from robustseg.results.tables.build import make_table
 from robustseg.results.tables.image_scores import Images
+from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.notation import mean_std
 from robustseg.runs.files import write_csv
 from tests.results.conftest import FAILED, HOST, LOSS
@@ -200,6 +200,7 @@ def test_the_commands_that_make_it_again_have_its_filters(hostile, tmp_path):
     assert "'</script>" in filters
     assert [html.unescape(one) for one in commands(*chosen, "--no-published")] == [
         f"robustseg table {filters} --no-published",
+        f"robustseg figures {shlex.join(chosen[:-2])}",
         f"robustseg report {filters} --no-published -o report.html",
     ]
 
@@ -227,6 +228,22 @@ def test_a_run_without_a_number_has_no_dice(add_run, tmp_path):
         del metrics["dice_image"]
         (folder / "metrics.json").write_text(json.dumps(metrics))
     assert main(["report", "--runs", str(add_run.runs), "-o", str(path)]) == 0
+
+
+def test_of_many_runs_the_page_has_a_line_each(trained, tmp_path, monkeypatch):
+    paths = [tmp_path / "whole.html", tmp_path / "brief.html"]
+    for path, many in zip(paths, (1000, 2), strict=True):
+        monkeypatch.setattr("robustseg.results.report.runlist.MANY", many)
+        monkeypatch.setattr("robustseg.results.report.page.MANY", many)
+        assert main(["report", "--runs", str(trained), "-o", str(path)]) == 0
+    whole, brief = (Parsed(path.read_text()) for path in paths)
+    for page in (whole, brief):
+        listed = [one.get("id") for one in page.all("li") if "data-state" in one]
+        assert listed == ["run-1", "run-2", "run-3"]
+    assert "curves and settings are left out" in brief.text
+    assert "curves and settings are left out" not in whole.text
+    assert len(whole.all("polyline")) > 0 == len(brief.all("polyline"))
+    assert "trainer.max_epochs=" in whole.text and "trainer.max_epochs=" not in brief.text
 
 
 def test_a_readme_is_rendered_plainly(tmp_path):

@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.stats.multicomp import pairwise_tukeyhsd
 from statsmodels.stats.multitest import multipletests
 
-from robustseg.results.tables.statistics import anova_tukey, bootstrap_mean, holm, signed_rank
+from robustseg.results.tables.paired_tests import anova_tukey, bootstrap_mean, holm, signed_rank
 
 # Hollander & Wolfe (1973), 29f.: depression before and after tranquilliser; V = 5 of 45.
 BEFORE = [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30]

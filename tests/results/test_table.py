@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from robustseg.results.load import load_runs
-from robustseg.results.tables.build import make_table
-from robustseg.results.tables.model import Column
+from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.notes import notes
+from robustseg.results.tables.table_model import Column
 
 CLEAN = Column(None, 0.0, None, "dice_image")
 NOISY = Column("morphological", 0.3, 0.5, "dice_image")
@@ -121,7 +121,7 @@ def test_a_seed_that_occurs_twice_is_noted(add_run):
     assert not any("more than once" in note for note in notes(table_of(add_run), False))
     add_run("gce", 0.3, 0.9)
     table = table_of(add_run, "dice_image", "dice_pooled")
-    assert "In 1 cells a seed occurs more than once" in notes(table, False)[-1]
+    assert "In 1 cell a seed occurs more than once" in notes(table, False)[-1]
 
 
 def test_losses_come_in_the_order_asked_for_and_then_by_name(add_run):

@@ -1,13 +1,10 @@
 """``robustseg claims``."""
 
 import argparse
-import sys
 from typing import Any
 
-from robustseg.results.claims.render import STYLES, render_claims
-from robustseg.results.load import NoRuns
-from robustseg.results.sources import settle
-from robustseg.results.tables.query import add_common, default_metrics, selected, table_of
+from robustseg.cli import shared
+from robustseg.results.claims.claims_text import STYLES, render_claims
 
 
 def add_parser(subparsers: Any) -> None:
@@ -21,38 +18,27 @@ def add_parser(subparsers: Any) -> None:
         "and how many seeds would separate 0.01; and a sentence that can be checked.",
         epilog="robustseg claims tloss_isic2017 --against tloss --where alpha=0.7",
     )
-    parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
-    add_common(parser)
+    shared.add_runs(parser)
+    shared.add_filters(parser)
+    shared.add_metrics(parser)
     parser.add_argument(
         "--against", metavar="LOSS", help="only pairs with this loss (default: all pairs)"
     )
     parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
-    # The losses come in the paper's order, as in tables.
-    parser.set_defaults(main=main, layout="noise", published=True)
+    parser.set_defaults(main=main)
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the claims.
-
-    Returns:
-        0; 1 if there are no runs; 2 if the question cannot be answered.
-    """
-    from robustseg.results.claims.build import make_claims
+    """Print the claims."""
+    from robustseg.results.claims.make_claims import make_claims
     from robustseg.results.tables.image_scores import Images
+    from robustseg.results.tables.query import TableQuestion, default_metrics, table_of
 
-    settle(options)
-    options.metric = options.metric or list(default_metrics(options.layout))
-    try:
-        runs, sources = selected(options)
-        table = table_of(runs, options)
-        claims = make_claims(table, Images(sources), options.against)
-    except NoRuns as error:
-        print(f"robustseg claims: {error}", file=sys.stderr)
-        return 1
-    except ValueError as error:
-        print(f"robustseg claims: {error}", file=sys.stderr)
-        return 2
+    runs, sources = shared.selected(options)
+    metrics = shared.split(options.metric) or default_metrics("noise")
+    # The losses come in the paper's order, as in tables.
+    asked = TableQuestion(options.experiment, metrics, shared.split(options.loss))
+    claims = make_claims(table_of(runs, asked), Images(sources), options.against)
     print(render_claims(claims, options.format, options.decimals), end="")
-    for remark in [*runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]:
-        print(remark, file=sys.stderr)
+    shared.tell([*runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()])
     return 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from robustseg.cli.overrides import add_overrides
 from robustseg.cli.run_argument import add_run, loaded, positive
 from robustseg.errors import ConfigError, DataError
+from robustseg.metrics.catalogue import find
 from robustseg.runs.files import DamagedFile
 from robustseg.runs.folder import RunFolder
 
@@ -138,7 +139,9 @@ def _table(numbers: Mapping[str, float], own: Mapping[str, Any], count: int, dat
     for key, value in numbers.items():
         before = own.get(key)
         ours = f"{before:12.4f}" if isinstance(before, float) else ""
-        lines.append(f"{key:28}{'–' if math.isnan(value) else f'{value:.4f}':>20}{ours}")
+        metric = find(key)
+        words = f"{key}, {metric.unit}" if metric and metric.unit else key
+        lines.append(f"{words:28}{'–' if math.isnan(value) else f'{value:.4f}':>20}{ours}")
     return "\n".join(lines)
 
 

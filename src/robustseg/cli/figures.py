@@ -8,34 +8,38 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.results.figures.shown import IMAGES
-from robustseg.results.sources import add_options, chosen_sources, settle
+from robustseg.cli import shared
+from robustseg.errors import NoRuns
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from robustseg.results.figures.catalogue import Plate
+    from robustseg.results.figures.plates import Plate
     from robustseg.results.sources import Sources
+
+FORMATS = ("png", "svg", "pdf")
+WIDTHS = {"single": 3.5, "double": 7.2}  # inches
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the command ``figures``."""
     parser = subparsers.add_parser(
         "figures",
-        help="memorisation, ν, Dice against α, example images and more, as SVG and PNG",
-        epilog="robustseg figures demo --out figures",
+        help="memorisation, ν, Dice against α, example images and more, as PNG, SVG or PDF",
+        epilog="robustseg figures demo --format pdf --width double --out figures",
     )
-    parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
-    parser.add_argument("--dataset", help="only runs on this data set")
+    shared.add_runs(parser)
+    shared.add_filters(parser)
     parser.add_argument("--noise", help="only runs with this noise model (and clean ones)")
-    add_options(parser)
+    shared.add_images(parser, "all", "all, for your own eyes")
     parser.add_argument(
-        "--images",
-        choices=IMAGES,
-        default="all",
-        help="figures with images of the data set: none, those of training images only, or all "
-        "(default: all, for your own eyes; their licence says which may be published)",
+        "--format", nargs="+", choices=FORMATS, default=["png", "svg"], help="(default: png svg)"
+    )
+    parser.add_argument(
+        "--width",
+        choices=tuple(WIDTHS),
+        help="of a journal's column, or of two: 3.5 or 7.2 inches (default: what the panels take)",
     )
     parser.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to")
     parser.set_defaults(main=main)
@@ -43,28 +47,24 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Draw the figures of finished runs; 1 if there is none."""
-    from robustseg.errors import NoRuns
-    from robustseg.results.load import load_runs
     from robustseg.terminal.suggestion import suggestion
 
-    settle(options)
-    sources = chosen_sources(options)
-    chosen = ("experiment", "dataset")
-    filters = {name: getattr(options, name) for name in chosen if getattr(options, name)}
-    try:
-        runs = load_runs(sources, **filters)
-        noted = runs.attrs["remarks"]
-        if options.noise:
-            present = set(runs["noise"].dropna())
-            if options.noise not in present:
-                there = suggestion(options.noise, present)
-                raise NoRuns(f"no finished run has noise={options.noise}; {there}")
-            runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
-        figures, remarks = draw(runs, sources, options.images)
-    except (NoRuns, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return save(figures, [*noted, *remarks], options.out / (options.experiment or ""))
+    runs, sources = shared.selected(options)
+    noted = [*runs.attrs["absent"], *runs.attrs["remarks"]]
+    if options.noise:
+        present = set(runs["noise"].dropna())
+        if options.noise not in present:
+            there = suggestion(options.noise, present)
+            raise NoRuns(f"no finished run has noise={options.noise}; {there}")
+        runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
+    figures, remarks = draw(runs, sources, options.images)
+    if options.width:
+        from robustseg.results.figures.look import resize
+
+        for _, figure in figures:
+            resize(figure, WIDTHS[options.width])
+    folder = options.out / (options.experiment or "")
+    return save(figures, [*noted, *remarks], folder, options.format)
 
 
 def draw(
@@ -81,10 +81,10 @@ def draw(
         The figures, and remarks for the error channel.
 
     Raises:
-        ValueError: the runs are of several data sets or noise models.
+        ConfigError: the runs are of several data sets or noise models.
     """
-    from robustseg.results.figures.catalogue import PLATES, allowed, drawn
-    from robustseg.results.figures.selection import told_apart
+    from robustseg.results.figures.lines import told_apart
+    from robustseg.results.figures.plates import PLATES, allowed, drawn
 
     named = told_apart(runs)
     also = _predicted(named, sources) if images == "all" else []
@@ -101,7 +101,7 @@ def _predicted(runs: pd.DataFrame, sources: Sources) -> list[Plate]:
     if not any(folder is not None and folder.weights.is_file() for folder in folders):
         return []
     from robustseg.finished.threshold_masks import threshold_masks
-    from robustseg.results.figures.catalogue import Plate
+    from robustseg.results.figures.plates import Plate
 
     return [
         Plate(
@@ -119,6 +119,7 @@ def save(
     figures: Sequence[tuple[Plate, Figure]],
     remarks: Sequence[str],
     folder: Path,
+    formats: Sequence[str],
     small: bool = False,
 ) -> int:
     """Write what `draw` gave, and say so.
@@ -127,18 +128,18 @@ def save(
         figures: with their plates.
         remarks: for the error channel.
         folder: to write to.
-        small: without SVG, and pictures in 256 colours: to be kept in git.
+        formats: some of `FORMATS`.
+        small: pictures in 256 colours: to be kept in git.
 
     Returns:
         Exit code; 1 if there is no figure.
     """
-    from robustseg.results.figures.catalogue import PLATES
+    from robustseg.results.figures.plates import PLATES
 
-    for remark in remarks:
-        print(remark, file=sys.stderr)
+    shared.tell(remarks)
     names = [plate.name for plate, _ in figures]
     old = [plate.name for plate in PLATES if plate.name not in names]
-    old = [name for name in old if (folder / f"{name}.png").exists()]
+    old = [name for name in old if any((folder / f"{name}.{kind}").exists() for kind in FORMATS)]
     if old:
         print(f"Left in {folder} from an earlier call: {', '.join(old)}.", file=sys.stderr)
     if not figures:
@@ -146,13 +147,14 @@ def save(
         return 1
     folder.mkdir(parents=True, exist_ok=True)
     for plate, figure in figures:
-        file = folder / f"{plate.name}.png"
-        figure.savefig(file, dpi=120)
-        if not small:
-            figure.savefig(file.with_suffix(".svg"), dpi=120, metadata={"Date": None})
-        elif plate.images != "none":
-            _reduce(file)
-    print(f"Figures in {folder}: {', '.join(names)} ({'PNG' if small else 'PNG and SVG'})")
+        for kind in formats:
+            undated = {"Date" if kind == "svg" else "CreationDate": None}
+            file = folder / f"{plate.name}.{kind}"
+            figure.savefig(file, dpi=120, metadata=None if kind == "png" else undated)
+            if small and kind == "png" and plate.images != "none":
+                _reduce(file)
+    said = " and ".join(kind.upper() for kind in formats)
+    print(f"Figures in {folder}: {', '.join(names)} ({said})")
     return 0
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import errno
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -21,14 +20,15 @@ from robustseg.cli import (
     report,
     results,
     runs,
+    status,
     suspects,
     table,
     train,
     wandb,
 )
 from robustseg.errors import NotInstalled, UserError
-from robustseg.results import status
-from robustseg.terminal.text import print_anything, printable
+from robustseg.terminal.output import close_quietly, print_anything
+from robustseg.terminal.printable import printable
 
 _RESULTS = (table, claims, ranks, status, runs, figures, results, report)
 _COMMANDS = (init, train, *_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
@@ -66,18 +66,24 @@ def _run(arguments: Sequence[str]) -> int:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:
         command.add_parser(subparsers)
-    options, rest = parser.parse_known_args(arguments)
+    try:
+        options, rest = parser.parse_known_args(arguments)
+    except SystemExit:  # --help
+        _flush()
+        raise
     # Overrides may stand behind an option, where argparse leaves them over.
     if any(word.startswith("-") for word in rest) or (rest and not hasattr(options, "overrides")):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         options.overrides += rest
+    if hasattr(options, "settle"):
+        options.settle(options)
     try:
         code = int(options.main(options))
-        sys.stdout.flush()
+        _flush()
         return code
     except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        close_quietly()
         return 0
     except KeyboardInterrupt:
         print(f"\n{options.prog}: interrupted", file=sys.stderr)
@@ -98,6 +104,14 @@ def _run(arguments: Sequence[str]) -> int:
         return _told(options, explained)
 
 
+def _flush() -> None:
+    """Print what is left while an error can still be caught."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        close_quietly()
+
+
 class _Parser(argparse.ArgumentParser):
     """Notes under `prog` which command was called, such as "robustseg data check"."""
 
@@ -109,7 +123,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _told(options: argparse.Namespace, error: UserError) -> int:
-    print(printable(f"{options.prog}: {error}"), file=sys.stderr)
+    print(printable(f"{options.prog}: {error}", keep="\n"), file=sys.stderr)
     return error.exit_code
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.results.load import NoRuns, load_runs, metric_names, suggestion
-from robustseg.results.sources import Sources, add_options, chosen_sources, settle
+from robustseg.cli import shared
+from robustseg.errors import ConfigError, NoImages, UnlikeImages
 from robustseg.results.tables.render import STYLES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from robustseg.results.ranks import Ranking
-    from robustseg.results.tables.model import Table
+    from robustseg.results.ranking.costs import Cost
+    from robustseg.results.ranking.make_ranking import Ranking
+    from robustseg.results.sources import Sources
+    from robustseg.results.tables.table_model import Table
 
 
 def add_parser(subparsers: Any) -> None:
@@ -30,79 +31,58 @@ def add_parser(subparsers: Any) -> None:
         epilog="robustseg ranks tloss_isic2017_small tloss_shenzhen_small",
     )
     parser.add_argument("experiments", nargs="*", help="only runs of these experiments, together")
-    add_options(parser)
-    parser.add_argument("--dataset", nargs="+", help="only runs on these data sets")
-    parser.add_argument("--loss", nargs="+", help="only these losses")
+    shared.add_sources(parser)
+    parser.add_argument("--dataset", nargs="+", default=[], help="only runs on these data sets")
+    parser.add_argument("--loss", nargs="+", default=[], help="only these losses")
     parser.add_argument("--metric", default="dice_image", help="to rank by (default: dice_image)")
     parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
     parser.add_argument("--figure", type=Path, help="also draw the intervals: a .png, .svg or .pdf")
-    parser.set_defaults(main=main)
+    parser.set_defaults(main=main, settle=shared.settle, experiment=None)
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the ranks.
+    """Print the ranks."""
+    from robustseg.results.load import load_runs
+    from robustseg.results.ranking.ranking_text import render_ranking
 
-    Returns:
-        0; 1 if there is nothing to show; 2 if the question cannot be answered.
-    """
-    from robustseg.results.ranks_text import render_ranking
+    if options.figure and options.figure.suffix not in (".png", ".svg", ".pdf"):
+        raise ConfigError(f"--figure {options.figure}: name a .png, .svg or .pdf")
+    sources = shared.chosen_sources(options)
+    chosen = {
+        "experiment": options.experiments or [options.experiment] * bool(options.experiment),
+        "dataset": shared.split(options.dataset),
+        "loss": shared.split(options.loss),
+    }
+    runs = load_runs(sources, **{name: values for name, values in chosen.items() if values})
+    table = _table(runs, options.metric)
+    ranking, remarks = _ranking(table, sources)
+    text = render_ranking(ranking, _costs(table, runs, sources), options.format)
+    if options.figure:
+        from robustseg.results.figures.ranked import ranks
 
-    _settle(options)
-    sources = chosen_sources(options)
-    try:
-        runs = load_runs(sources, **_filters(options))
-        table = _table(runs, options.metric)
-        ranking, remarks = _ranking(table, sources)
-        costs = _costs(table, runs, sources)
-        text = render_ranking(ranking, costs, options.format)
-        if options.figure:
-            _draw(ranking, options.figure)
-    except NoRuns as error:
-        print(f"robustseg ranks: {error}", file=sys.stderr)
-        return 1
-    except ValueError as error:
-        print(f"robustseg ranks: {error}", file=sys.stderr)
-        return 2
+        options.figure.parent.mkdir(parents=True, exist_ok=True)
+        ranks(ranking).savefig(options.figure, dpi=120)
     print(text, end="")
-    noted = [*remarks, *runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]
-    for remark in noted:
-        print(remark, file=sys.stderr)
+    noted = [*runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]
+    shared.tell([*remarks, *noted])
     return 0
 
 
-def _settle(options: argparse.Namespace) -> None:
-    """Take an experiment that stands behind --runs for one."""
-    options.experiment = None
-    if not options.experiments:
-        settle(options)
-        options.experiments = [options.experiment] if options.experiment else []
-
-
-def _filters(options: argparse.Namespace) -> dict[str, Any]:
-    chosen = {
-        "experiment": options.experiments,
-        "dataset": options.dataset,
-        "loss": [part for word in options.loss or () for part in word.split(",")],
-    }
-    return {name: values for name, values in chosen.items() if values}
-
-
 def _table(runs: pd.DataFrame, metric: str) -> Table:
-    from robustseg.results.tables.build import make_table
-    from robustseg.results.tables.model import direction
+    from robustseg.results.load import check_metrics
+    from robustseg.results.tables.make_table import make_table
+    from robustseg.results.tables.table_model import direction
 
-    known = metric_names(runs)
-    if metric not in known:
-        raise ValueError(f"no run has a number {metric!r}; {suggestion(metric, known)}")
+    check_metrics(runs, [metric])
     if not direction(metric):
-        raise ValueError(f"{metric} has no better and no worse, so nothing can be ranked by it")
+        raise ConfigError(f"{metric} has no better and no worse, so nothing can be ranked by it")
     return make_table(runs, [metric])
 
 
 def _ranking(table: Table, sources: Sources) -> tuple[Ranking, list[str]]:
     """The ranking; without intervals where rows of images do not exist, and why."""
-    from robustseg.results.ranks import make_ranking
-    from robustseg.results.tables.image_scores import PER_IMAGE, Images, NoImages, UnlikeImages
+    from robustseg.results.ranking.make_ranking import make_ranking
+    from robustseg.results.tables.image_scores import PER_IMAGE, Images
 
     metric = table.columns[0].metric
     if metric not in PER_IMAGE:
@@ -113,9 +93,9 @@ def _ranking(table: Table, sources: Sources) -> tuple[Ranking, list[str]]:
         return make_ranking(table, None), [f"No intervals: {error}."]
 
 
-def _costs(table: Table, runs: pd.DataFrame, sources: Sources) -> list[Any]:
-    from robustseg.results.costs import costs
-    from robustseg.results.ranks import loss_words
+def _costs(table: Table, runs: pd.DataFrame, sources: Sources) -> list[Cost]:
+    from robustseg.results.ranking.costs import costs
+    from robustseg.results.ranking.ranked_cells import loss_words
 
     names = {
         sample.run_id: loss_words(table, row)
@@ -124,12 +104,3 @@ def _costs(table: Table, runs: pd.DataFrame, sources: Sources) -> list[Any]:
     }
     ranked = runs[runs["run_id"].isin(list(names))]
     return costs(ranked, [names[run_id] for run_id in ranked["run_id"]], sources)
-
-
-def _draw(ranking: Ranking, file: Path) -> None:
-    from robustseg.results.figures.ranks import ranks
-
-    if file.suffix not in (".png", ".svg", ".pdf"):
-        raise ValueError(f"--figure {file}: name a .png, .svg or .pdf")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    ranks(ranking).savefig(file, dpi=120)

@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from robustseg.errors import DataError, NoRuns
+from robustseg.terminal.count import count
+from robustseg.terminal.printable import printable
+
 _TOLD = 10  # runs that are named
 
 
@@ -57,15 +61,15 @@ def pack(options: argparse.Namespace) -> int:
     runs, elsewhere = options.runs or [Path("runs")], [] if options.runs else records_here()
     for place in runs:
         if not place.is_dir():
-            return _complain("pack", f"there is no folder {place}")
+            raise NoRuns(f"there is no folder {place}")
     try:
         report = records.pack(
             experiment, runs, options.out, image_ids=options.image_ids, elsewhere=elsewhere
         )
     except DamagedRecord as error:
-        return _complain("pack", f"{error}. Nothing was packed")
+        raise DataError(f"{error}. Nothing was packed") from error
     for damage in report.damages:
-        print(f"robustseg runs pack: {damage}", file=sys.stderr)
+        print(printable(f"robustseg runs pack: {damage}"), file=sys.stderr)
     _tell("Left out", report.left_out.items(), "")
     _tell("Packed without", ((run, files) for run, files in report.without.items()), "")
     _tell(
@@ -75,11 +79,11 @@ def pack(options: argparse.Namespace) -> int:
     )
     if not (report.added or report.known or report.differing):
         places = ", ".join(map(str, runs))
-        return _complain("pack", f"no finished run in {places} is of {options.experiment}")
+        raise NoRuns(f"no finished run in {places} is of {options.experiment}")
     size = sum(file.stat().st_size for file in options.out.rglob("*") if file.is_file())
     print(
-        f"{options.out}: {_count(len(report.added), 'run')} added in "
-        f"{_count(len(report.files), 'part')} ({sum(report.files.values()) / 1e6:.2f} MB), "
+        f"{options.out}: {count(len(report.added), 'run')} added in "
+        f"{count(len(report.files), 'part')} ({sum(report.files.values()) / 1e6:.2f} MB), "
         f"{len(report.known)} there before; {size / 1e6:.2f} MB in all"
     )
     return int(bool(report.damages))
@@ -93,12 +97,12 @@ def merge(options: argparse.Namespace) -> int:
     try:
         report = records.merge(options.records, options.out)
     except (DamagedRecord, FileNotFoundError) as error:
-        return _complain("merge", str(error))
+        raise DataError(str(error)) from error
     for damage in report.damages:
-        print(f"robustseg runs merge: {damage}", file=sys.stderr)
+        print(printable(f"robustseg runs merge: {damage}"), file=sys.stderr)
     print(
-        f"{options.out}: {_count(len(report.added), 'run')} and {_count(report.files, 'part')} "
-        f"copied from {_count(len(options.records), 'record')}"
+        f"{options.out}: {count(len(report.added), 'run')} and {count(report.files, 'part')} "
+        f"copied from {count(len(options.records), 'record')}"
     )
     return int(bool(report.damages))
 
@@ -109,17 +113,8 @@ def _tell(title: str, lines: Iterable[tuple[str, str]], remedy: str) -> None:
         return
     print(f"{title}:", file=sys.stderr)
     for name, reason in lines[:_TOLD]:
-        print(f"  {name}: {reason}", file=sys.stderr)
+        print(printable(f"  {name}: {reason}"), file=sys.stderr)
     if len(lines) > _TOLD:
         print(f"  and {len(lines) - _TOLD} more", file=sys.stderr)
     if remedy:
         print(f"  {remedy}", file=sys.stderr)
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}{'' if number == 1 else 's'}"
-
-
-def _complain(command: str, message: str) -> int:
-    print(f"robustseg runs {command}: {message}", file=sys.stderr)
-    return 1

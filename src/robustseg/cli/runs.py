@@ -3,22 +3,22 @@
 import argparse
 import re
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from robustseg.errors import AlreadyRunning
+from robustseg.errors import AlreadyRunning, ConfigError, NoRuns
 from robustseg.runs.folder import ASIDE, RunFolder
 from robustseg.runs.lock import hold
 from robustseg.runs.selection import add_options, select
 from robustseg.runs.survey import RunState, survey
-from robustseg.terminal.text import printable
+from robustseg.terminal.count import count
+from robustseg.terminal.printable import printable
 
 
 def add_parser(subparsers: Any) -> None:
-    """Add the command ``runs`` and its subcommands; those of records are in `commands.records`."""
+    """Add the command ``runs`` and its subcommands; those of records are in `cli.records`."""
     from robustseg.cli import verify
     from robustseg.cli.records import add_parsers
 
@@ -56,54 +56,35 @@ def add_parser(subparsers: Any) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Delete or move what is selected, after a question.
-
-    Returns:
-        0; 1 if nothing is selected, or the answer was no; 2 if the question cannot be answered.
-    """
-    try:
-        chosen = _chosen(options)
-    except FileNotFoundError:
-        return _complain(f"there is no folder {options.runs}", 1)
-    except ValueError as error:
-        return _complain(str(error), 2)
+    """Delete or move what is selected, after a question; 1 if the answer was no."""
+    if not options.runs.is_dir():
+        raise NoRuns(f"there is no folder {options.runs}")
+    chosen = _chosen(options)
     folders = [options.runs / run.run_id for run in chosen]
     if getattr(options, "aside", False):
         folders += _set_aside(options.runs, options.ids)
     if not folders:
-        return _complain(f"no run in {options.runs} is selected", 1)
+        raise NoRuns(f"no run in {options.runs} is selected")
     if not options.yes and not _agreed(options, chosen, folders):
         return 1
-    try:
-        kept = [path for path in folders if not _take(path, _destination(options))]
-    except FileExistsError as error:
-        return _complain(str(error), 2)
+    kept = [path for path in folders if not _take(path, _destination(options))]
     for path in kept:
-        print(f"{path.name} is being trained and stays where it is")
+        print(f"{printable(path.name)} is being trained and stays where it is")
     verb = "deleted" if options.command == "rm" else f"moved to {_destination(options)}"
-    print(f"{_count([path for path in folders if path not in kept])} {verb}")
+    print(f"{count(len(folders) - len(kept), 'folder')} {verb}")
     return 0
-
-
-def _count(folders: Sequence[Path]) -> str:
-    return f"{len(folders)} folder{'' if len(folders) == 1 else 's'}"
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"robustseg runs: {message}", file=sys.stderr)
-    return code
 
 
 def _chosen(options: argparse.Namespace) -> list[RunState]:
     known = survey(options.runs)
     unknown = set(options.ids) - {run.run_id for run in known}
     if unknown:
-        raise ValueError(f"there is no run {', '.join(sorted(unknown))} in {options.runs}")
+        raise ConfigError(f"there is no run {', '.join(sorted(unknown))} in {options.runs}")
     narrowed = options.ids or options.state or options.experiment or options.where
     if not narrowed and getattr(options, "aside", False):
         return []
     if not narrowed:
-        raise ValueError("which runs? Name them, or give --experiment, --state or --where")
+        raise ConfigError("which runs? Name them, or give --experiment, --state or --where")
     named = [run for run in known if not options.ids or run.run_id in options.ids]
     return [run for run in select(named, options) if run.state != "running"]
 
@@ -123,7 +104,7 @@ def _agreed(options: argparse.Namespace, runs: Sequence[RunState], folders: list
     said = ", ".join(f"{count} {state}" for state, count in counts.items()) or "set aside"
     verb = "Delete" if options.command == "rm" else f"Move to {_destination(options)}"
     try:
-        answer = input(f"{verb}: {_count(folders)} ({said})? [y/N] ")
+        answer = input(f"{verb}: {count(len(folders), 'folder')} ({said})? [y/N] ")
     except EOFError:  # nobody is there to answer
         return False
     return answer.strip().lower() in ("y", "yes")
@@ -151,7 +132,7 @@ def _take(path: Path, destination: Path | None) -> bool:
                 return True
             target = destination / path.name
             if target.exists():
-                raise FileExistsError(f"{target} exists already: choose another --to")
+                raise ConfigError(f"{target} exists already: choose another --to")
             destination.mkdir(parents=True, exist_ok=True)
             shutil.move(path, target)
             RunFolder(target).lock.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """`robustseg suspects`."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,12 +91,12 @@ def _moved(run: "FinishedRun", root: str | None) -> "FinishedRun":
     return replace(run, settings=run.settings.changed(dataset=moved))
 
 
-def _rows(found: "Beliefs", data: "RunData", order: "np.ndarray") -> list[dict[str, Any]]:
+def _rows(found: "Beliefs", data: "RunData", order: "np.ndarray") -> list[dict[str, object]]:
     """One row a training mask, the least believed first."""
     noisy = any(row["dice"] < 1 for row in data.manifest)
     rows = []
     for rank, at in enumerate(order, start=1):
-        row: dict[str, Any] = {"rank": rank, "id": data.train.ids[at]}
+        row: dict[str, object] = {"rank": rank, "id": data.train.ids[at]}
         for method, doubt in found.doubt.items():
             row[f"doubt ({method})"] = float(doubt[at])
         if noisy:
@@ -106,7 +106,7 @@ def _rows(found: "Beliefs", data: "RunData", order: "np.ndarray") -> list[dict[s
     return rows
 
 
-def _table(rows: Sequence[dict[str, Any]]) -> str:
+def _table(rows: Sequence[Mapping[str, object]]) -> str:
     """Rows in columns; each has the keys of the first."""
     cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
     widths = [max(len(line[at]) for line in cells) for at in range(len(cells[0]))]

@@ -49,7 +49,8 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     """
     from robustseg.sweeps import limit  # first: its clock starts
     from robustseg.sweeps import outcomes as sweep
-    from robustseg.terminal.text import print_anything, printable
+    from robustseg.terminal.output import print_anything
+    from robustseg.terminal.printable import printable
 
     print_anything()
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let errors through; they are explained here
@@ -62,8 +63,13 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
 
             conf = str(conf_folder())
             hydra.main(version_base="1.3", config_path=conf, config_name="train")(job)()
+            sys.stdout.flush()
         finally:
             limit.disarm()
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        from robustseg.terminal.output import close_quietly
+
+        close_quietly()
     except (Exception, _Failed) as raised:
         from robustseg.configuration.messages import explain
 

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robustseg.terminal.printable import printable
 from robustseg.terminal.progress import track
-from robustseg.terminal.text import printable
 
 if TYPE_CHECKING:
     from robustseg.runs.verify import Verdict

@@ -6,9 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.results.sources import Sources, add_options, chosen_sources
+from robustseg.cli import shared
+from robustseg.errors import NoKey, NoRuns, NotInstalled
+from robustseg.results.sources import Sources
 from robustseg.runs.survey import RunState
+from robustseg.terminal.count import count
 from robustseg.terminal.duration import duration
+from robustseg.terminal.printable import printable
 
 if TYPE_CHECKING:
     from robustseg.dashboards.wandb_sync import Synced
@@ -28,9 +32,10 @@ def add_parser(subparsers: Any) -> None:
 def _add_workspace(commands: Any) -> None:
     parser = commands.add_parser(
         "workspace",
-        help="the dashboard of an experiment, as JSON or saved to wandb",
-        description="Make the dashboard of an experiment: Dice against α by loss, memorisation, ν, "
-        "domain against batch size, failed runs, images. Needs no key unless it is saved.",
+        help="the dashboard of some runs, as JSON or saved to wandb",
+        description="Make the dashboard of an experiment, or of all runs: Dice against α by "
+        "loss, memorisation, ν, domain against batch size, failed runs, images. Needs no key "
+        "unless it is saved.",
         epilog="robustseg wandb workspace demo -o workspace.json",
     )
     _add_experiment(parser)
@@ -61,7 +66,7 @@ def _add_upload(commands: Any) -> None:
         description="Log finished runs that were trained with logger=none: under the same ids, "
         "with all that they would have logged themselves (of a record: curves and numbers). "
         "Runs that were logged, or uploaded before, are passed over.",
-        epilog="robustseg wandb upload demo",
+        epilog="robustseg wandb upload demo --runs runs",
     )
     _add_experiment(parser)
     parser.add_argument(
@@ -84,8 +89,7 @@ def _add_upload(commands: Any) -> None:
 
 
 def _add_experiment(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("experiment", help="of which the runs are")
-    add_options(parser, duplicates=False)
+    shared.add_runs(parser, duplicates=False)
     parser.add_argument("--project", default="robustseg", help="of wandb (default: robustseg)")
     parser.add_argument("--entity", help="user or team (default: yours)")
 
@@ -100,25 +104,18 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 
 def workspace(options: argparse.Namespace) -> int:
-    """Write the dashboard as JSON, or save it; 1 if it cannot be made or saved."""
-    try:
-        sources = chosen_sources(options)
-        runs = _of_experiment(sources, options.experiment)
-    except LookupError as error:
-        return _complain("workspace", str(error.args[0]))
+    """Write the dashboard as JSON, or save it."""
+    sources = shared.chosen_sources(options)
+    runs = _states(sources, options.experiment)
     try:
         from robustseg.dashboards import wandb_workspace as dashboards
-    except ModuleNotFoundError:
-        return _complain("workspace", _NO_EXTRA)
+    except ModuleNotFoundError as error:
+        raise NotInstalled(_NO_EXTRA) from error
     entity = options.entity or ""
     if options.save:
         from robustseg.dashboards.wandb_sync import check_key
-        from robustseg.errors import NoKey
 
-        try:
-            check_key()
-        except NoKey as error:
-            return _complain("workspace", str(error))
+        check_key()
         import wandb
 
         entity = entity or wandb.Api().default_entity
@@ -127,7 +124,7 @@ def workspace(options: argparse.Namespace) -> int:
         from robustseg.runs.files import write_text
 
         write_text(options.out, dashboards.to_json(made) + "\n")
-        print(f"The dashboard of {len(runs)} runs is in {options.out}")
+        print(f"The dashboard of {count(len(runs), 'run')} is in {options.out}")
     elif not options.save:
         print(dashboards.to_json(made))
     if options.save:
@@ -135,46 +132,44 @@ def workspace(options: argparse.Namespace) -> int:
     return 0
 
 
-def _of_experiment(sources: Sources, experiment: str) -> list[RunState]:
-    """The runs of an experiment, whatever their state.
+def _states(sources: Sources, experiment: str | None) -> list[RunState]:
+    """The runs of an experiment, or all, whatever their state.
 
     Raises:
-        LookupError: there are none; the message says what there is.
+        NoRuns: there are none; the message says what there is.
     """
     from robustseg.terminal.suggestion import suggestion
 
     for folder in sources.missing():
-        raise LookupError(f"there is no folder {folder}: name it with --runs")
+        raise NoRuns(f"there is no folder {folder}: name it with --runs")
     runs = sources.states()
-    chosen = [run for run in runs if experiment in run.experiments]
+    if experiment is None and not runs:
+        raise NoRuns(f"there is no run in {sources}")
+    chosen = [run for run in runs if experiment is None or experiment in run.experiments]
     if not chosen:
         known = {name for run in runs for name in run.experiments}
-        hint = suggestion(experiment, known) if known else "none is of any experiment"
-        raise LookupError(f"no run in {sources} is of the experiment '{experiment}'; {hint}")
+        hint = suggestion(str(experiment), known) if known else "none is of any experiment"
+        raise NoRuns(f"no run in {sources} is of the experiment '{experiment}'; {hint}")
     return chosen
 
 
 def sync(options: argparse.Namespace) -> int:
-    """Send offline runs; 1 if one could not be sent, or there is no key."""
+    """Send offline runs; 1 if one could not be sent."""
     from robustseg.dashboards.wandb_sync import check_key, find
     from robustseg.dashboards.wandb_sync import sync as send
-    from robustseg.errors import NoKey
 
     if not options.folder.is_dir():
-        return _complain("sync", f"there is no folder {options.folder}")
+        raise NoRuns(f"there is no folder {options.folder}")
     runs, before = find(options.folder)
     if not runs:
-        print(f"Nothing to sync in {options.folder}: {before} offline runs, all synced")
+        print(f"Nothing to sync in {options.folder}: {count(before, 'offline run')}, all synced")
         return 0
-    try:
-        check_key()
-    except NoKey as error:
-        return _complain("sync", str(error))
+    check_key()
 
     def tell(at: int, result: "Synced") -> None:
         took = f" ({duration(result.seconds)})" if result.seconds else ""
         why = f": {result.reason}" if result.reason else ""
-        print(f"{at}/{len(runs)} {result.run_id} {result.state}{took}{why}", flush=True)
+        print(printable(f"{at}/{len(runs)} {result.run_id} {result.state}{took}{why}"), flush=True)
 
     results = send(runs, options.run_limit, options.limit, tell)
     counts = Counter(result.state for result in results)
@@ -185,32 +180,31 @@ def sync(options: argparse.Namespace) -> int:
 def upload(options: argparse.Namespace) -> int:
     """Make wandb runs of finished ones and send them; 1 if something could not be."""
     from robustseg.dashboards.wandb_sync import check_key
-    from robustseg.errors import DataError, NoKey, NoRuns
+    from robustseg.errors import DataError
     from robustseg.records.layout import DamagedRecord, NotKept
     from robustseg.results.load import load_runs
     from robustseg.runs.files import DamagedFile
-    from robustseg.terminal.text import printable
+    from robustseg.terminal.printable import printable
 
-    try:
-        sources = chosen_sources(options)
-        runs = load_runs(sources, experiment=options.experiment)
-        if not options.offline:
+    sources = shared.chosen_sources(options)
+    filters = {"experiment": options.experiment} if options.experiment else {}
+    runs = load_runs(sources, **filters)
+    if not options.offline:
+        try:
             check_key()
-    except NoRuns as error:
-        return _complain("upload", str(error))
-    except NoKey as error:
-        return _complain("upload", f"{error}; --offline only writes the runs")
+        except NoKey as error:
+            raise NoKey(f"{error}; --offline only writes the runs") from error
     from robustseg.dashboards.wandb_upload import uploads, write_offline
 
-    for remark in runs.attrs["remarks"]:
-        print(f"robustseg wandb upload: {remark}", file=sys.stderr)
+    shared.tell(f"{options.prog}: {remark}" for remark in runs.attrs["remarks"])
     counts: Counter[str] = Counter()
-    for at, run_id in enumerate(runs["run_id"], start=1):
+    of_runs = zip(runs["run_id"], runs["experiments"], strict=True)
+    for at, (run_id, experiments) in enumerate(of_runs, start=1):
         try:
             state = write_offline(
                 sources.find(run_id),
                 options.logs,
-                experiment=options.experiment,
+                experiment=options.experiment or next(iter(experiments), None),
                 project=options.project,
                 entity=options.entity,
                 images=options.images,
@@ -221,8 +215,8 @@ def upload(options: argparse.Namespace) -> int:
             print(printable(f"{at}/{len(runs)} {run_id} not uploaded: {error}"), file=sys.stderr)
             continue
         counts[state] += 1
-        print(f"{at}/{len(runs)} {run_id} {_STATES[state]}", flush=True)
-    print(", ".join(f"{count} {_STATES[state]}" for state, count in counts.items()))
+        print(f"{at}/{len(runs)} {printable(run_id)} {_STATES[state]}", flush=True)
+    print(", ".join(f"{number} {_STATES[state]}" for state, number in counts.items()))
     options.folder = uploads(options.logs)
     if options.offline:
         print(f"To send them: robustseg wandb sync {options.folder}")
@@ -237,8 +231,3 @@ _STATES = {
     "logged": "logged while it was trained",
     "there": "written before",
 }
-
-
-def _complain(command: str, message: str) -> int:
-    print(f"robustseg wandb {command}: {message}", file=sys.stderr)
-    return 1

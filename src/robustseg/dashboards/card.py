@@ -1,11 +1,12 @@
 """What a dashboard shows of a run, whether it is logged while it trains or afterwards."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
-_TAG = 64  # characters that wandb allows
+_TAG_LIMIT = 64  # characters, wandb's
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,22 @@ def make_card(
         run_id=run_id,
         name=labels["run_id"].rpartition("-")[0],
         group=experiment or labels["dataset"],
-        tags=[tag[:_TAG] for tag in tags],
+        tags=[_tag(tag) for tag in tags],
         settings={key: _without_places(value) for key, value in settings.items()},
     )
+
+
+def _tag(text: str) -> str:
+    """A tag as wandb takes it; one that is cut ends in digits of its hash, so that it is its own.
+
+    Example:
+        >>> _tag("alpha=0.3"), len(_tag("x" * 80))
+        ('alpha=0.3', 64)
+    """
+    if len(text) <= _TAG_LIMIT:
+        return text
+    digits = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{text[: _TAG_LIMIT - len(digits) - 1]}…{digits}"
 
 
 def may_show(images: bool | str, public: bool) -> bool:

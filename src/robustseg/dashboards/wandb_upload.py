@@ -6,7 +6,7 @@ from pathlib import Path
 
 from robustseg.dashboards import wandb_run
 from robustseg.dashboards.card import make_card, may_show
-from robustseg.results.sources import Run
+from robustseg.results.one_run import Run
 from robustseg.runs.config import read_settings
 from robustseg.settings import LoggerSettings
 
@@ -20,7 +20,7 @@ def write_offline(
     run: Run,
     logs: Path,
     *,
-    experiment: str,
+    experiment: str | None,
     project: str,
     entity: str | None,
     images: str,
@@ -35,7 +35,7 @@ def write_offline(
     Args:
         run: in a folder or a record.
         logs: folder of logs, as paths.logs.
-        experiment: the group of the run.
+        experiment: the group of the run; None: its data set, as while it trains.
         project: of wandb.
         entity: user or team; None for the default.
         images: whether to show pictures: auto (only of public data sets), always, never.
@@ -70,7 +70,7 @@ def _logged(logger: LoggerSettings) -> bool:
 def _log(
     finished: Run,
     save_dir: str,
-    experiment: str,
+    experiment: str | None,
     project: str,
     entity: str | None,
     pictures: bool,

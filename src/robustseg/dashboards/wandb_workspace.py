@@ -34,13 +34,17 @@ _RUN = "${run:displayName}"  # what a legend calls a run: it names loss, α, β 
 
 
 def make_workspace(
-    experiment: str, runs: Sequence[RunState], sources: Sources, project: str, entity: str
+    experiment: str | None,
+    runs: Sequence[RunState],
+    sources: Sources,
+    project: str,
+    entity: str,
 ) -> ws.Workspace:
     """The workspace of an experiment: its runs, coloured by loss, in six sections.
 
     Args:
-        experiment: whose runs are shown.
-        runs: of the experiment, finished or not.
+        experiment: whose runs are shown; None: all of the project.
+        runs: those shown, finished or not.
         sources: of the runs.
         project: of wandb.
         entity: user or team; empty where it is not known yet.
@@ -59,11 +63,11 @@ def make_workspace(
     workspace = ws.Workspace(
         entity=entity,
         project=project,
-        name=experiment,
+        name=experiment or "All runs",
         sections=_sections(colors),
         settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=100),
         runset_settings=ws.RunsetSettings(
-            filters=[ws.Metric("Group") == experiment],
+            filters=[ws.Metric("Group") == experiment] if experiment else [],
             run_settings=settings,
             pinned_columns=["run:state", "summary:error", "summary:dice_image"],
         ),

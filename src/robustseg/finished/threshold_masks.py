@@ -14,10 +14,11 @@ from robustseg.errors import DataError
 from robustseg.finished.load import load_run
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.metrics.summary import dice
-from robustseg.results.figures.files import Source, Unreadable, read_each
-from robustseg.results.figures.look import looks
-from robustseg.results.figures.selection import hardest, heading, settings
-from robustseg.results.sources import Run, Sources
+from robustseg.results.figures.lines import hardest, heading, settings
+from robustseg.results.figures.look import name_row
+from robustseg.results.figures.run_files import Source, Unreadable, read_each
+from robustseg.results.one_run import Run
+from robustseg.results.sources import Sources
 from robustseg.runs.pictures import read_examples
 
 _THRESHOLDS = (0.25, 0.5, 0.75)
@@ -77,7 +78,13 @@ def _chosen(runs: pd.DataFrame, sources: Sources) -> pd.DataFrame:
         for folder in folders
     ]
     kept = runs[there]
-    return kept if kept.empty else hardest(kept).sort_values("seed").groupby("line").head(1)
+    return kept if kept.empty else _first_seeds(hardest(kept))
+
+
+def _first_seeds(runs: pd.DataFrame) -> pd.DataFrame:
+    """The first seed of each line, in the order of the lines."""
+    first = runs.sort_values("seed", kind="stable").groupby("line").head(1)
+    return first.loc[[at for at in runs.index if at in first.index]]
 
 
 def _kept(run: Run) -> _Kept:
@@ -107,7 +114,7 @@ def _predict(finished: Run, kept: _Kept) -> np.ndarray:
 
 
 def _figure(found: dict[str, tuple[_Kept, np.ndarray]], above: str) -> Figure:
-    names = list(looks(found))
+    names = list(found)
     rows = [(at, name) for at in range(_IMAGES) for name in names if at < len(found[name][0].ids)]
     columns = 3 + len(_THRESHOLDS)
     figure = Figure(figsize=(_CELL * columns, (_CELL + 0.25) * len(rows) + 0.4))
@@ -125,10 +132,7 @@ def _figure(found: dict[str, tuple[_Kept, np.ndarray]], above: str) -> Figure:
             cell.imshow(picture, cmap="gray", vmin=0, vmax=highest)
             cell.set_title(title, fontsize=8)
             cell.axis("off")
-        line[0].text(
-            -0.08, 0.5, name, transform=line[0].transAxes, rotation=90, ha="right", va="center",
-            fontsize=9,
-        )  # fmt: skip
+        name_row(line[0], name)
     figure.suptitle(above, fontsize=10)
     return figure
 

@@ -119,6 +119,7 @@ def _row(finished: Finished, public: bool, hashed: bool) -> dict[str, Any]:
         **{name: labels.get(name) for name in (*LABEL_TEXTS, *LABEL_NUMBERS)},
         **{name: status.get(name) for name in STATUS_TEXTS},
         "fingerprint": fingerprint,
+        "data_folder": None if hashed else status.get("data_folder"),
         "threads": status.get("threads"),
         "planned_epochs": status.get("epochs"),
         **{name: cost.get(name) for name in COSTS},

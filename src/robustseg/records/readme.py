@@ -53,6 +53,7 @@ No image is in here. A row of numbers for each test image is; an id that is a ha
 | `dataset`, `loss`, `alpha`, `beta`, `seed`, … | labels that tables group by; `alpha` is the share of noisy masks, `beta` the error of one | share |
 | `labels`, `settings`, `experiments`, `versions`, `started` | JSON; `settings` holds all that can change a result | |
 | `fingerprint` | SHA-256 over the data; over that where image ids are hashed | |
+| `data_folder` | name of the folder of the data; not kept where image ids are hashed | |
 | `processor`, `threads`, `precision`, `commit`, `finished` | what it was trained with, and when | |
 | `train_seconds`, `evaluation_seconds`, `peak_memory_mb` | cost, where it was measured | s, s, MB |
 | `dice_image`, `dice_pooled`, `jaccard_image`, … | final numbers: means over the last evaluations on the test images | 0 to 1 |

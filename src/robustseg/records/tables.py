@@ -20,7 +20,7 @@ LABEL_TEXTS = ("dataset", "subset", "model", "loss", "domain", "regularizer", "n
 LABEL_NUMBERS = ("batch_size", "image_size", "epsilon", "alpha", "beta", "noise_seed", "seed")
 STATUS_TEXTS = (
     *("fingerprint", "processor", "accelerator", "precision", "commit", "finished"),
-    "dashboard_id",
+    *("dashboard_id", "data_folder"),
 )
 COSTS = ("train_seconds", "evaluation_seconds", "peak_memory_mb")
 JSON = ("labels", "experiments", "settings", "versions", "started")

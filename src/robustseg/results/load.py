@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.errors import NoRuns
+from robustseg.errors import ConfigError, NoRuns
 from robustseg.results.sources import Sources, count_reasons
+from robustseg.runs.data_label import is_data
 from robustseg.runs.labels import LABELS
 from robustseg.terminal.suggestion import suggestion
 
@@ -23,21 +24,23 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
             record that ``robustseg runs pack`` made, or several of both. A run that is in several
             counts once; if they disagree, that of the first.
         **filters: a value, or a list of values, that a run must have: of any of ``LABELS``; of
-            ``experiment`` (a run may be of several); or of a setting by its dotted name, such as
+            ``experiment`` (a run may be of several); of ``data`` (the name of their folder, or the
+            first digits of their fingerprint); or of a setting by its dotted name, such as
             ``**{"trainer.max_epochs": 100}``.
 
     Returns:
         One row a finished run: ``run_id``, ``LABELS`` (missing where not applicable: no β
         without noise), ``experiments`` (a tuple of names), ``settings`` (dotted names → values),
-        ``collapsed`` ("background", "foreground" or None: the network predicts only that) and
-        every number of metrics.json, of nested ones by its dotted name. ``attrs["left_out"]``
-        maps the other folders' names to why they are not finished runs, ``attrs["absent"]``
-        says which of several values of a filter no finished run has, and ``attrs["remarks"]``
-        what sources disagree on and what of them is damaged.
+        ``data`` (folder and first digits of the fingerprint of its data; None where unknown),
+        ``fingerprint``, ``data_folder``, ``collapsed`` ("background", "foreground" or None: the
+        network predicts only that) and every number of metrics.json, of nested ones by its dotted
+        name. ``attrs["left_out"]`` maps the other folders' names to why they are not finished
+        runs, ``attrs["absent"]`` says which of several values of a filter no finished run has,
+        and ``attrs["remarks"]`` what sources disagree on and what of them is damaged.
 
     Raises:
         NoRuns: a source is not there, there is no finished run, or none that passes the filters.
-        ValueError: a filter names neither a label nor a setting.
+        ConfigError: a filter names neither a label nor a setting.
 
     Examples:
         >>> load_runs(["runs", "experiments/demo/record"], loss="tloss")["alpha"].max()
@@ -73,10 +76,25 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
 _REMEDY = "; make some with: python train.py -m loss=tloss,gce,mae noise.alpha=0.3,0.5,0.7"
 
 
+_OF_DATA = ("data", "fingerprint", "data_folder")
+
+
 def metric_names(runs: pd.DataFrame) -> list[str]:
     """Return the names of the numbers that tables can show."""
-    others = {"run_id", "experiments", "settings", "collapsed", *LABELS}
+    others = {"run_id", "experiments", "settings", "collapsed", *_OF_DATA, *LABELS}
     return [name for name in runs.columns if name not in others]
+
+
+def check_metrics(runs: pd.DataFrame, metrics: Iterable[str]) -> None:
+    """Refuse what `metric_names` does not have.
+
+    Raises:
+        ConfigError: naming the nearest.
+    """
+    known = metric_names(runs)
+    for metric in metrics:
+        if metric not in known:
+            raise ConfigError(f"no run has a number {metric!r}; {suggestion(metric, known)}")
 
 
 def _labels(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -90,6 +108,8 @@ def _select(runs: pd.DataFrame, name: str, wanted: Any) -> pd.DataFrame:
     values, present = _values(wanted), _present(runs, name)
     if name == "experiment":
         chosen = runs["experiments"].map(lambda of: any(value in of for value in values))
+    elif name == "data":
+        chosen = _on_data(runs, values)
     else:
         column = _column(runs, name)
         chosen = column.isin(values) | (column.isna() & (None in values))
@@ -104,9 +124,23 @@ def _select(runs: pd.DataFrame, name: str, wanted: Any) -> pd.DataFrame:
     return runs[chosen]
 
 
+def _on_data(runs: pd.DataFrame, values: Iterable[str]) -> pd.Series[bool]:
+    """Whether each run is on data that one of the values means."""
+    import pandas as pd
+
+    columns = (runs[name] for name in ("data", "data_folder", "fingerprint"))
+    found = [
+        any(value == data or is_data(value, folder, fingerprint) for value in values)
+        for data, folder, fingerprint in zip(*columns, strict=True)
+    ]
+    return pd.Series(found, index=runs.index)
+
+
 def _absent(runs: pd.DataFrame, name: str, wanted: Any) -> list[str]:
     present = _present(runs, name)
     missing = [value for value in _values(wanted) if value is not None and value not in present]
+    if name == "data":
+        missing = [value for value in missing if not _on_data(runs, [value]).any()]
     return [
         f"No finished run has {name}={one} ({suggestion(one, present)})."
         for one in map(_text, missing)
@@ -124,14 +158,16 @@ def _values(wanted: Any) -> list[Any]:
 def _present(runs: pd.DataFrame, name: str) -> set[Any]:
     if name == "experiment":
         return {one for of in runs["experiments"] for one in of}
+    if name == "data":
+        return {*runs["data"].dropna(), *runs["data_folder"].dropna()}
     return set(_column(runs, name).dropna())
 
 
 def _column(runs: pd.DataFrame, name: str) -> pd.Series:
-    if name in LABELS:
+    if name in (*LABELS, "data"):
         return runs[name]
     settings = {key for own in runs["settings"] for key in own}
     if name not in settings:
-        known = [*LABELS, "experiment", *settings]
-        raise ValueError(f"no run has a setting {name!r}; {suggestion(name, known)}")
+        known = [*LABELS, "experiment", "data", *settings]
+        raise ConfigError(f"no run has a setting {name!r}; {suggestion(name, known)}")
     return runs["settings"].map(lambda own: own.get(name))

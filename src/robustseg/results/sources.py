@@ -2,220 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import gc
-import io
-import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from robustseg.runs.files import DamagedFile
-from robustseg.runs.finished import Finished, NotFinished, read_finished
-from robustseg.runs.flat import flat
+from robustseg.records.hashing import hidden_fingerprint
+from robustseg.results.merged import Merged, merged
+from robustseg.results.one_run import FolderRun, Run
+from robustseg.runs.data_label import data_of
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.survey import RunState, survey
-from robustseg.terminal.text import is_plain, printable
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from robustseg.records.reading import Record
 
 RUNS = Path("runs")
 DUPLICATES = ("first", "all")
 _TOLD = 10  # runs with two sets of numbers that are named
-
-
-class Run(Protocol):
-    """What results read of a finished run, be it a folder or rows of a record."""
-
-    @property
-    def run_id(self) -> str:
-        """Its id."""
-
-    @property
-    def folder(self) -> RunFolder | None:
-        """Its folder, with weights and pictures; None in a record."""
-
-    @property
-    def public(self) -> bool:
-        """Whether its images may be shown."""
-
-    @property
-    def hashed(self) -> bool:
-        """Whether its image ids are salted hashes."""
-
-    @property
-    def status(self) -> Mapping[str, Any]:
-        """As status.json."""
-
-    @property
-    def numbers(self) -> Mapping[str, Any]:
-        """As metrics.json."""
-
-    @property
-    def dashboard_id(self) -> str:
-        """Its id in dashboards."""
-
-    def metrics(self) -> dict[str, Any]:
-        """As metrics.json, nested."""
-
-    def has(self, kind: str) -> bool:
-        """Whether it has ``epochs``, ``thresholds`` or ``images``."""
-
-    def place(self, kind: str) -> str:
-        """Where those lie, for messages."""
-
-    def identity(self) -> list[Any]:
-        """What changes when it has other numbers, as JSON knows it."""
-
-    def epochs(self) -> pd.DataFrame:
-        """Rows of epochs.csv, as floats."""
-
-    def epoch_rows(self) -> list[dict[str, Any]]:
-        """The same as `read_csv` gives them."""
-
-    def thresholds(self) -> pd.DataFrame:
-        """Rows of thresholds.csv, as floats."""
-
-    def images(self, *columns: str) -> pd.DataFrame:
-        """Rows of images.csv, sorted by image; only some columns, if they are named."""
-
-    def hash_ids(self, ids: list[str]) -> list[str]:
-        """Image ids as a record of data that are not public has them."""
-
-
-class FolderRun:
-    """A run in a folder of its own.
-
-    Args:
-        folder: of the run.
-    """
-
-    hashed = False
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
-
-    @property
-    def run_id(self) -> str:
-        """Its id."""
-        return self.folder.run_id
-
-    @property
-    def public(self) -> bool:
-        """Whether its config.yaml says that its images may be shown."""
-        from robustseg.records.folders import is_public
-
-        return is_public(self.folder.config)
-
-    @property
-    def status(self) -> dict[str, Any]:
-        """Its status.json."""
-        return self.folder.read_status()
-
-    @property
-    def numbers(self) -> dict[str, Any]:
-        """Its metrics.json."""
-        return self.folder.read_metrics(self.status)
-
-    @property
-    def dashboard_id(self) -> str:
-        """Its id in dashboards."""
-        return self.folder.dashboard_id
-
-    def metrics(self) -> dict[str, Any]:
-        """Its metrics.json."""
-        return self.numbers
-
-    def has(self, kind: str) -> bool:
-        """Whether there is such a file."""
-        return self._file(kind).exists()
-
-    def place(self, kind: str) -> str:
-        """Path of the file."""
-        return str(self.folder.status if kind == "status" else self._file(kind))
-
-    def identity(self) -> list[Any]:
-        """Id, times and sizes of its files."""
-        return [self.run_id, _stamp(self.folder.metrics), _stamp(self.folder.images)]
-
-    def epochs(self) -> pd.DataFrame:
-        """Rows of epochs.csv, as floats; exactly those that were written."""
-        return self._table(self.folder.epochs, dtype=float)
-
-    def epoch_rows(self) -> list[dict[str, Any]]:
-        """Rows of epochs.csv."""
-        return self.folder.read_rows(self.folder.epochs)
-
-    def thresholds(self) -> pd.DataFrame:
-        """Rows of thresholds.csv, as floats."""
-        return self._table(self.folder.thresholds, dtype=float)
-
-    def images(self, *columns: str) -> pd.DataFrame:
-        """Rows of images.csv, sorted by image; exactly those that were written."""
-        rows = self._table(
-            self.folder.images,
-            usecols=list(columns) or None,
-            dtype={"id": str},
-            keep_default_na=False,  # an image may be called NA
-            na_values=dict.fromkeys(("dice", "jaccard", "hd95"), ""),
-        )
-        return rows.sort_values("id", kind="stable", ignore_index=True)
-
-    def _table(self, path: Path, **how: Any) -> pd.DataFrame:
-        """Rows of one of the run's files, whose columns hold finite numbers, but for ids.
-
-        Raises:
-            OSError: it cannot be read.
-            DamagedFile: it holds something else, or not what the run's status tells of.
-        """
-        import numpy as np
-        import pandas as pd
-
-        data = self.folder.read(path)
-        try:
-            rows = pd.read_csv(io.BytesIO(data), **how)
-        except (ValueError, LookupError, TypeError, OverflowError) as error:
-            raise DamagedFile(path, f"is damaged: {error}") from error
-        for name, column in rows.items():
-            if name != "id" and column.dtype.kind not in "iuf":
-                raise DamagedFile(path, f"is damaged: column {name!r:.60} holds no numbers")
-            if column.dtype.kind == "f" and np.isinf(column).any():
-                raise DamagedFile(path, f"is damaged: column {name!r:.60} holds no finite numbers")
-        return rows
-
-    def hash_ids(self, ids: list[str]) -> list[str]:
-        """Salted hashes of image ids."""
-        from robustseg.records.hashing import hashed_ids
-
-        return hashed_ids(ids, str(self.status.get("fingerprint") or ""))
-
-    def _file(self, kind: str) -> Path:
-        return self.folder.path / (f"{kind}.npz" if kind == "examples" else f"{kind}.csv")
-
-
-@dataclass(frozen=True)
-class _Read:
-    """A finished run as it was found in a source."""
-
-    source: Path
-    run: Run
-    finished: Finished
-
-
-@dataclass
-class _Found:
-    """What all sources have together."""
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    runs: dict[str, Run] = field(default_factory=dict)
-    differing: dict[str, str] = field(default_factory=dict)
-    left_out: dict[Path, dict[str, str]] = field(default_factory=dict)
-    damages: list[str] = field(default_factory=list)
 
 
 class Sources:
@@ -243,8 +48,8 @@ class Sources:
             paths = [paths]
         self.paths = [Path(path) for path in dict.fromkeys(map(str, paths))]
         self.duplicates = duplicates
-        self._records: dict[Path, Record] = {}
-        self._found: _Found | None = None
+        self._records: dict[Path, Record] | None = None
+        self._found: Merged | None = None
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.paths))
@@ -297,11 +102,21 @@ class Sources:
         for path in self.paths:
             if path not in records:
                 states = {run.run_id: run for run in survey(path)} | states
+        # A record of data that are not public hides their fingerprint.
+        known_data = {
+            hidden_fingerprint(run.fingerprint): {
+                "fingerprint": run.fingerprint,
+                "data_folder": run.data_folder,
+            }
+            for run in (states.values() if records else ())
+            if run.fingerprint
+        }
         for path, record in records.items():
             for run in record.runs():
                 known = states.get(run.run_id)
                 if known is None or known.state not in ("done", "running"):
-                    finished = run.finished
+                    finished, data = run.finished, data_of(run.status)
+                    data = known_data.get(data["fingerprint"] or "", data)
                     states[run.run_id] = RunState(
                         run.run_id,
                         "done",
@@ -309,6 +124,8 @@ class Sources:
                         experiments=finished.experiments,
                         collapsed=finished.collapsed,
                         where=str(path),
+                        fingerprint=data["fingerprint"],
+                        data_folder=data["data_folder"],
                     )
         return [states[run_id] for run_id in sorted(states)]
 
@@ -349,52 +166,26 @@ class Sources:
         return remarks
 
     def _all_records(self) -> dict[Path, Record]:
-        from robustseg.records.layout import is_record
+        if self._records is None:
+            from robustseg.records.layout import is_record
 
-        for path in self.paths:
-            if path not in self._records and is_record(path):
+            there = [path for path in self.paths if is_record(path)]
+            if there:
                 from robustseg.records.reading import Record
-
-                self._records[path] = Record(path)
+            self._records = {path: Record(path) for path in there}
         return self._records
 
-    def _all(self) -> _Found:
+    def _all(self) -> Merged:
         if self._found is None:
             # Reading makes many objects and no cycles: looking for those takes a fifth of the time.
             enabled = gc.isenabled()
             gc.disable()
             try:
-                self._found = self._read()
+                self._found = merged(self.paths, self._all_records(), self.duplicates == "all")
             finally:
                 if enabled:
                     gc.enable()
         return self._found
-
-    def _read(self) -> _Found:
-        found = _Found()
-        by_id: dict[str, list[_Read]] = {}
-        records = self._all_records()
-        for path in self.paths:
-            if path in records:
-                read = [_Read(path, run, run.finished) for run in records[path].runs()]
-                found.damages += records[path].damages
-            else:
-                read, found.left_out[path] = _read_folder(path)
-            for one in read:
-                by_id.setdefault(one.finished.run_id, []).append(one)
-        several = any(len(same) > 1 for same in by_id.values())
-        kept = {run_id: _apart(same, found) for run_id, same in by_id.items()} if several else by_id
-        marked = self.duplicates == "all" and bool(found.differing)
-        for run_id in sorted(kept):
-            chosen = kept[run_id] if marked else kept[run_id][:1]
-            for at, one in enumerate(chosen):
-                name = run_id if at == 0 else f"{run_id} ({one.source}{f' {at}' if at > 1 else ''})"
-                row = _row(one.finished, name)
-                if marked:
-                    row["settings"]["source"] = str(one.source)
-                found.rows.append(row)
-                found.runs[name] = one.run
-        return found
 
 
 def count_reasons(left_out: Mapping[str, str]) -> str:
@@ -412,113 +203,3 @@ def default_sources() -> list[Path]:
 
     records = records_here()
     return [*([RUNS] if RUNS.is_dir() or not records else []), *records]
-
-
-def add_options(parser: argparse.ArgumentParser, duplicates: bool = True) -> None:
-    """Add --runs and --duplicates, which `chosen_sources` reads."""
-    parser.add_argument(
-        "--runs",
-        type=Path,
-        nargs="+",
-        action="extend",
-        metavar="SOURCE",
-        help="folders of runs, and records that `robustseg runs pack` made; where they disagree, "
-        "the first is taken (default: runs and experiments/*/record, those that are there)",
-    )
-    if duplicates:
-        parser.add_argument(
-            "--duplicates",
-            choices=DUPLICATES,
-            default="first",
-            help="of a run with other numbers in another source: the first source's (default), "
-            "or all, told apart by their source",
-        )
-
-
-def chosen_sources(options: argparse.Namespace) -> Sources:
-    """The sources that the options name."""
-    return Sources(options.runs, getattr(options, "duplicates", "first"))
-
-
-def settle(options: argparse.Namespace) -> None:
-    """Put an experiment that stands behind --runs into its place: argparse takes it for a source.
-
-    Args:
-        options: of `add_options` and an ``experiment`` by position, which may be left out.
-    """
-    if options.experiment is None and options.runs and len(options.runs) > 1:
-        last = options.runs[-1]
-        if len(last.parts) == 1 and not last.exists():
-            options.experiment, options.runs = str(last), options.runs[:-1]
-
-
-def _read_folder(path: Path) -> tuple[list[_Read], dict[str, str]]:
-    """The finished runs of a folder, and why others are none."""
-    if not path.is_dir():
-        return [], {}
-    with os.scandir(path) as entries:
-        names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
-    read, left_out = [], {}
-    for name in sorted(names):
-        if not is_plain(name):
-            left_out[printable(name)] = "with control characters in its name, which no run has"
-            continue
-        folder = RunFolder(path / name)
-        try:
-            read.append(_Read(path, FolderRun(folder), read_finished(folder)))
-        except OSError as error:
-            left_out[name] = f"that cannot be read ({error.strerror or error})"
-        except NotFinished as error:
-            left_out[name] = str(error)
-    return read, left_out
-
-
-def _apart(same: Sequence[_Read], found: _Found) -> list[_Read]:
-    """Of a run's several readings one for each set of numbers, the first source's first."""
-    from robustseg.records.finding import same_numbers
-
-    kept: list[_Read] = []
-    joined: list[tuple[str, ...]] = []
-    for one in same:
-        for at, other in enumerate(kept):
-            if same_numbers(other.finished, one.finished) is None:
-                joined[at] = tuple(dict.fromkeys((*joined[at], *one.finished.experiments)))
-                break
-        else:
-            kept.append(one)
-            joined.append(one.finished.experiments)
-    kept = [_joined(one, names) for one, names in zip(kept, joined, strict=True)]
-    if len(kept) > 1:
-        first = kept[0]
-        name = same_numbers(first.finished, kept[1].finished)
-        values = [f"{one.finished.numbers.get(str(name))} in {one.source}" for one in kept]
-        found.differing[first.finished.run_id] = (
-            f"{first.finished.run_id} has {name} {' and '.join(values)}"
-        )
-    return kept
-
-
-def _joined(one: _Read, experiments: tuple[str, ...]) -> _Read:
-    """A reading of a run that belongs to more experiments, according to another source."""
-    from dataclasses import replace
-
-    return replace(one, finished=replace(one.finished, experiments=experiments))
-
-
-def _row(finished: Finished, name: str) -> dict[str, Any]:
-    return {
-        **finished.numbers,
-        "run_id": name,
-        "experiments": finished.experiments,
-        "settings": flat(finished.settings),
-        "collapsed": finished.collapsed,
-        "labels": finished.labels,
-    }
-
-
-def _stamp(path: Path) -> list[int]:
-    """Time and size; empty for a missing file, which is reported where it is read."""
-    if not path.exists():
-        return []
-    stat = path.stat()
-    return [stat.st_mtime_ns, stat.st_size]

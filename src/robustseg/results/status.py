@@ -1,19 +1,15 @@
-"""`robustseg status`: where a sweep stands."""
+"""Where a sweep stands, as text or JSON."""
 
-import argparse
-import json
-import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from robustseg.results import sources
 from robustseg.results.sources import Sources
-from robustseg.runs.selection import add_options, select
 from robustseg.runs.survey import STATES, RunState
+from robustseg.terminal.count import count
 from robustseg.terminal.duration import duration
+from robustseg.terminal.printable import plain_json, printable
 
 MARKS = {
     "done": "●",
@@ -28,50 +24,6 @@ _COLLAPSED = "○"
 _SHOWN = 10  # failures and running runs that are listed
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command ``status``; its ``main`` is in the options it parses to."""
-    parser = subparsers.add_parser(
-        "status",
-        help="what is done, running, interrupted and failed",
-        description="Count the runs of a folder by state, and show a grid of losses × noise "
-        "settings with a mark for each seed, the running ones' epochs, and why runs failed.",
-    )
-    sources.add_options(parser, duplicates=False)
-    add_options(parser)
-    parser.add_argument("--watch", action="store_true", help="again every 5 s, until Ctrl-C")
-    parser.add_argument("--format", choices=("text", "json"), default="text")
-    parser.set_defaults(main=main)
-
-
-def main(options: argparse.Namespace) -> int:
-    """Print the status.
-
-    Returns:
-        0; 1 if there is nothing to show; 2 if a filter is wrong.
-    """
-    try:
-        while True:
-            chosen = sources.chosen_sources(options)  # anew, for they change
-            runs = select(chosen.states(), options)
-            text = as_json(runs) if options.format == "json" else as_text(runs, chosen)
-            if not options.watch:
-                for damage in chosen.damages():
-                    print(f"robustseg status: not used: {damage}", file=sys.stderr)
-            if not options.watch:
-                print(text)
-                return 0 if runs else 1
-            print(f"\033[2J\033[H{text}" if sys.stdout.isatty() else text, flush=True)
-            time.sleep(5)
-    except KeyboardInterrupt:
-        return 0
-    except FileNotFoundError as error:
-        print(f"robustseg status: there is no folder {error.filename}", file=sys.stderr)
-        return 1
-    except ValueError as error:
-        print(f"robustseg status: {error}", file=sys.stderr)
-        return 2
-
-
 def as_json(runs: Sequence[RunState]) -> str:
     """Counts, and every run, as JSON."""
     counts = Counter(run.state for run in runs)
@@ -80,29 +32,51 @@ def as_json(runs: Sequence[RunState]) -> str:
         "seconds_left": seconds_left(runs),
         "runs": [asdict(run) for run in runs],
     }
-    return json.dumps(whole, indent=2, ensure_ascii=False)
+    return plain_json(whole)
 
 
 def as_text(runs: Sequence[RunState], places: Sources) -> str:
     """Counts, grid, running runs and failures for a terminal."""
     if not runs:
         return f"There is no such run in {places}."
+    place = next((places.find(run.run_id).place("status") for run in runs if _lost(run)), "")
+    runs = [_printable(run) for run in runs]
     parts = [_counts(runs)]
-    for dataset in dict.fromkeys(run.labels["dataset"] for run in runs if run.labels):
-        chosen = [run for run in runs if run.labels and run.labels["dataset"] == dataset]
-        parts.append(f"{dataset}\n{_grid(chosen)}")
+    for name, chosen in _by_data(runs).items():
+        parts.append(f"{name}\n{_grid(chosen)}")
     parts.append(_legend(runs))
     parts += _listed("Running", [run for run in runs if run.state == "running"], _pace)
-    unusable = [run for run in runs if run.state in ("failed", "damaged", "outdated")]
+    unusable = [run for run in runs if _lost(run)]
     parts += _listed("Not usable", unusable, lambda run: f"{run.state}. {run.reason}")
     unreadable = [run for run in runs if run.state == "unreadable"]
     if unusable:
         parts.append(
-            f"More: the traceback in {places.find(unusable[0].run_id).place('status')}, and so on. "
+            f"More: the traceback in {printable(place)}, and so on. "
             "The sweep's command tries them again."
         )
     parts += _listed("Not readable", unreadable, lambda run: run.reason)
     return "\n\n".join(parts)
+
+
+def _lost(run: RunState) -> bool:
+    return run.state in ("failed", "damaged", "outdated")
+
+
+def _printable(run: RunState) -> RunState:
+    """The run with texts that a terminal can show."""
+    labels = {
+        name: printable(value) if isinstance(value, str) else value
+        for name, value in run.labels.items()
+    }
+    return replace(
+        run,
+        run_id=printable(run.run_id),
+        labels=labels,
+        reason=printable(run.reason),
+        where=printable(run.where),
+        data_folder=printable(run.data_folder or ""),
+        fingerprint=printable(run.fingerprint or ""),
+    )
 
 
 def seconds_left(runs: Sequence[RunState]) -> float | None:
@@ -120,7 +94,21 @@ def _counts(runs: Sequence[RunState]) -> str:
     said += f"; {collapsed} collapsed" if collapsed else ""
     left = seconds_left(runs)
     said += f"; the running ones end in about {duration(left)}" if left else ""
-    return f"{len(runs)} runs: {said}"
+    return f"{count(len(runs), 'run')}: {said}"
+
+
+def _by_data(runs: Sequence[RunState]) -> dict[str, list[RunState]]:
+    """The runs by data set, and by its data where there are several."""
+    found: dict[str, dict[str | None, list[RunState]]] = {}
+    for run in runs:
+        if run.labels:
+            of = found.setdefault(run.labels["dataset"], {})
+            of.setdefault(run.fingerprint, []).append(run)
+    return {
+        f"{dataset} on {some[0].data or 'unknown data'}" if len(of) > 1 else dataset: some
+        for dataset, of in found.items()
+        for some in of.values()
+    }
 
 
 def _grid(runs: Sequence[RunState]) -> str:

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 from robustseg.runs.files import DamagedFile, parse_json, read_bytes
 from robustseg.runs.identity import SCHEMA
 from robustseg.settings import Settings, group_of
-from robustseg.terminal.text import is_plain
+from robustseg.terminal.printable import is_plain
 
 _AS_WRITTEN = ConfigDict(strict=True, extra="allow")  # entries of other versions stay
 CHECKSUM = "checksum"  # of a status: that of all its other entries
@@ -66,6 +66,7 @@ class Status(TypedDict, total=False):
     versions: dict[str, Any]
     threads: Annotated[int, Ge(1)]
     fingerprint: str
+    data_folder: str | None
     dashboard_id: Name
     forced_by: str | None
     processor: str | None

@@ -14,7 +14,7 @@ from robustseg.runs.folder import NUMBERS, RunFolder
 from robustseg.runs.identity import SCHEMA, Identity
 from robustseg.runs.labels import check_labels
 from robustseg.runs.sealed import check_sealed
-from robustseg.terminal.text import printable
+from robustseg.terminal.printable import printable
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from robustseg.runs.files import (
     write_json,
 )
 from robustseg.runs.identity import SCHEMA
-from robustseg.terminal.text import printable
+from robustseg.terminal.printable import printable
 
 # Files of a run from which its numbers come; the others are pictures, weights and masks.
 NUMBERS = ("config.yaml", "epochs.csv", "thresholds.csv", "images.csv", "metrics.json")

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from robustseg.terminal.text import is_plain
+from robustseg.terminal.printable import is_plain
 
 _FOLDER = ".recorded"
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, mod
 
 from robustseg.runs.identity import is_regularised
 from robustseg.settings import Number, Settings
-from robustseg.terminal.text import is_plain
+from robustseg.terminal.printable import is_plain
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from robustseg.errors import AlreadyRunning
 from robustseg.runs.files import DamagedFile, parse_json, read_text
-from robustseg.terminal.text import is_plain
+from robustseg.terminal.printable import is_plain
 
 HEARTBEAT = 30.0  # seconds between two signs of life
 DEAD_AFTER = 300.0  # seconds without one

@@ -3,6 +3,8 @@
 import argparse
 from collections.abc import Sequence
 
+from robustseg.errors import ConfigError
+from robustseg.runs.data_label import is_data
 from robustseg.runs.survey import STATES, RunState
 
 
@@ -17,7 +19,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="KEY=VALUE[,VALUE]",
-        help="only runs with this label: loss=gce,mae alpha=0.3 seed=0",
+        help="only runs with this label: loss=gce,mae alpha=0.3 seed=0; or on these data, by the "
+        "name of their folder or first digits of their fingerprint: data=1f2e",
     )
 
 
@@ -25,7 +28,7 @@ def select(runs: Sequence[RunState], options: argparse.Namespace) -> list[RunSta
     """The runs that the options ask for.
 
     Raises:
-        ValueError: a filter is not KEY=VALUE.
+        ConfigError: a filter is not KEY=VALUE.
     """
     chosen = [
         run
@@ -36,10 +39,15 @@ def select(runs: Sequence[RunState], options: argparse.Namespace) -> list[RunSta
     for text in options.where:
         name, equals, values = text.partition("=")
         if not equals:
-            raise ValueError(f"--where takes KEY=VALUE, got {text!r}")
-        wanted = {_spelling(value) for value in values.split(",")}
-        chosen = [run for run in chosen if _spelling(run.labels.get(name)) in wanted]
+            raise ConfigError(f"--where takes KEY=VALUE, got {text!r}")
+        chosen = [run for run in chosen if _has(run, name, values.split(","))]
     return chosen
+
+
+def _has(run: RunState, name: str, values: Sequence[str]) -> bool:
+    if name == "data":
+        return any(is_data(value, run.data_folder, run.fingerprint) for value in values)
+    return _spelling(run.labels.get(name)) in map(_spelling, values)
 
 
 def _spelling(value: object) -> str:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from robustseg.runs.contents import read_status
+from robustseg.runs.data_label import data_label, data_of
 from robustseg.runs.files import DamagedFile
 from robustseg.runs.folder import NUMBERS, RunFolder
 from robustseg.runs.identity import SCHEMA
 from robustseg.runs.labels import check_labels
 from robustseg.runs.lock import holder
-from robustseg.terminal.text import is_plain, printable
+from robustseg.terminal.printable import is_plain, printable
 
 STATES = ("done", "running", "interrupted", "failed", "damaged", "outdated", "unreadable")
 
@@ -33,6 +34,7 @@ class RunState:
             Of running and interrupted runs.
         collapsed: "background" or "foreground" where a finished network predicts only that.
         where: host and process of a running one.
+        fingerprint: of its data; data_folder: the name of their folder. None where unknown.
     """
 
     run_id: str
@@ -45,6 +47,13 @@ class RunState:
     seconds_left: float | None = None
     collapsed: str | None = None
     where: str = ""
+    fingerprint: str | None = None
+    data_folder: str | None = None
+
+    @property
+    def data(self) -> str:
+        """Its data, by the folder's name and the first digits of the fingerprint."""
+        return data_label(self.data_folder, self.fingerprint)
 
 
 def survey(runs: Path) -> list[RunState]:
@@ -79,6 +88,7 @@ def look(folder: RunFolder) -> RunState:
         "experiments": tuple(status.get("experiments", ())),
         "reason": printable(reason),
         "collapsed": status.get("collapsed"),
+        **data_of(status),
     }
     if state not in ("running", "interrupted"):
         return RunState(folder.run_id, state, **common)

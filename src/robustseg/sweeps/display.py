@@ -8,7 +8,9 @@ from typing import Self
 from rich.progress import BarColumn, Progress, TextColumn
 
 from robustseg.sweeps.outcomes import Outcome
+from robustseg.terminal.count import count
 from robustseg.terminal.duration import duration
+from robustseg.terminal.printable import printable
 
 
 class Display:
@@ -27,7 +29,7 @@ class Display:
         self.trained: list[float] = []
 
     def __enter__(self) -> Self:
-        print(f"{self.total} runs, {self.at_once} at a time", flush=True)
+        print(f"{count(self.total, 'run')}, {self.at_once} at a time", flush=True)
         return self
 
     def __exit__(
@@ -60,7 +62,7 @@ class Display:
 
     def counts(self) -> str:
         """Such as ``3 done, 1 failed, 2 running, 5 min left``."""
-        parts = [f"{count} {state}" for state, count in self.ended_as.items()]
+        parts = [f"{number} {state}" for state, number in self.ended_as.items()]
         parts += [f"{self.running} running"] if self.running else []
         left = self.seconds_left()
         return ", ".join([*parts, f"{duration(left)} left"] if left else parts)
@@ -123,4 +125,4 @@ def describe(outcome: Outcome) -> str:
     dice = "" if outcome.dice is None else f"  Dice {outcome.dice:.3f}"
     reason = f": {outcome.message.splitlines()[0]}" if outcome.state == "failed" else ""
     seconds = f"  {duration(outcome.seconds)}" if outcome.state == "done" else ""
-    return f"{outcome.run_id}  {outcome.state}{reason}{dice}{seconds}"
+    return printable(f"{outcome.run_id}  {outcome.state}{reason}{dice}{seconds}")

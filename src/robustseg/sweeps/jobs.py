@@ -18,7 +18,7 @@ from omegaconf import DictConfig, open_dict
 from robustseg.runs.lock import JOB
 from robustseg.sweeps import limit
 from robustseg.sweeps.outcomes import open_sweep
-from robustseg.terminal.text import print_anything
+from robustseg.terminal.output import print_anything
 
 
 class SweepLauncher(Launcher):

@@ -20,7 +20,8 @@ from robustseg.runs.files import read_json, write_json
 from robustseg.runs.lock import JOB
 from robustseg.sweeps import limit
 from robustseg.sweeps.recorded import check_records
-from robustseg.terminal.text import printable
+from robustseg.terminal.count import count
+from robustseg.terminal.printable import printable
 
 
 @dataclass(frozen=True)
@@ -184,13 +185,13 @@ def _print(outcomes: list[Outcome], not_begun: int) -> None:
         for text in dict.fromkeys(text for text, _ in told if text):
             said_by = [run_id for said, run_id in told if said == text]
             which = said_by[0] if len(said_by) == 1 else f"{len(said_by)} runs"
-            console.print(printable(f"{which}: {text}"), markup=False, soft_wrap=True)
+            line = printable(f"{which}: {text}", keep="\n")
+            console.print(line, markup=False, soft_wrap=True)
     if not_begun:
         counts["not begun"] = not_begun
-    said = ", ".join(f"{count} {state}" for state, count in counts.items())
-    runs = "1 run" if counts.total() == 1 else f"{counts.total()} runs"
+    said = ", ".join(f"{number} {state}" for state, number in counts.items())
     console.print(
-        f"{runs}: {said}. Table: robustseg table --runs {_sweep['runs']}",
+        f"{count(counts.total(), 'run')}: {said}. Table: robustseg table --runs {_sweep['runs']}",
         markup=False,
         soft_wrap=True,
     )

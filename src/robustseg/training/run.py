@@ -260,6 +260,7 @@ def _start(
         experiments=_with(experiments, settings.experiment),
         forced_by=sweep_token() if settings.force else status.get("forced_by"),
         fingerprint=identity.fingerprint,
+        data_folder=Path(root).resolve().name if (root := settings.dataset.root) else None,
         threads=trainer.threads,
         accelerator=trainer.accelerator,
         processor=current["processor"],

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from robustseg.results.claims.model import Claim, Claims, Methods
-from robustseg.results.claims.statistics import MARGIN, MOST_SEEDS
-from robustseg.results.tables.model import LEVEL
+from robustseg.results.claims.claim import Claim, Claims, Methods
+from robustseg.results.claims.intervals import MARGIN, MOST_SEEDS
+from robustseg.results.tables.table_model import LEVEL
 
 
 def number(value: float, decimals: int = 3) -> str:

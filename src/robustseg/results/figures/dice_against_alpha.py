@@ -6,8 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from robustseg.metrics.catalogue import find
-from robustseg.results.figures.files import Source
-from robustseg.results.figures.look import legend, looks, tiles
+from robustseg.results.figures.lines import looks_of
+from robustseg.results.figures.look import legend, tiles
+from robustseg.results.figures.run_files import Source
 
 
 def dice_against_alpha(
@@ -26,7 +27,7 @@ def dice_against_alpha(
     if runs["alpha"].nunique() < 2:
         return None
     strengths = sorted(runs["beta"].dropna().unique())
-    known = looks(runs["line"])
+    known = looks_of(runs)
     faint = min(0.15, 0.7 / len(known))  # many bands overlap
     title = entry.title if (entry := find(metric)) else metric
     figure, axes = tiles(len(strengths), "α, share of noisy masks", f"{title} of test images")

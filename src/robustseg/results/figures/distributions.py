@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from robustseg.metrics.summary import COUNTS
-from robustseg.results.figures.files import Source, read_each
-from robustseg.results.figures.look import Look, looks, tiles
-from robustseg.results.figures.selection import at_setting, heading, settings
-from robustseg.results.sources import Run, Sources
+from robustseg.results.figures.lines import at_setting, heading, looks_of, settings
+from robustseg.results.figures.look import Look, tiles
+from robustseg.results.figures.run_files import Source, read_each
+from robustseg.results.one_run import Run
+from robustseg.results.sources import Sources
 
 _DOTS = 400  # shown a loss; the outline is of all
 
@@ -38,7 +39,7 @@ def image_dice(runs: pd.DataFrame, source: Source) -> Figure | None:
         return None
     values = read_each(runs["run_id"], sources, "images", _dice)
     found = settings(runs)
-    known = looks(runs["line"])
+    known = looks_of(runs)
     height = max(1.5, 0.42 * len(known) + 0.6)
     figure, axes = tiles(len(found), "Dice of a test image", "", height)
     for axis, setting in zip(axes, found, strict=True):
@@ -51,7 +52,10 @@ def image_dice(runs: pd.DataFrame, source: Source) -> Figure | None:
         axis.set_title(heading(*setting), fontsize=10)
     axes[0].set_yticks(range(len(known)), list(known))
     axes[0].set_ylim(len(known) - 0.4, -0.7)
-    axes[0].set_xlim(-0.02, 1.02)
+    everything = np.concatenate([*values.values(), np.empty(0)])
+    if len(everything):
+        low, high = np.floor(20 * everything.min()) / 20, np.ceil(20 * everything.max()) / 20
+        axes[0].set_xlim(low - 0.02, high + 0.02)
     return figure
 
 
@@ -74,6 +78,6 @@ def _draw(axis: Axes, at: int, dice: np.ndarray, look: Look) -> None:
     shown = rng.choice(dice, min(len(dice), _DOTS), replace=False)
     heights = at + rng.uniform(0.06, 0.3, len(shown))
     axis.scatter(
-        shown, heights, s=3, color=look.color, marker=look.marker, linewidths=0, rasterized=True
+        shown, heights, s=5, color=look.color, marker=look.marker, linewidths=0, rasterized=True
     )
     axis.vlines(np.median(dice), at - 0.36, at + 0.34, color=look.color, linewidth=2)

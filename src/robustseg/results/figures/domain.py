@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.files import Source
-from robustseg.results.figures.look import legend, looks, tiles
-from robustseg.results.figures.selection import at_setting, heading, joined, settings
+from robustseg.results.figures.lines import at_setting, heading, looks_of, settings, with_lines
+from robustseg.results.figures.look import legend, tiles
+from robustseg.results.figures.run_files import Source
 from robustseg.results.tables.distinct import row_labels
 
 
@@ -29,12 +29,12 @@ def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | No
         return None
     named, labels = row_labels(runs)
     labels = [*[label for label in labels if label not in ("batch_size", "domain")], "domain"]
-    runs = runs.assign(line=joined(named, labels))
+    runs = with_lines(runs, named, labels)
     found = settings(runs)
     figure, axes = tiles(len(found), "images in a batch", "Dice of test images")
     for axis, setting in zip(axes, found, strict=True):
         part = at_setting(runs, *setting)
-        lines = looks(runs["line"])
+        lines = looks_of(runs)
         for at, (name, look) in enumerate(lines.items()):
             group = part[part["line"] == name]
             if group.empty:

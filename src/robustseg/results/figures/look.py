@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import textwrap
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 from matplotlib.typing import LineStyleType
+
+from robustseg.results.names import LOSSES
 
 # Okabe and Ito's colours for the colour-blind; dashes and markers for grey paper.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _DASHES: tuple[LineStyleType, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+_MARKERS = ("o", "s", "^", "D", "v", "<", ">", "p", "h")  # all of an area, however small
 _WIDTH, _HEIGHT = 3.4, 2.8  # inches a panel
+_LETTERS = 0.6  # to which letters shrink at most
+_LINE, _NAME = 60, 22  # characters of a line of a label, and of the name of a row
 
 
 @dataclass(frozen=True)
@@ -28,14 +36,46 @@ class Look:
 
 
 def looks(names: Iterable[object]) -> dict[str, Look]:
-    """A look for each name, T-Losses first; names beyond the seventh repeat a colour only."""
-    ordered = sorted(set(map(str, names)), key=lambda name: (not name.startswith("tloss"), name))
-    return {
-        name: Look(
-            _COLORS[at % len(_COLORS)], _DASHES[at % len(_DASHES)], _MARKERS[at % len(_MARKERS)]
+    """A look for each name, in their order; names beyond the seventh repeat a colour only."""
+    return {str(name): _look(at, at) for at, name in enumerate(dict.fromkeys(names))}
+
+
+def loss_looks(lines: Mapping[str, str]) -> dict[str, Look]:
+    """A look for each line, in their order: one colour a loss, which it has in every figure.
+
+    Lines of one loss differ in marker and dash. Where all are of one loss, each has a colour.
+
+    Args:
+        lines: the loss of each.
+    """
+    if len(set(lines.values())) == 1:
+        return looks(lines)
+    taken: set[tuple[int, int]] = set()
+    found = {}
+    for at, (line, loss) in enumerate(lines.items()):
+        color = _color(loss)
+        shifts = range(len(_MARKERS))
+        marker = next(
+            (m for s in shifts if (color, m := (at + s) % len(_MARKERS)) not in taken),
+            at % len(_MARKERS),
         )
-        for at, name in enumerate(ordered)
-    }
+        taken.add((color, marker))
+        found[line] = _look(color, marker)
+    return found
+
+
+def _color(loss: str) -> int:
+    """The place of a loss's colour; a loss of one's own has that of its name's checksum."""
+    known = list(LOSSES)
+    return (known.index(loss) if loss in LOSSES else zlib.crc32(loss.encode())) % len(_COLORS)
+
+
+def _look(color: int, marker: int) -> Look:
+    return Look(
+        _COLORS[color % len(_COLORS)],
+        _DASHES[marker % len(_DASHES)],
+        _MARKERS[marker % len(_MARKERS)],
+    )
 
 
 def grid(
@@ -56,8 +96,10 @@ def grid(
     for axis in axes.flat:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(alpha=0.25)
-        axis.tick_params(labelsize=8)
+        axis.tick_params(which="both", labelsize=8)
         axis.label_outer()
+        if x == "epoch":
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axis in axes[-1]:
         axis.set_xlabel(x, fontsize=9)
     for axis in axes[:, 0]:
@@ -78,19 +120,65 @@ def tiles(count: int, x: str, y: str, height: float = _HEIGHT) -> tuple[Figure, 
     return figure, list(axes.flat[:count])
 
 
+def name_row(first: Axes, name: str) -> None:
+    """Write the name of a row of pictures left of its first, where no title can run into it."""
+    first.text(
+        *(-0.08, 0.5, textwrap.fill(name, _NAME)),
+        transform=first.transAxes,
+        rotation=90,
+        ha="right",
+        va="center",
+        fontsize=9,
+    )
+
+
 def legend(figure: Figure, axes: Iterable[Axes]) -> None:
     """One legend below the panels, of all that any of them shows."""
     found: dict[str, Artist] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    longest = max(map(len, found), default=1)
-    columns = max(1, int(figure.get_figwidth() / (0.5 + 0.057 * longest)))
+    found = {textwrap.fill(label, _LINE): handle for label, handle in found.items()}
     figure.legend(
         list(found.values()),
         list(found),
         loc="outside lower center",
-        ncols=min(columns, len(found)),
+        ncols=_columns(figure, found),
         frameon=False,
         fontsize=8,
     )
+
+
+def _columns(figure: Figure, labels: Iterable[str], letters: float = 1.0) -> int:
+    """As many columns of a legend as there is room for."""
+    lengths = [len(line) for label in labels for line in label.splitlines()]
+    room = int(figure.get_figwidth() / (letters * (0.5 + 0.057 * max(lengths, default=1))))
+    return max(1, min(room, len([*labels])))
+
+
+def resize(figure: Figure, width: float) -> None:
+    """Give a figure another width, in the same proportions; letters shrink less than panels.
+
+    Args:
+        figure: to change.
+        width: in inches.
+    """
+    before, height = figure.get_size_inches()
+    figure.set_size_inches(width, height * width / before)
+    letters = max(min(1.0, width / before), _LETTERS)
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        text.set_fontsize(text.get_fontsize() * letters)
+    for key in [*figure.legends]:  # its columns cannot be changed
+        labels = [text.get_text() for text in key.get_texts()]
+        key.remove()
+        figure.legend(
+            [handle for handle in key.legend_handles if handle is not None],
+            labels,
+            loc="outside lower center",
+            ncols=_columns(figure, labels, letters),
+            frameon=key.get_frame_on(),
+            facecolor=key.get_frame().get_facecolor(),
+            labelcolor=key.get_texts()[0].get_color(),
+            fontsize=8 * letters,
+        )

@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.files import Source, read_epochs
-from robustseg.results.figures.look import Look, grid, legend, looks, tiles
-from robustseg.results.figures.selection import at_setting, averaged, heading, settings
+from robustseg.results.figures.lines import at_setting, averaged, heading, looks_of, settings
+from robustseg.results.figures.look import Look, grid, legend, tiles
+from robustseg.results.figures.run_files import Source, read_epochs
 
 _MARKED = 8  # markers a line, about
 _AGAINST = {"noisy": "--", "clean": "-"}
@@ -41,7 +41,7 @@ def memorisation(runs: pd.DataFrame, source: Source) -> Figure | None:
     figure, axes = tiles(len(found), "epoch", "Dice of training images")
     for axis, setting in zip(axes, found, strict=True):
         part = at_setting(noisy, *setting)
-        _draw({"": axis}, part, curves, looks(noisy["line"]))
+        _draw({"": axis}, part, curves, looks_of(noisy))
         axis.axhline(
             _given_dice(part, ["clean", *_kinds(part)]), color="0.35", linestyle=":", linewidth=1.2
         )
@@ -78,7 +78,7 @@ def memorisation_by_type(runs: pd.DataFrame, source: Source) -> Figure | None:
     for line, setting in zip(axes, found, strict=True):
         part = at_setting(noisy, *setting)
         by_suffix = {f"/{kind}": axis for kind, axis in zip(kinds, line, strict=True)}
-        _draw(by_suffix, part, curves, looks(noisy["line"]))
+        _draw(by_suffix, part, curves, looks_of(noisy))
         for axis, kind in zip(line, kinds, strict=True):
             axis.axhline(_given_dice(part, [kind]), color="0.35", linestyle=":", linewidth=1.2)
             floor = expected_floor(kind, setting[1])

@@ -6,10 +6,18 @@ import math
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
-from robustseg.results.figures.files import Source, read_epochs
+from robustseg.results.figures.lines import at_setting, averaged, heading, looks_of, settings
 from robustseg.results.figures.look import legend, looks, tiles
-from robustseg.results.figures.selection import at_setting, averaged, heading, settings
+from robustseg.results.figures.run_files import Source, read_epochs
+
+
+class _Plain(LogFormatter):
+    """Writes 0.6, not 6×10⁻¹; where the axis spans decades, those alone."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
 
 
 def nu(runs: pd.DataFrame, source: Source) -> Figure | None:
@@ -29,7 +37,7 @@ def nu(runs: pd.DataFrame, source: Source) -> Figure | None:
     if learnt.empty:
         return None
     curves = read_epochs(learnt["run_id"], source, "nu")
-    lines = sorted(learnt["line"].unique())
+    lines = list(looks_of(learnt))
     figure, axes = tiles(len(lines), "epoch", "ν")
     found = settings(learnt)
     known = dict(zip(found, looks(range(len(found))).values(), strict=True))
@@ -53,6 +61,8 @@ def nu(runs: pd.DataFrame, source: Source) -> Figure | None:
                 label=heading(*setting),
             )
         axis.set_yscale("log")
+        axis.yaxis.set_major_formatter(_Plain())
+        axis.yaxis.set_minor_formatter(_Plain(minor_thresholds=(1, 0.4)))
         axis.set_title(line, fontsize=10)
     legend(figure, axes)
     return figure

@@ -1,8 +1,8 @@
-"""Figures of images: worst, median and best test images; training images and their masks."""
+"""Figures of images: test images, training images and their masks, a row a loss."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,25 +13,28 @@ from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
 from robustseg import IGNORED
-from robustseg.results.figures.files import Source, read_each
-from robustseg.results.figures.look import looks
-from robustseg.results.figures.selection import hardest, heading, settings
-from robustseg.results.sources import Run, Sources
+from robustseg.results.figures.lines import hardest, heading, looks_of, settings
+from robustseg.results.figures.look import name_row
+from robustseg.results.figures.run_files import Source, read_each
+from robustseg.results.one_run import Run
+from robustseg.results.sources import Sources
 from robustseg.runs.pictures import read_examples
 
 _OUTLINES = {"clean": "#00e5ff", "noisy": "#ffd400", "predicted": "#ff2d78"}
 _DASHES: dict[str, LineStyleType] = {"clean": "-", "noisy": (0, (1, 1)), "predicted": (0, (4, 1.2))}
 _NAMES = {"clean": "clean mask", "noisy": "mask given in training", "predicted": "prediction"}
 _CELL = 1.5  # inches
-_TRAINING = 4  # training images a row
+_TESTED, _TRAINING = 3, 4  # images a row, at most
 
 Arrays = dict[str, np.ndarray]
+Choice = Callable[[Mapping[str, Arrays]], dict[str, list[int]]]  # places of images, by run id
 
 
 def examples(runs: pd.DataFrame, source: Source) -> Figure | None:
-    """Worst, median and best test image and some training images, one row a loss.
+    """Test images and training images, one row a loss, the same images in each.
 
-    Of the hardest noise setting's runs, the first seed of each loss.
+    Of the hardest noise setting's runs, the first seed of each loss; of the images that all of
+    these keep. Runs that keep none in common, being of other data, show their own.
 
     Args:
         runs: as `told_apart` gives them.
@@ -43,13 +46,7 @@ def examples(runs: pd.DataFrame, source: Source) -> Figure | None:
     Raises:
         Unreadable: one that is there.
     """
-
-    def choose(arrays: Arrays) -> list[int]:
-        roles = arrays["role"]
-        tested = [int(np.flatnonzero(roles == name)[0]) for name in ("worst", "median", "best")]
-        return [*tested, *np.flatnonzero(_training(roles))[:_TRAINING]]
-
-    return _figure(runs, source, choose, 3 + _TRAINING)
+    return _figure(runs, source, _common, _TESTED + _TRAINING)
 
 
 def disagreement(runs: pd.DataFrame, source: Source) -> Figure | None:
@@ -69,19 +66,42 @@ def disagreement(runs: pd.DataFrame, source: Source) -> Figure | None:
         Unreadable: one that is there.
     """
 
-    def choose(arrays: Arrays) -> list[int]:
-        training = np.flatnonzero(_training(arrays["role"]))
-        return sorted(map(int, training), key=lambda at: _agreement(arrays, at, "noisy"))[
-            :_TRAINING
-        ]
+    def choose(kept: Mapping[str, Arrays]) -> dict[str, list[int]]:
+        return {name: _least(arrays) for name, arrays in kept.items()}
 
     noisy = runs[runs["alpha"] > 0]
     return None if noisy.empty else _figure(noisy, source, choose, _TRAINING)
 
 
-def _figure(
-    runs: pd.DataFrame, source: Source, choose: Callable[[Arrays], list[int]], columns: int
-) -> Figure | None:
+def _common(kept: Mapping[str, Arrays]) -> dict[str, list[int]]:
+    """The places of images that all keep, in each; of few test images, or none, its own."""
+    chosen: dict[str, list[int]] = {name: [] for name in kept}
+    for training, count in ((False, _TESTED), (True, _TRAINING)):
+        places = {name: _places(arrays, training) for name, arrays in kept.items()}
+        first = next(iter(places.values()))
+        ids = [one for one in first if all(one in of for of in places.values())][:count]
+        for name, of in places.items():
+            chosen[name] += [of[one] for one in ids or [*of][:count]]
+    return chosen
+
+
+def _places(arrays: Arrays, training: bool) -> dict[str, int]:
+    """Where each image is, fixed ones first."""
+    own = np.flatnonzero(_training(arrays["role"]) == training)
+    own = own[np.argsort(~np.isin(arrays["role"][own], ("fixed", "train")), kind="stable")]
+    places: dict[str, int] = {}
+    for at in own:
+        places.setdefault(str(arrays["id"][at]), int(at))
+    return places
+
+
+def _least(arrays: Arrays) -> list[int]:
+    """The training images that agree least with their given masks."""
+    training = map(int, np.flatnonzero(_training(arrays["role"])))
+    return sorted(training, key=lambda at: _agreement(arrays, at, "noisy"))[:_TRAINING]
+
+
+def _figure(runs: pd.DataFrame, source: Source, choose: Choice, columns: int) -> Figure | None:
     if runs.empty:
         return None
     chosen = hardest(runs).sort_values("seed")
@@ -90,22 +110,19 @@ def _figure(
     if chosen.empty:
         return None
     first = chosen.groupby("line").first()["run_id"]
-    lines = [name for name in looks(first.index)]
-    kept = read_each(first, sources, "examples", lambda run: _kept(_examples(run), choose, columns))
+    lines = [name for name in looks_of(runs) if name in first.index]
+    kept = read_each(first[lines], sources, "examples", lambda run: _kept(_examples(run)))
+    places = choose(kept)
     figure = Figure(figsize=(_CELL * columns, (_CELL + 0.3) * len(lines) + 0.6))
     figure.set_layout_engine("constrained")
     axes = figure.subplots(len(lines), columns, squeeze=False)
     for row, name in zip(axes, lines, strict=True):
-        arrays = kept[first[name]]
+        arrays, shown = kept[first[name]], places[first[name]]
         for cell in row:
             cell.axis("off")
-        for at, cell in zip(range(len(arrays["role"])), row, strict=False):
+        for at, cell in zip(shown, row, strict=False):
             _draw(cell, arrays, at)
-        # The name of the row stands left of it, where no title can run into it.
-        row[0].text(
-            -0.08, 0.5, name, transform=row[0].transAxes, rotation=90, ha="right", va="center",
-            fontsize=9,
-        )  # fmt: skip
+        name_row(row[0], name)
     figure.suptitle(heading(*settings(chosen)[-1]), fontsize=10)
     handles = [Line2D([], [], color=_OUTLINES[key], linestyle=_DASHES[key]) for key in _NAMES]
     for handle in handles:
@@ -123,16 +140,15 @@ def _examples(run: Run) -> Path | None:
     return run.folder.examples if run.folder is not None and there else None
 
 
-def _kept(path: Path | None, choose: Callable[[Arrays], list[int]], columns: int) -> Arrays:
-    """The chosen images of an examples.npz."""
+def _kept(path: Path | None) -> Arrays:
+    """The images of an examples.npz."""
     assert path is not None
     arrays = read_examples(path)
     shape = arrays["image"].shape
     masks = [arrays[name].shape for name in _OUTLINES]
     if len(shape) != 4 or any(mask != shape[:3] for mask in masks):
         raise ValueError("images and masks differ in size")
-    at = np.array(choose(arrays)[:columns], int)
-    return {key: arrays[key][at] for key in ("image", "role", "dice", *_OUTLINES)}
+    return arrays
 
 
 def _training(roles: np.ndarray) -> np.ndarray:
@@ -161,7 +177,7 @@ def _draw(cell: Axes, arrays: Arrays, at: int) -> None:
                 *grid, mask, levels=[0.5], colors=_OUTLINES[name], linewidths=1.2,
                 linestyles=[_DASHES[name]],
             )  # fmt: skip
-    title = f"{role}: Dice {arrays['dice'][at]:.2f}"
+    title = f"test: Dice {arrays['dice'][at]:.2f}"
     if training:
         given, clean = (_agreement(arrays, at, name) for name in ("noisy", "clean"))
         title = f"training: given {given:.2f},\nclean {clean:.2f}"

@@ -6,10 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.files import Source, read_each
-from robustseg.results.figures.look import Look, legend, looks, tiles
-from robustseg.results.figures.selection import at_setting, heading, settings
-from robustseg.results.sources import Run, Sources
+from robustseg.results.figures.lines import at_setting, heading, looks_of, settings
+from robustseg.results.figures.look import Look, legend, tiles
+from robustseg.results.figures.run_files import Source, read_each
+from robustseg.results.one_run import Run
+from robustseg.results.sources import Sources
 
 _TEST, _NOISY = "test_dice_image", "heldout_dice_noisy"
 
@@ -38,7 +39,7 @@ def thresholds(runs: pd.DataFrame, source: Source) -> Figure | None:
     if chosen.empty:
         return None
     curves = read_each(chosen["run_id"], sources, "thresholds", _reported)
-    found, known = settings(chosen), looks(chosen["line"])
+    found, known = settings(chosen), looks_of(chosen)
     figure, axes = tiles(len(found), "threshold", "Dice")
     for axis, setting in zip(axes, found, strict=True):
         part = at_setting(chosen, *setting)

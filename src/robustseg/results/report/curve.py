@@ -1,11 +1,11 @@
 """A run's scores over epochs as a few points."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robustseg.results.sources import Run
+from robustseg.results.one_run import Run
 from robustseg.runs.files import read_csv
 
 WIDTH, HEIGHT = 240, 80
@@ -40,7 +40,7 @@ def read_curve(source: Run | Path) -> Curve | None:
         return None
 
 
-def _curve(rows: Sequence[dict[str, Any]]) -> Curve | None:
+def _curve(rows: Sequence[Mapping[str, Any]]) -> Curve | None:
     rows = [row for row in rows if _LINES["test"] in row and "epoch" in row]
     if not rows:
         return None

@@ -12,13 +12,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from robustseg.results.report.curve import HEIGHT, WIDTH
+from robustseg.results.report.experiment_readme import readme_html, readme_title
 from robustseg.results.report.parts import DatasetPart, dataset_part
 from robustseg.results.report.provenance import provenance
-from robustseg.results.report.readme import readme_html, readme_title
-from robustseg.results.report.runlist import entries, read_status
+from robustseg.results.report.runlist import MANY, entries, read_status
 from robustseg.results.sources import Sources
 from robustseg.results.tables.published import experiments_folder, load_published
 from robustseg.runs.survey import RunState
+from robustseg.terminal.printable import printable
 
 _USABLE = ("done", "collapsed")
 
@@ -57,13 +58,15 @@ def write_page(
     home = experiments_folder()
     readme = home / question.experiment / "README.md" if home and question.experiment else None
     readme = readme if readme and readme.is_file() else None
-    shown = entries(states, runs, sources)
+    statuses = [read_status(state, sources) for state in states]
+    shown = entries(states, statuses, runs, sources)
     script, style = (
         files(__package__).joinpath(f"page.{kind}").read_text() for kind in ("js", "css")
     )
     environment = Environment(
         loader=PackageLoader("robustseg.results.report", "."),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -79,14 +82,20 @@ def write_page(
         finished=len(runs),
         losses=sorted({entry.loss for entry in shown if entry.loss}),
         states=sorted({entry.state for entry in shown}),
-        provenance=provenance([read_status(state, sources) for state in states]),
+        provenance=provenance(statuses),
         commands=[*_training(question.experiment, runs, home), *question.again],
+        many=MANY,
         width=WIDTH,
         height=HEIGHT,
         script=Markup(script),
         style=Markup(style),
         hashes={"script": _hash(script), "style": _hash(style)},
     )
+
+
+def _shown(value: object) -> object:
+    """Texts as `printable` writes them; what is HTML already stays."""
+    return printable(value) if type(value) is str else value
 
 
 def _datasets(question: Question, runs: pd.DataFrame, sources: Sources) -> list[DatasetPart]:

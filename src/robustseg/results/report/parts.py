@@ -7,20 +7,20 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
-from robustseg.results.claims.build import make_claims
-from robustseg.results.claims.render import render_claims
+from robustseg.results.claims.claims_text import render_claims
+from robustseg.results.claims.make_claims import make_claims
 from robustseg.results.claims.sentences import sentence
-from robustseg.results.figures.catalogue import Plate, drawn
-from robustseg.results.figures.selection import told_apart
-from robustseg.results.report.plates import Embedded, embed
+from robustseg.results.figures.lines import told_apart
+from robustseg.results.figures.plates import Plate, drawn
+from robustseg.results.report.embedded import Embedded, embed
 from robustseg.results.report.privacy import without_places
 from robustseg.results.sources import Sources
-from robustseg.results.tables.build import direction, make_table
 from robustseg.results.tables.image_scores import Images
-from robustseg.results.tables.model import Table
+from robustseg.results.tables.make_table import direction, make_table
 from robustseg.results.tables.published import Published
 from robustseg.results.tables.query import judged
 from robustseg.results.tables.render import render
+from robustseg.results.tables.table_model import Table
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ import pandas as pd
 
 from robustseg.errors import DataError
 from robustseg.metrics.catalogue import CATALOGUE
+from robustseg.results.one_run import Run
 from robustseg.results.report.curve import Curve, read_curve
 from robustseg.results.report.privacy import without_places
-from robustseg.results.sources import Run, Sources
+from robustseg.results.sources import Sources
 from robustseg.runs import config
 from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder
@@ -52,20 +53,30 @@ class Entry:
     curve: Curve | None
 
 
-def entries(states: Sequence[RunState], runs: pd.DataFrame, sources: Sources) -> list[Entry]:
-    """What the page says of each run.
+MANY = 1000  # runs, of more of which a page has one line each
+
+
+def entries(
+    states: Sequence[RunState],
+    statuses: Sequence[Mapping[str, Any]],
+    runs: pd.DataFrame,
+    sources: Sources,
+) -> list[Entry]:
+    """What the page says of each run; of more than `MANY` without settings and curves.
 
     Args:
         states: the runs, finished or not.
+        statuses: of each, as `read_status` gives it.
         runs: the finished ones, as `load_runs` gives them.
         sources: of the runs.
     """
+    whole = len(states) <= MANY
     rows: dict[str, dict[str, Any]] = {
         row["run_id"]: {str(name): value for name, value in row.items()}
         for row in runs.to_dict("records")
     }
     settings = {
-        state.run_id: _settings(sources.find(state.run_id), rows.get(state.run_id))
+        state.run_id: _settings(sources.find(state.run_id), rows.get(state.run_id)) if whole else {}
         for state in states
     }
     values: dict[str, set[str]] = {}
@@ -74,8 +85,16 @@ def entries(states: Sequence[RunState], runs: pd.DataFrame, sources: Sources) ->
             values.setdefault(name, set()).add(value)
     differing = {name for name, found in values.items() if len(found) > 1}
     return [
-        _entry(at, state, rows.get(state.run_id), settings[state.run_id], differing, sources)
-        for at, state in enumerate(states, start=1)
+        _entry(
+            f"run-{at}",
+            state,
+            status,
+            rows.get(state.run_id),
+            settings[state.run_id],
+            differing,
+            read_curve(sources.find(state.run_id)) if whole else None,
+        )
+        for at, (state, status) in enumerate(zip(states, statuses, strict=True), start=1)
     ]
 
 
@@ -106,27 +125,27 @@ def hosts(status: Mapping[str, Any]) -> list[str]:
 
 
 def _entry(
-    at: int,
+    anchor: str,
     state: RunState,
+    status: Mapping[str, Any],
     row: Mapping[str, Any] | None,
     settings: dict[str, str],
     differing: set[str],
-    sources: Sources,
+    curve: Curve | None,
 ) -> Entry:
-    status = read_status(state, sources)
     labels = state.labels or row or {}
     return Entry(
-        anchor=f"run-{at}",
+        anchor=anchor,
         run_id=state.run_id,
         loss=str(labels.get("loss", "")),
-        words=_words(state.run_id, labels),
+        words=_words(state.run_id, labels, state.data),
         state="collapsed" if state.state == "done" and state.collapsed else state.state,
         reason=without_places(state.reason, hosts(status)),
         dice=_dice(row or {}),
         facts=_facts(state, status, row),
         own={name: value for name, value in settings.items() if name in differing},
         shared={name: value for name, value in settings.items() if name not in differing},
-        curve=read_curve(sources.find(state.run_id)),
+        curve=curve,
     )
 
 
@@ -135,9 +154,9 @@ def _dice(row: Mapping[str, Any]) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _words(run_id: str, labels: Mapping[str, Any]) -> str:
+def _words(run_id: str, labels: Mapping[str, Any], data: str) -> str:
     """The run's id and its parts, and its labels, each as VALUE and as KEY=VALUE."""
-    words = [run_id, *run_id.split("-")]
+    words = [run_id, *run_id.split("-"), *data.split()]
     for name in LABELS:
         value = labels.get(name)
         if pd.notna(value):
@@ -164,6 +183,7 @@ def _facts(
         "attempts": f"{len(attempts)} (started {', '.join(started)})" if attempts else None,
         "finished": status.get("finished"),
         "experiments": ", ".join(state.experiments),
+        "data": state.data,
         "processor": status.get("processor", status.get("accelerator")),
         "precision": status.get("precision"),
         "threads": status.get("threads"),

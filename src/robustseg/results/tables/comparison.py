@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
+from robustseg.errors import ConfigError
 from robustseg.results.tables.cached_statistics import Numbers, remembered
 from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike
-from robustseg.results.tables.model import Comparison, Key, Table, Test
-from robustseg.results.tables.statistics import (
+from robustseg.results.tables.paired_tests import (
     RESAMPLES,
     anova_tukey,
     bootstrap_mean,
     holm,
     signed_rank,
 )
+from robustseg.results.tables.table_model import Comparison, Key, Table, Test
 from robustseg.terminal.suggestion import suggestion
 
 MIN_SEEDS = 6  # of Wilcoxon's test: with five pairs no p is below 2/2⁵ = 0.0625
@@ -59,12 +60,12 @@ def compare(
         The table with comparisons.
 
     Raises:
-        ValueError: there is no such loss, or too few seeds.
+        ConfigError: there is no such loss, or too few seeds.
         NoImages: an images.csv is missing or damaged.
         UnlikeImages: runs to be compared were tested on different images.
     """
     if test == "best" and against is not None:
-        raise ValueError(f"--test best compares with the best of a column, not with {against}")
+        raise ConfigError(f"--test best compares with the best of a column, not with {against}")
     pairs = [pair for pair in _pairs(table, against) if _testable(pair, test)]
     if against is None and test in _ALL_PAIRS:
         found, family = all_pairs(table, images, test), _family(table, test)
@@ -96,7 +97,7 @@ def all_pairs(table: Table, images: Images, test: str = "images") -> Answers:
         p, corrected p and how many values were paired, by pair.
 
     Raises:
-        ValueError: too few seeds.
+        ConfigError: too few seeds.
         NoImages: an images.csv is missing or damaged.
         UnlikeImages: runs to be compared were tested on different images.
     """
@@ -154,7 +155,7 @@ def _pairs(table: Table, against: str | None) -> Pairs:
     place = table.labels.index(name)
     known = {str(row[place]) for row in table.rows}
     if against is not None and against not in known:
-        raise ValueError(f"no row has {name}={against!r}; {suggestion(against, known)}")
+        raise ConfigError(f"no row has {name}={against!r}; {suggestion(against, known)}")
     pairs = []
     for contest in table.contests:
         if against is None:
@@ -207,7 +208,7 @@ def _by_seeds(table: Table, pairs: Pairs, images: Images) -> Numbers:
         repeated = any(table.cells[of].repeated for of in (key, reference))
         if ours.keys() != theirs.keys() or len(ours) < MIN_SEEDS or repeated:
             seeds = [", ".join(str(seed) for seed, _ in of) for of in (ours, theirs)]
-            raise ValueError(
+            raise ConfigError(
                 f"a paired test over seeds needs the same {MIN_SEEDS} seeds or more, each once "
                 f"(with fewer no p is below 0.05): {table.words(key[0])} has {seeds[0]} and "
                 f"{table.words(reference[0])} has {seeds[1]}; choose --test images"
@@ -227,7 +228,7 @@ def _by_tukey(table: Table, pairs: Pairs, images: Images) -> Numbers:
         groups = [[sample.value for sample in table.cells[key].samples] for key in contest]
         few = [key for key, group in zip(contest, groups, strict=True) if len(group) < 2]
         if few:
-            raise ValueError(
+            raise ConfigError(
                 f"Tukey's test needs two seeds or more a cell, and {table.words(few[0][0])} has "
                 "one; choose --test images"
             )

@@ -5,6 +5,8 @@ from typing import Any
 
 import pandas as pd
 
+from robustseg.results.tables.order import DATA
+
 _LABELS = (
     "domain",
     "regularizer",
@@ -21,7 +23,7 @@ def row_labels(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Find the fewest labels and settings that keep runs of different settings apart.
 
     The loss comes first (after the dataset, if there are several), then each label, then each
-    setting in which runs differ that agree in all of those before.
+    setting in which runs differ that agree in all of those before; ``data`` comes last.
 
     Args:
         runs: as `load_runs` returns them.
@@ -41,6 +43,10 @@ def row_labels(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
         compared = runs[runs["alpha"] > 0] if of_noise else runs
         if _varies(compared, [*names, "noise"] if of_noise else names, setting):
             names.append(setting)
+    # Whatever else rows are of: runs on other data neither share a row nor compete unnamed.
+    of_data = [name for name in names if name in DATA or name.startswith("dataset.")]
+    if _varies(runs, ["dataset", *of_data], "data"):
+        names.append("data")
     return runs, names
 
 

@@ -5,9 +5,20 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from robustseg.errors import ConfigError
+from robustseg.results.names import loss_name
 from robustseg.results.tables.meaning import heading
-from robustseg.results.tables.model import EMPTY, Cell, Column, Key, Row, Table, direction, label
 from robustseg.results.tables.notation import difference, mean_std
+from robustseg.results.tables.table_model import (
+    EMPTY,
+    Cell,
+    Column,
+    Key,
+    Row,
+    Table,
+    direction,
+    label,
+)
 
 DIFFERS, COLLAPSED, STAR = "†", "‡", "*"
 # The Tversky slides' table of results.
@@ -37,7 +48,8 @@ class Grid:
 def by_noise(table: Table, decimals: int, intervals: bool) -> Grid:
     """Losses × noise settings, as in the T-Loss paper."""
     blocks = [
-        (list(map(label, row)), [(row, column) for column in table.columns]) for row in table.rows
+        (_shown(table.labels, row), [(row, column) for column in table.columns])
+        for row in table.rows
     ]
     return _grid(table, [[*table.labels]], [_headings(table)], blocks, decimals, intervals)
 
@@ -46,10 +58,10 @@ def by_domain(table: Table, decimals: int, intervals: bool) -> Grid:
     """Metrics × batch sizes and loss domains, as in the Tversky slides; a block a tile subset.
 
     Raises:
-        ValueError: the rows do not differ in domain.
+        ConfigError: the rows do not differ in domain.
     """
     if "domain" not in table.labels:
-        raise ValueError("the rows do not differ in domain, which this layout compares")
+        raise ConfigError("the rows do not differ in domain, which this layout compares")
     across = [name for name in ("batch_size", "domain") if name in table.labels]
     down = [name for name in table.labels if name not in across]
     # Batch sizes rise, and image comes before batch.
@@ -61,7 +73,7 @@ def by_domain(table: Table, decimals: int, intervals: bool) -> Grid:
     for name, setting in itertools.product(names, settings):
         for column in table.columns:
             if (column.noise, column.alpha, column.beta) == setting:
-                words = [*map(label, name), *_noise_if_several(table, column)]
+                words = [*_shown(down, name), *_noise_if_several(table, column)]
                 words.append(heading(column.metric) + _ARROWS[direction(column.metric)])
                 # A row that is not there has no cells.
                 blocks.append((words, [(rows.get((name, place), ()), column) for place in places]))
@@ -70,6 +82,14 @@ def by_domain(table: Table, decimals: int, intervals: bool) -> Grid:
     corner[0][: len(down)] = down
     heads = [[label(place[level]) for place in places] for level in range(len(across))]
     return _grid(table, corner, heads, blocks, decimals, intervals)
+
+
+def _shown(names: Sequence[str], values: Row) -> list[str]:
+    """Values of labels as texts, losses as papers write them."""
+    return [
+        loss_name(value) if name == "loss" else label(value)
+        for name, value in zip(names, values, strict=True)
+    ]
 
 
 def _part(table: Table, row: Row, names: Sequence[str]) -> Row:

@@ -14,7 +14,8 @@ from robustseg.errors import NoImages, UnlikeImages
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.summary import COUNTS
 from robustseg.records.layout import DamagedRecord, NotKept
-from robustseg.results.sources import Run, Sources
+from robustseg.results.one_run import Run
+from robustseg.results.sources import Sources
 from robustseg.runs.files import trouble
 
 if TYPE_CHECKING:

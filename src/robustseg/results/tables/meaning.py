@@ -4,7 +4,10 @@ from collections.abc import Iterable
 
 _HEADINGS = {"dice_image_oracle": "dice_image_oracle (upper bound, no result)"}
 _TUNED = "at the threshold that is best on noisy held-out masks, of each evaluation by itself"
+_HD95 = "of the 95th percentile of the distance between outlines, a share of the image's diagonal"
 _SENTENCES = {
+    "hd95": f"hd95: mean {_HD95}",
+    "hd95_pos": f"hd95_pos: mean over images with foreground {_HD95}",
     "threshold": "threshold: the mean of those that are best on noisy held-out masks",
     "area_ratio": "area_ratio: predicted over true foreground of all test images; below 1 the "
     "masks are drawn too small",

@@ -3,9 +3,10 @@
 from robustseg.results.tables.grid import COLLAPSED, DIFFERS, STAR
 from robustseg.results.tables.image_scores import PER_IMAGE
 from robustseg.results.tables.meaning import meanings
-from robustseg.results.tables.model import LEVEL, Cell, Table
 from robustseg.results.tables.order import REFERENCE, disagreements
 from robustseg.results.tables.rules import rule_notes
+from robustseg.results.tables.table_model import LEVEL, Cell, Table
+from robustseg.terminal.count import count
 
 
 def notes(table: Table, intervals: bool) -> list[str]:
@@ -30,7 +31,7 @@ def notes(table: Table, intervals: bool) -> list[str]:
     if collapsed:
         found.append(
             f"{COLLAPSED}: collapsed, in one run at least the network predicts (nearly) only "
-            f"background or only foreground ({collapsed} of {len(cells)} cells)."
+            f"background or only foreground ({collapsed} of {count(len(cells), 'cell')})."
         )
     if table.test:
         found += _tested(table, cells)
@@ -45,8 +46,8 @@ def notes(table: Table, intervals: bool) -> list[str]:
     repeated = len({(row, column.noise, column.alpha, column.beta) for row, column in places})
     if repeated:
         found.append(
-            f"In {repeated} cells a seed occurs more than once with equal settings (on other "
-            "data?); all its runs are averaged."
+            f"In {count(repeated, 'cell')} a seed occurs more than once with equal settings; all "
+            "its runs are averaged."
         )
     return found
 
@@ -66,9 +67,10 @@ def _contradicted(table: Table) -> list[str]:
     """A sentence for each metric that orders the rows of a column otherwise than the Dice does."""
     by_metric: dict[str, list[str]] = {}
     for one in disagreements(table):
-        first, second = map(table.words, one.example)
+        first, second = map(table.shown, one.example)
+        pairs = count(one.pairs, "pair")
         by_metric.setdefault(one.column.metric, []).append(
-            f"{table.noise_words(one.column)}: {one.reversed} of {one.pairs} pairs, such as "
+            f"{table.noise_words(one.column)}: {one.reversed} of {pairs}, such as "
             f"{first} before {second}"
         )
     how = {"area_ratio": " (nearest to 1 first)"}
@@ -99,7 +101,7 @@ def _tested(table: Table, cells: list[Cell]) -> list[str]:
         "best": f"{images} (the former rule: pairs among the others are not corrected for)",
         "seeds": f"Wilcoxon's signed-rank test over {n} seeds; {holm}",
         "tukey": f"the T-Loss paper's procedure: analysis of variance, then Tukey's test over {n} "
-        f"runs a pair, which corrects within a column only; {test.family} comparisons",
+        f"runs a pair, which corrects within a column only; {count(test.family, 'comparison')}",
     }[test.kind]
     whose = "of these networks" if test.kind in ("images", "best") else "of methods"
     none = "" if any(one.significant for one in compared) else "; none does"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from robustseg.results.tables.model import EMPTY, Cell, Column, Row, Table
+from robustseg.results.tables.table_model import EMPTY, Cell, Column, Row, Table
 
 REFERENCE = "dice_image"
 # What may contradict it, and how good a value is: masks are best as large as the true ones.
@@ -17,7 +17,7 @@ _SCORES: dict[str, Callable[[float], float]] = {
     "area_ratio": lambda value: -abs(math.log(value)) if value > 0 else -math.inf,
 }
 OTHERS = tuple(_SCORES)
-DATA = ("dataset", "subset")  # labels of what a run was tested on
+DATA = ("dataset", "subset", "data")  # labels of what a run was tested on
 _DECIMALS = 3  # a difference that a table does not show is none
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import robustseg
+from robustseg.errors import DataError
 from robustseg.metrics.catalogue import CATALOGUE
 
 # Metrics by their columns in a published.csv; Dice and Jaccard are taken as means over images,
@@ -101,7 +102,7 @@ def read_published(path: Path) -> Published:
     not apply to it.
 
     Raises:
-        ValueError: a number is none; the message names the file and the line.
+        DataError: a number is none; the message names the file and the line.
     """
     entries = []
     with path.open(newline="", encoding="utf-8") as file:
@@ -117,7 +118,7 @@ def read_published(path: Path) -> Published:
                     try:
                         numbers = float(text), float(std) if std else math.nan
                     except ValueError as error:
-                        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+                        raise DataError(f"{path}, line {reader.line_num}: {error}") from error
                     values[metric] = Value(*numbers, starred)
             labels = {key: plain_value(text) for key, text in row.items()}
             entries += [(labels, metric, value) for metric, value in values.items()]

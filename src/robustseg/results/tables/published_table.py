@@ -3,8 +3,9 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from robustseg.results.tables.model import Cell, Column, Key, Table, direction
+from robustseg.errors import ConfigError
 from robustseg.results.tables.published import Published
+from robustseg.results.tables.table_model import Cell, Column, Key, Table, direction
 
 _SETTING = ("noise", "alpha", "beta")
 
@@ -24,7 +25,7 @@ def published_table(
         versus: as for `make_table`.
 
     Raises:
-        ValueError: there is no such number.
+        ConfigError: there is no such number.
     """
     entries = [
         (found, metric, value)
@@ -33,7 +34,7 @@ def published_table(
     ]
     if not entries:
         known = ", ".join(dict.fromkeys(metric for _, metric, _ in published.entries))
-        raise ValueError(
+        raise ConfigError(
             f"{published.path} has no such number; it has the metrics {known} of the losses "
             f"{', '.join(published.losses)}"
         )
@@ -49,7 +50,7 @@ def published_table(
     order = list(metrics) or [metric for _, metric, _ in entries]
     columns = dict.fromkeys(column for _, column in cells)
     if versus is not None and versus not in labels:
-        raise ValueError(f"the numbers of {published.path} do not differ in {versus}")
+        raise ConfigError(f"the numbers of {published.path} do not differ in {versus}")
     place = None if versus is None else labels.index(versus)
     best = _best(cells, place)
     return Table(

@@ -1,14 +1,15 @@
 """A table as text: Markdown, LaTeX, HTML; or its cells as CSV or JSON records."""
 
 import html
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from robustseg.results.tables.grid import LAYOUTS, Grid
-from robustseg.results.tables.model import Table
 from robustseg.results.tables.notes import notes
-from robustseg.results.tables.results_file import records, write_csv, write_json
+from robustseg.results.tables.results_file import Record, records, write_csv, write_json
+from robustseg.results.tables.table_model import Table
+from robustseg.terminal.printable import printable
 
 
 def render(
@@ -51,20 +52,42 @@ def escaped(text: str, style: str) -> str:
 @dataclass(frozen=True)
 class _Markup:
     escape: Callable[[str], str]
+    own: Callable[[str], str]  # of cells, which hold no names
     bold: Callable[[str], str]
     assemble: Callable[[Grid, list[str]], str]
 
     def write(self, grid: Grid, sentences: list[str]) -> str:
         lines = [
             [
-                self.bold(self.escape(text)) if (number, at) in grid.bold else self.escape(text)
+                (self.bold if (number, at) in grid.bold else str)(
+                    (self.escape if at < grid.labels else self.own)(text)
+                )
                 for at, text in enumerate(line)
             ]
             for number, line in enumerate(grid.lines)
         ]
         headings = [[self.escape(text) for text in line] for line in grid.headings]
         marked = Grid(headings, lines, grid.bold, grid.labels, grid.kinds)
-        return self.assemble(marked, sentences)
+        return self.assemble(marked, [self.escape(sentence) for sentence in sentences])
+
+
+# What Markdown acts on, HTML and GitHub's mathematics included; "_" within a word is plain, and so
+# is a star at the beginning, with which a note on a mark begins.
+_MARKDOWN = re.compile(
+    r"[\\`|~$]|(?!^)\*|(?<![^\W_])_|_(?![^\W_])|<(?=[A-Za-z/!?])|&(?=#?\w+;)|\](?=[(\[])"
+)
+
+
+def _escape_markdown(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\g<0>", printable(text))
+
+
+def _escape_latex(text: str) -> str:
+    return printable(text).translate(_LATEX)
+
+
+def _escape_html(text: str) -> str:
+    return html.escape(printable(text))
 
 
 def _markdown(grid: Grid, sentences: list[str]) -> str:
@@ -93,6 +116,10 @@ _LATEX = str.maketrans(
         "{": r"\{",
         "}": r"\}",
         "_": r"\_",
+        "$": r"\$",
+        "\\": r"\textbackslash{}",
+        "^": r"\textasciicircum{}",
+        "~": r"\textasciitilde{}",
         "%": r"\%",
         "#": r"\#",
         "&": r"\&",
@@ -104,7 +131,9 @@ _LATEX = str.maketrans(
 
 def _latex(grid: Grid, sentences: list[str]) -> str:
     def line(texts: list[str]) -> str:
-        return " & ".join(texts) + r" \\"
+        text = " & ".join(texts) + r" \\"
+        # Behind the end of a line, a bracket would begin an option of it.
+        return f"{{[}}{text[1:]}" if text.startswith("[") else text
 
     return "\n".join(
         [
@@ -116,7 +145,7 @@ def _latex(grid: Grid, sentences: list[str]) -> str:
             r"\bottomrule",
             r"\end{tabular}",
             "",
-            rf"{{\footnotesize {' '.join(sentences).translate(_LATEX)}\par}}",
+            rf"{{\footnotesize {' '.join(sentences)}\par}}",
             "",
         ]
     )
@@ -136,7 +165,7 @@ def _html(grid: Grid, sentences: list[str]) -> str:
     return "\n".join(
         [
             '<table class="results">',
-            f"<caption>{html.escape(' '.join(sentences))}</caption>",
+            f"<caption>{' '.join(sentences)}</caption>",
             "<thead>",
             *map(heading, grid.headings),
             "</thead>",
@@ -150,10 +179,10 @@ def _html(grid: Grid, sentences: list[str]) -> str:
 
 
 _MARKUPS = {
-    "md": _Markup(lambda text: text.replace("|", r"\|"), "**{}**".format, _markdown),
-    "latex": _Markup(lambda text: text.translate(_LATEX), r"\textbf{{{}}}".format, _latex),
-    "html": _Markup(html.escape, "<b>{}</b>".format, _html),
+    "md": _Markup(_escape_markdown, str, "**{}**".format, _markdown),
+    "latex": _Markup(_escape_latex, _escape_latex, r"\textbf{{{}}}".format, _latex),
+    "html": _Markup(_escape_html, _escape_html, "<b>{}</b>".format, _html),
 }
-_RECORDS: dict[str, Callable[[list[dict[str, Any]]], str]] = {"csv": write_csv, "json": write_json}
+_RECORDS: dict[str, Callable[[Sequence[Record]], str]] = {"csv": write_csv, "json": write_json}
 MARKUPS = tuple(_MARKUPS)
 STYLES = (*MARKUPS, *_RECORDS)

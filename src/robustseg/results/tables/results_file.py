@@ -2,17 +2,30 @@
 
 import csv
 import io
-import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import UnionType
 from typing import Any
 
-from robustseg.results.tables.model import EMPTY, Cell, Column, Comparison, Key, Row, Table, Test
+from robustseg.errors import DataError
 from robustseg.results.tables.published import Value
+from robustseg.results.tables.table_model import (
+    EMPTY,
+    Cell,
+    Column,
+    Comparison,
+    Key,
+    Row,
+    Table,
+    Test,
+)
 from robustseg.runs.files import read_csv
+from robustseg.terminal.printable import plain_json, printable
+
+Record = dict[str, str | float | bool | None]  # plain values by the names of columns
 
 _LOGICAL = {"True": True, "False": False}
 _NUMBERS = ("alpha", "beta", "mean", "std", "low", "high", "p", "p_corrected")
@@ -25,7 +38,7 @@ _KINDS: dict[str, type | UnionType] = {
 _TESTS = ("images", "seeds", "tukey", "best")
 
 
-def records(table: Table) -> list[dict[str, Any]]:
+def records(table: Table) -> list[Record]:
     """Return a record for each row and column, row after row; what is missing is None.
 
     A table without published values, intervals or tests has the same columns, so that files can
@@ -38,38 +51,53 @@ def records(table: Table) -> list[dict[str, Any]]:
     ]
 
 
-def write_csv(rows: list[dict[str, Any]]) -> str:
+def write_csv(rows: Sequence[Record]) -> str:
     """Records as CSV text, in full precision."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_as_cell, rows[0]))
+    writer.writerows([_as_cell(value) for value in row.values()] for row in rows)
     return text.getvalue()
 
 
-def write_json(rows: list[dict[str, Any]]) -> str:
-    """Records as JSON text."""
-    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+_FORMULA = re.compile(r"'*[=+\-@]")  # what a spreadsheet computes, or what `_as_cell` made of it
+
+
+def _as_cell(value: Any) -> Any:
+    """A text that a spreadsheet would take for a formula has an apostrophe before it."""
+    if not isinstance(value, str):
+        return value
+    text = printable(value)
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _from_cell(text: str) -> str:
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def write_json(rows: Sequence[Record]) -> str:
+    """Records as JSON text, control characters escaped, as all of `printable`'s are."""
+    return plain_json(rows) + "\n"
 
 
 def read_results(path: Path) -> Table:
     """The table of a results.csv that ``robustseg table --format csv`` wrote.
 
     Raises:
-        ValueError: it is no such file.
+        DataError: it is no such file.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             header = next(csv.reader(file), [])
         rows = [
-            {key: _LOGICAL.get(value, value) for key, value in row.items()}
+            {_from_cell(key): _from_record(value) for key, value in row.items()}
             for row in read_csv(path)
         ]
-        return from_records(rows, header[: header.index("noise")])
+        return from_records(rows, [*map(_from_cell, header[: header.index("noise")])])
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (LookupError, ValueError, TypeError, csv.Error) as error:
-        raise ValueError(
+        raise DataError(
             f"{path} is no table of results ({error!r}); "
             "robustseg table EXPERIMENT --format csv writes one"
         ) from error
@@ -133,7 +161,7 @@ def _before_groups(test: Test, cells: dict[Key, Cell]) -> tuple[Test, dict[Key, 
     return replace(test, kind="best"), cells
 
 
-def _record(table: Table, row: Row, column: Column) -> dict[str, Any]:
+def _record(table: Table, row: Row, column: Column) -> Record:
     cell = table.cells.get((row, column), EMPTY)
     published, comparison, test = cell.published, cell.comparison, table.test
     low, high = cell.interval or (None, None)
@@ -203,6 +231,10 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         without=record.get("without", 0),
         group=record.get("group", False),
     )
+
+
+def _from_record(value: Any) -> Any:
+    return _LOGICAL.get(value, _from_cell(value)) if isinstance(value, str) else value
 
 
 def _none_for_nan(value: Any) -> Any:

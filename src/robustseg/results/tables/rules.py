@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from robustseg.results.tables.model import EMPTY, Column, Row, Table
+from robustseg.errors import ConfigError
 from robustseg.results.tables.order import data_of
+from robustseg.results.tables.table_model import EMPTY, Column, Row, Table
+from robustseg.terminal.count import count
 
 RULES = ("last", "noisy-val", "label-wave")
 _SENTENCES = {
@@ -43,12 +45,12 @@ def check_rules(words: Iterable[str]) -> list[str]:
     """The rules that words name, each once.
 
     Raises:
-        ValueError: one is no rule.
+        ConfigError: one is no rule.
     """
     rules = list(dict.fromkeys(words))
     for rule in rules:
         if rule not in RULES:
-            raise ValueError(
+            raise ConfigError(
                 f"no rule {rule!r} to select by; there are: {', '.join(RULES)} "
                 "(an experiment is named before --select)"
             )
@@ -83,7 +85,7 @@ def _worth(table: Table, rules: Sequence[str]) -> list[str]:
             said.append(
                 f"{rule} gains {_signed(fmean(gains))} over last on average, changing to the best "
                 f"loss at last {_signed(fmean(changes))}; the rule gains more in {more} of "
-                f"{len(gains)} cells"
+                f"{count(len(gains), 'cell')}"
             )
     return said
 

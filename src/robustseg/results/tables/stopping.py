@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from robustseg.errors import DataError
 from robustseg.records.layout import DamagedRecord, NotKept
 from robustseg.results.sources import Sources
 from robustseg.results.tables.rules import RULES, metric_of, regret_of
@@ -108,7 +109,7 @@ def read_curves(runs: pd.DataFrame, sources: Sources) -> dict[str, pd.DataFrame]
         sources: of the runs.
 
     Raises:
-        ValueError: those of a run are missing or damaged, or tell no test Dice; it names the file.
+        DataError: those of a run are missing or damaged, or tell no test Dice; it names the file.
     """
     curves = {}
     for run_id in runs["run_id"]:
@@ -116,11 +117,11 @@ def read_curves(runs: pd.DataFrame, sources: Sources) -> dict[str, pd.DataFrame]
         try:
             curves[run_id] = run.epochs()
         except (DamagedRecord, NotKept) as error:
-            raise ValueError(str(error)) from error
+            raise DataError(str(error)) from error
         except (OSError, ValueError) as error:
-            raise ValueError(f"{run.place('epochs')} {trouble(error)}") from error
+            raise DataError(f"{run.place('epochs')} {trouble(error)}") from error
         if SCORE not in curves[run_id]:
-            raise ValueError(f"{run.place('epochs')} is damaged: no column {SCORE}")
+            raise DataError(f"{run.place('epochs')} is damaged: no column {SCORE}")
     return curves
 
 

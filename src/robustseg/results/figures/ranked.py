@@ -2,8 +2,10 @@
 
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.look import looks
-from robustseg.results.ranks import Ranking
+from robustseg.results.figures.look import loss_looks
+from robustseg.results.names import loss_name
+from robustseg.results.ranking.make_ranking import Ranking
+from robustseg.terminal.printable import printable
 
 _WIDTH, _ROW = 5.4, 0.3  # inches
 
@@ -19,14 +21,14 @@ def ranks(ranking: Ranking) -> Figure:
     count = len(ranking.names)
     figure = Figure(figsize=(_WIDTH, 1.1 + _ROW * count), layout="constrained")
     axis = figure.subplots()
-    known = looks(ranking.names)
+    known = loss_looks({name: name.partition(" ")[0] for name in sorted(ranking.names)})
     for at, name in enumerate(ranking.names):
         color = known[name].color
         axis.plot(ranking.without[at], [at + 0.22] * 2, color="0.7", linewidth=1.2)
         if ranking.interval is not None:
             axis.plot(ranking.interval[at], [at, at], color=color, linewidth=3, alpha=0.45)
         axis.plot(ranking.mean[at], at, color=color, marker=known[name].marker, markersize=6)
-    axis.set_yticks(range(count), ranking.names)
+    axis.set_yticks(range(count), [_shown(name) for name in ranking.names])
     axis.set_ylim(count - 0.4, -0.6)
     axis.set_xlim(0.8, max(count, 2) + 0.2)
     axis.set_xlabel(f"mean rank by {ranking.metric}, 1 the best", fontsize=9)
@@ -34,3 +36,9 @@ def ranks(ranking: Ranking) -> Figure:
     axis.grid(alpha=0.25, axis="x")
     axis.tick_params(labelsize=8)
     return figure
+
+
+def _shown(name: str) -> str:
+    """The name with its loss as papers write it."""
+    loss, space, rest = name.partition(" ")
+    return printable(f"{loss_name(loss)}{space}{rest}").replace("$", r"\$")

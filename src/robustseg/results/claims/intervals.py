@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from robustseg.results.tables.model import LEVEL
+from robustseg.results.tables.table_model import LEVEL
 
 MIN_SEEDS = 3  # of an interval over seeds: with two it has one degree of freedom
 MARGIN = 0.01  # half-width that `seeds_needed` aims at

@@ -10,7 +10,8 @@ import pandas as pd
 
 from robustseg.errors import Unreadable
 from robustseg.records.layout import DamagedRecord, NotKept
-from robustseg.results.sources import Run, Sources
+from robustseg.results.one_run import Run
+from robustseg.results.sources import Sources
 from robustseg.runs.files import trouble
 
 Source = Sources | Path | str | Sequence[Path | str]

@@ -1,8 +1,6 @@
 """Claims as text: Markdown, LaTeX, HTML; or as CSV or JSON records."""
 
-from typing import Any
-
-from robustseg.results.claims.model import Claim, Claims
+from robustseg.results.claims.claim import Claim, Claims
 from robustseg.results.claims.sentences import (
     footnotes,
     interval,
@@ -13,7 +11,7 @@ from robustseg.results.claims.sentences import (
 )
 from robustseg.results.tables.grid import Grid
 from robustseg.results.tables.render import escaped, write_grid
-from robustseg.results.tables.results_file import write_csv, write_json
+from robustseg.results.tables.results_file import Record, write_csv, write_json
 
 STYLES = ("md", "latex", "csv", "json")
 _HEADINGS = (
@@ -57,7 +55,7 @@ def render_claims(claims: Claims, style: str, decimals: int = 3) -> str:
     return text
 
 
-def records(claims: Claims) -> list[dict[str, Any]]:
+def records(claims: Claims) -> list[Record]:
     """A record for each claim, in full precision; what is missing is None.
 
     ``seeds_needed`` is 0 where no number of seeds will do, and 1001 for more than 1000.
@@ -83,7 +81,7 @@ def _line(claim: Claim, decimals: int) -> list[str]:
     ]
 
 
-def _record(claim: Claim, family: int) -> dict[str, Any]:
+def _record(claim: Claim, family: int) -> Record:
     methods = claim.methods
     blank: tuple[None, ...] = (None,) * 3
     low, high = methods.interval if methods else blank[:2]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from robustseg.metrics.catalogue import find
+from robustseg.results.names import loss_name
 from robustseg.results.tables.published import Value
 
 LEVEL = 0.05  # of a significance test; an interval covers the rest
@@ -133,6 +134,11 @@ class Table:
     def words(self, row: Row) -> str:
         """A row's labels in words, such as ``dice batch 8``."""
         return " ".join(word for word in map(label, row) if word)
+
+    def shown(self, row: Row) -> str:
+        """The same for readers, with the loss as papers write it, such as ``Dice batch 8``."""
+        at = self.labels.index("loss")
+        return self.words((*row[:at], loss_name(row[at]), *row[at + 1 :]))
 
     def noise_words(self, column: Column) -> str:
         """A column's noise in words, such as ``α=0.3 β=0.5``; its kind where there are several."""

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from robustseg.errors import NoRuns
-from robustseg.results.claims.model import Claim, Claims, Methods
-from robustseg.results.claims.statistics import (
+from robustseg.errors import ConfigError, NoRuns
+from robustseg.results.claims.claim import Claim, Claims, Methods
+from robustseg.results.claims.intervals import (
     MARGIN,
     MIN_SEEDS,
     over_images,
@@ -19,7 +19,7 @@ from robustseg.results.tables.cached_statistics import Numbers, remembered
 from robustseg.results.tables.comparison import Answers, all_pairs, with_reference
 from robustseg.results.tables.grid import column_words
 from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike
-from robustseg.results.tables.model import Key, Table, direction
+from robustseg.results.tables.table_model import Key, Table, direction
 
 _VERSION = 1  # raise it when a procedure changes, so that what is kept is computed again
 _WIDTH = 15  # numbers of a pair: sign, 4 over images, 10 over seeds (0 where there are too few)
@@ -35,14 +35,14 @@ def make_claims(table: Table, images: Images, against: str | None = None) -> Cla
         against: a loss; None: all pairs.
 
     Raises:
-        ValueError: there is no such loss, no metric is a mean over images, or nothing competes.
+        ConfigError: there is no such loss, no metric is a mean over images, or nothing competes.
         NoImages: an images.csv is missing or damaged.
         UnlikeImages: runs to be compared were tested on different images.
     """
     metrics = list(dict.fromkeys(column.metric for column in table.columns))
     left_out = tuple(name for name in metrics if name not in PER_IMAGE)
     if len(left_out) == len(metrics):
-        raise ValueError(
+        raise ConfigError(
             f"{', '.join(left_out)}: no mean over images, of which alone claims can be made; "
             f"choose among {', '.join(PER_IMAGE)}"
         )

@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.files import Source, read_epochs
+from robustseg.results.figures.lines import at_setting, heading, looks_of, settings
 from robustseg.results.figures.look import Look, legend, looks, tiles
-from robustseg.results.figures.selection import at_setting, heading, settings
+from robustseg.results.figures.run_files import Source, read_epochs
 from robustseg.results.tables.rules import RULES, metric_of
 from robustseg.results.tables.stopping import ORACLE, SCORE, add_selected
 
@@ -39,7 +39,7 @@ def selection(runs: pd.DataFrame, source: Source) -> Figure | None:
         return None
     chosen = add_selected(chosen, read_epochs(chosen["run_id"], source, SCORE), RULES)
     picked = [metric_of(rule) for rule in RULES]
-    found, lines = settings(chosen), list(looks(chosen["line"]))
+    found, lines = settings(chosen), list(looks_of(chosen))
     height = 1 + _ROW * len(lines)
     figure, axes = tiles(len(found), "Dice of test images", "", height)
     known = dict(zip(RULES, looks(range(len(RULES))).values(), strict=True))

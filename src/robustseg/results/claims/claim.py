@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from robustseg.results.claims.statistics import MIN_SEEDS
-from robustseg.results.tables.model import Column
+from robustseg.results.claims.intervals import MIN_SEEDS
+from robustseg.results.tables.table_model import Column
 
 
 @dataclass(frozen=True)

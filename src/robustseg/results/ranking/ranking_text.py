@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robustseg.results.costs import Cost
-from robustseg.results.ranks import Ranking
+from robustseg.results.ranking.costs import Cost
+from robustseg.results.ranking.make_ranking import Ranking
 from robustseg.results.tables.grid import Grid
-from robustseg.results.tables.model import LEVEL
 from robustseg.results.tables.notation import mean_std
 from robustseg.results.tables.render import MARKUPS, write_grid
-from robustseg.results.tables.results_file import write_csv, write_json
+from robustseg.results.tables.results_file import Record, write_csv, write_json
+from robustseg.results.tables.table_model import LEVEL
 
 _TOLD = 10  # things that are named
 
@@ -152,7 +151,7 @@ def _named(words: Sequence[str]) -> str:
     return "; ".join(words[:_TOLD]) + more
 
 
-def _records(ranking: Ranking, costs: Sequence[Cost]) -> list[dict[str, Any]]:
+def _records(ranking: Ranking, costs: Sequence[Cost]) -> list[Record]:
     rows = []
     for at, name in enumerate(ranking.names):
         low, high = (None, None) if ranking.interval is None else ranking.interval[at].tolist()

@@ -18,7 +18,7 @@ class Cost:
 
     Attributes:
         name: of the loss, with what else tells rows apart.
-        where: data set (if there are several), processor and threads, in words.
+        where: data set and data (if there are several), processor and threads, in words.
         runs: how many.
         step_ms: training, milliseconds a step.
         hours: training and evaluation, a run.
@@ -46,7 +46,7 @@ def costs(runs: pd.DataFrame, names: Sequence[str], sources: Sources) -> list[Co
     """
     import pandas as pd
 
-    several = runs["dataset"].nunique() > 1
+    several = [name for name in ("dataset", "data") if runs[name].nunique(dropna=False) > 1]
     rows = []
     for name, (_, run) in zip(names, runs.iterrows(), strict=True):
         status = sources.find(run["run_id"]).status
@@ -54,7 +54,7 @@ def costs(runs: pd.DataFrame, names: Sequence[str], sources: Sources) -> list[Co
         seconds, evaluation = cost.get("train_seconds"), cost.get("evaluation_seconds")
         if seconds is None or evaluation is None or not steps or steps != steps:
             continue
-        where = [run["dataset"], _processor(status)] if several else [_processor(status)]
+        where = [*(str(run[name]) for name in several), _processor(status)]
         memory = cost.get("peak_memory_mb")
         rows.append((name, ", ".join(where), seconds / steps * 1000,
                      (seconds + evaluation) / 3600, memory))  # fmt: skip

@@ -11,12 +11,12 @@ from robustseg.errors import Unreadable
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
 from robustseg.results.figures.domain import domain_against_batch_size
-from robustseg.results.figures.files import Source
 from robustseg.results.figures.memorisation import memorisation, memorisation_by_type
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
+from robustseg.results.figures.run_files import Source
 from robustseg.results.figures.shown import IMAGES
-from robustseg.results.figures.stopping import selection
+from robustseg.results.figures.stopping_points import selection
 from robustseg.results.figures.thresholds import thresholds
 from robustseg.results.sources import Sources
 
@@ -106,9 +106,10 @@ PLATES = (
     ),
     Plate(
         "examples",
-        "Worst, median and best test image, and training images",
-        "Of the hardest noise setting's runs, one row a loss, first seed. Above training images: "
-        "Dice of the prediction against the given and against the clean mask.",
+        "Test images and training images",
+        "Of the hardest noise setting's runs, one row a loss, first seed; the same images in each. "
+        "Above training images: Dice of the prediction against the given and against the clean "
+        "mask.",
         examples,
         images="all",
     ),

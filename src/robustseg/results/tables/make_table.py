@@ -7,9 +7,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from robustseg.errors import ConfigError
 from robustseg.results.tables.distinct import plain, row_labels
-from robustseg.results.tables.model import Cell, Column, Key, Row, Sample, Table, direction
 from robustseg.results.tables.published import Published
+from robustseg.results.tables.table_model import Cell, Column, Key, Row, Sample, Table, direction
 from robustseg.runs.labels import LABELS
 
 if TYPE_CHECKING:
@@ -40,14 +41,14 @@ def make_table(
             the best of a column. None: all rows on the same data do.
 
     Raises:
-        ValueError: the runs do not differ in ``versus``.
+        ConfigError: the runs do not differ in ``versus``.
     """
     runs, labels = row_labels(runs)
     if versus is not None and versus not in labels:
-        raise ValueError(f"the runs do not differ in {versus}; they do in {', '.join(labels)}")
+        raise ConfigError(f"the runs do not differ in {versus}; they do in {', '.join(labels)}")
     groups = _groups(runs, labels, metrics)
     settings = sorted({setting for _, setting in groups}, key=lambda s: [*map(_sortable, s)])
-    rows = sorted({row for row, _ in groups}, key=_row_order(labels, losses))
+    rows = sorted({row for row, _ in groups}, key=row_order(labels, losses))
     columns = [Column(*setting, metric) for setting in settings for metric in metrics]
     contests = _contests(groups, rows, columns, None if versus is None else labels.index(versus))
     return Table(
@@ -63,7 +64,7 @@ def make_table(
 
 def _groups(runs: pd.DataFrame, labels: Sequence[str], metrics: Sequence[str]) -> Groups:
     """The runs of every row and noise setting that has any, without what no table needs."""
-    needed = dict.fromkeys([*labels, *LABELS, "run_id", "collapsed", *metrics])
+    needed = dict.fromkeys([*labels, *LABELS, "data", "run_id", "collapsed", *metrics])
     groups: Groups = {}
     names = [*labels, *_SETTING]
     finite = {metric: runs[metric].where(runs[metric].abs() < math.inf) for metric in metrics}
@@ -126,7 +127,8 @@ def _contests(
             continue
         first = group.iloc[0]
         others = () if versus is None else row[:versus] + row[versus + 1 :]
-        place = column, plain(first["dataset"]), plain(first["subset"]), others
+        data = (plain(first[name]) for name in ("dataset", "subset", "data"))
+        place = column, *data, others
         contests.setdefault(place, []).append((row, column))
     return tuple(tuple(keys) for keys in contests.values() if len(keys) > 1)
 
@@ -144,7 +146,14 @@ def _best(groups: Groups, contests: Sequence[Sequence[Key]]) -> set[Key]:
     return best
 
 
-def _row_order(labels: Sequence[str], losses: Sequence[str]) -> Callable[[Row], tuple]:
+def row_order(labels: Sequence[str], losses: Sequence[str]) -> Callable[[Row], tuple]:
+    """A key by which rows are sorted: some losses first, then by name.
+
+    Args:
+        labels: of the rows.
+        losses: that come first, in this order.
+    """
+
     def order(row: Row) -> tuple:
         loss = row[labels.index("loss")]
         place = losses.index(loss) if loss in losses else len(losses)

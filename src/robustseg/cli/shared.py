@@ -1,0 +1,221 @@
+"""Options that several commands share, and what they ask for."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustseg.errors import ConfigError
+from robustseg.results.figures.shown import IMAGES
+from robustseg.results.sources import DUPLICATES, Sources
+from robustseg.terminal.printable import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from robustseg.results.tables.query import TableQuestion
+
+
+def add_runs(parser: argparse.ArgumentParser, duplicates: bool = True) -> None:
+    """Add the experiment, --runs and --duplicates, which `chosen_sources` reads."""
+    parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
+    parser.set_defaults(settle=settle)
+    add_sources(parser, duplicates)
+
+
+def add_sources(parser: argparse.ArgumentParser, duplicates: bool = True) -> None:
+    """Add --runs and --duplicates."""
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        nargs="+",
+        action="extend",
+        metavar="SOURCE",
+        help="folders of runs, and records that `robustseg runs pack` made; where they disagree, "
+        "the first is taken (default: runs and experiments/*/record, those that are there)",
+    )
+    if duplicates:
+        parser.add_argument(
+            "--duplicates",
+            choices=DUPLICATES,
+            default="first",
+            help="of a run with other numbers in another source: the first source's (default), "
+            "or all, told apart by their source",
+        )
+
+
+def chosen_sources(options: argparse.Namespace) -> Sources:
+    """The sources that the options name."""
+    return Sources(options.runs, getattr(options, "duplicates", "first"))
+
+
+def settle(options: argparse.Namespace) -> None:
+    """Put an experiment that stands behind --runs into its place: argparse takes it for a source.
+
+    Args:
+        options: of `add_sources`, and ``experiment``.
+    """
+    named = options.experiment or getattr(options, "experiments", ())
+    if not named and options.runs and len(options.runs) > 1:
+        last = options.runs[-1]
+        if len(last.parts) == 1 and not last.exists():
+            options.experiment, options.runs = str(last), options.runs[:-1]
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose runs by their labels and settings."""
+    parser.add_argument("--dataset", help="only runs on this data set, or these: a,b")
+    parser.add_argument("--loss", nargs="+", default=[], help="only these losses, in this order")
+    parser.add_argument("--seeds", nargs="+", default=[], help="only these seeds: 0,1")
+    parser.add_argument(
+        "--where",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE[,VALUE]",
+        help="only runs with this label or setting: alpha=0.3,0.5 optimizer.lr=0.001; or on these "
+        "data, by the name of their folder or first digits of their fingerprint: data=1f2e",
+    )
+
+
+def selected(options: argparse.Namespace) -> tuple[pd.DataFrame, Sources]:
+    """The runs that the options choose, and where they are read from.
+
+    Raises:
+        NoRuns: there is none.
+        ConfigError: a filter has no meaning.
+    """
+    from robustseg.results.load import load_runs
+
+    sources = chosen_sources(options)
+    return load_runs(sources, **filters(options)), sources
+
+
+def filters(options: argparse.Namespace) -> dict[str, list[Any]]:
+    """The values that each label or setting may have.
+
+    Raises:
+        ConfigError: a filter is not KEY=VALUE.
+    """
+    from robustseg.results.tables.published import plain_value
+
+    chosen: dict[str, list[Any]] = {}
+    for text in options.where:
+        name, equals, values = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--where takes KEY=VALUE, got {text!r}")
+        read = str if name == "data" else plain_value  # a fingerprint may look like a number
+        chosen[name] = [read(value) for value in values.split(",")]
+    named = {
+        "seed": [plain_value(seed) for seed in split(options.seeds)],
+        "loss": split(options.loss),
+        "experiment": [options.experiment] if options.experiment else [],
+        "dataset": split([options.dataset] if options.dataset else []),
+    }
+    return chosen | {name: values for name, values in named.items() if values}
+
+
+def add_metrics(parser: argparse.ArgumentParser) -> None:
+    """Add --metric and --decimals."""
+    parser.add_argument(
+        "--metric",
+        nargs="+",
+        default=[],
+        help="numbers of metrics.json, side by side (default: dice_image, with dice_pooled and "
+        "area_ratio where they order losses otherwise; or the layout's)",
+    )
+    parser.add_argument("--decimals", type=_decimals, default=3, help="of means (default: 3)")
+
+
+def _decimals(text: str) -> int:
+    if text not in map(str, range(1, 16)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 15")
+    return int(text)
+
+
+def add_table(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose runs and ask for a table of them, which `question` reads."""
+    from robustseg.results.tables.grid import LAYOUTS
+
+    add_sources(parser)
+    add_filters(parser)
+    add_metrics(parser)
+    parser.add_argument(
+        "--layout",
+        choices=tuple(LAYOUTS),
+        default="noise",
+        help="losses × noise settings (default), or metrics × batch sizes and loss domains",
+    )
+    parser.add_argument(
+        "--test",
+        choices=("images", "seeds", "tukey", "best", "none"),
+        help="which cells differ: by Wilcoxon's test over test images (default, where it can be "
+        "made) or over six or more seeds, Holm's correction over all pairs of all columns; by the "
+        "T-Loss paper's ANOVA and Tukey's test; or best, the former rule, which corrects for the "
+        "pairs with the best only and marks too much",
+    )
+    parser.add_argument(
+        "--against",
+        metavar="LOSS",
+        help="compare with this loss (layout domain: this domain) instead of the best",
+    )
+    parser.add_argument(
+        "--ci", action="store_true", help="show 95 %% intervals (csv and json always have them)"
+    )
+    add_published(parser)
+
+
+def add_published(parser: argparse.ArgumentParser) -> None:
+    """Add --published and --no-published."""
+    parser.add_argument(
+        "--published",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="show the paper's values where there are any (default: yes)",
+    )
+
+
+def question(options: argparse.Namespace) -> TableQuestion:
+    """What a table is asked for by the options of `add_table`."""
+    from robustseg.results.tables.query import TableQuestion
+
+    return TableQuestion(
+        experiment=options.experiment,
+        metrics=split(options.metric),
+        losses=split(options.loss),
+        layout=options.layout,
+        test=options.test,
+        against=options.against,
+        intervals=options.ci,
+        published=options.published,
+    )
+
+
+def add_images(parser: argparse.ArgumentParser, default: str | None, why: str) -> None:
+    """Add --images.
+
+    Args:
+        parser: of the command.
+        default: one of `IMAGES`, or None.
+        why: the default in words.
+    """
+    parser.add_argument(
+        "--images",
+        choices=IMAGES,
+        default=default,
+        help="figures with images of the data set: none, those of training images only, or all; "
+        f"their licence says what may be passed on (default: {why})",
+    )
+
+
+def split(words: Sequence[str]) -> list[str]:
+    """Separate words that were joined by commas, as they are in Hydra's sweeps."""
+    return [part for word in words for part in word.split(",")]
+
+
+def tell(remarks: Iterable[str]) -> None:
+    """Print remarks on the error channel."""
+    for remark in remarks:
+        print(printable(remark), file=sys.stderr)

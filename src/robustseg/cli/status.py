@@ -1,0 +1,47 @@
+"""``robustseg status``."""
+
+import argparse
+import sys
+import time
+from typing import Any
+
+from robustseg.cli import shared
+from robustseg.runs.selection import add_options, select
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command ``status``; its ``main`` is in the options it parses to."""
+    parser = subparsers.add_parser(
+        "status",
+        help="what is done, running, interrupted and failed",
+        description="Count the runs of a folder by state, and show a grid of losses × noise "
+        "settings with a mark for each seed, the running ones' epochs, and why runs failed.",
+        epilog="robustseg status --experiment demo --state failed",
+    )
+    shared.add_sources(parser, duplicates=False)
+    add_options(parser)
+    parser.add_argument("--watch", action="store_true", help="again every 5 s, until Ctrl-C")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print the status; 1 if there is nothing to show."""
+    from robustseg.errors import NoRuns
+    from robustseg.results.status import as_json, as_text
+
+    try:
+        while True:
+            chosen = shared.chosen_sources(options)  # anew, for they change
+            runs = select(chosen.states(), options)
+            text = as_json(runs) if options.format == "json" else as_text(runs, chosen)
+            if not options.watch:
+                shared.tell(f"{options.prog}: not used: {damage}" for damage in chosen.damages())
+                print(text)
+                return 0 if runs else 1
+            print(f"\033[2J\033[H{text}" if sys.stdout.isatty() else text, flush=True)
+            time.sleep(5)
+    except KeyboardInterrupt:
+        return 0
+    except FileNotFoundError as error:
+        raise NoRuns(f"there is no folder {error.filename}") from error

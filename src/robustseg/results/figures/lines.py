@@ -1,0 +1,115 @@
+"""Runs as figures take them: of one data set and noise model, each with the name of its line."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from robustseg.errors import ConfigError
+from robustseg.results.figures.look import Look, loss_looks
+from robustseg.results.names import loss_name
+from robustseg.results.tables.distinct import plain, row_labels
+from robustseg.results.tables.make_table import row_order
+from robustseg.results.tables.published import experiments_folder, load_published
+from robustseg.terminal.printable import printable
+
+# Labels whose values say what they are of.
+_SELF_EVIDENT = ("dataset", "loss", "domain", "regularizer", "model", "subset", "data")
+
+
+def told_apart(runs: pd.DataFrame) -> pd.DataFrame:
+    """Add ``line``: the loss, named by all that tells a row from another; and its ``look``.
+
+    Raises:
+        ConfigError: the runs are of several data sets or noise models, which no axis shows.
+    """
+    for name in ("dataset", "noise"):
+        kinds = sorted(runs[name].dropna().unique())
+        if len(kinds) > 1:
+            raise ConfigError(
+                f"the runs differ in {name} ({', '.join(kinds)}): choose with --{name}"
+            )
+    return with_lines(runs, *row_labels(runs))
+
+
+def with_lines(runs: pd.DataFrame, named: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+    """Add ``line`` and ``look``, and order the runs as a table orders its rows.
+
+    Args:
+        runs: of one data set.
+        named: the runs with a column for every label, as `row_labels` gives them.
+        labels: that name a line.
+    """
+    published = load_published(None, str(runs["dataset"].iloc[0]), experiments_folder())
+    order = row_order(labels, published.losses if published else [])
+    rows = [tuple(map(plain, row)) for row in named[list(labels)].itertuples(index=False)]
+    lines = joined(named, labels)
+    runs = runs.assign(line=lines)
+    places = sorted(range(len(rows)), key=lambda at: order(rows[at]))
+    losses = {lines[at]: str(runs["loss"].iloc[at]) for at in places}
+    known = loss_looks(losses)
+    runs["look"] = pd.Series([known[line] for line in lines], index=runs.index, dtype=object)
+    return runs.iloc[places]
+
+
+def looks_of(runs: pd.DataFrame) -> dict[str, Look]:
+    """The look of each line, in the order of the runs.
+
+    Args:
+        runs: as `told_apart` gives them, or some of them.
+    """
+    return dict(zip(runs["line"], runs["look"], strict=True))
+
+
+def joined(runs: pd.DataFrame, labels: Sequence[str]) -> list[str]:
+    """A name for each run, such as ``dice batch lr=0.01``: its labels without the missing ones."""
+    parts = runs[list(labels)].astype(object)
+    rows = parts.where(parts.notna(), None).to_numpy()
+    names = (
+        " ".join(
+            _word(label, value)
+            for label, value in zip(labels, row, strict=True)
+            if value is not None
+        )
+        for row in rows
+    )
+    return [f" {name}" if name.startswith("_") else name for name in names]  # legends drop such
+
+
+def settings(runs: pd.DataFrame) -> list[tuple[float, float]]:
+    """The noise settings (α, β) of some runs, in order; β is 0 for clean masks."""
+    pairs = runs[["alpha", "beta"]].fillna(0).drop_duplicates().to_numpy(float)
+    return sorted((float(alpha), float(beta)) for alpha, beta in pairs)
+
+
+def at_setting(runs: pd.DataFrame, alpha: float, beta: float) -> pd.DataFrame:
+    """The runs of one noise setting, as `settings` gives it."""
+    return runs[(runs["alpha"] == alpha) & (runs["beta"].fillna(0) == beta)]
+
+
+def hardest(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with the largest share of noisy masks, and of those the largest error."""
+    return at_setting(runs, *settings(runs)[-1])
+
+
+def heading(alpha: float, beta: float) -> str:
+    """A noise setting in words."""
+    return f"α = {alpha:g}, β = {beta:g}" if alpha else "clean masks"
+
+
+def averaged(curves: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """What `read_epochs` gives of some runs, averaged over them, by epoch."""
+    return pd.concat(curves).groupby("epoch").mean()
+
+
+def _word(label: str, value: object) -> str:
+    if label == "loss":
+        text = loss_name(value)
+    elif isinstance(value, float):
+        text = f"{value:g}"
+    else:  # lists are texts here: [0.0, 1.0]
+        text = re.sub(r"(?<=\d)\.0\b", "", str(value)).strip("[]")
+    *_, last = label.removesuffix(".name").split(".")  # augmentation.name is what it is called
+    text = text if label in _SELF_EVIDENT else f"{last}={text}"
+    # Matplotlib would set what is between dollars as mathematics.
+    return printable(text).replace("$", r"\$")

@@ -1,0 +1,162 @@
+"""Finished runs of several folders and records, each once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustseg.records.hashing import hidden_fingerprint
+from robustseg.results.one_run import FolderRun, Run
+from robustseg.runs.data_label import data_label, data_of
+from robustseg.runs.finished import Finished, NotFinished, read_finished
+from robustseg.runs.flat import flat
+from robustseg.runs.folder import RunFolder
+from robustseg.terminal.printable import is_plain, printable
+
+if TYPE_CHECKING:
+    from robustseg.records.reading import Record
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A finished run as it was found in a source."""
+
+    source: Path
+    run: Run
+    finished: Finished
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        """As status.json."""
+        return self.finished.status or self.run.status
+
+
+@dataclass
+class Merged:
+    """What all sources have together."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    runs: dict[str, Run] = field(default_factory=dict)
+    differing: dict[str, str] = field(default_factory=dict)
+    left_out: dict[Path, dict[str, str]] = field(default_factory=dict)
+    damages: list[str] = field(default_factory=list)
+
+
+def merged(paths: Iterable[Path], records: Mapping[Path, Record], every: bool = False) -> Merged:
+    """Read sources, and put together what they have.
+
+    Args:
+        paths: of the sources; one that is not there has nothing.
+        records: those of them that are records.
+        every: whether each set of numbers of a run is a row, with the setting ``source``; else
+            that of the first source.
+    """
+    found = Merged()
+    by_id: dict[str, list[_Read]] = {}
+    for path in paths:
+        if path in records:
+            read = [_Read(path, run, run.finished) for run in records[path].runs()]
+            found.damages += records[path].damages
+        else:
+            read, found.left_out[path] = _read_folder(path)
+        for one in read:
+            by_id.setdefault(one.finished.run_id, []).append(one)
+    several = any(len(same) > 1 for same in by_id.values())
+    kept = {run_id: _apart(same, found) for run_id, same in by_id.items()} if several else by_id
+    marked = every and bool(found.differing)
+    for run_id in sorted(kept):
+        for at, one in enumerate(kept[run_id] if marked else kept[run_id][:1]):
+            name = run_id if at == 0 else f"{run_id} ({one.source}{f' {at}' if at > 1 else ''})"
+            row = _row(one, name)
+            if marked:
+                row["settings"]["source"] = str(one.source)
+            found.rows.append(row)
+            found.runs[name] = one.run
+    _name_data(found.rows, (one for same in by_id.values() for one in same))
+    return found
+
+
+def _name_data(rows: Iterable[dict[str, Any]], readings: Iterable[_Read]) -> None:
+    """Give each row its ``data``: one name for one fingerprint, also where a record hides it."""
+    folders: dict[str, str] = {}
+    plain: dict[str, str] = {}  # by what a record of data that are not public has instead
+    for one in readings:
+        if one.run.hashed:
+            continue
+        data = data_of(one.status)
+        fingerprint, folder = data["fingerprint"], data["data_folder"]
+        if fingerprint and fingerprint not in folders:
+            plain[hidden_fingerprint(fingerprint)] = fingerprint
+        if fingerprint and folder:
+            folders[fingerprint] = min(folder, folders.get(fingerprint, folder))
+    for row in rows:
+        row["fingerprint"] = plain.get(row["fingerprint"], row["fingerprint"])
+        folder = folders.get(row["fingerprint"], row["data_folder"])
+        row["data"] = data_label(folder, row["fingerprint"]) or None
+
+
+def _read_folder(path: Path) -> tuple[list[_Read], dict[str, str]]:
+    """The finished runs of a folder, and why others are none."""
+    if not path.is_dir():
+        return [], {}
+    with os.scandir(path) as entries:
+        names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
+    read, left_out = [], {}
+    for name in sorted(names):
+        if not is_plain(name):
+            left_out[printable(name)] = "with control characters in its name, which no run has"
+            continue
+        folder = RunFolder(path / name)
+        try:
+            read.append(_Read(path, FolderRun(folder), read_finished(folder)))
+        except OSError as error:
+            left_out[name] = f"that cannot be read ({error.strerror or error})"
+        except NotFinished as error:
+            left_out[name] = str(error)
+    return read, left_out
+
+
+def _apart(same: Sequence[_Read], found: Merged) -> list[_Read]:
+    """Of a run's several readings one for each set of numbers, the first source's first."""
+    from robustseg.records.finding import same_numbers
+
+    kept: list[_Read] = []
+    joined: list[tuple[str, ...]] = []
+    for one in same:
+        for at, other in enumerate(kept):
+            if same_numbers(other.finished, one.finished) is None:
+                joined[at] = tuple(dict.fromkeys((*joined[at], *one.finished.experiments)))
+                break
+        else:
+            kept.append(one)
+            joined.append(one.finished.experiments)
+    kept = [_joined(one, names) for one, names in zip(kept, joined, strict=True)]
+    if len(kept) > 1:
+        first = kept[0]
+        name = same_numbers(first.finished, kept[1].finished)
+        values = [f"{one.finished.numbers.get(str(name))} in {one.source}" for one in kept]
+        found.differing[first.finished.run_id] = (
+            f"{first.finished.run_id} has {name} {' and '.join(values)}"
+        )
+    return kept
+
+
+def _joined(one: _Read, experiments: tuple[str, ...]) -> _Read:
+    """A reading of a run that belongs to more experiments, according to another source."""
+    return replace(one, finished=replace(one.finished, experiments=experiments))
+
+
+def _row(one: _Read, name: str) -> dict[str, Any]:
+    finished = one.finished
+    return {
+        **finished.numbers,
+        "run_id": name,
+        "experiments": finished.experiments,
+        "settings": flat(finished.settings),
+        "collapsed": finished.collapsed,
+        "labels": finished.labels,
+        **data_of(one.status),
+    }

@@ -1,0 +1,1 @@
+"""Ranks of losses over noise settings and data sets."""

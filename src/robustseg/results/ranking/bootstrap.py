@@ -1,0 +1,97 @@
+"""How mean ranks vary over test images and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from robustseg.results.ranking.columns import Array, mean_ranks, wins_of
+from robustseg.results.ranking.ranked_cells import RankedCells
+from robustseg.results.tables.cached_statistics import remembered
+from robustseg.results.tables.image_scores import Images, check_alike
+from robustseg.results.tables.table_model import LEVEL, Key, Table, direction
+
+RESAMPLES = 2000
+_VERSION = 1  # raise it when the procedure changes, so that what is kept is computed again
+_BLOCK = 100  # resamples at a time
+
+
+def kept_bootstrap(grid: RankedCells, images: Images) -> list[list[float]]:
+    """(K, 2 + K): interval of the mean rank and P(win) against each; kept for the next time."""
+
+    def runs(key: Key | None) -> list[Any]:
+        samples = cells[key].samples if key else ()
+        return [[images.identity(sample.run_id), sample.seed[0]] for sample in samples]
+
+    cells, metric = grid.table.cells, grid.table.columns[0].metric
+    question = [
+        *(_VERSION, "ranks", RESAMPLES, metric),
+        [[runs(key) for key in row] for row in grid.keys],
+        [list(place.data) for place in grid.places],
+    ]
+    shape = len(grid.names), 2 + len(grid.names)
+    return remembered(question, shape, lambda: _bootstrap(grid, images).tolist())
+
+
+def _bootstrap(grid: RankedCells, images: Images) -> Array:
+    draws = _draws(grid, images)  # (resamples, K, C)
+    count = len(grid.names)
+    ranks, wins = [], np.zeros((count, count, len(grid.places)))
+    for start in range(0, RESAMPLES, _BLOCK):
+        part = draws[start : start + _BLOCK]
+        ranks.append(mean_ranks(part))
+        wins += wins_of(part).sum(axis=0)
+    tail = LEVEL / 2
+    ends = np.quantile(np.concatenate(ranks), [tail, 1 - tail], axis=0).T
+    there = np.array([[key is not None for key in row] for row in grid.keys])
+    together = (there[:, None] & there[None]).sum(axis=-1)
+    win = wins.sum(axis=-1) / (RESAMPLES * np.maximum(together, 1))
+    return np.concatenate([ends, win], axis=1)
+
+
+def _draws(grid: RankedCells, images: Images) -> Array:
+    """(resamples, K, C): means over drawn images and seeds, higher is better."""
+    rng = np.random.default_rng(0)
+    drawn = np.full((RESAMPLES, len(grid.names), len(grid.places)), np.nan)
+    for data in dict.fromkeys(place.data for place in grid.places):
+        cells = {
+            (row, at): key
+            for row, keys in enumerate(grid.keys)
+            for at, (place, key) in enumerate(zip(grid.places, keys, strict=True))
+            if place.data == data and key is not None
+        }
+        values = {place: _values(grid.table, key, images) for place, key in cells.items()}
+        first, ids = next((run, ids) for run, ids, _, _ in values.values())
+        for run, others, _, _ in values.values():
+            check_alike(first, ids, run, others)
+        pictures = rng.multinomial(len(ids), np.full(len(ids), 1 / len(ids)), RESAMPLES) / len(ids)
+        known = sorted({seed for *_, seeds, _ in values.values() for seed in seeds}, key=str)
+        times = rng.multinomial(len(known), np.full(len(known), 1 / len(known)), RESAMPLES)
+        for (row, at), (_, _, seeds, scores) in values.items():
+            weights = times[:, [known.index(seed) for seed in seeds]].astype(float)
+            # A cell of which no seed was drawn keeps them all.
+            weights[weights.sum(axis=1) == 0] = 1
+            weights /= weights.sum(axis=1, keepdims=True)
+            means = pictures @ _inflated(scores).T
+            sign = direction(grid.places[at].column.metric)
+            drawn[:, row, at] = sign * (weights * means).sum(axis=1)
+    return drawn
+
+
+def _inflated(scores: Array) -> Array:
+    """(S, images) with deviations from the mean over S seeds times √(S/(S−1))."""
+    count, mean = len(scores), scores.mean(axis=0)
+    return mean + np.sqrt(count / (count - 1)) * (scores - mean) if count > 1 else scores
+
+
+def _values(table: Table, key: Key, images: Images) -> tuple[str, list[str], Sequence[Any], Array]:
+    """A run, its images, the seeds of the cell and each one's values of them, (S, images)."""
+    samples = table.cells[key].samples
+    read = [images.mean([sample.run_id], key[1].metric) for sample in samples]
+    first = samples[0].run_id
+    for sample, (ids, _) in zip(samples, read, strict=True):
+        check_alike(first, read[0][0], sample.run_id, ids)
+    seeds = [str(sample.seed[0]) for sample in samples]  # clean masks have no seed of noise
+    return first, read[0][0], seeds, np.stack([values for _, values in read])

@@ -1,0 +1,102 @@
+"""The cells of a table as losses × places in which they are ranked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robustseg.errors import NoRuns
+from robustseg.results.ranking.columns import Array
+from robustseg.results.tables.order import DATA, data_of
+from robustseg.results.tables.table_model import Column, Row, Table, direction
+
+
+@dataclass(frozen=True)
+class Place:
+    """A column in which losses are ranked.
+
+    Attributes:
+        data: data set and subset, as far as the runs differ in them.
+        column: noise setting and metric.
+        words: the two, for people.
+    """
+
+    data: tuple[Any, ...]
+    column: Column
+    words: str
+
+
+def loss_words(table: Table, row: Row) -> str:
+    """A row's labels in words, without what its data are."""
+    labels = zip(table.labels, row, strict=True)
+    return table.words(tuple(value for name, value in labels if name not in DATA))
+
+
+class RankedCells:
+    """The cells of a table as losses × places.
+
+    Attributes:
+        names: of the losses.
+        places: in which two losses or more have a number.
+        alone: other places, in words.
+        keys: of the cells, (K, C); None where there is no number.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        parts = {row: (data_of(table, row), loss_words(table, row)) for row in table.rows}
+        data = dict.fromkeys(at for at, _ in parts.values())
+        found = {
+            (name, at, column): (row, column)
+            for row, (at, name) in parts.items()
+            for column in table.columns
+            if (row, column) in table.cells and table.cells[row, column].n
+        }
+        self.names = list(dict.fromkeys(name for _, name in parts.values()))
+        self.places, self.alone = [], []
+        for at in data:
+            for column in table.columns:
+                words = " ".join([*map(str, at), table.noise_words(column)])
+                present = [name for name in self.names if (name, at, column) in found]
+                if len(present) > 1:
+                    self.places.append(Place(at, column, words))
+                elif present:
+                    self.alone.append(f"{words} ({present[0]})")
+        ranked = {name for name, at, column in found
+                  if any((at, column) == (p.data, p.column) for p in self.places)}  # fmt: skip
+        self.names = [name for name in self.names if name in ranked]
+        if not self.places:
+            raise NoRuns("no column has two losses to rank; choose more runs")
+        self.keys = [
+            [found.get((name, place.data, place.column)) for place in self.places]
+            for name in self.names
+        ]
+
+    def means(self) -> Array:
+        """(K, C), higher is better; NaN where there is none."""
+        return np.array(
+            [
+                [
+                    self.table.cells[key].mean * direction(key[1].metric) if key else np.nan
+                    for key in row
+                ]
+                for row in self.keys
+            ]
+        )
+
+    def meet(self) -> NDArray[np.bool_]:
+        """(K, K): whether two losses are in the same place anywhere."""
+        there = np.array([[key is not None for key in row] for row in self.keys], int)
+        return np.asarray(there @ there.T > 0)
+
+    def missing(self) -> list[str]:
+        """The cells that there are not."""
+        return [
+            f"{name} at {place.words}"
+            for name, row in zip(self.names, self.keys, strict=True)
+            for place, key in zip(self.places, row, strict=True)
+            if key is None
+        ]

@@ -1,0 +1,138 @@
+"""Runs on other data are told apart, selected, and never averaged."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from robustseg.cli.main import main
+from robustseg.errors import NoRuns
+from robustseg.records import pack
+from robustseg.results.figures.lines import told_apart
+from robustseg.results.load import load_runs
+from robustseg.runs.files import read_json
+from robustseg.runs.folder import RunFolder
+
+FIRST, SECOND = "1f2e" + "a" * 60, "99aa" + "b" * 60
+
+
+@pytest.fixture
+def two(add_run):
+    """A loss on two data folders with equal settings, the seeds 0 and 1; and another loss."""
+
+    def make(loss, folder, fingerprint, dice, **labels):
+        run = add_run(loss, 0.3, dice, **labels)
+        own = read_json(run.metrics)["run"]
+        run.update_status(fingerprint=fingerprint, data_folder=folder, run=own)
+        return run
+
+    make("gce", "clinic", FIRST, 0.2)
+    make("gce", "hospital", SECOND, 0.4, seed=1)
+    make("gce", "clinic", FIRST, 0.3, seed=1)
+    make("mae", "clinic", FIRST, 0.1)
+    return make
+
+
+def cells(capsys, *words):
+    assert main(["table", *map(str, words), "--format", "json", "--metric", "dice_image"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    return {(row["loss"], row.get("data")): (row["mean"], row["runs"]) for row in rows}
+
+
+def test_a_row_is_of_one_data(add_run, two, capsys):
+    assert cells(capsys, "--runs", add_run.runs) == {
+        ("gce", "clinic 1f2eaaaa"): (pytest.approx(0.25), 2),
+        ("gce", "hospital 99aabbbb"): (0.4, 1),
+        ("mae", "clinic 1f2eaaaa"): (0.1, 1),
+    }
+    lines = set(told_apart(load_runs(add_run.runs))["line"])
+    assert lines == {"GCE clinic 1f2eaaaa", "GCE hospital 99aabbbb", "MAE clinic 1f2eaaaa"}
+
+
+@pytest.mark.parametrize("value", ["clinic", "1f2e", "1F2EAAAA", FIRST, "clinic 1f2eaaaa"])
+def test_data_are_selected_by_folder_or_digits(add_run, two, value, capsys):
+    found = cells(capsys, "--runs", add_run.runs, "--where", f"data={value}")
+    assert found == {("gce", None): (pytest.approx(0.25), 2), ("mae", None): (0.1, 1)}
+    assert main(["status", "--runs", str(add_run.runs), "--where", f"data={value}"]) == 0
+    assert "3 runs: 3 done" in capsys.readouterr().out
+
+
+def test_digits_that_look_like_a_number_are_digits(add_run, two):
+    two("mae", "third", "1e23" + "0" * 60, 0.5)
+    assert list(load_runs(add_run.runs, data="1e23")["dice_image"]) == [0.5]
+
+
+def test_data_that_no_run_has_are_named(add_run, two):
+    with pytest.raises(NoRuns, match=r"data=clinik; did you mean clinic"):
+        load_runs(add_run.runs, data="clinik")
+    with pytest.raises(NoRuns, match="data=1f"):  # too few digits to mean anything
+        load_runs(add_run.runs, data="1f")
+
+
+def test_data_are_named_where_no_row_is_shared(add_run, two, capsys):
+    """A loss on one data set is not compared with another loss on another one unnamed."""
+    found = cells(capsys, "--runs", add_run.runs, "--loss", "gce,mae", "--seeds", "0")
+    assert set(found) == {("gce", None), ("mae", None)}
+    two("ce", "hospital", SECOND, 0.9)
+    found = cells(capsys, "--runs", add_run.runs, "--loss", "mae,ce")
+    assert set(found) == {("mae", "clinic 1f2eaaaa"), ("ce", "hospital 99aabbbb")}
+    assert main(["table", "--runs", str(add_run.runs), "--loss", "mae,ce"]) == 0
+    assert "**" not in capsys.readouterr().out  # nothing competes
+
+
+def test_one_data_under_two_names_is_one(add_run, two, capsys):
+    two("gce", "a_copy", FIRST, 0.4, seed=2)
+    assert cells(capsys, "--runs", add_run.runs, "--where", "data=1f2e")["gce", None][1] == 3
+
+
+def test_status_has_a_grid_for_each_data(add_run, two, capsys):
+    two("mae", "hospital", SECOND, 0.4).update_status(state="running")
+    assert main(["status", "--runs", str(add_run.runs)]) == 0
+    grids = capsys.readouterr().out.split("\n\n")[1:3]
+    assert [grid.splitlines()[0] for grid in grids] == [
+        "synthetic on clinic 1f2eaaaa",
+        "synthetic on hospital 99aabbbb",
+    ]
+    assert [line.split()[-1] for line in grids[0].splitlines()[2:]] == ["●●", "●"]
+    assert [line.split()[-1] for line in grids[1].splitlines()[2:]] == ["●", "◌"]
+
+
+def test_a_status_with_nonsense_for_data_is_read(add_run, two):
+    two("ce", {"a": 1}, ["x"], 0.5)
+    assert load_runs(add_run.runs, loss="ce")["data"].isna().all()
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_a_record_tells_data_apart(add_run, two, tmp_path, public, capsys):
+    for path in add_run.runs.iterdir():
+        (path / "config.yaml").write_text(f"dataset: {{public: {str(public).lower()}}}\n")
+    record = tmp_path / "record"
+    pack(None, [add_run.runs], record)
+    folders = cells(capsys, "--runs", add_run.runs)
+    recorded = cells(capsys, "--runs", record)
+    assert sorted(recorded.values()) == sorted(folders.values())
+    assert (recorded == folders) == public
+    # Beside the folders, a record that hides a fingerprint is on the same data.
+    assert cells(capsys, "--runs", record, add_run.runs) == folders
+
+
+def test_two_folders_with_equal_settings_in_one_folder_of_runs(finished, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for name, seed in (("clinic", 0), ("hospital", 1)):
+        for kind in ("images", "masks"):
+            (tmp_path / name / kind).mkdir(parents=True)
+        for at in range(10):
+            mask = np.zeros((40, 40), np.uint8)
+            mask[8:20, 5 + at : 25 + at] = 255
+            noise = rng.integers(0, 80, (40, 40), np.uint8)
+            Image.fromarray(mask // 2 + noise).save(tmp_path / name / "images" / f"{at}.png")
+            Image.fromarray(mask).save(tmp_path / name / "masks" / f"{at}.png")
+        words = [f"dataset.root={tmp_path / name}", f"seed={seed}", "trainer.max_epochs=1"]
+        run = finished("dataset=folder", *words)
+        shutil.copytree(run, tmp_path / "runs" / run.name)
+        assert RunFolder(run).read_status()["data_folder"] == name
+    found = cells(capsys, "--runs", tmp_path / "runs")
+    assert [runs for _, runs in found.values()] == [1, 1]
+    assert {data.split()[0] for _, data in found} == {"clinic", "hospital"}
