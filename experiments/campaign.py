@@ -151,7 +151,12 @@ def _train(copy: Path, part: Part, options: argparse.Namespace, minutes: float) 
         "logger=none",
     ]
     paths = {"PYTHONPATH": str(copy / "src"), "OMP_NUM_THREADS": "1"}
-    return subprocess.run(call, cwd=copy, env=os.environ | paths).returncode
+    with subprocess.Popen(call, cwd=copy, env=os.environ | paths) as sweep:
+        try:
+            return sweep.wait()
+        except KeyboardInterrupt:  # Ctrl-C has reached the sweep too, which keeps its checkpoints
+            sweep.wait()
+            raise
 
 
 def _device() -> str:
@@ -175,4 +180,8 @@ def _pack(part: Part) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nInterrupted; what was finished is packed. The same command resumes.")
+        sys.exit(130)

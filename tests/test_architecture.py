@@ -22,7 +22,7 @@ ROOMS = {
         "configuration dashboards data finished metrics noise records results runs sweeps terminal "
         "training"
     ),
-    "training": "configuration dashboards data losses metrics models noise runs sweeps",
+    "training": "configuration dashboards data losses metrics models noise runs sweeps terminal",
     "finished": "configuration data losses metrics models records results runs terminal",
     "dashboards": "metrics results runs",
     "sweeps": "configuration records runs terminal",

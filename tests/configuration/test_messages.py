@@ -5,8 +5,8 @@ import shlex
 import pytest
 
 from robustseg.configuration.compose import composed
-from robustseg.configuration.messages import shorter
 from robustseg.errors import ConfigError
+from robustseg.terminal.suggestion import shorter
 
 SAID = [
     ("lr=0.1", "there is no setting lr: did you mean optimizer.lr=0.1?"),

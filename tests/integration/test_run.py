@@ -358,13 +358,24 @@ def test_all_losses_see_the_same_masks(tiny, tmp_path):
     assert (first / "noise.csv").read_bytes() == (second / "noise.csv").read_bytes()
 
 
-def test_what_a_loss_refuses_is_told_in_its_own_words(tiny, only_run):
-    with pytest.raises(
-        RunFailed, match=r"failed\. ValueError: q must lie in \[0\.01, 1\], not -1$"
-    ):
-        run(tiny("loss=gce", "loss.q=-1"))
-    error = RunFolder(only_run()).read_status()["error"]
-    assert (error["type"], error["message"]) == ("ValueError", "q must lie in [0.01, 1], not -1")
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["loss=gce", "loss.q=-1"], r"failed\. q must lie in \[0\.01, 1\], not -1$"),
+        (
+            ["model=unet_resnet34", "model.encoder_name=resnet-18", "model.encoder_weights=null"],
+            r"Wrong encoder name `resnet-18`, nearest of \d+: resnet18, ",
+        ),
+        (["noise=elastic", "noise.model.smoothness=-1"], r"failed\. noise\.model\.smoothness must"),
+    ],
+)
+def test_what_a_constructor_refuses_is_said_in_its_own_words_and_leaves_no_folder(
+    overrides, said, tiny, tmp_path
+):
+    settings = tiny(*overrides)
+    with pytest.raises(RunFailed, match=said):
+        run(settings)
+    assert not list((tmp_path / "runs").glob("[!.]*"))
 
 
 def test_an_image_size_that_a_network_cannot_take_is_refused(tiny):

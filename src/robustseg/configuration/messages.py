@@ -3,7 +3,6 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -20,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from robustseg.configuration.folders import own_folders
 from robustseg.errors import ConfigError, UserError
-from robustseg.terminal.suggestion import nearest, suggestion
+from robustseg.terminal.suggestion import nearest, shorter, suggestion
 
 # What other programs call our settings, by the last part of a name.
 _ALIASES = {
@@ -36,7 +35,6 @@ _ALIASES = {
     "wd": "optimizer.weight_decay",
     "workers": "dataset.num_workers",
 }
-_MANY = 10  # names that are still listed
 
 
 def explain(
@@ -82,26 +80,6 @@ def explain(
     if error.__cause__ is not None and str(error.__cause__) not in text:
         text += "\n" + str(error.__cause__).splitlines()[0]
     return ConfigError(text)
-
-
-def shorter(text: str) -> str:
-    """A message with the nearest names in place of a long list of all of them.
-
-    Example:
-        >>> names = [f"resnet{depth}" for depth in range(50)]
-        >>> shorter(f"Wrong encoder name `resnet-18`, supported encoders: {names}")
-        'Wrong encoder name `resnet-18`, nearest of 50: resnet18, resnet8, resnet1'
-    """
-    found = re.search(r"[`'\"]([^`'\"]+)[`'\"](?P<said>[^\[\]]*)(?P<list>\[[^\[\]]*\])", text)
-    if not found:
-        return text
-    names = re.findall(r"['\"]([^'\"]+)['\"]", found["list"])
-    near = get_close_matches(found[1], names, n=3, cutoff=0.3)
-    if len(names) <= _MANY or not near:
-        return text
-    start, end = found.span("said")[0], found.span("list")[1]
-    rest = text[end:].rstrip("'\"")  # of a KeyError, which quotes its message
-    return f"{text[:start].lstrip(chr(34))}, nearest of {len(names)}: {', '.join(near)}{rest}"
 
 
 def _unreadable(override: str, overrides: Sequence[str]) -> str:

@@ -1,7 +1,10 @@
 """The one "did you mean"."""
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_MANY = 10  # names that are still listed
 
 
 def nearest(word: str, known: Iterable[object]) -> str | None:
@@ -22,3 +25,23 @@ def suggestion(word: str, known: Iterable[object]) -> str:
     names = sorted(map(str, known))
     near = nearest(word, names)
     return f"did you mean {near}?" if near else f"there are: {', '.join(names)}"
+
+
+def shorter(text: str) -> str:
+    """A message with the nearest names in place of a long list of all of them.
+
+    Example:
+        >>> names = [f"resnet{depth}" for depth in range(50)]
+        >>> shorter(f"Wrong encoder name `resnet-18`, supported encoders: {names}")
+        'Wrong encoder name `resnet-18`, nearest of 50: resnet18, resnet8, resnet1'
+    """
+    found = re.search(r"[`'\"]([^`'\"\s]+)[`'\"](?P<said>[^\[\]]*)(?P<list>\[[^\[\]]*\])", text)
+    if not found:
+        return text
+    names = re.findall(r"['\"]([^'\"]+)['\"]", found["list"])
+    near = difflib.get_close_matches(found[1], names, n=3, cutoff=0.3)
+    if len(names) <= _MANY or not near:
+        return text
+    start, end = found.span("said")[0], found.span("list")[1]
+    rest = text[end:].rstrip("'\"")  # of a KeyError, which quotes its message
+    return f"{text[:start].lstrip(chr(34))}, nearest of {len(names)}: {', '.join(near)}{rest}"

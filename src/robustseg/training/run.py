@@ -35,6 +35,7 @@ from robustseg.settings import Settings
 from robustseg.sweeps import limit
 from robustseg.sweeps.outcomes import Outcome, is_alone, job_name, note, sweep_token
 from robustseg.sweeps.recorded import check_records, record_of
+from robustseg.terminal.suggestion import shorter
 from robustseg.training import memory
 from robustseg.training.conditions import conditions, differences
 from robustseg.training.reported import said, warning
@@ -65,11 +66,13 @@ def run(cfg: DictConfig) -> None:
         check_run_id(name)
         outcome = _run(settings, identity, source)
     except Exception as error:
-        cause = _cause(error)
-        message = f"{type(cause).__name__}: {cause}"
-        name = name or job_name()
-        note(Outcome(name, "failed", seconds=time.monotonic() - begin, message=message))
-        raise RunFailed(f"{name} failed. {message}", _exit_code(error)) from error
+        message = _message(_cause(error))
+        seconds = time.monotonic() - begin
+        note(Outcome(name or job_name(), "failed", seconds=seconds, message=message))
+        code = _exit_code(error)
+        wrong_call = is_alone() and code == ConfigError.exit_code  # of which there is no run
+        said = message if wrong_call else f"{name or job_name()} failed. {message}"
+        raise RunFailed(said, code) from error
     note(outcome)
 
 
@@ -84,6 +87,10 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
     if record is not None:
         return _skip_recorded(settings, identity.run_id, record, begin)
     configuration.check_targets(settings)
+    if not folder.path.exists():
+        from robustseg.training.train import rehearse
+
+        rehearse(settings, source.channels)
     with suppress(FileNotFoundError):  # another process was quicker
         aside = folder.set_link_aside()
         if aside is not None:
@@ -288,6 +295,13 @@ def _cause(error: BaseException) -> BaseException:
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         return error.__cause__
     return error
+
+
+def _message(cause: BaseException) -> str:
+    """Why a run failed; what the user can mend needs no class of error before it."""
+    if isinstance(cause, UserError | ValueError):
+        return shorter(str(cause))
+    return shorter(f"{type(cause).__name__}: {cause}")
 
 
 def _exit_code(error: Exception) -> int:

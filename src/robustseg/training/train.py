@@ -74,6 +74,17 @@ def train(
     return metrics
 
 
+def rehearse(settings: Settings, in_channels: int) -> None:
+    """Build every part once, so that a constructor refuses before any file is made.
+
+    Raises:
+        InstantiationException: a constructor refuses its arguments.
+    """
+    instantiate(settings.noise.model.arguments())
+    _transforms(settings)
+    build_module(settings, in_channels)
+
+
 def build_module(
     settings: Settings, in_channels: int, has_ignored: bool = False
 ) -> SegmentationModule:
@@ -157,7 +168,7 @@ def _batches(settings: Settings, data: RunData, steps: int | None, epoch: int) -
     """The training batches, made on the device that keeps the images."""
     dataset = settings.dataset
     how: dict[str, Any] = {
-        "transforms": [instantiate(t.arguments()) for t in settings.augmentation.transforms],
+        "transforms": _transforms(settings),
         "batch_size": dataset.batch_size,
         "seed": settings.seed,
         "steps": steps,
@@ -168,6 +179,10 @@ def _batches(settings: Settings, data: RunData, steps: int | None, epoch: int) -
         return DeviceBatches(data.train.images, data.noisy, torch.device("cuda"), **how)
     pinned = settings.trainer.accelerator != "cpu"
     return training_batches(data.train.images, data.noisy, **how, pin_memory=pinned)
+
+
+def _transforms(settings: Settings) -> list[Any]:
+    return [instantiate(one.arguments()) for one in settings.augmentation.transforms]
 
 
 def _epochs_saved(checkpoint: Path) -> int:
