@@ -145,6 +145,9 @@ def _forced(settings: Settings, folder: RunFolder) -> bool:
 def _skip(settings: Settings, folder: RunFolder, metrics: dict[str, Any], begin: float) -> Outcome:
     status = folder.read_status()
     remark = _changed(settings, status, "was finished", commit=False)
+    if metrics.get("dice_image_pos") is None:  # a run of before, when such sets were not refused
+        empty = "no test mask has foreground, so its Dice says nothing: force=true checks the data"
+        remark = "; ".join(filter(None, [remark, empty]))
     _join_experiment(folder, settings.experiment, status)
     _log.info("%s: finished before, skipped", folder.run_id)
     _warn(folder.run_id, *([remark] if remark else []))
