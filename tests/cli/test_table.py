@@ -1,10 +1,10 @@
 import errno
 import json
 
-import pandas as pd
 import pytest
 
 from robustseg.cli.main import main
+from robustseg.runs.folder import RunFolder
 
 
 @pytest.fixture
@@ -100,18 +100,17 @@ def test_what_cannot_be_tested_is_told_and_refused_when_asked_for(add_run, table
 def test_images_that_may_not_be_read_ask_for_no_training(add_run, table, monkeypatch):
     add_run("gce", 0.3, images=images(0))
     file = add_run("mae", 0.3, images=images(0.1)).images
-    real = pd.read_csv
+    real = RunFolder.read
 
-    def refusing(path, **how):
+    def refusing(folder, path):
         if path == file:
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return real(path, **how)
+        return real(folder, path)
 
-    monkeypatch.setattr(pd, "read_csv", refusing)
+    monkeypatch.setattr(RunFolder, "read", refusing)
     code, _, errors = table()
     assert code == 0
     assert f"No test over images: {file} cannot be read (Permission denied).\n" in errors
-    assert "force=true" not in errors
 
 
 def test_a_paper_s_own_table(table):

@@ -157,6 +157,6 @@ def in_a_process(tmp_path):
 def test_nothing_to_sync_needs_no_key(tmp_path, nowhere, capsys, offline):
     offline("a").with_suffix(".wandb.synced").touch()
     assert main(["wandb", "sync", str(tmp_path / "logs")]) == 0
-    assert "1 offline runs, all synced" in capsys.readouterr().out
+    assert "1 offline run, all synced" in capsys.readouterr().out
     assert main(["wandb", "sync", str(tmp_path / "none")]) == 1
     assert "there is no folder" in capsys.readouterr().err

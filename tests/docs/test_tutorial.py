@@ -53,7 +53,7 @@ def test_the_tutorial_ends_in_a_table(shown, tiny, tmp_path, cache, monkeypatch,
             if words == ["table"]:
                 table = capsys.readouterr().out
     assert counts == [(1, 0), (4, 1), (6, 4)]  # runs there are, runs skipped
-    assert [line.split()[1] for line in table.splitlines()[2:5]] == ["gce", "mae", "tloss"]
+    assert [line.split()[1] for line in table.splitlines()[2:5]] == ["GCE", "MAE", "T-Loss"]
     # Beside other metrics, where those order losses otherwise, a column says which it is.
     heads = {part.strip().removeprefix("dice_image ") for part in table.splitlines()[0].split("|")}
     assert {"α=0.5 β=0.7", "clean"} <= heads

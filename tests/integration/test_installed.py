@@ -59,7 +59,7 @@ def test_a_project_trains_an_own_loss_on_own_images_in_a_sweep(command, project)
     assert trained.returncode == 0, trained.stderr
     assert "2 runs: 2 done" in trained.stdout
     table = command(project, "table", "first")
-    assert "| poly1 |" in table.stdout and "| mae " in table.stdout
+    assert "| poly1 |" in table.stdout and "| MAE " in table.stdout
     assert "dice_image on mine" in table.stdout
     checked = command(project, "data", "check", "dataset=mine")
     assert checked.returncode == 0 and "96×96 (40)" in checked.stdout
@@ -77,7 +77,7 @@ def test_every_command_finds_a_folder_of_settings(command, project, tmp_path):
     text = (project / "conf" / "dataset" / "mine.yaml").read_text()
     (own / "theirs.yaml").write_text(text.replace("root: data", f"root: {project / 'data'}"))
     call = ("data", "check", "dataset=theirs")
-    assert "Could not find 'dataset/theirs'" in command(tmp_path, *call).stderr
+    assert "there is no dataset=theirs" in command(tmp_path, *call).stderr
     for found in (
         command(tmp_path, *call, "--config-dir", str(own.parent)),
         command(tmp_path, *call, ROBUSTSEG_CONFIG_DIR=str(own.parent)),

@@ -41,7 +41,8 @@ def add_run(tmp_path):
         }
         status = {
             **{"schema": SCHEMA, "run_id": run_id, "state": "done", "run": labels, "epochs": 4},
-            **{"experiments": experiments, "fingerprint": fingerprint, "threads": 1},
+            **{"experiments": experiments, "threads": 1},
+            **({"fingerprint": fingerprint} if fingerprint else {}),
             **{"processor": "a processor", "precision": "32-true", "commit": "abc"},
             **{"versions": {"torch": "2.9"}, "finished": "2026-01-02T03:04:05+0000"},
             "attempts": [{"started": "2026-01-02T03:00:00+0000", "host": "secret", "pid": 1}],

@@ -124,7 +124,7 @@ def test_other_packings_are_used_and_the_damage_is_said(add_run, sweep, record, 
     damaged.write_bytes(b"garbage")
     assert main(["table", "mine", "--runs", str(record)]) == 0
     output, errors = capsys.readouterr()
-    assert "| mae" in output and "| gce" not in output
+    assert "| MAE" in output and "| GCE" not in output
     assert f"Not used: {damaged} is damaged" in errors and "its 8 runs" in errors
     assert main(["status", "--runs", str(record)]) == 0
     output, errors = capsys.readouterr()

@@ -138,7 +138,7 @@ def test_without_runs_records_of_experiments_are_found(record, tmp_path, monkeyp
     monkeypatch.chdir(place)
     assert main(["table", "mine"]) == 0
     output, said = capsys.readouterr()
-    assert "| gce" in output and "Wilcoxon" in output and said == ""
+    assert "| GCE" in output and "Wilcoxon" in output and said == ""
     assert main(["status"]) == 0
     assert "8 runs: 8 done" in capsys.readouterr().out
     assert main(["figures", "mine"]) == 0

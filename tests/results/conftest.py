@@ -113,7 +113,7 @@ def hostile(trained, tmp_path_factory):
         run = RunFolder(folder / name)
         run.metrics.unlink()
         labels = {**run.read_status()["run"], "loss": LOSS}
-        run.update_status(state=state, run=labels)
+        run.update_status(state=state, run_id=name, run={**labels, "run_id": name})
     RunFolder(folder / FAILED).mark_failed("DataError", ERROR)
     for path in folder.iterdir():
         attempts = json.loads((path / "status.json").read_text())["attempts"]

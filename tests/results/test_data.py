@@ -12,6 +12,7 @@ from robustseg.errors import NoRuns
 from robustseg.records import pack
 from robustseg.results.figures.lines import told_apart
 from robustseg.results.load import load_runs
+from robustseg.results.sources import Sources
 from robustseg.runs.files import read_json
 from robustseg.runs.folder import RunFolder
 
@@ -99,9 +100,11 @@ def test_status_has_a_grid_for_each_data(add_run, two, capsys):
     assert [line.split()[-1] for line in grids[1].splitlines()[2:]] == ["●", "◌"]
 
 
-def test_a_status_with_nonsense_for_data_is_read(add_run, two):
+def test_a_status_with_nonsense_for_data_is_damaged(add_run, two):
     two("ce", {"a": 1}, ["x"], 0.5)
-    assert load_runs(add_run.runs, loss="ce")["data"].isna().all()
+    assert "ce" not in set(load_runs(add_run.runs)["loss"])
+    (remark,) = Sources(add_run.runs).unfinished()
+    assert remark.endswith("1 without a readable status.json.")
 
 
 @pytest.mark.parametrize("public", [True, False])

@@ -50,7 +50,7 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.terminal.suggestion import suggestion
 
     runs, sources = shared.selected(options)
-    noted = [*runs.attrs["absent"], *runs.attrs["remarks"]]
+    noted = [*runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]
     if options.noise:
         present = set(runs["noise"].dropna())
         if options.noise not in present:
