@@ -102,10 +102,10 @@ def test_images_that_may_not_be_read_ask_for_no_training(add_run, table, monkeyp
     file = add_run("mae", 0.3, images=images(0.1)).images
     real = RunFolder.read
 
-    def refusing(folder, path):
+    def refusing(folder, path, status=None):
         if path == file:
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return real(folder, path)
+        return real(folder, path, status)
 
     monkeypatch.setattr(RunFolder, "read", refusing)
     code, _, errors = table()

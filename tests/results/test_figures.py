@@ -440,7 +440,7 @@ def damaged(trained, tmp_path):
         ("images.csv", b"garbage\n", "is damaged: Usecols"),
         ("images.csv", b"\xff\xfe\x00", "is damaged: "),
         ("examples.npz", b"PK\x03\x04", "is damaged: File is not a zip file"),
-        ("examples.npz", b"", "is damaged: No data left in file"),
+        ("examples.npz", b"", "is damaged: File is not a zip file"),
     ],
 )
 def test_a_run_with_a_damaged_file_is_left_out(damaged, tmp_path, capsys, name, content, reason):

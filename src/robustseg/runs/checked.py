@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from robustseg.errors import ConfigError
 from robustseg.settings import Group, Settings, field_of, group_of, must_be, rules
+from robustseg.terminal.printable import printable
 from robustseg.terminal.suggestion import suggestion
 
 
@@ -79,4 +80,4 @@ def _message(error: ValidationError, config: Mapping[str, Any]) -> str:
 
 
 def _refusal(name: str, value: Any, wanted: str) -> str:
-    return f"{name}={value} is out of range: it must be {wanted}"
+    return f"{name}={printable(str(value))} is out of range: it must be {wanted}"
