@@ -189,6 +189,25 @@ class DatasetSettings(Group):
             later=True,
         ),
     ] = 0
+    folds: Annotated[
+        int | None,
+        Ge(2),
+        Setting(
+            "parts of the images that are held out in turn, one a run; null: none. A test set of "
+            "the data set's own stays apart, and the fold held out is then the validation split",
+            "a whole number ≥ 2, or null",
+            later=True,
+        ),
+    ] = None
+    fold: Annotated[
+        int | None,
+        Ge(0),
+        Setting(
+            "the fold that this run holds out, dataset.fold=0,1,2,3,4 in a sweep; tables pool them",
+            "a whole number from 0 to folds − 1, or null",
+            later=True,
+        ),
+    ] = None
     public: Annotated[
         bool,
         Setting("whether its images may be logged to wandb and shown in a report", identity=False),

@@ -44,7 +44,7 @@ def main(options: argparse.Namespace) -> int:
     options.metric = options.metric or list(default_metrics(options.layout))
     try:
         runs, sources = selected(options)
-        table = table_of(runs, options)
+        table = table_of(runs, sources, options)
         claims = make_claims(table, Images(sources), options.against)
     except NoRuns as error:
         print(f"robustseg claims: {error}", file=sys.stderr)

@@ -51,7 +51,7 @@ def main(options: argparse.Namespace) -> int:
     sources = chosen_sources(options)
     try:
         runs = load_runs(sources, **_filters(options))
-        table = _table(runs, options.metric)
+        table = _table(runs, sources, options.metric)
         ranking, remarks = _ranking(table, sources)
         costs = _costs(table, runs, sources)
         text = render_ranking(ranking, costs, options.format)
@@ -87,8 +87,9 @@ def _filters(options: argparse.Namespace) -> dict[str, Any]:
     return {name: values for name, values in chosen.items() if values}
 
 
-def _table(runs: pd.DataFrame, metric: str) -> Table:
+def _table(runs: pd.DataFrame, sources: Sources, metric: str) -> Table:
     from robustseg.results.tables.build import make_table
+    from robustseg.results.tables.folds import pool_folds
     from robustseg.results.tables.model import direction
 
     known = metric_names(runs)
@@ -96,7 +97,7 @@ def _table(runs: pd.DataFrame, metric: str) -> Table:
         raise ValueError(f"no run has a number {metric!r}; {suggestion(metric, known)}")
     if not direction(metric):
         raise ValueError(f"{metric} has no better and no worse, so nothing can be ranked by it")
-    return make_table(runs, [metric])
+    return make_table(pool_folds(runs, sources), [metric])
 
 
 def _ranking(table: Table, sources: Sources) -> tuple[Ranking, list[str]]:
@@ -116,11 +117,13 @@ def _ranking(table: Table, sources: Sources) -> tuple[Ranking, list[str]]:
 def _costs(table: Table, runs: pd.DataFrame, sources: Sources) -> list[Any]:
     from robustseg.results.costs import costs
     from robustseg.results.ranks import loss_words
+    from robustseg.results.tables.image_scores import parts
 
     names = {
-        sample.run_id: loss_words(table, row)
+        run_id: loss_words(table, row)
         for (row, _), cell in table.cells.items()
         for sample in cell.samples
+        for run_id in parts(sample.run_id)
     }
     ranked = runs[runs["run_id"].isin(list(names))]
     return costs(ranked, [names[run_id] for run_id in ranked["run_id"]], sources)

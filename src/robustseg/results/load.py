@@ -75,7 +75,7 @@ _REMEDY = "; make some with: python train.py -m loss=tloss,gce,mae noise.alpha=0
 
 def metric_names(runs: pd.DataFrame) -> list[str]:
     """Return the names of the numbers that tables can show."""
-    others = {"run_id", "experiments", "settings", "collapsed", *LABELS}
+    others = {"run_id", "experiments", "settings", "collapsed", "folds", *LABELS}
     return [name for name in runs.columns if name not in others]
 
 

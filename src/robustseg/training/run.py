@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from robustseg.configuration import checks as configuration
 from robustseg.configuration import hardware
+from robustseg.data.fingerprint import fingerprint_for_run
 from robustseg.errors import AlreadyRunning, ConfigError, DamagedRun, RunFailed, UserError
 from robustseg.runs.files import read_csv, write_text
 from robustseg.runs.folder import RunFolder, now
@@ -53,7 +54,8 @@ def run(cfg: DictConfig) -> None:
         limit.stop_if_over()
         check_records(settings.records)
         source = instantiate(settings.dataset.source.arguments())
-        identity = identify(settings, source.fingerprint(Path(settings.paths.cache)))
+        cache = Path(settings.paths.cache)
+        identity = identify(settings, fingerprint_for_run(source, settings.dataset, cache))
         name = identity.run_id
         outcome = _run(settings, identity, source)
     except Exception as error:

@@ -95,6 +95,14 @@ class Folder(FileSource):
         """How the values of a mask file are read."""
         return MaskRule(self.mask_threshold, self.positive_values, self.ignore_values)
 
+    @property
+    def drawn_test(self) -> bool:
+        """Whether neither split.csv nor folders tell the test split, so that it is drawn."""
+        root = self.folder()
+        if os.path.lexists(root / "split.csv"):
+            return False
+        return all(not split for split, *_ in self._folders(root, Scan()))
+
     def scan(self) -> Scan:
         """Looks for pairs of files and gives each its split."""
         root = self.folder()

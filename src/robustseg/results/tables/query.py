@@ -123,7 +123,7 @@ def answer(
     from robustseg.results.tables.image_scores import Images
 
     table, remarks = judged(
-        table_of(runs, options),
+        table_of(runs, sources, options),
         Images(sources),
         options.test,
         options.against,
@@ -133,17 +133,19 @@ def answer(
     return table, [*remarks, *runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]
 
 
-def table_of(runs: pd.DataFrame, options: argparse.Namespace) -> Table:
+def table_of(runs: pd.DataFrame, sources: Sources, options: argparse.Namespace) -> Table:
     """The table that the options ask for, with nothing tested.
 
     Args:
         runs: as `selected` gives them.
+        sources: of the runs.
         options: as for `answer`; of those that are no filters, ``layout`` and ``published``.
 
     Raises:
         ValueError: no run has such a number, or the runs do not differ in what is compared.
     """
     from robustseg.results.tables.build import make_table
+    from robustseg.results.tables.folds import pool_folds
     from robustseg.results.tables.order import OTHERS, REFERENCE, without_agreeing
 
     metrics = split(options.metric) or list(default_metrics(options.layout))
@@ -153,7 +155,8 @@ def table_of(runs: pd.DataFrame, options: argparse.Namespace) -> Table:
         metrics += [name for name in others if name in runs]
     published = _published(runs, options) if options.published else None
     losses = split(options.loss) or (published.losses if published else [])
-    table = make_table(runs, metrics, published, losses, versus(options.layout))
+    pooled = pool_folds(runs, sources)
+    table = make_table(pooled, metrics, published, losses, versus(options.layout))
     return table if options.metric else without_agreeing(table)
 
 
@@ -175,6 +178,7 @@ def answer_selection(
         ValueError: an option has no meaning here, or an epochs.csv cannot be read.
     """
     from robustseg.results.tables.build import make_table
+    from robustseg.results.tables.folds import pool_folds
     from robustseg.results.tables.stopping import add_selected, read_curves
 
     refused = [name for name in ("metric", "test", "against", "ci") if getattr(options, name)]
@@ -186,7 +190,7 @@ def answer_selection(
         )
     metrics = [*map(metric_of, rules), *map(regret_of, rules)]
     chosen = add_selected(runs, read_curves(runs, sources), rules)
-    table = make_table(chosen, metrics, None, split(options.loss))
+    table = make_table(pool_folds(chosen, sources), metrics, None, split(options.loss))
     return table, [*runs.attrs["absent"], *chosen.attrs["remarks"], *sources.unfinished()]
 
 
