@@ -128,6 +128,33 @@ class Source(Part):
             argument=True,
         ),
     ] = None
+    mask_template: Annotated[
+        str | None,
+        Setting(
+            "name of an image's mask, such as {stem}_mask: {stem} is the image's name without its "
+            "ending, and each field of image_template may be used; null: as mask_suffix says",
+            "a template such as {stem}_mask, or null",
+            later=True,
+            argument=True,
+        ),
+    ] = None
+    image_template: Annotated[
+        str | None,
+        Setting(
+            "names that images have, such as {case}_0000; other files are none; null: all are",
+            "a template such as {case}_0000, or null",
+            later=True,
+            argument=True,
+        ),
+    ] = None
+    recursive: Annotated[
+        bool,
+        Setting(
+            "whether subfolders are read; the id of sub/a.png is sub_a",
+            later=True,
+            argument=True,
+        ),
+    ] = False
 
 
 class DatasetSettings(Group):

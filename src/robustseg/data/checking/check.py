@@ -16,7 +16,7 @@ from robustseg import IGNORED
 from robustseg.data.checking.duplicates import Look, Pair, across_splits, thumbnail
 from robustseg.data.checking.foreground import Foreground, foreground_share, measured, troubles
 from robustseg.data.resizing import resize_mask
-from robustseg.data.sources.files import FileSource
+from robustseg.data.sources.files import FileSource, Scan
 from robustseg.data.sources.reading import FileFacts, file_facts
 from robustseg.data.sources.source import SPLITS, Record, Source
 from robustseg.data.sources.traits import Traits, check_depth, remarks_on, traits_of
@@ -44,6 +44,7 @@ class Report:
         vanished: masks whose foreground is gone at the size trained at, by split.
         errors: what a run would refuse.
         warnings: what a run would take and a person should know.
+        recognised: how files are read that no setting asks for.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Report:
     vanished: dict[str, int] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    recognised: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,11 @@ def check(source: Source, image_size: int | None = None) -> Report:
     try:
         if isinstance(source, FileSource):
             scan = source.checked_scan()
-            records, errors, remarks = scan.records, scan.errors, scan.remarks
         else:
-            records, errors, remarks = source.records(), [], []
+            scan = Scan(source.records())
     except DataError as error:
         return Report(name, root, errors=[str(error)])
+    records, errors, remarks = scan.records, scan.errors, scan.remarks
     with ThreadPoolExecutor() as pool:
         look = partial(_see, source, image_size)
         seen = list(track(pool.map(look, records), len(records), "Checking"))
@@ -122,6 +124,7 @@ def check(source: Source, image_size: int | None = None) -> Report:
             *(empty if whole and not errors else []),
         ],
         warnings=[*remarks, *_of_files(whole), *remarkable, *_warnings(whole, duplicates)],
+        recognised=scan.recognised,
     )
 
 
