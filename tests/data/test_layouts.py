@@ -1,15 +1,18 @@
 """Layouts of folders: what is recognised, what is refused, and templates."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from robustseg.configuration.compose import composed
 from robustseg.data.checking.check import check
 from robustseg.data.sources.folder import Folder
 from robustseg.data.sources.naming import Naming, matches, recognised
 from robustseg.errors import DataError, OptionError
+from robustseg.runs.identity import identify
 from tests.data.conftest import disc, picture, save
 
 CASES = [f"{k:02}" for k in range(10)]
@@ -166,7 +169,7 @@ def test_what_fits_only_some_is_offered_and_not_done(tmp_path):
     (tmp_path / "masks" / "03_mask.png").unlink()
     with pytest.raises(DataError) as error:
         Folder(tmp_path).records()
-    assert "10 of 10 images have no mask there (00.*, 01.*, 02.*, …)" in str(error.value)
+    assert "no mask for 10 of 10 images (00.*, 01.*, 02.*, …)" in str(error.value)
     assert "dataset.source.mask_suffix=_mask would match 9 of 10" in str(error.value)
 
 
@@ -238,3 +241,24 @@ def test_fields_may_be_used_twice():
     naming = Naming("{a}_{b}_{a}", "{b}")
     assert naming.mask_of("x_y_x") == "y"
     assert naming.mask_of("x_y_z") is None
+
+
+@pytest.mark.parametrize("naming", [Naming("img_{case}", "mask_{case}"), Naming(None, "{stem}_x")])
+def test_the_settings_that_are_offered_can_be_pasted(naming):
+    source = composed(
+        ["dataset=folder", "dataset.root=x", *shlex.split(str(naming))]
+    ).dataset.source
+    suffix = source.get("mask_suffix")
+    assert Naming(source.image_template, source.mask_template or "{stem}" + suffix) == naming
+
+
+def test_new_settings_are_in_the_id_only_where_they_are_set():
+    def run_id(*given):
+        return identify(composed(["dataset=folder", "dataset.root=x", *given]), "f").run_id
+
+    plain = run_id()
+    for name in ("mask_template", "image_template", "recursive"):
+        default = "false" if name == "recursive" else "null"
+        assert run_id(f"dataset.source.{name}={default}") == plain
+    assert run_id("dataset.source.recursive=true") != plain
+    assert run_id('dataset.source.mask_template="{stem}_m"') != plain

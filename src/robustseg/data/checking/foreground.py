@@ -163,7 +163,7 @@ def _rule(source: Source, records: Sequence[Record]) -> str:
     values = _values(records)
     listed = ", ".join(f"{value:g}" for value in values[:8]) + (", …" if len(values) > 8 else "")
     held = f", and the masks hold {listed}" if values else ", and there are no mask files"
-    remedy = "Correct mask_threshold or positive_values in dataset.source, or the masks"
+    remedy = "Correct dataset.source.mask_threshold or dataset.source.positive_values, or the masks"
     return f". The rule is {source.rule()}{held}. {remedy}"
 
 

@@ -80,13 +80,17 @@ class Folder(FileSource):
 
     def __post_init__(self) -> None:
         if self.missing_mask not in ("error", "empty"):
-            raise OptionError(f"missing_mask must be error or empty, got {self.missing_mask!r}")
+            raise OptionError(
+                f"dataset.source.missing_mask must be error or empty, got {self.missing_mask!r}"
+            )
         if self.channels not in (1, 3):
             raise OptionError(f"channels must be 1 (grey) or 3 (RGB), got {self.channels}")
         for name in ("image_folders", "mask_folders"):
             value = getattr(self, name)
             if isinstance(value, str):
-                raise OptionError(f"{name} is a list: write dataset.source.{name}=[{value}]")
+                raise OptionError(
+                    f"dataset.source.{name} is a list: write dataset.source.{name}=[{value}]"
+                )
         if self.mask_suffix and self.mask_template is not None:
             raise OptionError(
                 "set either dataset.source.mask_suffix or dataset.source.mask_template, not both"
@@ -95,7 +99,9 @@ class Folder(FileSource):
         try:
             re.compile(self.group_pattern or "")
         except re.error as error:
-            raise OptionError(f"group_pattern {self.group_pattern!r}: {error}") from error
+            raise OptionError(
+                f"dataset.source.group_pattern={self.group_pattern}: {error}"
+            ) from error
 
     def rule(self) -> MaskRule:
         """How the values of a mask file are read."""
@@ -121,7 +127,9 @@ class Folder(FileSource):
         table = root / "split.csv"
         rows = read_split_file(table, self.keep_column) if os.path.lexists(table) else None
         if rows is None and self.keep_column is not None:
-            raise DataError(f"{table}: no such file, and keep_column={self.keep_column} needs it")
+            raise DataError(
+                f"{table}: no such file, and dataset.source.keep_column={self.keep_column} needs it"
+            )
         scan = Scan(remarks=_like_split_file(root) if rows is None else [])
         seen: set[str] = set()
         found = self._places(root)
@@ -136,14 +144,14 @@ class Folder(FileSource):
                 scan.remarks.append(f"{len(seen) - len(rows)} images are not used by {table.name}")
         if scan.records and all(record.mask is None for record in scan.records):
             scan.errors.append(
-                f"{root}: missing_mask=empty, and none of the {len(scan.records)} images has a "
-                "mask. Set dataset.source.mask_suffix or dataset.source.mask_folders"
+                f"{root}: dataset.source.missing_mask=empty, and none of the {len(scan.records)} "
+                "images has a mask. Set dataset.source.mask_suffix or dataset.source.mask_folders"
             )
         elif any(record.mask is None for record in scan.records):
             count = sum(record.mask is None for record in scan.records)
             scan.remarks.append(
                 f"{count} of {len(scan.records)} images have no mask and count as empty "
-                "(missing_mask=empty)"
+                "(dataset.source.missing_mask=empty)"
             )
         return replace(scan, records=self._split_by_draw(scan.records))
 
@@ -170,7 +178,7 @@ class Folder(FileSource):
         if len(stems) > len(images):
             scan.remarks.append(
                 f"{place.images}: {len(stems) - len(images)} files are no images by "
-                f"image_template={naming.image}, and are left out"
+                f"dataset.source.image_template={naming.image}, and are left out"
             )
         if rows is not None:
             images = composed_alike(images, rows)
@@ -223,8 +231,8 @@ class Folder(FileSource):
         case = match and (match[1] if match.re.groups else match[0])
         if not case:
             scan.errors.append(
-                f"{image}: group_pattern {self.group_pattern!r} finds no case in {name!r}. "
-                "Correct the pattern"
+                f"{image}: dataset.source.group_pattern={self.group_pattern} finds no case in "
+                f"{name!r}. Correct the pattern"
             )
         return case or ""
 
@@ -257,6 +265,12 @@ def _rows_without_image(table: Path, rows: Mapping[str, SplitRow], seen: set[str
             f"{table}: {len(files)} ids are names of files, such as {files[0]!r}. Write them "
             f"without the ending: {stem!r}"
         ]
+    if len(missing) > 1:
+        listed = ", ".join(map(repr, missing[:3])) + (", …" if len(missing) > 3 else "")
+        return [
+            f"{table}: {len(missing)} ids have no image: {listed}. Add the images or remove the "
+            "rows"
+        ]
     return [
         f"{table}: the id {name!r} has no image. Add the image or remove the row"
         for name in missing
@@ -285,10 +299,9 @@ def _missing_masks(
     missing = [stem for stem in images if stem not in masks]
     if not missing:
         return []
-    count = f"{len(missing)} of {len(images)} images have" if len(images) > 1 else "the image has"
     more = ", …" if len(missing) > 3 else ""
     listed = ", ".join(f"{naming.mask_of(stem)}.*" for stem in missing[:3]) + more
-    first = f"{truths.folder}: {count} no mask there ({listed}). "
+    first = f"{truths.folder}: no mask for {len(missing)} of {len(images)} images ({listed}). "
     hints = _hints(missing, truths, naming, found)
     if hints:
         return [first + hints]

@@ -162,7 +162,7 @@ def require_images(images: Mapping[str, Path], listing: Listing, glob: str = "*"
             "dataset.source.recursive=true reads"
         )
     if glob != "*":
-        hints.append(f"no name fits glob={glob}")
+        hints.append(f"no name fits dataset.source.glob={glob}")
         if "[" in glob:
             hints.append("a [ in a name is written [[] in a pattern")
     hint = f": {'; '.join(hints)}" if hints else ""

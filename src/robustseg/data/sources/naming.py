@@ -97,8 +97,9 @@ class Naming:
         """The settings that ask for it."""
         if self.image is None and self.mask.startswith("{stem}"):
             return f"dataset.source.mask_suffix={self.mask.removeprefix('{stem}')}"
-        image = "" if self.image is None else f"'dataset.source.image_template={self.image}' "
-        return f"{image}'dataset.source.mask_template={self.mask}'"
+        # Hydra would read unquoted braces as a mapping, and a shell takes the quotes off.
+        image = "" if self.image is None else f"'dataset.source.image_template=\"{self.image}\"' "
+        return f"{image}'dataset.source.mask_template=\"{self.mask}\"'"
 
 
 # Usual names; nnU-Net has its channels in the last four digits, DRIVE its graders.

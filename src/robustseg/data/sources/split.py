@@ -128,10 +128,14 @@ def draw(seed: int, name: str) -> bytes:
 def _check_fractions(fractions: Mapping[str, float]) -> None:
     unknown = sorted(set(map(str, fractions)) - set(SPLITS))
     if unknown:
-        raise OptionError(f"fractions: unknown split {unknown[0]!r}, use {', '.join(SPLITS)}")
+        raise OptionError(
+            f"dataset.source.fractions: unknown split {unknown[0]!r}, use {', '.join(SPLITS)}"
+        )
     values = [float(value) for value in fractions.values()]
     if any(not 0 <= value <= 1 for value in values) or abs(sum(values) - 1) > 1e-6:
-        raise OptionError(f"fractions must be in [0, 1] and of sum 1, got {dict(fractions)}")
+        raise OptionError(
+            f"dataset.source.fractions must be in [0, 1] and of sum 1, got {dict(fractions)}"
+        )
 
 
 @dataclass(frozen=True)
