@@ -6,6 +6,7 @@ import re
 import string
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from robustseg.errors import OptionError
 
@@ -27,6 +28,7 @@ def _fields(setting: str, template: str) -> list[str]:
     return names
 
 
+@cache
 def _pattern(template: str) -> str:
     seen: set[str] = set()
     pattern = ""
