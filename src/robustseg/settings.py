@@ -128,6 +128,33 @@ class Source(Part):
             argument=True,
         ),
     ] = None
+    mask_template: Annotated[
+        str | None,
+        Setting(
+            "name of an image's mask, such as {stem}_mask: {stem} is the image's name without its "
+            "ending, and each field of image_template may be used; null: as mask_suffix says",
+            "a template such as {stem}_mask, or null",
+            later=True,
+            argument=True,
+        ),
+    ] = None
+    image_template: Annotated[
+        str | None,
+        Setting(
+            "names that images have, such as {case}_0000; other files are none; null: all are",
+            "a template such as {case}_0000, or null",
+            later=True,
+            argument=True,
+        ),
+    ] = None
+    recursive: Annotated[
+        bool,
+        Setting(
+            "whether subfolders are read; the id of sub/a.png is sub_a",
+            later=True,
+            argument=True,
+        ),
+    ] = False
 
 
 class DatasetSettings(Group):
@@ -189,6 +216,25 @@ class DatasetSettings(Group):
             later=True,
         ),
     ] = 0
+    folds: Annotated[
+        int | None,
+        Ge(2),
+        Setting(
+            "parts of the images that are held out in turn, one a run; null: none. A test set of "
+            "the data set's own stays apart, and the fold held out is then the validation split",
+            "a whole number ≥ 2, or null",
+            later=True,
+        ),
+    ] = None
+    fold: Annotated[
+        int | None,
+        Ge(0),
+        Setting(
+            "the fold that this run holds out, dataset.fold=0,1,2,3,4 in a sweep; tables pool them",
+            "a whole number from 0 to folds − 1, or null",
+            later=True,
+        ),
+    ] = None
     public: Annotated[
         bool,
         Setting("whether its images may be logged to wandb and shown in a report", identity=False),

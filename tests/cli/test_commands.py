@@ -42,6 +42,27 @@ def test_export_writes_each_mask_and_what_was_done_to_it(tmp_path, split, count)
         assert mask.sum() == int(row["area_noisy"])
 
 
+def test_export_of_masks_of_one_name_in_subfolders(tmp_path):
+    for number in range(10):
+        for kind, value in (("images", 90), ("masks", 255)):
+            folder = tmp_path / "mine" / kind / f"p{number}"
+            folder.mkdir(parents=True)
+            picture = np.zeros((32, 32), np.uint8)
+            picture[4 : 12 + number, 4:20] = value
+            Image.fromarray(picture).save(folder / "scan.png")
+    own = ["dataset=folder", f"dataset.root={tmp_path}/mine", "dataset.source.recursive=true"]
+    out = tmp_path / "out"
+    assert main(["noise", "export", str(out), "--split", "all", *own, "noise.alpha=0.5"]) == 0
+    rows, masks = read(out)
+    assert set(masks) == {f"p{number}_scan" for number in range(10)} == {r["id"] for r in rows}
+
+
+def test_a_check_of_a_fold_says_what_it_uses(capsys):
+    given = [*SMALL, "dataset.folds=7", "dataset.fold=2"]
+    assert main(["data", "check", *given]) == 0
+    assert "a run uses 12 train, 2 test" in capsys.readouterr().out
+
+
 def test_export_is_what_a_run_trains_on(tmp_path, tiny, only_run):
     from robustseg.training.run import run
 

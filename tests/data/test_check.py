@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_goes_on_over_bad_files(isic_root):
 def test_files_that_are_missing_beside_masks_that_are_empty(tiles_root):
     sorted((tiles_root / "masks").iterdir())[0].unlink()
     report = check(Folder(tiles_root, positive_values=[9]), 16)
-    assert [error.split(": ")[-1][:8] for error in report.errors] == ["no mask "]
+    assert [error.split(": ")[-1][:12] for error in report.errors] == ["no mask for "]
     assert sum(report.empty_masks.values()) == 11
 
 
@@ -150,8 +151,10 @@ def test_long_lists_are_cut_in_the_text(isic_root):
     for number in range(10, 40):
         Image.fromarray(np.zeros((4, 4), np.uint8)).save(isic_root / DATA / f"ISIC_{number}.png")
     report = check(Isic2017(isic_root))
-    assert len(report.errors) == 34
-    assert "and 14 more (--format json has all)" in render_text(report)
+    (error,) = report.errors
+    assert "ISIC_0000000.jpg and 33 more (ISIC_0000001.jpg, ISIC_0000002.jpg, …): no mask" in error
+    many = replace(report, errors=[f"error {letter}" for letter in "abcdefghijklmnopqrstuvwxyz"])
+    assert "and 6 more (--format json has all)" in render_text(many)
 
 
 class Drawn:

@@ -195,11 +195,11 @@ def split_file(text):
 
 
 TILE_CASES = {
-    "mask missing": (remove("masks/P0_tile1.png"), {}, "no mask P0_tile1.* in"),
+    "mask missing": (remove("masks/P0_tile1.png"), {}, "no mask for 1 of 12 images (P0_tile1.*)"),
     "wrong suffix": (
         lambda root: None,
         {"mask_suffix": "_seg"},
-        "no mask P0_tile0_seg.* in",
+        "no mask for 12 of 12 images (P0_tile0_seg.*, ",
     ),
     "glob finds nothing": (lambda root: None, {"glob": "*.bmp"}, "no images in it"),
     "empty split": (
@@ -220,7 +220,7 @@ TILE_CASES = {
     "column without split file": (
         lambda root: None,
         {"keep_column": "few"},
-        "no such file, and keep_column=few needs it",
+        "no such file, and dataset.source.keep_column=few needs it",
     ),
     "pattern finds no case": (
         lambda root: None,

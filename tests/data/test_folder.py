@@ -158,44 +158,35 @@ def test_ids_of_a_split_file_in_another_composition(tiles_root):
     assert splits(Folder(tiles_root)) == {"ü": "train", "P1_tile3": "test"}
 
 
-@pytest.mark.parametrize(
-    ("names", "refused"),
-    [
-        (("train", "Test"), "Test (rename it to test)"),
-        (("training", "test"), "training (rename it to train)"),
-        (("train", "test"), None),
-    ],
-)
-def test_a_needed_split_under_another_name(tiles_root, names, refused):
+@pytest.mark.parametrize("names", [("train", "Test"), ("training", "test"), ("train", "test")])
+def test_a_needed_split_under_another_name(tiles_root, names):
     for at, kind in enumerate(("images", "masks") * 2):
         target = tiles_root / names[at // 2] / kind
         target.mkdir(parents=True)
         for path in sorted((tiles_root / kind).iterdir())[: 6 if at < 2 else None]:
             path.rename(target / path.name)
-    if refused is None:
-        assert Counter(splits(Folder(tiles_root)).values()) == {"train": 6, "test": 6}
-    else:
-        with pytest.raises(DataError, match="are named train, val and test, not") as error:
-            Folder(tiles_root).records()
-        assert str(error.value).endswith(refused)
+    assert Counter(splits(Folder(tiles_root)).values()) == {"train": 6, "test": 6}
 
 
 def test_a_folder_called_dev_is_no_split(tiles_root):
     (tiles_root / "dev").mkdir()
     source = Folder(tiles_root)
     assert len(source.records()) == 12
-    assert "not used as a split: dev (rename it to val)" in source.checked_scan().remarks[0]
+    assert (
+        "not used as a split, without train or test beside it: dev"
+        in source.checked_scan().remarks[0]
+    )
 
 
 def test_images_without_masks_are_listed_where_no_setting_would_help(tiles_root):
     for name in ("P0_tile0", "P1_tile3"):
         (tiles_root / "masks" / f"{name}.png").unlink()
     errors = Folder(tiles_root).checked_scan().errors
-    assert [error.split(". ")[0].split(": ")[1] for error in errors] == [
-        f"no mask {name}.* in {tiles_root / 'masks'}" for name in ("P0_tile0", "P1_tile3")
+    assert [error.split(". ")[0] for error in errors] == [
+        f"{tiles_root / 'masks'}: no mask for 2 of 12 images (P0_tile0.*, P1_tile3.*)"
     ]
     (tiles_root / "masks" / "P0_tile0_x.png").touch()  # one alone is no suffix
-    assert len(Folder(tiles_root).checked_scan().errors) == 2
+    assert "would match" not in "".join(Folder(tiles_root).checked_scan().errors)
     (tiles_root / "masks" / "P1_tile3_x.png").touch()
     (error,) = Folder(tiles_root).checked_scan().errors
-    assert error.endswith("mask_suffix=_x would match 2 of 2 of them")
+    assert error.endswith("mask_suffix=_x would match all 2")

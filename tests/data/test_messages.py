@@ -184,6 +184,30 @@ def only_below(root):
         path.unlink()
 
 
+def all_but_one(root):
+    rename("masks", "{}_seg{}")(root)
+    (root / "masks" / "im4_seg.png").unlink()
+
+
+def nnunet(root):
+    rename("images", "{}_0000{}")(root)
+    (root / "images").rename(root / "imagesTr")
+    (root / "masks").rename(root / "labelsTr")
+
+
+def together(name):
+    """Moves all into the root; `name` is a pattern of a mask's stem and ending."""
+
+    def change(root):
+        rename("masks", name)(root)
+        for kind in ("images", "masks"):
+            for path in (root / kind).iterdir():
+                path.rename(root / path.name)
+            (root / kind).rmdir()
+
+    return change
+
+
 def nothing(root):
     pass
 
@@ -203,14 +227,21 @@ CASES = {
     "a mask in CMYK": (cmyk, {}),
     "a palette mask of two equally bright colours": (equal_palette, {}),
     "`missing_mask=empty` and no mask that matches": (
-        rename("masks", "{}_seg{}"),
+        rename("masks", "{}_lesion{}"),
         {"missing_mask": "empty"},
     ),
     "`missing_mask=empty` and some masks missing": (
         remove_masks(2, 5),
         {"missing_mask": "empty"},
     ),
-    "masks named `a_seg.png` without `mask_suffix`": (rename("masks", "{}_seg{}"), {}),
+    "masks named `a_lesion.png` without `mask_suffix`": (rename("masks", "{}_lesion{}"), {}),
+    "masks named `a_seg.png` but for one image": (all_but_one, {}),
+    "masks named `a_seg.png` for all images": (rename("masks", "{}_seg{}"), {}),
+    "masks in `labels/`": (lambda root: (root / "masks").rename(root / "labels"), {}),
+    "the folders of nnU-Net": (nnunet, {}),
+    "images and masks in one folder": (together("{}_mask{}"), {}),
+    "images and masks in one folder whose names tell nothing": (together("{}x{}"), {}),
+    "an unknown field in `mask_template`": (nothing, {"mask_template": "{patient}"}),
     "lesions that vanish at `image_size`": (small_lesions(*range(10)), {}, 16),
     "some lesions that vanish at `image_size`": (small_lesions(0, 1, 2, 3), {}, 16),
     "12-bit images in 16-bit grey": (
@@ -244,12 +275,11 @@ CASES = {
         {},
     ),
     "a split file of another name": (replace("Splits.csv", split_csv("im{0},{1},")), {}),
-    "`valid/` beside `train/` and `test/`": (in_splits("train", "test", "valid"), {}),
-    "`training/`, `validation/` and `testing/`": (
-        in_splits("training", "validation", "testing"),
+    "`valid/` without `train/` or `test/` beside it": (
+        lambda root: (root / "valid").mkdir(),
         {},
     ),
-    "`Train/`, `Val/` and `Test/`": (in_splits("Train", "Val", "Test"), {}),
+    "`train/` and `Training/`": (in_splits("train", "Training", "test"), {}),
     "subfolders beside the images": (below(0, 1), {}),
     "images only in subfolders": (only_below, {}),
     "`.npy` files for images": (rename("images", "{}.npy"), {}),
@@ -296,7 +326,7 @@ def train(source, size, settings, cache):
 
 def test_the_table_has_a_case_for_each_line():
     assert [row[0] for row in ROWS] == list(CASES)
-    assert {row[1] for row in ROWS} == {"refused", "warned"}
+    assert {row[1] for row in ROWS} == {"refused", "warned", "told"}
 
 
 @pytest.mark.parametrize(("name", "effect", "message"), ROWS, ids=[row[0] for row in ROWS])
@@ -313,13 +343,14 @@ def test_each_line(discs, tmp_path, settings, caplog, monkeypatch, name, effect,
     try:
         source = Folder(discs, **options)
         report = check(source, size)
-        said = "\n".join(report.errors if effect == "refused" else report.warnings)
+        lists = {"refused": report.errors, "warned": report.warnings, "told": report.recognised}
+        said = "\n".join(lists[effect])
         assert (effect == "refused") == bool(report.errors)
     except DataError as error:  # an option that the constructor refuses
         assert not said
         said = str(error)
     assert re.search(pattern, said), said
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO if effect == "told" else logging.WARNING):
         try:
             train(Folder(discs, **options), size, settings, tmp_path / "cache")
         except DataError as error:

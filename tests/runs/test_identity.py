@@ -76,7 +76,7 @@ def others(value):
         case list():
             return [[*value, 1], [*value, "x"], [*value, {"_target_": "x"}]]
         case _:
-            return [7, 0.5, "x", True]
+            return [7, 12, 0.5, "x", True]
 
 
 def altered(settings, path, value):

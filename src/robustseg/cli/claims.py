@@ -38,7 +38,7 @@ def main(options: argparse.Namespace) -> int:
     metrics = shared.split(options.metric) or default_metrics("noise")
     # The losses come in the paper's order, as in tables.
     asked = TableQuestion(options.experiment, metrics, shared.split(options.loss))
-    claims = make_claims(table_of(runs, asked), Images(sources), options.against)
+    claims = make_claims(table_of(runs, sources, asked), Images(sources), options.against)
     print(render_claims(claims, options.format, options.decimals), end="")
     shared.tell([*runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()])
     return 0

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +50,20 @@ def check(options: argparse.Namespace) -> int:
     report = check_source(source, settings.dataset.image_size)
     used = {} if report.errors else _used(settings, source)
     if options.format == "json":
-        print(json.dumps(json.loads(to_json(report)) | {"used": used}, indent=2))
+        more = {"used": used, "call": "" if report.errors else _call(options.overrides)}
+        print(json.dumps(json.loads(to_json(report)) | more, indent=2))
     else:
         print(render_text(report))
         if used:
             print("a run uses " + ", ".join(f"{n} {split}" for split, n in used.items()))
+        if not report.errors:
+            print(f"\nto train on it:\n  {_call(options.overrides)}")
     return int(bool(report.errors))
+
+
+def _call(overrides: list[str]) -> str:
+    """The call that trains on what was checked, as a shell takes it."""
+    return shlex.join(["robustseg", "train", *overrides])
 
 
 def _used(settings: "Settings", source: "Source") -> dict[str, int]:
@@ -64,13 +73,14 @@ def _used(settings: "Settings", source: "Source") -> dict[str, int]:
         DataError: a run would refuse the selection.
     """
     dataset = settings.dataset
-    chosen = (dataset.positive_fraction, dataset.train_size)
-    if dataset.subset == "all" and chosen == (None, None):
+    chosen = (dataset.positive_fraction, dataset.train_size, dataset.folds)
+    if dataset.subset == "all" and chosen == (None, None, None):
         return {}
     from robustseg.data.prepare import load_selected
 
     images = load_selected(source, Path(settings.paths.cache), dataset)
-    return {split: len(images.split(split)) for split in ("train", "test")}
+    counts = {split: len(images.split(split)) for split in ("train", "val", "test")}
+    return {split: count for split, count in counts.items() if count or split != "val"}
 
 
 def download(options: argparse.Namespace) -> int:

@@ -76,6 +76,9 @@ def export(options: argparse.Namespace) -> int:
 
     _, source, images, noisy, manifest = _corrupted(options)
     names = {r.id: r.mask.name if r.mask else f"{r.id}.png" for r in source.records()}
+    if len({Path(name).stem.lower() for name in names.values()}) < len(names):
+        # The same name in several subfolders.
+        names = {name: f"{name}.png" for name in names}
     write(options.folder, noisy, [names[name] for name in images.ids], manifest)
     changed = sum(row["type"] != "clean" for row in manifest)
     print(f"{len(manifest)} masks, {changed} of them noisy, are in {options.folder}")

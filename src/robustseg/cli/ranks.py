@@ -54,7 +54,7 @@ def main(options: argparse.Namespace) -> int:
         "loss": shared.split(options.loss),
     }
     runs = load_runs(sources, **{name: values for name, values in chosen.items() if values})
-    table = _table(runs, options.metric)
+    table = _table(runs, sources, options.metric)
     ranking, remarks = _ranking(table, sources)
     text = render_ranking(ranking, _costs(table, runs, sources), options.format)
     if options.figure:
@@ -68,15 +68,16 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _table(runs: pd.DataFrame, metric: str) -> Table:
+def _table(runs: pd.DataFrame, sources: Sources, metric: str) -> Table:
     from robustseg.results.load import check_metrics
+    from robustseg.results.tables.folds import pool_folds
     from robustseg.results.tables.make_table import make_table
     from robustseg.results.tables.table_model import direction
 
     check_metrics(runs, [metric])
     if not direction(metric):
         raise ConfigError(f"{metric} has no better and no worse, so nothing can be ranked by it")
-    return make_table(runs, [metric])
+    return make_table(pool_folds(runs, sources), [metric])
 
 
 def _ranking(table: Table, sources: Sources) -> tuple[Ranking, list[str]]:
@@ -96,11 +97,13 @@ def _ranking(table: Table, sources: Sources) -> tuple[Ranking, list[str]]:
 def _costs(table: Table, runs: pd.DataFrame, sources: Sources) -> list[Cost]:
     from robustseg.results.ranking.costs import costs
     from robustseg.results.ranking.ranked_cells import loss_words
+    from robustseg.results.tables.image_scores import parts
 
     names = {
-        sample.run_id: loss_words(table, row)
+        run_id: loss_words(table, row)
         for (row, _), cell in table.cells.items()
         for sample in cell.samples
+        for run_id in parts(sample.run_id)
     }
     ranked = runs[runs["run_id"].isin(list(names))]
     return costs(ranked, [names[run_id] for run_id in ranked["run_id"]], sources)

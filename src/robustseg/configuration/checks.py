@@ -36,6 +36,7 @@ def resolve(cfg: DictConfig) -> Settings:
     settings = settings_of(_with_cache(_on_this_machine(given)))
     check_names(settings)
     _check_length(settings)
+    _check_folds(settings)
     _check_precision(settings)
     _check_device(settings)
     return settings
@@ -111,6 +112,22 @@ def _check_length(settings: Settings) -> None:
         raise ConfigError(
             f"trainer.steps_per_epoch={each}, the steps between evaluations, must divide "
             f"trainer.max_steps={steps}"
+        )
+
+
+def _check_folds(settings: Settings) -> None:
+    folds, fold = settings.dataset.folds, settings.dataset.fold
+    if folds is None and fold is not None:
+        raise ConfigError(f"dataset.fold={fold} of how many? Add dataset.folds=5")
+    if folds is not None and fold is None:
+        every = ",".join(map(str, range(folds)))
+        raise ConfigError(
+            f"dataset.folds={folds} needs the fold that is held out: add dataset.fold=0, or "
+            f"-m dataset.fold={every} for all"
+        )
+    if folds is not None and fold is not None and fold >= folds:
+        raise ConfigError(
+            f"dataset.fold={fold}: of dataset.folds={folds} folds the last is {folds - 1}"
         )
 
 

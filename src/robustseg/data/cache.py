@@ -89,6 +89,8 @@ def load(source: Source, image_size: int, cache: Path) -> ImageSet:
             raise DataError(f"the id '{shown(record.id)}': {name_trouble(record.id)}. Rename it")
     folder = cache / "images" / _name(source, image_size, cache)
     if isinstance(source, FileSource):
+        for text in source.checked_scan().recognised:
+            log.info("recognised: %s", text)
         for remark in source.remarks(cache):
             log.warning("%s", remark)
     shape = (len(records), image_size, image_size, source.channels)

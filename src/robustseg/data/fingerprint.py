@@ -20,9 +20,10 @@ from typing import Any
 
 from robustseg.data.checked_json import read_checked, write_checked
 from robustseg.data.sources.opening import open_regular
-from robustseg.data.sources.source import Record
+from robustseg.data.sources.source import Record, Source
 from robustseg.data.sources.traits import Traits, traits_of
 from robustseg.errors import DataError
+from robustseg.settings import DatasetSettings
 from robustseg.terminal.progress import track
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,25 @@ def fingerprint_of(
         )
         digest.update(json.dumps([record.id, record.split, image, mask]).encode())
     return digest.hexdigest()
+
+
+def fingerprint_for_run(source: Source, dataset: DatasetSettings, cache: Path) -> str:
+    """The fingerprint of the data that a run sees: that of the source.
+
+    It has another only where `seeded_split` once cut groups to hold out images for validation: in
+    sources with strata and groups of several. Such runs are others than those before.
+    """
+    found = source.fingerprint(cache)
+    stratum = getattr(source, "stratum", None)
+    if stratum is None or not dataset.val_fraction or dataset.folds is not None:
+        return found
+    strata: dict[str, set[str]] = {}
+    for record in source.records():
+        if record.group and record.split == "train":
+            strata.setdefault(record.group, set()).add(stratum(record.id))
+    if all(len(kinds) == 1 for kinds in strata.values()):
+        return found
+    return hashlib.sha256(f"{found} whole groups".encode()).hexdigest()
 
 
 def _known(keys: list[str], cache: Path | None) -> dict[str, Known]:

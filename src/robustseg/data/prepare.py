@@ -10,6 +10,7 @@ import numpy as np
 from robustseg import IGNORED
 from robustseg.data.cache import load
 from robustseg.data.checking.foreground import check_foreground
+from robustseg.data.folds import hold_out_fold
 from robustseg.data.imageset import ImageSet
 from robustseg.data.selection import hold_out, select
 from robustseg.data.sources.source import Source
@@ -128,13 +129,21 @@ def load_selected(source: Source, cache: Path, dataset: DatasetSettings) -> Imag
         dataset: what to take of them.
     """
     images = load(source, dataset.image_size, cache)
+    stratum, seed = getattr(source, "stratum", None), getattr(source, "split_seed", 0)
+    if dataset.folds is not None and dataset.fold is not None:
+        drawn = bool(getattr(source, "drawn_test", False))
+        images = hold_out_fold(
+            images, dataset.folds, dataset.fold, drawn_test=drawn, stratum=stratum, seed=seed
+        )
+        if not drawn and (images.splits == "test").any():
+            log.info(
+                "the data set has a test set of its own, which stays apart: fold %d of %d is its "
+                "validation split",
+                dataset.fold,
+                dataset.folds,
+            )
     return select(
-        hold_out(
-            images,
-            dataset.val_fraction,
-            getattr(source, "stratum", None),
-            getattr(source, "split_seed", 0),
-        ),
+        hold_out(images, dataset.val_fraction, stratum, seed),
         subset=dataset.subset,
         positive_fraction=dataset.positive_fraction,
         train_size=dataset.train_size,

@@ -81,7 +81,7 @@ _OF_DATA = ("data", "fingerprint", "data_folder")
 
 def metric_names(runs: pd.DataFrame) -> list[str]:
     """Return the names of the numbers that tables can show."""
-    others = {"run_id", "experiments", "settings", "collapsed", *_OF_DATA, *LABELS}
+    others = {"run_id", "experiments", "settings", "collapsed", "folds", *_OF_DATA, *LABELS}
     return [name for name in runs.columns if name not in others]
 
 

@@ -89,7 +89,8 @@ def _number(value: Any) -> Any:
 
 def _readable(settings: Mapping[str, Any]) -> list[str]:
     noise, regularizer = settings["noise"], settings["regularizer"]
-    parts = [settings["dataset"]["name"], settings["loss"]["name"]]
+    dataset = settings["dataset"]
+    parts = [dataset["name"], settings["loss"]["name"]]
     if regularizer["name"] != "none":
         parts.append(f"{regularizer['name']}{regularizer['epsilon']:g}")
     if noise["alpha"] == 0:
@@ -97,4 +98,6 @@ def _readable(settings: Mapping[str, Any]) -> list[str]:
     else:
         kind = [] if noise["name"] == "morphological" else [noise["name"]]
         parts += [*kind, f"a{noise['alpha']:g}", f"b{noise['beta']:g}"]
+    if {"folds", "fold"} <= dataset.keys():
+        parts.append(f"fold{dataset['fold']:g}of{dataset['folds']:g}")
     return [*parts, f"s{settings['seed']:g}"]

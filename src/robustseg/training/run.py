@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from robustseg.configuration import checks as configuration
 from robustseg.configuration.names import check_run_id
+from robustseg.data.fingerprint import fingerprint_for_run
 from robustseg.errors import (
     AlreadyRunning,
     ConfigError,
@@ -61,7 +62,8 @@ def run(cfg: DictConfig) -> None:
         limit.stop_if_over()
         check_records(settings.records)
         source = instantiate(settings.dataset.source.arguments())
-        identity = identify(settings, source.fingerprint(Path(settings.paths.cache)))
+        cache = Path(settings.paths.cache)
+        identity = identify(settings, fingerprint_for_run(source, settings.dataset, cache))
         name = identity.run_id
         check_run_id(name)
         outcome = _run(settings, identity, source)

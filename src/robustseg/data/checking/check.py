@@ -15,8 +15,10 @@ import numpy as np
 from robustseg import IGNORED
 from robustseg.data.checking.duplicates import Look, Pair, across_splits, thumbnail
 from robustseg.data.checking.foreground import Foreground, foreground_share, measured, troubles
+from robustseg.data.checking.once import once
 from robustseg.data.resizing import resize_mask
-from robustseg.data.sources.files import FileSource
+from robustseg.data.sources.files import FileSource, Scan
+from robustseg.data.sources.masks import not_binary
 from robustseg.data.sources.reading import FileFacts, file_facts
 from robustseg.data.sources.source import SPLITS, Record, Source
 from robustseg.data.sources.traits import Traits, check_depth, remarks_on, traits_of
@@ -44,6 +46,10 @@ class Report:
         vanished: masks whose foreground is gone at the size trained at, by split.
         errors: what a run would refuse.
         warnings: what a run would take and a person should know.
+        recognised: how files are read that no setting asks for.
+        read: images by split that could be read with their masks; all else but `images` and
+            `cases` is of these.
+        values: masks by the values that they hold; empty if masks are drawn.
     """
 
     name: str
@@ -58,6 +64,9 @@ class Report:
     vanished: dict[str, int] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    recognised: list[str] = field(default_factory=list)
+    read: dict[str, int] = field(default_factory=dict)
+    values: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -89,11 +98,11 @@ def check(source: Source, image_size: int | None = None) -> Report:
     try:
         if isinstance(source, FileSource):
             scan = source.checked_scan()
-            records, errors, remarks = scan.records, scan.errors, scan.remarks
         else:
-            records, errors, remarks = source.records(), [], []
+            scan = Scan(source.records())
     except DataError as error:
         return Report(name, root, errors=[str(error)])
+    records, errors, remarks = scan.records, scan.errors, scan.remarks
     with ThreadPoolExecutor() as pool:
         look = partial(_see, source, image_size)
         seen = list(track(pool.map(look, records), len(records), "Checking"))
@@ -116,12 +125,14 @@ def check(source: Source, image_size: int | None = None) -> Report:
         duplicates=duplicates,
         vanished={one.split: one.vanished for one in found},
         errors=[
-            *errors,
-            *(one.error for one in seen if one.error),
+            *once([*errors, *_unreadable(seen)]),
             *_shallow(source, whole),
             *(empty if whole and not errors else []),
         ],
         warnings=[*remarks, *_of_files(whole), *remarkable, *_warnings(whole, duplicates)],
+        recognised=scan.recognised,
+        read={split: sum(one.record.split == split for one in whole) for split in splits},
+        values=_values(seen),
     )
 
 
@@ -151,7 +162,40 @@ def _see(source: Source, image_size: int | None, record: Record) -> _Seen:
             ),
         )
     except DataError as error:
-        return _Seen(record, error=str(error))
+        return _Seen(record, error=str(error), mask=_facts_if_any(record.mask))
+
+
+def _facts_if_any(mask: Path | None) -> FileFacts | None:
+    """What a mask holds, if it can be opened, for what is said of all masks together."""
+    try:
+        return None if mask is None else file_facts(mask, values=True)
+    except DataError:
+        return None
+
+
+def _unreadable(seen: Sequence[_Seen]) -> list[str]:
+    """What is wrong with files; of masks that are not binary with the values of all of them."""
+    errors: list[str] = []
+    levels: dict[str, tuple[float, ...]] = {}
+    for one in seen:
+        if one.error and one.mask and one.error == f"{one.record.mask}: {_too_many(one.mask)}":
+            levels[str(one.record.mask)] = one.mask.values
+        elif one.error:
+            errors.append(one.error)
+    together = not_binary(sorted({value for found in levels.values() for value in found} or {0}))
+    return [*errors, *(f"{mask}: {together}" for mask in levels)]
+
+
+def _too_many(mask: FileFacts) -> str:
+    return not_binary(mask.values) if mask.values and np.isfinite(mask.values).all() else ""
+
+
+def _values(seen: Sequence[_Seen]) -> dict[str, int]:
+    """In how many masks each value is, in order of the values."""
+    counts = Counter(
+        value for one in seen if one.mask for value in one.mask.values if np.isfinite(value)
+    )
+    return {f"{value:g}": counts[value] for value in sorted(counts)}
 
 
 def _foreground(seen: Sequence[_Seen], split: str) -> Foreground:
@@ -208,7 +252,9 @@ def _warnings(seen: Sequence[_Seen], duplicates: Sequence[Pair]) -> list[str]:
     warnings = []
     long = sum(not one.square for one in seen)
     if long:
-        warnings.append(f"{long} images are not square and will be squeezed to a square")
+        warnings.append(
+            f"{long} images are not square and will be squeezed to a square of dataset.image_size"
+        )
     full = [one.record.mask for one in seen if one.foreground == 1]
     if full:
         warnings.append(f"{_files(full)}: foreground everywhere")

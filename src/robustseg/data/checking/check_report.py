@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from robustseg.data.checking.check import SHARES, Report
 from robustseg.data.checking.duplicates import Pair
 
+_FEW = 3  # sizes that are listed
+_VALUES = 8  # values of masks that are listed
 LISTED = 20  # errors and pairs shown in the text; JSON has all
 
 
@@ -20,9 +23,13 @@ def to_json(report: Report) -> str:
 def render_text(report: Report) -> str:
     """The report as a page of plain text."""
     lines = [f"{report.name} {report.root}".rstrip()]
+    lines += _listed("recognised", report.recognised)
     if report.images:
         lines += ["", *_split_table(report)]
-        lines += ["", "sizes   " + _counts(report.sizes), "modes   " + _counts(report.modes)]
+    if any(report.read.values()):
+        lines += ["", "sizes   " + _sizes(report.sizes), "modes   " + _counts(report.modes)]
+        if report.values:
+            lines.append("values  " + _mask_values(report.values))
         lines += ["", *_foreground_table(report)]
     lines += _listed("duplicates across splits", [_pair_text(p) for p in report.duplicates])
     lines += _listed("warnings", report.warnings)
@@ -40,21 +47,49 @@ def _pair_text(pair: Pair) -> str:
 
 
 def _split_table(report: Report) -> list[str]:
-    rows = [["split", "images", "cases", "empty masks"]]
+    """Images, cases and empty masks by split; what could not be read is not counted as zero."""
+    whole = report.read == report.images
+    rows = [["split", "images", *([] if whole else ["read"]), "cases", "empty masks"]]
     for split, count in report.images.items():
-        cases = str(report.cases.get(split, "-"))
-        rows.append([split, str(count), cases, str(report.empty_masks.get(split, 0))])
+        read = report.read.get(split, 0)
+        rows.append(
+            [
+                split,
+                str(count),
+                *([] if whole else [str(read)]),
+                str(report.cases.get(split, "-")),
+                str(report.empty_masks.get(split, 0)) if read else "-",
+            ]
+        )
     return _columns(rows)
 
 
 def _foreground_table(report: Report) -> list[str]:
-    """Images by share of foreground, a column a split."""
-    splits = list(report.foreground)
+    """Images by share of foreground, a column a split of which any could be read."""
+    splits = [split for split in report.foreground if report.read.get(split)]
     rows = [["foreground", *splits]]
     for index, upper in enumerate(SHARES):
         name = "none" if index == 0 else f"{SHARES[index - 1] * 100:g}–{upper * 100:g} %"
         rows.append([name, *(str(report.foreground[split][index]) for split in splits)])
     return _columns(rows)
+
+
+def _sizes(sizes: dict[str, int]) -> str:
+    """All sizes if there are few; else how many, the smallest, the largest and the commonest."""
+    if len(sizes) <= _FEW:
+        return _counts(sizes)
+    by_area = sorted(sizes, key=lambda size: (math.prod(map(int, size.split("×"))), size))
+    (common, count), *_ = sizes.items()
+    often = f", most often {common} ({count})" if count > 1 else ""
+    return f"{len(sizes)} different, {by_area[0]} to {by_area[-1]}{often}"
+
+
+def _mask_values(values: dict[str, int]) -> str:
+    """The values of the masks of the whole set, with the number of masks that hold each."""
+    first = [f"{value} in {count}" for value, count in list(values.items())[:_VALUES]]
+    rest = len(values) - len(first)
+    more = f" and {rest} more up to {list(values)[-1]}" if rest > 0 else ""
+    return f"{', '.join(first)}{more} masks"
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:

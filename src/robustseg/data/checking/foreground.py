@@ -6,7 +6,7 @@ Where no mask has foreground, a network that predicts nothing scores a Dice of 1
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -163,7 +163,7 @@ def _rule(source: Source, records: Sequence[Record]) -> str:
     values = _values(records)
     listed = ", ".join(f"{value:g}" for value in values[:8]) + (", …" if len(values) > 8 else "")
     held = f", and the masks hold {listed}" if values else ", and there are no mask files"
-    remedy = "Correct mask_threshold or positive_values in dataset.source, or the masks"
+    remedy = "Correct dataset.source.mask_threshold or dataset.source.positive_values, or the masks"
     return f". The rule is {source.rule()}{held}. {remedy}"
 
 
@@ -185,7 +185,9 @@ def check_foreground(images: ImageSet, source: Source) -> list[str]:
         DataError: no training or test mask has foreground, or none has background.
     """
     size = images.masks.shape[1]
-    errors, warnings = troubles(foreground_of(images), size, source, source.records())
+    split = dict(zip(images.ids, map(str, images.splits), strict=True))  # a fold has others
+    records = [replace(one, split=split[one.id]) for one in source.records() if one.id in split]
+    errors, warnings = troubles(foreground_of(images), size, source, records)
     if errors:
         raise DataError("; ".join(errors))
     return warnings

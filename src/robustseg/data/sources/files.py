@@ -29,11 +29,13 @@ class Scan:
         records: the usable pairs.
         errors: what makes the set unusable, each naming the file and the remedy.
         remarks: what is worth knowing, such as masks that have no image.
+        recognised: how files are read that no setting asks for.
     """
 
     records: list[Record] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    recognised: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ class FileSource(ABC):
         for split in self.needed_splits:
             if split not in filled and not scan.errors:
                 errors.append(f"{self.folder()}: the split {split!r} is empty. Add images to it")
-        return Scan(in_order(scan.records), errors, scan.remarks)
+        return Scan(in_order(scan.records), errors, scan.remarks, scan.recognised)
 
     def records(self) -> list[Record]:
         """Every pair of files; see `Source.records`."""

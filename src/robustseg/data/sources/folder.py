@@ -10,7 +10,8 @@ from pathlib import Path
 
 import regex
 
-from robustseg.data.sources.files import FileSource, Scan, subfolder
+from robustseg.data.sources.files import FileSource, Scan
+from robustseg.data.sources.layouts import Place, lone_splits, places
 from robustseg.data.sources.listing import (
     Listing,
     common_suffix,
@@ -20,24 +21,15 @@ from robustseg.data.sources.listing import (
     require_images,
 )
 from robustseg.data.sources.masks import MaskRule
+from robustseg.data.sources.naming import Match, Naming, matches, recognised
 from robustseg.data.sources.opening import shown
-from robustseg.data.sources.source import SPLITS, Record
+from robustseg.data.sources.source import Record
 from robustseg.data.sources.split import SplitRow, read_split_file, seeded_split
 from robustseg.errors import DataError, OptionError
 
 _PATTERN_S = 1.0  # seconds for one name
 DEFAULT_FRACTIONS = {"train": 0.7, "val": 0.1, "test": 0.2}
-# Other names of folders of splits: not read, but told.
-SPLIT_WORDS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
+PLAIN = Naming(None, "{stem}")  # a mask is named as its image
 
 
 @dataclass(frozen=True)
@@ -46,7 +38,10 @@ class Folder(FileSource):
 
     The split is that of `split.csv` in the root if there is one (columns id, split, and case if
     known); else that of folders: `train/images`, `train/masks` and so on, or `images/train`,
-    `masks/train`; else a seeded one.
+    `masks/train`, in the spellings of `SPLIT_WORDS`; else a seeded one.
+
+    Usual layouts are recognised where they are not ambiguous: folders of `MASK_WORDS`, those of
+    nnU-Net, one folder of both, and the names of `USUAL`.
 
     Args:
         root: folder of the data set.
@@ -57,6 +52,9 @@ class Folder(FileSource):
         mask_folders: names of the mask folder.
         glob: pattern of the names of the image files.
         mask_suffix: what a mask's stem has behind that of its image, such as "_mask".
+        mask_template: rule of masks' names, such as "{stem}_mask"; null: that of `mask_suffix`.
+        image_template: rule of images' names, such as "{case}_0000"; other files are no images.
+        recursive: whether subfolders are read too; "sub/a.png" has the id "sub_a" then.
         missing_mask: "error", or "empty": an image without a mask has no foreground.
         positive_values: mask values of the foreground; null: every value but 0 in a mask of two.
         ignore_values: mask values that count neither as foreground nor as background.
@@ -79,24 +77,52 @@ class Folder(FileSource):
     group_pattern: str | None = None
     fractions: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_FRACTIONS))
     split_seed: int = 0
+    mask_template: str | None = None
+    image_template: str | None = None
+    recursive: bool = False
 
     def __post_init__(self) -> None:
         if self.missing_mask not in ("error", "empty"):
-            raise OptionError(f"missing_mask must be error or empty, got {self.missing_mask!r}")
+            raise OptionError(
+                f"dataset.source.missing_mask must be error or empty, got {self.missing_mask!r}"
+            )
         if self.channels not in (1, 3):
             raise OptionError(f"channels must be 1 (grey) or 3 (RGB), got {self.channels}")
         for name in ("image_folders", "mask_folders"):
             value = getattr(self, name)
             if isinstance(value, str):
-                raise OptionError(f"{name} is a list: write dataset.source.{name}=[{value}]")
+                raise OptionError(
+                    f"dataset.source.{name} is a list: write dataset.source.{name}=[{value}]"
+                )
+        if self.mask_suffix and self.mask_template is not None:
+            raise OptionError(
+                "set either dataset.source.mask_suffix or dataset.source.mask_template, not both"
+            )
+        self.naming()
         try:
             re.compile(self.group_pattern or "")
         except re.error as error:
-            raise OptionError(f"group_pattern {self.group_pattern!r}: {error}") from error
+            raise OptionError(
+                f"dataset.source.group_pattern={self.group_pattern}: {error}"
+            ) from error
 
     def rule(self) -> MaskRule:
         """How the values of a mask file are read."""
         return MaskRule(self.mask_threshold, self.positive_values, self.ignore_values)
+
+    def naming(self) -> Naming | None:
+        """The rule of names that the settings ask for; None if they leave it open."""
+        if self.mask_template is None and self.image_template is None:
+            return Naming(None, "{stem}" + self.mask_suffix) if self.mask_suffix else None
+        return Naming(self.image_template, self.mask_template or "{stem}" + self.mask_suffix)
+
+    @property
+    def drawn_test(self) -> bool:
+        """Whether neither split.csv nor folders tell the test split, so that it is drawn."""
+        root = self.folder()
+        if os.path.lexists(root / "split.csv"):
+            return False
+        return all(not place.split for place in self._places(root))
 
     def scan(self) -> Scan:
         """Looks for pairs of files and gives each its split."""
@@ -104,71 +130,101 @@ class Folder(FileSource):
         table = root / "split.csv"
         rows = read_split_file(table, self.keep_column) if os.path.lexists(table) else None
         if rows is None and self.keep_column is not None:
-            raise DataError(f"{table}: no such file, and keep_column={self.keep_column} needs it")
+            raise DataError(
+                f"{table}: no such file, and dataset.source.keep_column={self.keep_column} needs it"
+            )
         scan = Scan(remarks=_like_split_file(root) if rows is None else [])
         seen: set[str] = set()
-        for split, folder, truth in self._folders(root, scan):
-            seen |= self._pair(folder, truth, split, rows, scan)
+        found = self._places(root)
+        scan.recognised.extend(dict.fromkeys(place.told for place in found if place.told))
+        for folder in dict.fromkeys([root, *(place.images for place in found)]):
+            scan.remarks.extend(lone_splits(folder))
+        for place in found:
+            seen |= self._pair(place, rows, scan)
         if rows is not None:
             scan.errors.extend(_rows_without_image(table, rows, seen))
             if len(seen) > len(rows):
                 scan.remarks.append(f"{len(seen) - len(rows)} images are not used by {table.name}")
         if scan.records and all(record.mask is None for record in scan.records):
             scan.errors.append(
-                f"{root}: missing_mask=empty, and none of the {len(scan.records)} images has a "
-                "mask. Set dataset.source.mask_suffix or mask_folders"
+                f"{root}: dataset.source.missing_mask=empty, and none of the {len(scan.records)} "
+                "images has a mask. Set dataset.source.mask_suffix or dataset.source.mask_folders"
             )
         elif any(record.mask is None for record in scan.records):
             count = sum(record.mask is None for record in scan.records)
             scan.remarks.append(
                 f"{count} of {len(scan.records)} images have no mask and count as empty "
-                "(missing_mask=empty)"
+                "(dataset.source.missing_mask=empty)"
             )
-        return Scan(self._split_by_draw(scan.records), scan.errors, scan.remarks)
+        return replace(scan, records=self._split_by_draw(scan.records))
 
-    def _folders(self, root: Path, scan: Scan) -> list[tuple[str, Path, Path]]:
-        """Split ("" if not known by folders), image folder and mask folder."""
-        apart = _split_folders(root, scan)
-        if apart:
-            return [(split, *self._two(root / split)) for split in apart]
-        images, masks = self._two(root)
-        inside = _split_folders(images, scan)
-        if inside:
-            return [(s, subfolder(images, [s]), subfolder(masks, [s])) for s in inside]
-        return [("", images, masks)]
+    def _places(self, root: Path) -> list[Place]:
+        return places(root, self.image_folders, self.mask_folders)
 
-    def _two(self, place: Path) -> tuple[Path, Path]:
-        return subfolder(place, self.image_folders), subfolder(place, self.mask_folders)
-
-    def _pair(
-        self, folder: Path, truth: Path, split: str, rows: dict[str, SplitRow] | None, scan: Scan
-    ) -> set[str]:
+    def _pair(self, place: Place, rows: dict[str, SplitRow] | None, scan: Scan) -> set[str]:
         """Adds the pairs of two folders to the scan; returns the ids of all images."""
-        listed, truths = files_by_stem(folder, glob=self.glob), files_by_stem(truth)
-        images = listed.files
-        if folder == truth:
-            truths.below.clear()
-            truths.others.clear()
-            if self.mask_suffix:
-                images = {k: v for k, v in images.items() if not k.endswith(self.mask_suffix)}
-        require_images(images, listed, self.glob)
-        masks = files_by_stem(truth, self.mask_suffix) if self.mask_suffix else truths
-        scan.errors.extend(dict.fromkeys(listed.errors + masks.errors))
-        scan.remarks.extend(listed.remarks + truths.remarks)
+        listed = files_by_stem(place.images, glob=self.glob, recursive=self.recursive)
+        truths = files_by_stem(place.masks, recursive=self.recursive)
+        require_images(listed.files, listed, self.glob)
+        together = place.images == place.masks
+        naming, found = self._naming(listed, truths, together)
+        if self.naming() is None and naming != PLAIN:
+            scan.recognised.append(f"{place.images}: {naming}, which fits all names")
+        stems = naming.images_in_one_folder(listed.files) if together else [*listed.files]
+        images = {s: listed.files[s] for s in stems if naming.mask_of(s) is not None}
+        require_images(images, listed, self.image_template or self.glob)
+        errors = truths.errors
+        if self.mask_suffix:  # other files need not be fit to be masks
+            errors = files_by_stem(place.masks, self.mask_suffix, recursive=self.recursive).errors
+        scan.errors.extend(dict.fromkeys(listed.errors + errors))
+        scan.remarks.extend(dict.fromkeys(listed.remarks + truths.remarks))
+        if len(stems) > len(images):
+            scan.remarks.append(
+                f"{place.images}: {len(stems) - len(images)} files are no images by "
+                f"dataset.source.image_template={naming.image}, and are left out"
+            )
         if rows is not None:
             images = composed_alike(images, rows)
-        found = composed_alike(masks.files, images)
-        scan.remarks.extend(orphans(found, images))
+        masks = _masks_of(images, truths, naming)
+        if not together:
+            lost = {k: v for k, v in truths.files.items() if naming.is_mask(k)}
+            paired = set(masks.values())
+            scan.remarks.extend(orphans({k: v for k, v in lost.items() if v not in paired}, {}))
         used = {k: v for k, v in images.items() if rows is None or k in rows}
         if self.missing_mask == "error":
-            scan.errors.extend(_missing_masks(used, found, truths, self.mask_suffix))
-            used = {k: v for k, v in used.items() if k in found}
+            if together and naming == PLAIN:
+                raise DataError(self._no_folders(place.images, len(images), truths, found))
+            scan.errors.extend(_missing_masks(used, masks, truths, naming, found))
+            used = {k: v for k, v in used.items() if k in masks}
         for stem, image in used.items():
-            part = split if rows is None else rows[stem].split
+            part = place.split if rows is None else rows[stem].split
             case = "" if rows is None else rows[stem].case
             case = case or self._case(stem, image, scan)
-            scan.records.append(Record(stem, part, image, found.get(stem), case))
+            scan.records.append(Record(stem, part, image, masks.get(stem), case))
         return set(images)
+
+    def _naming(
+        self, listed: Listing, truths: Listing, together: bool
+    ) -> tuple[Naming, list[Match]]:
+        """The rule of names, and usual ones that fit where that of the settings leaves some out.
+
+        It is that of the settings; else equal names; else one that fits all files.
+        """
+        asked = self.naming()
+        plain = {} if together else _masks_of(listed.files, truths, PLAIN)
+        if asked is None and len(plain) == len(listed.files):
+            return PLAIN, []
+        found = matches([*listed.files], [*truths.files], together)
+        if asked is not None or plain:
+            return asked or PLAIN, found
+        return recognised(found) or PLAIN, found
+
+    def _no_folders(self, folder: Path, count: int, truths: Listing, found: Sequence[Match]) -> str:
+        hints = _hints([*truths.files], truths, PLAIN, found)
+        return (
+            f"{folder}: no folder {' or '.join(self.image_folders)} in it, and its {count} image "
+            f"files have no names that tell masks from images. {hints or 'Check dataset.root'}"
+        )
 
     def _case(self, name: str, image: Path, scan: Scan) -> str:
         """The case that the pattern finds in an id; "" without a pattern."""
@@ -185,8 +241,8 @@ class Folder(FileSource):
         case = match and (match[1] if match.re.groups else match[0])
         if not case:
             scan.errors.append(
-                f"{image}: group_pattern {self.group_pattern!r} finds no case in {name!r}. "
-                "Correct the pattern"
+                f"{image}: dataset.source.group_pattern={self.group_pattern} finds no case in "
+                f"{name!r}. Correct the pattern"
             )
         return case or ""
 
@@ -198,25 +254,6 @@ class Folder(FileSource):
         groups = {record.id: record.group or record.id for record in records}
         split = seeded_split(ids, self.fractions, self.split_seed, groups)
         return [replace(record, split=split[record.id]) for record in records]
-
-
-def _split_folders(place: Path, scan: Scan) -> list[str]:
-    """The folders of splits in a place; others that look like one are refused, or remarked.
-
-    Raises:
-        DataError: there are only others.
-    """
-    names = sorted(entry.name for entry in os.scandir(place) if entry.is_dir())
-    known = [split for split in SPLITS if split in names]
-    others = [name for name in names if name.lower() in SPLIT_WORDS and name not in SPLITS]
-    if not others:
-        return known
-    meant = {SPLIT_WORDS[name.lower()] for name in others}
-    told = ", ".join(f"{name} (rename it to {SPLIT_WORDS[name.lower()]})" for name in others)
-    if len(meant | set(known)) > 1 and {"train", "test"} & meant - set(known):
-        raise DataError(f"{place}: folders of splits are named train, val and test, not {told}")
-    scan.remarks.append(f"{place}: not used as a split: {told}")
-    return known
 
 
 def _like_split_file(root: Path) -> list[str]:
@@ -238,32 +275,65 @@ def _rows_without_image(table: Path, rows: Mapping[str, SplitRow], seen: set[str
             f"{table}: {len(files)} ids are names of files, such as {files[0]!r}. Write them "
             f"without the ending: {stem!r}"
         ]
+    if len(missing) > 1:
+        listed = ", ".join(map(repr, missing[:3])) + (", …" if len(missing) > 3 else "")
+        return [
+            f"{table}: {len(missing)} ids have no image: {listed}. Add the images or remove the "
+            "rows"
+        ]
     return [
         f"{table}: the id {name!r} has no image. Add the image or remove the row"
         for name in missing
     ]
 
 
+def _masks_of(images: Mapping[str, Path], truths: Listing, naming: Naming) -> dict[str, Path]:
+    """The mask file of each image that has one."""
+    wanted = {stem: mask for stem in images if (mask := naming.mask_of(stem)) is not None}
+    there = composed_alike(truths.files, wanted.values())
+    return {
+        stem: there[mask]
+        for stem, mask in wanted.items()
+        if mask in there and there[mask] != images[stem]
+    }
+
+
 def _missing_masks(
-    images: Mapping[str, Path], masks: Mapping[str, Path], truths: Listing, suffix: str
+    images: Mapping[str, Path],
+    masks: Mapping[str, Path],
+    truths: Listing,
+    naming: Naming,
+    found: Sequence[Match],
 ) -> list[str]:
-    """Errors of images without a mask; one for all where one setting would help."""
+    """The error of images without a mask, with the setting that would help."""
     missing = [stem for stem in images if stem not in masks]
     if not missing:
         return []
-    first = f"{images[missing[0]]}: no mask {missing[0]}{suffix}.* in {truths.folder}"
-    first += f", nor one of {len(missing) - 1} other images. " if len(missing) > 1 else ". "
-    found, count = common_suffix(missing, truths.files)
-    if found and found != suffix and count > 1:
-        return [
-            f"{first}dataset.source.mask_suffix={found} would match {count} of {len(missing)} of "
-            "them"
-        ]
-    unread = truths.unread()
-    if unread:
-        return [f"{first}There, {'; '.join(unread)}"]
+    more = ", …" if len(missing) > 3 else ""
+    listed = ", ".join(f"{naming.mask_of(stem)}.*" for stem in missing[:3]) + more
+    first = f"{truths.folder}: no mask for {len(missing)} of {len(images)} images ({listed}). "
+    hints = _hints(missing, truths, naming, found)
+    if hints:
+        return [first + hints]
     return [
-        f"{images[stem]}: no mask {stem}{suffix}.* in {truths.folder}. Add it, set mask_suffix, or "
-        "set missing_mask=empty if it has no foreground"
-        for stem in missing
+        f"{first}Add {'it' if len(missing) == 1 else 'them'}, set dataset.source.mask_suffix or "
+        "dataset.source.mask_template, or set dataset.source.missing_mask=empty if they have no "
+        "foreground"
     ]
+
+
+def _hints(missing: Sequence[str], truths: Listing, naming: Naming, found: Sequence[Match]) -> str:
+    """The settings that would match; what is not read, if none would; "" for neither."""
+    offers = {str(one.naming): (len(one.pairs), one.images) for one in found[:3]}
+    suffix, count = common_suffix(missing, truths.files)
+    if suffix and count > 1:
+        offers.setdefault(f"dataset.source.mask_suffix={suffix}", (count, len(missing)))
+    offers.pop(str(naming), None)
+    told = [
+        f"{setting} would match {'all' if of == n else f'{n} of'} {of}"
+        for setting, (n, of) in sorted(offers.items(), key=lambda item: -item[1][0])
+    ]
+    if told:
+        return "; ".join(told)
+    unread = truths.unread()
+    return f"There, {'; '.join(unread)}" if unread else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -61,8 +61,8 @@ class Listing:
         if self.below:
             listed = _cut([f"{name} ({count})" for name, count in self.below.items()])
             remarks.append(
-                f"{self.folder}: images in its subfolders {listed} are not read. Move them beside "
-                "the others, or name those folders train, val and test"
+                f"{self.folder}: images in its subfolders {listed} are not read. Set "
+                "dataset.source.recursive=true, or name those folders train, val and test"
             )
         return remarks
 
@@ -76,7 +76,11 @@ class Listing:
 
 
 def files_by_stem(
-    folder: Path, suffix: str = "", optional_suffix: str = "", glob: str = "*"
+    folder: Path,
+    suffix: str = "",
+    optional_suffix: str = "",
+    glob: str = "*",
+    recursive: bool = False,
 ) -> Listing:
     """Image files in a folder by the stem of their name.
 
@@ -85,40 +89,49 @@ def files_by_stem(
         suffix: what the stem must end with; it is cut off. Other files are passed over.
         optional_suffix: cut off where it is there.
         glob: pattern of the file names that count.
+        recursive: whether to look into subfolders; "sub/a.png" has the stem "sub_a" then.
     """
     found = Listing(folder)
-    base = str(folder)
-    with os.scandir(folder) as opened:
-        entries = sorted(opened, key=lambda entry: entry.name)
-    for entry in entries:
+    for entry, prefix in _entries(folder, "", recursive):
         name = entry.name
-        if name.startswith("."):
-            continue
         ending = ending_of(name)
         stem = name[: len(name) - len(ending)]
         if ending.lower() not in IMAGE_ENDINGS:
             if ending.lower() in OTHER_FORMATS:
                 found.others[ending.lower()] += 1
-            elif entry.is_dir():
+            elif entry.is_dir() and not recursive:
                 _count_below(entry, found)
             continue
         if not stem.endswith(suffix) or not fnmatchcase(name, glob):
             continue
-        stem = stem.removesuffix(suffix).removesuffix(optional_suffix)
-        trouble = name_trouble(name)
+        stem = prefix + stem.removesuffix(suffix).removesuffix(optional_suffix)
+        trouble = name_trouble(prefix + name)
         if trouble:
-            found.errors.append(f"{folder}/{shown(name)}: {trouble}. Rename it")
+            found.errors.append(f"{shown(entry.path)}: {trouble}. Rename it")
         elif not entry.is_file():
             kind = "a link to nothing" if entry.is_symlink() else "not a regular file"
-            found.errors.append(f"{folder / name}: {kind}. Remove it or replace it by an image")
+            found.errors.append(f"{entry.path}: {kind}. Remove it or replace it by an image")
         elif stem in found.files:
-            twin = found.files[stem].name
+            twin = found.files[stem].relative_to(folder)
             found.errors.append(
-                f"{folder / name}: the same id as {twin}. Remove or rename one of them"
+                f"{entry.path}: the same id as {twin}. Remove or rename one of them"
             )
         else:
-            found.files[stem] = Path(base, name)
+            found.files[stem] = Path(entry.path)
     return found
+
+
+def _entries(folder: Path, prefix: str, recursive: bool) -> Iterator[tuple[os.DirEntry[str], str]]:
+    """What is in a folder, by name, each with its subfolders; hidden ones are passed over."""
+    with os.scandir(folder) as opened:
+        entries = sorted(opened, key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if recursive and entry.is_dir(follow_symlinks=False):
+            yield from _entries(Path(entry.path), f"{prefix}{entry.name}_", recursive)
+        else:
+            yield entry, prefix
 
 
 def ending_of(name: str) -> str:
@@ -144,9 +157,12 @@ def require_images(images: Mapping[str, Path], listing: Listing, glob: str = "*"
         raise DataError(listing.errors[0])
     hints = listing.unread()
     if listing.below:
-        hints.append(f"images are in its subfolders {_cut(list(listing.below))}")
+        hints.append(
+            f"images are in its subfolders {_cut(list(listing.below))}, which "
+            "dataset.source.recursive=true reads"
+        )
     if glob != "*":
-        hints.append(f"no name fits glob={glob}")
+        hints.append(f"no name fits dataset.source.glob={glob}")
         if "[" in glob:
             hints.append("a [ in a name is written [[] in a pattern")
     hint = f": {'; '.join(hints)}" if hints else ""

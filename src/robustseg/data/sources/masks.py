@@ -36,22 +36,32 @@ class MaskRule:
 
     def __post_init__(self) -> None:
         if self.threshold is not None and self.positive_values is not None:
-            raise OptionError("set either mask_threshold or positive_values, not both")
+            raise OptionError(
+                "set either dataset.source.mask_threshold or dataset.source.positive_values, "
+                "not both"
+            )
         if self.threshold is not None and not _is_number(self.threshold):
-            raise OptionError(f"mask_threshold must be a number, got {self.threshold!r}")
+            raise OptionError(
+                f"dataset.source.mask_threshold must be a number, got {self.threshold!r}"
+            )
         for name in ("positive_values", "ignore_values"):
             values = getattr(self, name)
             if values is None:
                 continue
             if isinstance(values, str) or not isinstance(values, Iterable):
-                raise OptionError(f"{name} must be a list of numbers such as [1], got {values!r}")
+                raise OptionError(
+                    f"dataset.source.{name} must be a list of numbers such as [1], got {values!r}"
+                )
             wrong = [value for value in values if not _is_number(value)]
             if wrong:
                 raise OptionError(
-                    f"{name} must be numbers, got {wrong[0]!r}: write {name}=[1], without quotes"
+                    f"dataset.source.{name} must be numbers, got {wrong[0]!r}: write "
+                    f"dataset.source.{name}=[1], without quotes"
                 )
         if self.positive_values is not None and len(self.positive_values) == 0:
-            raise OptionError("positive_values is empty: name the mask values of the foreground")
+            raise OptionError(
+                "dataset.source.positive_values is empty: name the mask values of the foreground"
+            )
         both = set(self.positive_values or ()) & set(self.ignore_values)
         if both:
             raise OptionError(f"mask values {sorted(both)} are both positive and ignored")
@@ -68,9 +78,12 @@ class MaskRule:
     def __str__(self) -> str:
         """What is foreground, with the settings that say so."""
         if self.positive_values is not None:
-            return f"positive_values={[*self.positive_values]}: these values are foreground"
+            values = [*self.positive_values]
+            return f"dataset.source.positive_values={values}: these values are foreground"
         if self.threshold is not None:
-            return f"mask_threshold={self.threshold:g}: values above it are foreground"
+            return (
+                f"dataset.source.mask_threshold={self.threshold:g}: values above it are foreground"
+            )
         return "the default: every value but 0 is foreground"
 
     def apply(self, raw: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
@@ -104,15 +117,20 @@ class MaskRule:
         plain = len(found) <= 2 and found[:1] == [0]
         full = found in ([1], [255], [65535])  # foreground everywhere
         if found and not plain and not full:
-            listed = ", ".join(f"{value:g}" for value in found[:8])
-            more = ", …" if len(found) > 8 else ""
-            raise DataError(
-                f"the mask is not binary, it holds {len(found)} values ({listed}{more}). "
-                f"If they are grey levels, set dataset.source.mask_threshold={_middle(found[-1])}; "
-                "if classes, name those of the foreground with positive_values (dataset=folder, "
-                "histopathology)"
-            )
+            raise DataError(not_binary(found))
         return raw != 0
+
+
+def not_binary(found: Sequence[float]) -> str:
+    """What is wrong with masks that hold more values than two, and the settings that help."""
+    listed = ", ".join(f"{value:g}" for value in found[:8])
+    more = ", …" if len(found) > 8 else ""
+    return (
+        f"the mask is not binary, it holds {len(found)} values ({listed}{more}). "
+        f"If they are grey levels, set dataset.source.mask_threshold={_middle(found[-1])}; "
+        "if classes, name those of the foreground with dataset.source.positive_values "
+        "(dataset=folder, histopathology)"
+    )
 
 
 def _is_number(value: object) -> bool:

@@ -37,6 +37,7 @@ class Shenzhen(FileSource):
     split_seed: int = 0
 
     channels: ClassVar[int] = 1
+    drawn_test: ClassVar[bool] = True
 
     def scan(self) -> Scan:
         """Looks for films and their masks."""

@@ -37,7 +37,12 @@ class Record:
 
 @runtime_checkable
 class Source(Protocol):
-    """Where images come from. Sources know files; sizes and batches are others' business."""
+    """Where images come from. Sources know files; sizes and batches are others' business.
+
+    A source may also have `stratum`, which gives the stratum of an id that validation splits and
+    folds keep in proportion; `split_seed`, of the draws; and `drawn_test`: True if its test split
+    is one draw of many, which folds may replace, and not one that others report on.
+    """
 
     channels: int
 

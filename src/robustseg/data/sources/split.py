@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,17 +34,18 @@ def seeded_split(
         seed: another seed gives another split.
         groups: the group of each id; a group goes to one split whole, so counts may be off by
             half the size of a group.
-        strata: the stratum of each id; each is split by itself, so all splits have their share.
+        strata: the stratum of each id; each is split by itself, so all splits have their share. A
+            group of several strata counts for that of most of its ids, the first by name of equals.
 
     Raises:
         DataError: fractions that are no shares.
     """
     _check_fractions(fractions)
     units: dict[str, dict[str, list[str]]] = {}
-    for name in ids:
-        stratum = strata[name] if strata is not None else ""
-        group = groups[name] if groups is not None else name
-        units.setdefault(stratum, {}).setdefault(group, []).append(name)
+    for group, names in _members(ids, groups).items():
+        counts = Counter("" if strata is None else strata[name] for name in names)
+        stratum = min(counts, key=lambda one: (-counts[one], one))
+        units.setdefault(stratum, {})[group] = names
     split = {}
     for members in units.values():
         total = sum(map(len, members.values()))
@@ -58,6 +60,66 @@ def seeded_split(
     return split
 
 
+def seeded_folds(
+    ids: Sequence[str],
+    count: int,
+    seed: int,
+    groups: Mapping[str, str] | None = None,
+    strata: Mapping[str, str] | None = None,
+) -> dict[str, int]:
+    """The fold of each id, from 0 to count − 1, by a draw that is the same on every machine.
+
+    Groups are dealt out, the largest first, and equals in the order of `draw`: each goes to the
+    fold that has fewest of its strata, relative to how many there are, and of equals to the one
+    with fewest ids. Without groups a stratum differs by 1 at most between two folds, and so do
+    their sizes.
+
+    Args:
+        ids: what is dealt out.
+        count: of folds, 2 or more.
+        seed: another seed gives other folds.
+        groups: the group of each id; a group is in one fold, whatever its strata.
+        strata: the stratum of each id.
+
+    Raises:
+        DataError: there are fewer groups than folds.
+    """
+    members = _members(ids, groups)
+    if len(members) < count:
+        raise DataError(
+            f"dataset.folds={count}, but there are {len(members)} {'cases' if groups else 'images'}"
+            f" to share out. Take {len(members)} folds or fewer"
+        )
+    kinds = {
+        group: Counter("" if strata is None else strata[name] for name in names)
+        for group, names in members.items()
+    }
+    totals = sum(kinds.values(), Counter())
+
+    def place(group: str) -> tuple[int, list[str], bytes]:
+        return -len(members[group]), sorted(kinds[group]), draw(seed, group)
+
+    held: list[Counter[str]] = [Counter() for _ in range(count)]
+    fold = {}
+    for group in sorted(members, key=place):
+
+        def load(at: int, of: Counter[str] = kinds[group]) -> tuple[float, int, int]:
+            fullness = sum(held[at][kind] * of[kind] / totals[kind] for kind in sorted(of))
+            return fullness, held[at].total(), at
+
+        best = min(range(count), key=load)
+        held[best] += kinds[group]
+        fold.update(dict.fromkeys(members[group], best))
+    return fold
+
+
+def _members(ids: Sequence[str], groups: Mapping[str, str] | None) -> dict[str, list[str]]:
+    members: dict[str, list[str]] = {}
+    for name in ids:
+        members.setdefault(name if groups is None else groups[name], []).append(name)
+    return members
+
+
 def draw(seed: int, name: str) -> bytes:
     """The place of a name in the order of a seed: independent of the other names."""
     return hashlib.sha256(f"{seed}:{name}".encode()).digest()
@@ -66,10 +128,14 @@ def draw(seed: int, name: str) -> bytes:
 def _check_fractions(fractions: Mapping[str, float]) -> None:
     unknown = sorted(set(map(str, fractions)) - set(SPLITS))
     if unknown:
-        raise OptionError(f"fractions: unknown split {unknown[0]!r}, use {', '.join(SPLITS)}")
+        raise OptionError(
+            f"dataset.source.fractions: unknown split {unknown[0]!r}, use {', '.join(SPLITS)}"
+        )
     values = [float(value) for value in fractions.values()]
     if any(not 0 <= value <= 1 for value in values) or abs(sum(values) - 1) > 1e-6:
-        raise OptionError(f"fractions must be in [0, 1] and of sum 1, got {dict(fractions)}")
+        raise OptionError(
+            f"dataset.source.fractions must be in [0, 1] and of sum 1, got {dict(fractions)}"
+        )
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,8 @@ class Synthetic:
         OptionError: An argument is out of its range.
     """
 
+    drawn_test = True
+
     def __init__(
         self,
         kind: str,

@@ -15,6 +15,7 @@ from robustseg.results.figures.plates import Plate, drawn
 from robustseg.results.report.embedded import Embedded, embed
 from robustseg.results.report.privacy import without_places
 from robustseg.results.sources import Sources
+from robustseg.results.tables.folds import pool_folds
 from robustseg.results.tables.image_scores import Images
 from robustseg.results.tables.make_table import direction, make_table
 from robustseg.results.tables.published import Published
@@ -91,8 +92,9 @@ def dataset_part(
     words = {1: "higher is better", -1: "lower is better", 0: ""}
     tables, values = [], Images(sources)
     claims = None
+    pooled = pool_folds(runs, sources)
     for metric in metrics:
-        table = make_table(runs, [metric], published, published.losses if published else [])
+        table = make_table(pooled, [metric], published, published.losses if published else [])
         table, remarks = judged(table, values)
         html = Markup(render(table, "html", intervals=True))  # escapes what it writes
         claims = claims or _claims(table, values)

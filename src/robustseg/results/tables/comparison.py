@@ -138,7 +138,7 @@ def add_intervals(table: Table, images: Images) -> Table:
         NoImages: an images.csv is missing or damaged.
         UnlikeImages: runs of one cell were tested on different images.
     """
-    keys = [key for key, cell in table.cells.items() if cell.samples]
+    keys = [key for key, cell in table.cells.items() if cell.samples and not cell.uneven]
     keys = [key for key in keys if key[1].metric in PER_IMAGE]
     question = [_VERSION, "intervals", RESAMPLES, [_runs(table, key, images) for key in keys]]
     found = remembered(question, (len(keys), 2), lambda: _intervals(table, keys, images))

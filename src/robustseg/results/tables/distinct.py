@@ -16,7 +16,7 @@ _LABELS = (
     "batch_size",
     "subset",
 )
-_COLUMNS = ("noise.name", "noise.alpha", "noise.beta", "noise.seed", "seed")
+_COLUMNS = ("noise.name", "noise.alpha", "noise.beta", "noise.seed", "seed", "dataset.fold")
 
 
 def row_labels(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

@@ -164,6 +164,8 @@ def _text(kind: str, cell: Cell, n: int, decimals: int, intervals: bool) -> str:
     text += COLLAPSED if cell.collapsed else ""
     if intervals and cell.interval:
         text += " {{{}, {}}}".format(*(mean_std(end, decimals=decimals) for end in cell.interval))
+    if cell.folds and cell.folds.missing:
+        text += f" [{cell.folds.there} of {cell.folds.of} folds]"
     return text + (of_all or (f" [{cell.n}]" if cell.n < n else ""))
 
 

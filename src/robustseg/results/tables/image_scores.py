@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 # Metrics that are means over images.
 PER_IMAGE = tuple(metric.name for metric in CATALOGUE.values() if metric.per_image)
 _REMEDY = "; force=true trains the run again"
+_JOINT = " + "  # between the ids of runs of several folds; no id of a run has a space
+
+
+def joined(run_ids: Iterable[str]) -> str:
+    """The id of runs of several folds, which count as one run."""
+    return _JOINT.join(run_ids)
+
+
+def parts(run_id: str) -> list[str]:
+    """The runs of an id that `joined` gave; of any other that run."""
+    return run_id.split(_JOINT)
 
 
 class Images:
@@ -46,7 +57,8 @@ class Images:
         """
         if run_id not in self._identities:
             try:
-                self._identities[run_id] = self.sources.find(run_id).identity()
+                found = [self.sources.find(part).identity() for part in parts(run_id)]
+                self._identities[run_id] = found[0] if len(found) == 1 else found
             except DamagedRecord as error:
                 raise NoImages(str(error)) from error
         return self._identities[run_id]
@@ -72,6 +84,15 @@ class Images:
         return list(ids), np.mean([column.to_numpy() for column in columns.values()], axis=0)
 
     def _column(self, run_id: str, metric: str) -> pd.Series:
+        """Each image's value, sorted by id; where several folds have it, their mean."""
+        import pandas as pd
+
+        columns = [self._of_run(part, metric) for part in parts(run_id)]
+        if len(columns) == 1:
+            return columns[0]
+        return pd.concat(columns).groupby(level=0).mean()
+
+    def _of_run(self, run_id: str, metric: str) -> pd.Series:
         run = self.sources.find(run_id)
         if run_id not in self._tables:
             self._tables[run_id] = self._comparable(run, _averaged(run))
@@ -98,6 +119,17 @@ def check_alike(first: str, ids: list[str], second: str, others: list[str]) -> N
             f"{first} and {second} were tested on different images ({len(ids)} and {len(others)}; "
             f"{apart[0]} is of one only): choose runs on the same data with --where, or --test none"
         )
+
+
+def checked_rows(run: Run) -> pd.DataFrame:
+    """The rows of a run's test images, known to be those of its final numbers.
+
+    Raises:
+        NoImages: they are missing or damaged.
+    """
+    rows = run.images()
+    _averaged(run)
+    return rows
 
 
 def _averaged(run: Run) -> pd.DataFrame:

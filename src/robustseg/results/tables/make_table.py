@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError
 from robustseg.results.tables.distinct import plain, row_labels
+from robustseg.results.tables.folds import folds_of
 from robustseg.results.tables.published import Published
-from robustseg.results.tables.table_model import Cell, Column, Key, Row, Sample, Table, direction
+from robustseg.results.tables.table_model import (
+    Cell,
+    Column,
+    Folds,
+    Key,
+    Row,
+    Sample,
+    Table,
+    direction,
+)
 from robustseg.runs.labels import LABELS
 
 if TYPE_CHECKING:
@@ -33,7 +43,7 @@ def make_table(
     or setting in which they differ: nothing but seeds is ever averaged.
 
     Args:
-        runs: as `load_runs` returns them.
+        runs: as `load_runs` returns them, and `pool_folds` where they have folds.
         metrics: names of numbers.
         published: the paper's numbers.
         losses: the losses that come first, in this order; the rest follows by name.
@@ -64,7 +74,8 @@ def make_table(
 
 def _groups(runs: pd.DataFrame, labels: Sequence[str], metrics: Sequence[str]) -> Groups:
     """The runs of every row and noise setting that has any, without what no table needs."""
-    needed = dict.fromkeys([*labels, *LABELS, "data", "run_id", "collapsed", *metrics])
+    folds = ["folds"] if "folds" in runs else []
+    needed = dict.fromkeys([*labels, *LABELS, "data", "run_id", "collapsed", *folds, *metrics])
     groups: Groups = {}
     names = [*labels, *_SETTING]
     finite = {metric: runs[metric].where(runs[metric].abs() < math.inf) for metric in metrics}
@@ -113,22 +124,33 @@ def _cell(group: pd.DataFrame, metric: str, best: bool, published: Any) -> Cell:
         repeated=len({sample.seed for sample in samples}) < len(samples),
         samples=samples,
         without=int(numbers.isna().sum()),
+        folds=_folds(group),
     )
+
+
+def _folds(group: pd.DataFrame) -> Folds | None:
+    return folds_of(group["folds"]) if "folds" in group else None
 
 
 def _contests(
     groups: Groups, rows: Sequence[Row], columns: Sequence[Column], versus: int | None
 ) -> tuple[tuple[Key, ...], ...]:
-    """Cells of a column with a number, on the same data; and alike but for one label, if any."""
+    """Cells of a column with a number, on the same data; and alike but for one label, if any.
+
+    Of folds, those that have the same ones.
+    """
     contests: dict[tuple, list[Key]] = {}
     for column, row in itertools.product(columns, rows):
         group = groups.get((row, (column.noise, column.alpha, column.beta)))
         if group is None or not direction(column.metric) or not group[column.metric].notna().any():
             continue
+        folds = _folds(group)
+        if folds and folds.which is None:
+            continue  # its seeds have been tested on different images
         first = group.iloc[0]
         others = () if versus is None else row[:versus] + row[versus + 1 :]
         data = (plain(first[name]) for name in ("dataset", "subset", "data"))
-        place = column, *data, others
+        place = column, *data, folds, others
         contests.setdefault(place, []).append((row, column))
     return tuple(tuple(keys) for keys in contests.values() if len(keys) > 1)
 

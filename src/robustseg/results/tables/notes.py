@@ -1,5 +1,6 @@
 """What a reader of a table has to know, in sentences below it."""
 
+from robustseg.metrics.catalogue import find
 from robustseg.results.tables.grid import COLLAPSED, DIFFERS, STAR
 from robustseg.results.tables.image_scores import PER_IMAGE
 from robustseg.results.tables.meaning import meanings
@@ -22,6 +23,7 @@ def notes(table: Table, intervals: bool) -> list[str]:
     found += meanings(column.metric for column in table.columns)
     if any(cell.n < table.n and not cell.without for cell in cells):
         found.append("[n]: over n runs only.")
+    found += _of_folds(table, cells)
     there = [cell for cell in table.cells.values() if cell.n or cell.without]
     if any(cell.without for cell in there):
         found.append("[n of m]: m − n of the m finished runs have no such number.")
@@ -58,9 +60,29 @@ def _shown(table: Table) -> str:
     if not table.n:
         spread = any(cell.published and cell.published.std >= 0 for cell in table.cells.values())
         return f"{metrics}{where}: as published{', mean(std)' if spread else ''}."
+    if any(cell.folds for cell in table.cells.values()):
+        each = f"mean(std) over {table.n} seeds" if table.n > 1 else "one seed a cell"
+        return f"{metrics}{where}: {each}, the folds of a seed together: each test image once."
     return f"{metrics}{where}: " + (
         f"mean(std) over {table.n} runs." if table.n > 1 else "one run a cell."
     )
+
+
+def _of_folds(table: Table, cells: list[Cell]) -> list[str]:
+    """What cells of folds lack, and which numbers are no numbers of all images together."""
+    if not any(cell.folds for cell in cells):
+        return []
+    found = []
+    if any(cell.folds and cell.folds.missing for cell in cells):
+        found.append(
+            "[k of m folds]: runs of m − k folds are missing, so the images of the others only; "
+            "compared with cells of the same folds only."
+        )
+    metrics = dict.fromkeys(column.metric for column in table.columns)
+    means = [name for name in metrics if (known := find(name)) is None or not known.formula]
+    if means:
+        found.append(f"Mean of the folds, weighted by their test images: {', '.join(means)}.")
+    return found
 
 
 def _contradicted(table: Table) -> list[str]:

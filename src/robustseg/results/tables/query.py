@@ -69,7 +69,7 @@ def answer(
     from robustseg.results.tables.image_scores import Images
 
     table, remarks = judged(
-        table_of(runs, asked),
+        table_of(runs, sources, asked),
         Images(sources),
         asked.test,
         asked.against,
@@ -79,16 +79,18 @@ def answer(
     return table, [*remarks, *runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]
 
 
-def table_of(runs: pd.DataFrame, asked: TableQuestion) -> Table:
+def table_of(runs: pd.DataFrame, sources: Sources, asked: TableQuestion) -> Table:
     """The table that is asked for, with nothing tested.
 
     Args:
         runs: as `load_runs` gives them.
+        sources: of the runs.
         asked: what is asked for.
 
     Raises:
         ConfigError: no run has such a number, or the runs do not differ in what is compared.
     """
+    from robustseg.results.tables.folds import pool_folds
     from robustseg.results.tables.make_table import make_table
     from robustseg.results.tables.order import OTHERS, REFERENCE, without_agreeing
 
@@ -99,7 +101,7 @@ def table_of(runs: pd.DataFrame, asked: TableQuestion) -> Table:
         metrics += [name for name in others if name in runs]
     published = _published(runs, asked.experiment) if asked.published else None
     losses = asked.losses or (published.losses if published else [])
-    table = make_table(runs, metrics, published, losses, versus(asked.layout))
+    table = make_table(pool_folds(runs, sources), metrics, published, losses, versus(asked.layout))
     return table if asked.metrics else without_agreeing(table)
 
 
@@ -121,6 +123,7 @@ def answer_selection(
         ConfigError: an option has no meaning here.
         DataError: an epochs.csv cannot be read.
     """
+    from robustseg.results.tables.folds import pool_folds
     from robustseg.results.tables.make_table import make_table
     from robustseg.results.tables.stopping import add_selected, read_curves
 
@@ -139,7 +142,7 @@ def answer_selection(
         )
     metrics = [*map(metric_of, rules), *map(regret_of, rules)]
     chosen = add_selected(runs, read_curves(runs, sources), rules)
-    table = make_table(chosen, metrics, None, asked.losses)
+    table = make_table(pool_folds(chosen, sources), metrics, None, asked.losses)
     return table, [*runs.attrs["absent"], *chosen.attrs["remarks"], *sources.unfinished()]
 
 

@@ -17,6 +17,7 @@ from robustseg.results.tables.table_model import (
     Cell,
     Column,
     Comparison,
+    Folds,
     Key,
     Row,
     Table,
@@ -31,10 +32,11 @@ _LOGICAL = {"True": True, "False": False}
 _NUMBERS = ("alpha", "beta", "mean", "std", "low", "high", "p", "p_corrected")
 _KINDS: dict[str, type | UnionType] = {
     **dict.fromkeys((*_NUMBERS, "published_mean", "published_std"), int | float),
-    **dict.fromkeys(("runs", "collapsed", "pairs", "family"), int),
+    **dict.fromkeys(("runs", "collapsed", "pairs", "family", "folds", "of_folds"), int),
     **dict.fromkeys(("best", "group", "repeated", "published_star"), bool),
     **dict.fromkeys(("noise", "metric", "test"), str),
 }
+_OF_FOLDS = ("folds", "of_folds")
 _TESTS = ("images", "seeds", "tukey", "best")
 
 
@@ -42,10 +44,15 @@ def records(table: Table) -> list[Record]:
     """Return a record for each row and column, row after row; what is missing is None.
 
     A table without published values, intervals or tests has the same columns, so that files can
-    be joined; `from_records` makes the table again.
+    be joined; only one of folds has those of folds besides. `from_records` makes the table again.
     """
+    folded = any(cell.folds for cell in table.cells.values())
     return [
-        {key: _none_for_nan(value) for key, value in _record(table, row, column).items()}
+        {
+            key: _none_for_nan(value)
+            for key, value in _record(table, row, column).items()
+            if folded or key not in _OF_FOLDS
+        }
         for row in table.rows
         for column in table.columns
     ]
@@ -171,6 +178,8 @@ def _record(table: Table, row: Row, column: Column) -> Record:
         **vars(column),
         "runs": cell.n,
         "without": cell.without,
+        "folds": cell.folds.there if cell.folds else None,
+        "of_folds": cell.folds.of if cell.folds else None,
         "mean": cell.mean,
         "std": cell.std,
         "low": low,
@@ -230,6 +239,7 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         comparison=comparison,
         without=record.get("without", 0),
         group=record.get("group", False),
+        folds=Folds(record["folds"], record["of_folds"]) if "folds" in record else None,
     )
 
 

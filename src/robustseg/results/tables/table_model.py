@@ -26,8 +26,24 @@ class Column:
 Key = tuple[Row, Column]
 
 
+class Folds(NamedTuple):
+    """The folds of a cell: how many there are, of how many, and which; None if seeds differ."""
+
+    there: int
+    of: int
+    which: tuple[int, ...] | None = None
+
+    @property
+    def missing(self) -> bool:
+        """Whether some images are not in the cell."""
+        return self.there < self.of
+
+
 class Sample(NamedTuple):
-    """A run's number; ``seed`` is its seed and that of its noise."""
+    """A run's number; ``seed`` is its seed and that of its noise.
+
+    The folds of one seed are one run, whose id `image_scores.joined` makes.
+    """
 
     run_id: str
     seed: tuple[Any, Any]
@@ -73,6 +89,7 @@ class Cell:
         comparison: with the best of its column, or with a loss asked for; None if untested.
         samples: the runs that have the number.
         without: how many finished runs have none: it is not defined for them, or not finite.
+        folds: of its runs, each of which is all folds of a seed; None without folds.
     """
 
     mean: float
@@ -87,6 +104,12 @@ class Cell:
     samples: tuple[Sample, ...] = ()
     without: int = 0
     group: bool = False
+    folds: Folds | None = None
+
+    @property
+    def uneven(self) -> bool:
+        """Whether its seeds were tested on different images, so that no image has a mean."""
+        return self.folds is not None and self.folds.which is None
 
 
 EMPTY = Cell(math.nan, math.nan, 0, False)

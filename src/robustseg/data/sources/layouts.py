@@ -1,0 +1,169 @@
+"""Where the images and masks of a folder lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from robustseg.data.sources.files import subfolder
+from robustseg.data.sources.listing import IMAGE_ENDINGS, ending_of
+from robustseg.data.sources.source import SPLITS
+from robustseg.errors import DataError
+
+# Names of folders of splits, in any case.
+SPLIT_WORDS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+# Usual names of mask folders beside those of the settings.
+MASK_WORDS = ("labels", "label", "segmentations", "annotations", "ground_truth", "gt")
+DRIVE_MASKS = "1st_manual"
+_NNUNET = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder of images and one of masks; the same if they lie together.
+
+    Attributes:
+        split: of the images; "" if it is not known by folders.
+        images: the folder of images.
+        masks: the folder of masks.
+        told: what was recognised, in words; "" if the settings name it.
+    """
+
+    split: str
+    images: Path
+    masks: Path
+    told: str = ""
+
+
+def places(root: Path, image_folders: Sequence[str], mask_folders: Sequence[str]) -> list[Place]:
+    """The folders of images and masks below a root, and which split each is.
+
+    Args:
+        root: folder of the data set.
+        image_folders: names of the image folder; the first that exists is taken.
+        mask_folders: names of the mask folder. If there is none, one of `MASK_WORDS`, if only one
+            of them is there, and without an image folder the folder itself, if it holds images.
+
+    Raises:
+        DataError: a folder is missing, or two are of one split.
+    """
+    nnunet = _nnunet(root)
+    if nnunet:
+        return nnunet
+    apart = split_folders(root)
+    if any((root / name / DRIVE_MASKS).is_dir() for name in apart.values()):
+        return _drive(root, apart, image_folders)
+    if apart:
+        return [
+            _two(split, root / name, image_folders, mask_folders) for split, name in apart.items()
+        ]
+    place = _two("", root, image_folders, mask_folders)
+    inside = split_folders(place.images)
+    if not inside or place.images == root:
+        return [place]
+    of_masks = split_folders(place.masks)
+    return [
+        Place(
+            split,
+            place.images / name,
+            place.masks / of_masks[split] if split in of_masks else subfolder(place.masks, [name]),
+            place.told,
+        )
+        for split, name in inside.items()
+    ]
+
+
+def lone_splits(place: Path) -> list[str]:
+    """A remark on folders of `SPLIT_WORDS` that are not used, for want of train and test."""
+    names = sorted(entry.name for entry in os.scandir(place) if entry.is_dir())
+    lone = [name for name in names if name.lower() in SPLIT_WORDS]
+    if not lone or split_folders(place):
+        return []
+    return [f"{place}: not used as a split, without train or test beside it: {', '.join(lone)}"]
+
+
+def split_folders(place: Path) -> dict[str, str]:
+    """The names of the folders of splits in a place, by split; none without train and test.
+
+    Raises:
+        DataError: two folders are of the same split.
+    """
+    found: dict[str, str] = {}
+    for name in sorted(entry.name for entry in os.scandir(place) if entry.is_dir()):
+        split = SPLIT_WORDS.get(name.lower())
+        if split is None:
+            continue
+        if split in found:
+            raise DataError(
+                f"{place}: {found[split]} and {name} are both folders of the split {split!r}. "
+                "Put their files together, or rename the one that is none"
+            )
+        found[split] = name
+    if not {"train", "test"} & found.keys():
+        return {}
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def _nnunet(root: Path) -> list[Place]:
+    """The folders of nnU-Net's raw data; none if they are not there."""
+    images, masks, test_images, test_masks = (root / name for name in _NNUNET)
+    if not (images.is_dir() and masks.is_dir()):
+        return []
+    told = "nnU-Net's folders imagesTr and labelsTr"
+    if _has_images(test_images) and _has_images(test_masks):
+        told += ", and for testing imagesTs and labelsTs"
+        return [
+            Place("train", images, masks, told),
+            Place("test", test_images, test_masks, told),
+        ]
+    return [Place("", images, masks, f"{told}; there is no imagesTs with labelsTs to test on")]
+
+
+def _drive(root: Path, apart: dict[str, str], image_folders: Sequence[str]) -> list[Place]:
+    """The folders of DRIVE, whose folders `mask` hold fields of view and no vessels."""
+    told = f"DRIVE's folders, masks in {DRIVE_MASKS}"
+    whole = {s: name for s, name in apart.items() if (root / name / DRIVE_MASKS).is_dir()}
+    if not {"train", "test"} <= whole.keys():
+        lost = ", ".join(name for split, name in apart.items() if split not in whole)
+        told += f"; {lost or 'no other folder'} is not used, having no {DRIVE_MASKS}"
+    return [
+        Place(
+            split if {"train", "test"} <= whole.keys() else "",
+            subfolder(root / name, image_folders),
+            root / name / DRIVE_MASKS,
+            told,
+        )
+        for split, name in whole.items()
+    ]
+
+
+def _two(
+    split: str, place: Path, image_folders: Sequence[str], mask_folders: Sequence[str]
+) -> Place:
+    known = {*image_folders, *mask_folders, *MASK_WORDS}
+    there = [entry.name for entry in os.scandir(place) if entry.is_dir() and entry.name in known]
+    if not there and _has_images(place):
+        return Place(split, place, place, "one folder of images and masks")
+    images = subfolder(place, image_folders)
+    others = [name for name in MASK_WORDS if name in there and name not in image_folders]
+    if not {*mask_folders} & {*there} and len(others) == 1:
+        return Place(split, images, place / others[0], f"the mask folder {others[0]}")
+    return Place(split, images, subfolder(place, mask_folders))
+
+
+def _has_images(place: Path) -> bool:
+    return place.is_dir() and any(
+        ending_of(entry.name).lower() in IMAGE_ENDINGS and not entry.name.startswith(".")
+        for entry in os.scandir(place)
+    )

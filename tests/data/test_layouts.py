@@ -1,0 +1,264 @@
+"""Layouts of folders: what is recognised, what is refused, and templates."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from robustseg.configuration.compose import composed
+from robustseg.data.checking.check import check
+from robustseg.data.sources.folder import Folder
+from robustseg.data.sources.naming import Naming, matches, recognised
+from robustseg.errors import DataError, OptionError
+from robustseg.runs.identity import identify
+from tests.data.conftest import disc, picture, save
+
+CASES = [f"{k:02}" for k in range(10)]
+
+
+def lay(root, images, masks, cases=CASES):
+    """Writes pairs; `images` and `masks` are patterns of their paths."""
+    for number, case in enumerate(cases):
+        save(root / images.format(case), picture(number))
+        save(root / masks.format(case), disc(3 + number))
+    return root
+
+
+def pairs(source):
+    root = Path(source.root)
+    return {
+        str(record.image.relative_to(root)): str(record.mask.relative_to(root))
+        for record in source.records()
+    }
+
+
+LAYOUTS = {
+    "nnU-Net": ("imagesTr/{}_0000.png", "labelsTr/{}.png"),
+    "labels": ("images/{}.png", "labels/{}.png"),
+    "prefixes": ("images/img_{}.png", "masks/mask_{}.png"),
+    "long prefixes": ("images/image_{}.png", "masks/mask_{}.png"),
+    "suffixes": ("images/{}_image.png", "masks/{}_mask.png"),
+    "mask": ("images/{}.png", "masks/{}_mask.png"),
+    "segmentation": ("images/{}.jpg", "masks/{}_segmentation.png"),
+    "flat": ("{}.png", "{}_mask.png"),
+    "flat, seg": ("{}.png", "{}_seg.png"),
+    "flat, label": ("{}.png", "{}_label.png"),
+    "flat, gt": ("{}.png", "{}_gt.png"),
+    "flat, prefixes": ("img_{}.png", "mask_{}.png"),
+    "gif masks": ("images/{}.tif", "masks/{}_mask.gif"),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_usual_layouts_are_recognised_and_told(name, tmp_path):
+    images, masks = LAYOUTS[name]
+    source = Folder(lay(tmp_path, images, masks))
+    assert pairs(source) == {images.format(case): masks.format(case) for case in CASES}
+    report = check(source)
+    assert not report.errors
+    assert report.recognised
+
+
+def test_equal_names_are_nothing_to_tell(tiles_root):
+    assert check(Folder(tiles_root)).recognised == []
+
+
+def test_nnunet_with_a_test_set(tmp_path):
+    lay(tmp_path, "imagesTr/{}_0000.png", "labelsTr/{}.png")
+    lay(tmp_path, "imagesTs/{}_0000.png", "labelsTs/{}.png", ["90", "91"])
+    lay(tmp_path, "imagesTr/{}_0001.png", "labelsTr/{}.png")  # a second channel
+    source = Folder(tmp_path)
+    splits = {record.id: record.split for record in source.records()}
+    assert splits == {f"{case}_0000": "train" for case in CASES} | {
+        "90_0000": "test",
+        "91_0000": "test",
+    }
+    assert not source.drawn_test
+    assert any("10 files are no images" in remark for remark in source.checked_scan().remarks)
+
+
+def drive(root, test=True):
+    for number, case in enumerate(CASES):
+        part, name = ("training", "training") if number < 6 else ("test", "test")
+        save(root / part / "images" / f"{case}_{name}.tif", picture(number))
+        save(root / part / "mask" / f"{case}_{name}_mask.gif", disc(15))
+        if test or part == "training":
+            save(root / part / "1st_manual" / f"{case}_manual1.gif", disc(5))
+    return root
+
+
+def test_drive(tmp_path):
+    source = Folder(drive(tmp_path))
+    assert pairs(source) == {
+        f"{part}/images/{case}_{part}.tif": f"{part}/1st_manual/{case}_manual1.gif"
+        for number, case in enumerate(CASES)
+        for part in [("training" if number < 6 else "test")]
+    }
+    assert {record.split for record in source.records()} == {"train", "test"}
+
+
+def test_fields_of_view_of_drive_are_never_masks(tmp_path):
+    # the public test images have no vessels, only fields of view in a folder "mask"
+    source = Folder(drive(tmp_path, test=False))
+    assert len(source.records()) == 6
+    assert all("1st_manual" in str(record.mask) for record in source.records())
+    assert any("test is not used" in text for text in source.checked_scan().recognised)
+
+
+@pytest.mark.parametrize(
+    "words", [("training", "validation", "testing"), ("Train", "VALID", "Test")]
+)
+def test_spellings_of_splits(words, tmp_path):
+    for word, cases in zip(words, (CASES[:6], CASES[6:8], CASES[8:]), strict=True):
+        lay(tmp_path, f"{word}/images/{{}}.png", f"{word}/masks/{{}}.png", cases)
+    splits = {record.id: record.split for record in Folder(tmp_path).records()}
+    assert splits == {
+        case: "train" if k < 6 else "val" if k < 8 else "test" for k, case in enumerate(CASES)
+    }
+
+
+def test_two_folders_of_one_split_are_refused(tmp_path):
+    for word in ("train", "Training", "test"):
+        lay(tmp_path, f"{word}/images/{{}}.png", f"{word}/masks/{{}}.png")
+    with pytest.raises(DataError, match="Training and train are both folders of the split"):
+        Folder(tmp_path).records()
+
+
+@pytest.mark.parametrize(
+    ("options", "images", "masks"),
+    [
+        ({"mask_template": "{stem}_vessels"}, "images/{}.png", "masks/{}_vessels.png"),
+        (
+            {"image_template": "{case}_t1", "mask_template": "gold_{case}"},
+            "images/{}_t1.png",
+            "masks/gold_{}.png",
+        ),
+        ({"mask_template": "{stem}_vessels"}, "{}.png", "{}_vessels.png"),
+    ],
+)
+def test_templates(options, images, masks, tmp_path):
+    lay(tmp_path, images, masks)
+    if "image_template" in options:
+        save(tmp_path / "images" / "00_t2.png", picture(0))  # no image by the template
+    source = Folder(tmp_path, **options)
+    assert pairs(source) == {images.format(case): masks.format(case) for case in CASES}
+    assert check(source).recognised == (
+        ["one folder of images and masks"] if "/" not in images else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mask_template": "{case}_m"}, r"there is no \{case\}. Use \{stem\}"),
+        ({"mask_template": "mask"}, "all images would have one mask"),
+        ({"mask_template": "{stem"}, "mask_template=.stem"),
+        ({"mask_template": "{0}"}, "fields are names in braces"),
+        ({"mask_template": "{stem}_m", "mask_suffix": "_m"}, "not both"),
+    ],
+)
+def test_wrong_templates(options, message, tmp_path):
+    with pytest.raises(OptionError, match=message):
+        Folder(tmp_path, **options)
+
+
+def test_what_fits_only_some_is_offered_and_not_done(tmp_path):
+    lay(tmp_path, "images/{}.png", "masks/{}_mask.png")
+    (tmp_path / "masks" / "03_mask.png").unlink()
+    with pytest.raises(DataError) as error:
+        Folder(tmp_path).records()
+    assert "no mask for 10 of 10 images (00.*, 01.*, 02.*, …)" in str(error.value)
+    assert "dataset.source.mask_suffix=_mask would match 9 of 10" in str(error.value)
+
+
+def test_two_namings_that_fit_are_both_offered(tmp_path):
+    lay(tmp_path, "images/{}.png", "masks/{}_mask.png")
+    lay(tmp_path, "images/{}.png", "masks/{}_gt.png")
+    with pytest.raises(DataError) as error:
+        Folder(tmp_path).records()
+    for suffix in ("_mask", "_gt"):
+        assert f"dataset.source.mask_suffix={suffix} would match all 10" in str(error.value)
+
+
+def test_two_mask_folders_are_not_guessed(tmp_path):
+    lay(tmp_path, "images/{}.png", "labels/{}.png")
+    lay(tmp_path, "images/{}.png", "gt/{}.png")
+    with pytest.raises(DataError, match="no folder masks or mask in it"):
+        Folder(tmp_path).records()
+
+
+def test_a_folder_of_images_without_masks(tmp_path):
+    for case in CASES:
+        save(tmp_path / f"{case}.png", picture(0))
+    with pytest.raises(DataError, match="no folder images or img in it, and its 10 image files"):
+        Folder(tmp_path).records()
+
+
+def test_subfolders_on_request(tmp_path):
+    lay(tmp_path, "images/p{}/scan.png", "masks/p{}/scan.png")
+    with pytest.raises(DataError, match=r"dataset\.source\.recursive=true"):
+        Folder(tmp_path).records()
+    source = Folder(tmp_path, recursive=True, group_pattern=r"p\d+")
+    assert pairs(source) == {f"images/p{c}/scan.png": f"masks/p{c}/scan.png" for c in CASES}
+    assert {record.id for record in source.records()} == {f"p{case}_scan" for case in CASES}
+
+
+def test_subfolders_of_one_folder(tmp_path):
+    lay(tmp_path, "p{}/scan.png", "p{}/scan_mask.png")
+    (tmp_path / "images").mkdir()
+    for case in CASES:
+        (tmp_path / f"p{case}").rename(tmp_path / "images" / f"p{case}")
+    source = Folder(tmp_path, recursive=True, image_folders=["images"], mask_folders=["images"])
+    assert len(pairs(source)) == 10
+
+
+def test_new_settings_change_no_fingerprint_at_their_defaults(tiles_root):
+    plain = Folder(tiles_root).fingerprint()
+    assert Folder(tiles_root, mask_template="{stem}").fingerprint() == plain
+    assert Folder(tiles_root, recursive=True).fingerprint() == plain
+
+
+names = st.lists(st.text("abc01_", min_size=1, max_size=5), unique=True, min_size=1, max_size=8)
+
+
+@given(names, st.data())
+def test_a_recognised_naming_gives_each_image_a_mask_of_its_own(stems, data):
+    masks = [f"{stem}_mask" for stem in stems]
+    together = data.draw(st.booleans())
+    listed = [*stems, *masks] if together else stems
+    naming = recognised(matches(listed, [*stems, *masks] if together else masks, together))
+    if naming is not None:
+        images = naming.images_in_one_folder(listed) if together else listed
+        found = [naming.mask_of(stem) for stem in images]
+        assert len(set(found)) == len(images)
+        assert set(found) <= {*masks, *(stems if together else ())}
+        assert not set(found) & set(images)
+
+
+def test_fields_may_be_used_twice():
+    naming = Naming("{a}_{b}_{a}", "{b}")
+    assert naming.mask_of("x_y_x") == "y"
+    assert naming.mask_of("x_y_z") is None
+
+
+@pytest.mark.parametrize("naming", [Naming("img_{case}", "mask_{case}"), Naming(None, "{stem}_x")])
+def test_the_settings_that_are_offered_can_be_pasted(naming):
+    source = composed(
+        ["dataset=folder", "dataset.root=x", *shlex.split(str(naming))]
+    ).dataset.source
+    suffix = source.get("mask_suffix")
+    assert Naming(source.image_template, source.mask_template or "{stem}" + suffix) == naming
+
+
+def test_new_settings_are_in_the_id_only_where_they_are_set():
+    def run_id(*given):
+        return identify(composed(["dataset=folder", "dataset.root=x", *given]), "f").run_id
+
+    plain = run_id()
+    for name in ("mask_template", "image_template", "recursive"):
+        default = "false" if name == "recursive" else "null"
+        assert run_id(f"dataset.source.{name}={default}") == plain
+    assert run_id("dataset.source.recursive=true") != plain
+    assert run_id('dataset.source.mask_template="{stem}_m"') != plain
