@@ -67,7 +67,7 @@ def test_the_limit_leaves_what_is_not_done_and_the_same_call_resumes(
 def test_one_run_alone_has_the_limit_too(tmp_path, cache):
     places = [f"paths.runs={tmp_path}/runs", f"paths.logs={tmp_path}", f"paths.cache={cache}"]
     done = subprocess.run(
-        [sys.executable, "train.py", *TINY, *places, "trainer.max_epochs=100000", "minutes=0.25"],
+        [sys.executable, "train.py", *TINY, *places, "trainer.max_epochs=100000", "minutes=0.35"],
         cwd=ROOT,
         capture_output=True,
         text=True,

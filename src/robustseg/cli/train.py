@@ -77,7 +77,7 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
         explained = explain(error, conf_folder(), arguments)
         if explained is None:
             raise error from None
-        print(printable(f"{program}: {explained}"), file=sys.stderr)
+        print(printable(f"{program}: {explained}", keep="\n"), file=sys.stderr)
         code = explained.exit_code
     except KeyboardInterrupt:
         interrupted = True

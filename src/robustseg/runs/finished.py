@@ -63,7 +63,7 @@ def read_finished(folder: RunFolder) -> Finished:
     state = status.get("state")
     if state == "failed":
         failure = status.get("error") or {}
-        said = printable(f"{failure.get('type')}: {failure.get('message')}")
+        said = printable(f"{failure.get('type')}: {failure.get('message')}", keep="\n")
         raise NotFinished(f"failed: {said}")
     if state != "done":
         raise NotFinished("unfinished" if state == "running" else "without a readable status.json")

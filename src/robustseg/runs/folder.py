@@ -130,7 +130,8 @@ class RunFolder:
 
     def mark_failed(self, kind: str, message: str, trace: str = "") -> None:
         """Note why the run failed; the next call tries it again."""
-        error = {"type": kind, "message": printable(message), "traceback": printable(trace)}
+        texts = {"message": message, "traceback": trace}
+        error = {"type": kind, **{key: printable(text, keep="\n\t") for key, text in texts.items()}}
         self.update_status(state="failed", finished=now(), error=error)
 
     def read(self, path: Path, status: Mapping[str, Any] | None = None) -> bytes:
