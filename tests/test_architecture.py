@@ -139,7 +139,7 @@ def test_there_are_no_circles():
 # Names of files that stand in several rooms. A command has the name of what it calls; the others
 # mean the same thing in each room. Nothing is added: another name tells more.
 TWICE = {
-    *("__init__", "evaluate", "export", "predict", "status", "suspects"),
+    *("__init__", "evaluate", "export", "predict", "status", "suspects", "train", "verify"),
     *("files", "folder", "load", "module", "progress", "reading", "selection", "source"),
 }
 

@@ -123,7 +123,10 @@ def test_check_counts_what_a_run_would_use(tmp_path, capsys):
     check = ["data", "check", "dataset=folder", f"dataset.root={tmp_path}", "dataset.train_size=3"]
     assert main([*check, "--format", "json"]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert report["used"] == {"train": 3, "test": report["images"]["test"]}
+    assert report["used"] == {
+        "train": 3,
+        **{split: report["images"][split] for split in ("val", "test")},
+    }
     assert main(check) == 0
     assert "a run uses 3 train" in capsys.readouterr().out
     assert main([*check[:-1], "dataset.train_size=99"]) == 1

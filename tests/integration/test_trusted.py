@@ -13,9 +13,10 @@ import pytest
 from robustseg.cli.main import main
 from robustseg.errors import RunFailed
 from robustseg.runs.folder import RunFolder
-from robustseg.runs.lock import hold
+from robustseg.runs.lock import JOB, hold
 from robustseg.runs.survey import look
 from robustseg.runs.verify import verify
+from robustseg.sweeps import outcomes
 from robustseg.training import conditions as conditions_module
 from robustseg.training import recorder
 from robustseg.training import run as run_module
@@ -25,6 +26,13 @@ from robustseg.training.run import run
 from tests.conftest import TINY, without_checksums
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def no_sweep(monkeypatch):
+    """A sweep says at its end what a run alone says at once."""
+    monkeypatch.setattr(outcomes, "_sweep", {})
+    monkeypatch.delenv(JOB, raising=False)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from robustseg.results.tables.statistics import signed_rank
 
 from robustseg.errors import UnlikeImages
 from robustseg.metrics.catalogue import CATALOGUE
@@ -11,9 +10,10 @@ from robustseg.metrics.summary import summarise
 from robustseg.results.load import load_runs
 from robustseg.results.sources import Sources
 from robustseg.results.tables.comparison import add_intervals, compare
-from robustseg.results.tables.folds import pool_folds
 from robustseg.results.tables.image_scores import Images
 from robustseg.results.tables.make_table import make_table
+from robustseg.results.tables.paired_tests import signed_rank
+from robustseg.results.tables.pooled_folds import pool_folds
 from robustseg.results.tables.render import render
 from robustseg.results.tables.results_file import from_records, records
 from robustseg.runs.files import read_json, write_csv, write_json

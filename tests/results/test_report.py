@@ -320,7 +320,7 @@ def test_a_page_tells_what_could_not_be_read(hostile, tmp_path, refused):
     runs = shutil.copytree(hostile, tmp_path / "runs")
     noisy = [path for path in sorted(runs.iterdir()) if "-a0.5-" in path.name]
     (without_checksums(noisy[0]) / "images.csv").write_text("garbage")
-    refused("read_text", lambda path: path == noisy[1] / "status.json")
+    refused("os.open", lambda path: path == noisy[1] / "status.json")
     page = tmp_path / "page.html"
     assert main(["report", "--runs", str(runs), "-o", str(page)]) == 0
     text = Parsed(page.read_text(encoding="utf-8")).text

@@ -46,6 +46,7 @@ FREE = {
     "experiment_name",
     "minutes",
     "records",
+    "strict",
 }
 GROUPS = ("dataset", "noise", "model", "loss", "regularizer", "optimizer", "scheduler",
           "augmentation", "trainer", "logger")  # fmt: skip

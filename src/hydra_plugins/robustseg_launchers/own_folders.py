@@ -9,7 +9,7 @@ class OwnFolders(SearchPathPlugin):
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         """Add them."""
-        from robustseg.configuration.folders import conf_folder, own_folders
+        from robustseg.configuration.own_conf import conf_folder, own_folders
 
         main = [entry.path for entry in search_path.get_path() if entry.provider == "main"]
         if [path.removeprefix("file://") for path in main] == [str(conf_folder())]:

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from robustseg.configuration.folders import add_own_folder
+from robustseg.configuration.own_conf import add_own_folder
 
 
 def add_overrides(parser: argparse.ArgumentParser, text: str = "as for robustseg train") -> None:

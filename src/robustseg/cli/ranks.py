@@ -70,8 +70,8 @@ def main(options: argparse.Namespace) -> int:
 
 def _table(runs: pd.DataFrame, sources: Sources, metric: str) -> Table:
     from robustseg.results.load import check_metrics
-    from robustseg.results.tables.folds import pool_folds
     from robustseg.results.tables.make_table import make_table
+    from robustseg.results.tables.pooled_folds import pool_folds
     from robustseg.results.tables.table_model import direction
 
     check_metrics(runs, [metric])

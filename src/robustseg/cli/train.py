@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.overrides import add_config_dir
-from robustseg.configuration.folders import conf_folder, import_from_here
+from robustseg.configuration.own_conf import conf_folder, import_from_here
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

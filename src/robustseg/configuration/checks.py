@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from robustseg.configuration import hardware
-from robustseg.configuration.names import check_names
+from robustseg.configuration.allowed_names import check_names
 from robustseg.data.batches.drawable import check_drawable
 from robustseg.errors import ConfigError
 from robustseg.runs.checked import check_setting, settings_of

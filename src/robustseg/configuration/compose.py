@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from robustseg.configuration.checks import check_targets, resolve
-from robustseg.configuration.folders import conf_folder, import_from_here
+from robustseg.configuration.own_conf import conf_folder, import_from_here
 from robustseg.settings import Settings
 
 

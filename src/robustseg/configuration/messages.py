@@ -17,7 +17,7 @@ from hydra.errors import (
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from robustseg.configuration.folders import own_folders
+from robustseg.configuration.own_conf import own_folders
 from robustseg.errors import ConfigError, UserError
 from robustseg.terminal.suggestion import nearest, shorter, suggestion
 

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from robustseg.configuration import checks as configuration
-from robustseg.configuration.names import check_run_id
+from robustseg.configuration.allowed_names import check_run_id
 from robustseg.data.fingerprint import fingerprint_for_run
 from robustseg.errors import (
     AlreadyRunning,

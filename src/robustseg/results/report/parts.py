@@ -15,9 +15,9 @@ from robustseg.results.figures.plates import Plate, drawn
 from robustseg.results.report.embedded import Embedded, embed
 from robustseg.results.report.privacy import without_places
 from robustseg.results.sources import Sources
-from robustseg.results.tables.folds import pool_folds
 from robustseg.results.tables.image_scores import Images
 from robustseg.results.tables.make_table import direction, make_table
+from robustseg.results.tables.pooled_folds import pool_folds
 from robustseg.results.tables.published import Published
 from robustseg.results.tables.query import judged
 from robustseg.results.tables.render import render

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError
 from robustseg.results.tables.distinct import plain, row_labels
-from robustseg.results.tables.folds import folds_of
+from robustseg.results.tables.pooled_folds import folds_of
 from robustseg.results.tables.published import Published
 from robustseg.results.tables.table_model import (
     Cell,

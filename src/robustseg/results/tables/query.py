@@ -90,9 +90,9 @@ def table_of(runs: pd.DataFrame, sources: Sources, asked: TableQuestion) -> Tabl
     Raises:
         ConfigError: no run has such a number, or the runs do not differ in what is compared.
     """
-    from robustseg.results.tables.folds import pool_folds
     from robustseg.results.tables.make_table import make_table
     from robustseg.results.tables.order import OTHERS, REFERENCE, without_agreeing
+    from robustseg.results.tables.pooled_folds import pool_folds
 
     metrics = list(asked.metrics or default_metrics(asked.layout))
     check_metrics(runs, metrics)
@@ -123,8 +123,8 @@ def answer_selection(
         ConfigError: an option has no meaning here.
         DataError: an epochs.csv cannot be read.
     """
-    from robustseg.results.tables.folds import pool_folds
     from robustseg.results.tables.make_table import make_table
+    from robustseg.results.tables.pooled_folds import pool_folds
     from robustseg.results.tables.stopping import add_selected, read_curves
 
     given = {
