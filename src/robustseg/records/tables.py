@@ -148,7 +148,8 @@ def _table(data: bytes, part: Part) -> pa.Table:
         raise ValueError(f"{declared} bytes in memory, more than {_BYTES_LIMIT}")
     if any(column.num_values != group.num_rows for group, column in columns):
         raise ValueError("a column has other rows than the table")
-    file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=sorted(texts), **limits)
+    there = sorted(texts & set(footer.schema.names))  # a record of before has fewer columns
+    file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=there, **limits)
     _check_schema(file.schema_arrow, part.kind)
     table = file.read(use_threads=False)
     table.validate(full=True)
