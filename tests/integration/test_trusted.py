@@ -152,10 +152,9 @@ def test_a_resume_under_other_conditions_says_so_and_strict_refuses(
         if len(self.epochs) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(recorder.Recorder, "save", dying)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(recorder.Recorder, "save", dying)
         run(tiny())
-    monkeypatch.undo()
     folder = RunFolder(only_run())
     as_of_another_torch(folder)
     with pytest.raises(RunFailed, match=r"strict=true: it was resumed .* torch 1\.0, now"):
