@@ -2,12 +2,13 @@
 
 import argparse
 import json
-import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robustseg.errors import NoRuns
+from robustseg.terminal.count import count
 from robustseg.terminal.printable import printable
 from robustseg.terminal.progress import track
 
@@ -42,7 +43,10 @@ def main(options: argparse.Namespace) -> int:
     """Print what is not as it was written.
 
     Returns:
-        0; 1 if something is damaged, or there is nothing to verify.
+        0; 1 if something is damaged.
+
+    Raises:
+        NoRuns: there is nothing to verify.
     """
     from robustseg.records.layout import is_record
     from robustseg.records.verify import verify_record
@@ -52,7 +56,7 @@ def main(options: argparse.Namespace) -> int:
     verdicts: list[Verdict] = []
     for place in options.runs or [Path("runs")]:
         if not place.is_dir():
-            return _complain(f"there is no folder {place}")
+            raise NoRuns(f"{place} is not a directory")
         if is_record(place):
             verdicts += [one for one in verify_record(place) if _wanted(one.run_id, options.ids)]
             continue
@@ -65,9 +69,9 @@ def main(options: argparse.Namespace) -> int:
         verdicts += [verify(one) for one in track(chosen, len(chosen), "Verified")]
     unknown = sorted(set(options.ids) - {one.run_id for one in verdicts})
     if unknown:
-        return _complain(f"there is no run {', '.join(unknown)}")
+        raise NoRuns(f"no such run: {', '.join(unknown)}")
     if not verdicts:
-        return _complain("there is no run to verify")
+        raise NoRuns("no run to verify")
     print(_as_json(verdicts) if options.format == "json" else _as_text(verdicts))
     return int(any(one.state == "damaged" for one in verdicts))
 
@@ -87,11 +91,5 @@ def _as_text(verdicts: "list[Verdict]") -> str:
         if one.state != "verified"
     ]
     counts = Counter(one.state for one in verdicts)
-    said = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    number = "1 run" if len(verdicts) == 1 else f"{len(verdicts)} runs"
-    return "\n".join([*lines, f"{number}: {said}"])
-
-
-def _complain(message: str) -> int:
-    print(printable(f"robustseg runs verify: {message}"), file=sys.stderr)
-    return 1
+    said = ", ".join(f"{number} {state}" for state, number in sorted(counts.items()))
+    return "\n".join([*lines, f"{count(len(verdicts), 'run')}: {said}"])

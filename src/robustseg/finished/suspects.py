@@ -120,7 +120,7 @@ def beliefs(
 
     Raises:
         NotInstalled: cleanlab is asked for and not installed.
-        DataError: the network predicts what is no number, or the loss with a ν is none of ours.
+        DataError: the network predicts NaN, or a loss with a ν is not a T-Loss of the package.
     """
     loss = _t_loss(run)
     if compare and find_spec("cleanlab") is None:
