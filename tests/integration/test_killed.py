@@ -180,11 +180,13 @@ def test_three_kills_of_the_program_change_nothing(tiny, tmp_path, cache, in_pro
     for kill in range(3):
         with start() as program:
             while not folder.lock.exists() or folder.read_status().get("attempts", [])[kill:] == []:
-                assert program.poll() is None
+                if program.poll() is not None:  # a kill came after the run's end: nothing is left
+                    assert folder.read_status()["state"] == "done"
+                    break
                 time.sleep(0.02)
-            time.sleep(rng.uniform(0, 3))
+            time.sleep(rng.uniform(0, 1))
             program.kill()
     with start() as program:
         assert program.wait() == 0
     assert results(folder.path) == results(undisturbed)
-    assert len(folder.read_status()["attempts"]) in (3, 4)  # the third may have been finished
+    assert 1 < len(folder.read_status()["attempts"]) < 5
