@@ -17,14 +17,12 @@ Without --root, dermoscopic pictures are drawn and written as JPEG and PNG at 25
 """
 
 import argparse
-import csv
 import os
-import statistics
 import tempfile
 import time
 from pathlib import Path
 
-from bench_training import composed, time_program
+import harness
 from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 from user_pipeline import isic_folder, loader
@@ -33,13 +31,22 @@ from robustseg.data.batches.augmented import training_batches
 from robustseg.data.cache import load
 from robustseg.data.sources.isic2017 import Isic2017
 
-COLUMNS = ("part", "what", "images_per_s", "peer", "peer_images_per_s", "ratio", "low", "high")
+COLUMNS = {
+    "part": ("part", ""),
+    "what": ("what", ""),
+    "images_per_s": ("images/s", ".0f"),
+    "peer": ("peer", ""),
+    "peer_images_per_s": ("its images/s", ".0f"),
+    "ratio": ("ratio", ".3g"),
+    "low": ("from", ".3g"),
+    "high": ("to", ".3g"),
+}
 PROCESSORS = os.cpu_count() or 1
 DEFAULT = (0, PROCESSORS)
 SPLITS = tuple(dict.fromkeys([DEFAULT, (1, 1), (1, 2), (2, 1), (2, 2)]))
 
 
-def epoch_seconds(batches: DataLoader, epochs: int) -> float:
+def loading_seconds(batches: DataLoader, epochs: int) -> float:
     """Seconds an epoch of taking every batch, after a first that is not timed."""
     for epoch in range(epochs + 1):
         if epoch == 1:
@@ -57,7 +64,7 @@ def alone(options: argparse.Namespace, settings: list[str], data: Path) -> list[
     rows = []
     for side in options.sides:
         images = load(Isic2017(str(data)), side, data.parent / "cache").split("train")
-        config = composed(settings, folder, 1, 0)
+        config = harness.composed(settings, folder, 1, 0)
         for workers in (0, 2):
             turns = []
             for turn in range(options.turns):
@@ -69,11 +76,11 @@ def alone(options: argparse.Namespace, settings: list[str], data: Path) -> list[
                     seed=turn,
                     num_workers=workers,
                 )
-                mine = len(images) / epoch_seconds(ours, options.epochs)
-                users = len(images) / epoch_seconds(loader(data, side, workers), options.epochs)
+                mine = len(images) / loading_seconds(ours, options.epochs)
+                users = len(images) / loading_seconds(loader(data, side, workers), options.epochs)
                 turns.append((mine, users, mine / users))
-            peer = f"user, {workers} workers"
-            rows.append(("alone", f"{side}×{side}, {workers} workers", *summary(turns, peer)))
+            what = f"{side}×{side}, {workers} workers"
+            rows.append(row("alone", what, f"user, {workers} workers", turns))
     return rows
 
 
@@ -83,33 +90,30 @@ def training(
     """A row a division of the processors: images a second beside those of the default."""
     folder = str(data.parent)
     rates = []
-    time_program(settings, folder, 1, 999)  # imports, cache
+    harness.epoch_seconds(settings, folder, 1, 999)  # imports, cache
     for turn in range(options.turns):
         rates.append({})
         for workers, threads in SPLITS:
             chosen = [f"dataset.num_workers={workers}", f"trainer.threads={threads}"]
-            seconds = time_program([*settings, *chosen], folder, options.epochs, turn)
+            seconds = harness.epoch_seconds([*settings, *chosen], folder, options.epochs, turn)
             rates[-1][workers, threads] = images / seconds
     rows = []
     for workers, threads in SPLITS:
         turns = [(r[workers, threads], r[DEFAULT], r[workers, threads] / r[DEFAULT]) for r in rates]
         what = f"{workers} workers, {threads} threads"
-        rows.append(("training", what, *summary(turns, f"0 workers, {PROCESSORS} threads")))
+        rows.append(row("training", what, f"0 workers, {PROCESSORS} threads", turns))
     return rows
 
 
-def summary(turns: list[tuple[float, float, float]], peer: str) -> tuple:
-    """Medians over turns of (ours, the peer's, their ratio), and the range of the ratio."""
-    ours, other, ratio = zip(*turns, strict=True)
-    median = statistics.median
-    return median(ours), peer, median(other), median(ratio), min(ratio), max(ratio)
+def row(part: str, what: str, peer: str, turns: list[tuple[float, float, float]]) -> tuple:
+    """A row of the table from turns of (ours, the peer's, their ratio)."""
+    ours, theirs, *ratios = harness.medians(*zip(*turns, strict=True))
+    return part, what, ours, peer, theirs, *ratios
 
 
 def main() -> None:
     """Measure the parts asked for, print a table, and write it as CSV if asked to."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = harness.parser(__doc__)
     parts = ("alone", "training")
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     parser.add_argument("--root", type=Path, help="folder of ISIC 2017; drawn pictures without it")
@@ -117,7 +121,6 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="+", default=[128, 256], help="of `alone`")
     parser.add_argument("--epochs", type=int, default=3, help="epochs a turn")
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     options, overrides = parser.parse_known_args()
     rows: list[tuple] = []
     with tempfile.TemporaryDirectory() as name:
@@ -129,14 +132,7 @@ def main() -> None:
         if "training" in options.parts:
             rows += training(options, settings, data, images)
     print(f"\n{images} images, {PROCESSORS} processors\n")
-    print("| part | what | images/s | peer | images/s | ratio | from | to |")
-    print("|---|---|--:|---|--:|--:|--:|--:|")
-    for part, what, rate, peer, other, *ratios in rows:
-        numbers = " | ".join(f"{ratio:.3g}" for ratio in ratios)
-        print(f"| {part} | {what} | {rate:.0f} | {peer} | {other:.0f} | {numbers} |")
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
+    harness.report(COLUMNS, rows, options.out)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ Without --root, dermoscopic pictures are drawn and written as JPEG and PNG at 25
 """
 
 import argparse
-import csv
 import logging
 import os
 import statistics
@@ -26,20 +25,27 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import harness
 import torch
-from bench_training import composed, time_program
 from hydra.utils import instantiate
 from user_pipeline import isic_folder, loader, time_user
 
-COLUMNS = ("what", "images_per_s", "ratio", "low", "high", "goal")
+COLUMNS = {
+    "what": ("", ""),
+    "images_per_s": ("images/s", ".3g"),
+    "ratio": ("ratio", ".3g"),
+    "low": ("from", ".3g"),
+    "high": ("to", ".3g"),
+    "goal": ("goal", ".1f"),
+}
 GOAL = 2.0
 
 
 def time_turn(options: argparse.Namespace, overrides: list[str], data: Path, seed: int) -> dict:
     """Seconds an epoch of each side."""
     folder = data.parent
-    seconds = {"robustseg": time_program(overrides, str(folder), options.epochs, seed)}
-    config = composed(overrides, str(folder), 1, seed)
+    seconds = {"robustseg": harness.epoch_seconds(overrides, str(folder), options.epochs, seed)}
+    config = harness.composed(overrides, str(folder), 1, seed)
     model = {key: value for key, value in config.model.items() if key != "name"}
     torch.set_num_threads(os.cpu_count() or 1)
     for precision in ("32-true", "bf16-mixed"):
@@ -71,9 +77,7 @@ def table(images: int, turns: list[dict[str, float]], workers: list[int]) -> lis
 
 def main() -> None:
     """Measure, print a table, and write it as CSV if asked to."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = harness.parser(__doc__)
     parser.add_argument("--root", type=Path, help="folder of ISIC 2017; drawn pictures without it")
     parser.add_argument("--images", type=int, default=320, help="training images, 0 for all")
     parser.add_argument("--side", type=int, default=128, help="size trained at, pixels")
@@ -82,7 +86,6 @@ def main() -> None:
     parser.add_argument(
         "--workers", type=int, nargs="+", default=[0, 2], help="loader processes of the user's side"
     )
-    parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     options, overrides = parser.parse_known_args()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")  # advice on loader processes
@@ -97,7 +100,7 @@ def main() -> None:
             "loss=ce",
             *overrides,
         ]
-        time_program(settings, name, 1, 999)  # imports, cache
+        harness.epoch_seconds(settings, name, 1, 999)  # imports, cache
         turns = []
         for turn in range(options.turns):
             turns.append(time_turn(options, settings, data, turn))
@@ -105,14 +108,7 @@ def main() -> None:
             print(f"turn {turn + 1}, images/s: {'; '.join(rates)}", flush=True)
     rows = table(images, turns, options.workers)
     print(f"\n{images} images, {options.side}×{options.side}, {os.cpu_count()} processors\n")
-    print("| | images/s | ratio | from | to |\n|---|--:|--:|--:|--:|")
-    for what, rate, ratio, low, high, _ in rows:
-        numbers = [f"{value:.3g}" if value != "" else "" for value in (rate, ratio, low, high)]
-        print(f"| {what} | {' | '.join(numbers)} |")
-    print(f"\ngoal {GOAL:.1f} for robustseg / user, 32-true")
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
+    harness.report(COLUMNS, rows, options.out)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,11 @@ the median counts.
                         [--images 200] [--side 256] [--turns 5] [--out FILE.csv]
 """
 
-import argparse
-import csv
 import math
-import statistics
 import time
 import warnings
-from pathlib import Path
 
+import harness
 import numpy as np
 import torch
 from monai.metrics import compute_hausdorff_distance
@@ -43,7 +40,15 @@ from robustseg.metrics.evaluation import evaluate, evaluate_fully
 from robustseg.models.normalisation import normalise
 from robustseg.models.plain_unet import PlainUNet
 
-COLUMNS = ("what", "ours_ms", "peer", "peer_ms", "ratio", "low", "high")
+COLUMNS = {
+    "what": ("numbers", ""),
+    "ours_ms": ("ours, ms", ".2f"),
+    "peer": ("peer", ""),
+    "peer_ms": ("peer, ms", ".2f"),
+    "ratio": ("peer / ours", ".2f"),
+    "low": ("from", ".2f"),
+    "high": ("to", ".2f"),
+}
 PARTS = ("counts", "pooled", "hd95", "network")
 BATCH = 32
 Numbers = dict[str, np.ndarray]
@@ -157,36 +162,26 @@ def measure(part: str, images: np.ndarray, masks: np.ndarray, turns: int) -> tup
             side(part, module, images, masks)
             seconds.append(time.perf_counter() - begin)
         times.append((*seconds, seconds[1] / seconds[0]))
-    mine, peers, ratio = zip(*times, strict=True)
-    each = [1e3 * statistics.median(side) / len(images) for side in (mine, peers)]
+    mine, peers, *ratios = harness.medians(*zip(*times, strict=True))
+    each = [1e3 * seconds / len(images) for seconds in (mine, peers)]
     peer = "torchmetrics" if part in ("counts", "pooled") else "torchmetrics, MONAI"
-    return part, each[0], peer, each[1], statistics.median(ratio), min(ratio), max(ratio)
+    return part, each[0], peer, each[1], *ratios
 
 
 def main() -> None:
     """Measure, print a table, and write it as CSV if asked to."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = harness.parser(__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--side", type=int, default=256, help="size of images, pixels")
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", "(?s).*always_return_as_numpy", FutureWarning)  # MONAI's own
     images, masks = pictures(options.images, options.side)
     rows = [measure(part, images, masks, options.turns) for part in options.parts]
     print(f"{options.images} images of {options.side}×{options.side}, ms an image;")
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}\n")
-    print("| numbers | ours, ms | peer | peer, ms | peer / ours | from | to |")
-    print("|---|--:|---|--:|--:|--:|--:|")
-    for part, mine, peer, peers, *ratios in rows:
-        numbers = " | ".join(f"{ratio:.2f}" for ratio in ratios)
-        print(f"| {part} | {mine:.2f} | {peer} | {peers:.2f} | {numbers} |")
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
+    harness.report(COLUMNS, rows, options.out)
 
 
 if __name__ == "__main__":

@@ -13,20 +13,25 @@ The network is that of the T-Loss paper (model=nnunet) at 128×128 with 16 image
 the overrides name others. Compiling takes a minute.
 """
 
-import argparse
-import csv
 import tempfile
 import time
-from pathlib import Path
 
+import harness
 import torch
-from bench_training import composed
 
 from robustseg.configuration.checks import resolve
 from robustseg.training.train import build_module
 
 NETWORK = ["model=nnunet", "dataset.image_size=128", "dataset.batch_size=16"]
-COLUMNS = ("what", "ms_per_step", "images_per_s", "kernels", "kernel_ms", "busy")
+COLUMNS = {
+    "what": ("", ""),
+    "ms_per_step": ("ms a step", ".2f"),
+    "images_per_s": ("images/s", ".0f"),
+    "kernels": ("kernels a step", ".0f"),
+    "kernel_ms": ("their ms", ".2f"),
+    "busy": ("GPU busy", ".0%"),
+}
+KERNELS = [("kernel of the default", ""), ("ms", ".3f"), ("share", ".0%")]
 FP32 = ["trainer.precision=32-true", "trainer.channels_last=false"]
 WAYS = {
     "32 bits, NCHW": FP32,
@@ -40,7 +45,7 @@ WAYS = {
 
 def stepper(settings: list[str], folder: str):
     """A function that makes one training step on the GPU, and its batch size."""
-    config = resolve(composed(settings, folder, 1, 0))
+    config = resolve(harness.composed(settings, folder, 1, 0))
     module = build_module(config, 3).cuda()
     optimizer = module.configure_optimizers()
     side, batch = config.dataset.image_size, config.dataset.batch_size
@@ -96,13 +101,10 @@ def measure(settings: list[str], folder: str, steps: int, top: int) -> tuple[tup
 
 def main() -> None:
     """Measure, print the tables, and write the first as CSV if asked to."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = harness.parser(__doc__)
     parser.add_argument("--steps", type=int, default=200, help="steps timed")
     parser.add_argument("--top", type=int, default=8, help="kernels listed of the default")
     parser.add_argument("--ways", type=int, default=len(WAYS), help="only the first so many rows")
-    parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     options, overrides = parser.parse_known_args()
     if not torch.cuda.is_available():
         print("bench_gpu.py: there is no CUDA device here")
@@ -115,16 +117,9 @@ def main() -> None:
             rows.append((what, *numbers))
             print(f"{what}: {numbers[0]:.2f} ms a step", flush=True)
     print(f"\n{torch.cuda.get_device_name()}, torch {torch.__version__}\n")
-    print("| | ms a step | images/s | kernels a step | their ms | GPU busy |")
-    print("|---|--:|--:|--:|--:|--:|")
-    for what, wall, rate, number, taken, busy in rows:
-        print(f"| {what} | {wall:.2f} | {rate:.0f} | {number:.0f} | {taken:.2f} | {busy:.0%} |")
-    print("\n| kernel of the default | ms | share |\n|---|--:|--:|")
-    for name, taken, share in longest.get("bf16, NHWC (default)", []):
-        print(f"| {name[:90]} | {taken:.3f} | {share:.0%} |")
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
+    harness.report(COLUMNS, rows, options.out)
+    slowest = longest.get("bf16, NHWC (default)", [])
+    print("\n" + harness.markdown(KERNELS, [(name[:90], *numbers) for name, *numbers in slowest]))
 
 
 if __name__ == "__main__":

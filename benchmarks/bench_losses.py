@@ -9,14 +9,12 @@ binary_cross_entropy_with_logits; "speed-up" is the peer's time over ours. The p
 is the formula of its public code written plainly.
 """
 
-import argparse
-import csv
 import math
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
+import harness
 import monai.losses
 import torch
 from torch import Tensor
@@ -30,7 +28,14 @@ with warnings.catch_warnings():
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 SHAPE = (16, 1, 256, 256)
-COLUMNS = ("loss", "ms", "x_bce", "peer", "peer_ms", "speed_up")
+COLUMNS = {
+    "loss": ("loss", ""),
+    "ms": ("ms", ".2f"),
+    "x_bce": ("× BCE", ".2f"),
+    "peer": ("peer", ""),
+    "peer_ms": ("peer ms", ".2f"),
+    "speed_up": ("speed-up", ".2f"),
+}
 
 
 def plain_t_loss(log_nu: Tensor) -> Loss:
@@ -136,36 +141,24 @@ def measure(repeats: int) -> list[tuple]:
             times[0] = min(times[0], turn(ours, logits, target))
             if peer:
                 times[1] = min(times[1], turn(peer, logits, target))
-    table = [("torch BCE", f"{bce:.2f}", "1.00", "", "", "")]
+    table: list[tuple] = [("torch BCE", bce, 1.0, "", "", "")]
     for (name, _, peer_name, peer), (ms, peer_ms) in zip(rows, best, strict=True):
-        compared = (peer_name, f"{peer_ms:.2f}", f"{peer_ms / ms:.2f}") if peer else ("", "", "")
-        table.append((name, f"{ms:.2f}", f"{ms / bce:.2f}", *compared))
+        compared = (peer_name, peer_ms, peer_ms / ms) if peer else ("", "", "")
+        table.append((name, ms, ms / bce, *compared))
     return table
-
-
-def markdown(table: list[tuple]) -> str:
-    """Return the rows as a markdown table."""
-    head = ("loss", "ms", "× BCE", "peer", "peer ms", "speed-up")
-    lines = [head, ("---", "--:", "--:", "---", "--:", "--:"), *table]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main() -> None:
     """Measure, print the table, and write it as CSV where asked."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--out", type=Path, help="CSV file to write")
+    parser = harness.parser(__doc__)
     parser.add_argument("--repeats", type=int, default=8, help="rounds of turns (default 8)")
     parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     table = measure(options.repeats)
     shape = " × ".join(map(str, SHAPE))
-    print(f"Forward and backward at {shape}, {options.threads} thread(s)\n\n{markdown(table)}")
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *table])
+    print(f"Forward and backward at {shape}, {options.threads} thread(s)\n")
+    harness.report(COLUMNS, table, options.out)
 
 
 if __name__ == "__main__":

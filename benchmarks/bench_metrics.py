@@ -6,14 +6,10 @@ Every row is one operation done twice: by us and by a peer, on the same data, in
 the smallest of several repeats, in milliseconds; the ratio is the peer's time over ours.
 """
 
-import argparse
-import csv
-import time
 import warnings
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
+import harness
 import numpy as np
 import torch
 from monai.metrics import compute_hausdorff_distance
@@ -33,7 +29,13 @@ from robustseg.metrics import (
 )
 
 SIDE, BATCH, PAIRS = 256, 16, 8
-COLUMNS = ("operation", "peer", "ours_ms", "peer_ms", "ratio")
+COLUMNS = {
+    "operation": ("operation", ""),
+    "peer": ("peer", ""),
+    "ours_ms": ("ours, ms", ".2f"),
+    "peer_ms": ("peer, ms", ".2f"),
+    "ratio": ("peer / ours", ".2f"),
+}
 
 
 def blobs(rng: np.random.Generator) -> np.ndarray:
@@ -54,18 +56,6 @@ def speckle(rng: np.random.Generator) -> np.ndarray:
     return blobs(rng) ^ (rng.random((2, SIDE, SIDE)) < 0.3)
 
 
-def times(ours: Callable[[], object], peer: Callable[[], object], repeats: int) -> list[float]:
-    """Return the shortest time of each, in milliseconds, after a first call that is not timed."""
-    best = [float("inf")] * 2
-    for repeat in range(repeats + 1):
-        for which, operation in enumerate((ours, peer)):
-            start = time.perf_counter()
-            operation()
-            if repeat:
-                best[which] = min(best[which], 1e3 * (time.perf_counter() - start))
-    return best
-
-
 def distances(repeats: int) -> list[list]:
     """Time HD95 of one image against MONAI's percentile=95."""
     rows = []
@@ -84,7 +74,7 @@ def distances(repeats: int) -> list[list]:
             ]
 
         np.testing.assert_allclose(ours(), peer(), atol=1e-4)
-        per_image = [value / PAIRS for value in times(ours, peer, repeats)]
+        per_image = [value / PAIRS for value in harness.shortest(repeats, ours, peer)]
         rows.append([f"hd95, {draw.__name__}", "MONAI", *per_image])
     return rows
 
@@ -120,16 +110,15 @@ def batches(repeats: int) -> list[list]:
 
     rows = []
     for name, metric, peer in pairs:
-        ours = partial(measure, metric, target)
-        rows.append([name, "torchmetrics", *times(ours, partial(measure, peer, long), repeats)])
+        sides = (partial(measure, metric, target), partial(measure, peer, long))
+        rows.append([name, "torchmetrics", *harness.shortest(repeats, *sides)])
     return rows
 
 
 def main() -> None:
     """Print a Markdown table, and write it as CSV if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = harness.parser(__doc__)
     parser.add_argument("--repeats", type=int, default=5, help="repeats per operation")
-    parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     options = parser.parse_args()
     warnings.filterwarnings("ignore", "(?s).*always_return_as_numpy", FutureWarning)  # MONAI's own
     rows = [
@@ -137,12 +126,7 @@ def main() -> None:
     ]
     print(f"hd95: one image of {SIDE}x{SIDE}; the others: update and compute on {BATCH} images;")
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}\n")
-    print("| operation | peer | ours, ms | peer, ms | peer / ours |\n|---|---|--:|--:|--:|")
-    for operation, peer, *numbers in rows:
-        print(f"| {operation} | {peer} | {' | '.join(f'{number:.2f}' for number in numbers)} |")
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
+    harness.report(COLUMNS, rows, options.out)
 
 
 if __name__ == "__main__":

@@ -9,19 +9,23 @@ identical. A time is the smallest of several repeats, in milliseconds; the ratio
 ours.
 """
 
-import argparse
-import csv
-import time
-from collections.abc import Callable
-from pathlib import Path
-
+import harness
 import numpy as np
 from scipy import ndimage
 
 from robustseg.noise.morphological import resize
 
 SHAPES = ((128, 128), (256, 256), (512, 512), (1536, 2048))
-COLUMNS = ("operation", "height", "width", "beta", "steps", "ours_ms", "stepping_ms", "ratio")
+COLUMNS = {
+    "operation": ("operation", ""),
+    "height": ("height", "d"),
+    "width": ("width", "d"),
+    "beta": ("beta", "g"),
+    "steps": ("steps", "d"),
+    "ours_ms": ("ours, ms", ".2f"),
+    "stepping_ms": ("stepping, ms", ".2f"),
+    "ratio": ("stepping / ours", ".1f"),
+}
 
 
 def lesion(height: int, width: int) -> np.ndarray:
@@ -50,47 +54,29 @@ def stepping(mask: np.ndarray, beta: float, kind: str) -> tuple[np.ndarray, int]
     return after.astype(np.uint8), steps
 
 
-def times(ours: Callable[[], object], peer: Callable[[], object], repeats: int) -> list[float]:
-    """Return the shortest time of each, in milliseconds."""
-    best = [float("inf")] * 2
-    for _ in range(repeats):
-        for which, operation in enumerate((ours, peer)):
-            start = time.perf_counter()
-            operation()
-            best[which] = min(best[which], 1e3 * (time.perf_counter() - start))
-    return best
-
-
 def compare(shape: tuple[int, int], kind: str, beta: float, repeats: int) -> list:
     """Return one row of the table."""
     mask = lesion(*shape)
     expected, steps = stepping(mask, beta, kind)
     np.testing.assert_array_equal(resize(mask, beta, kind).mask, expected)
-    ours, peer = times(
-        lambda: resize(mask, beta, kind), lambda: stepping(mask, beta, kind), repeats
+    ours, peer = harness.shortest(
+        repeats, lambda: resize(mask, beta, kind), lambda: stepping(mask, beta, kind)
     )
     return [kind, *shape, beta, steps, ours, peer, peer / ours]
 
 
 def main() -> None:
     """Print a Markdown table, and write it as CSV if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = harness.parser(__doc__)
     parser.add_argument("--repeats", type=int, default=5, help="repeats per operation")
     parser.add_argument("--beta", type=float, default=0.5, help="the error asked for, default 0.5")
-    parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     options = parser.parse_args()
     rows = []
     for shape in SHAPES:
         repeats = options.repeats if max(shape) < 1000 else min(2, options.repeats)
         rows += [compare(shape, kind, options.beta, repeats) for kind in ("dilate", "erode")]
     print(f"beta {options.beta}, results identical, one thread\n")
-    print("| operation | frame | steps | ours, ms | stepping, ms | stepping / ours |")
-    print("|---|---|--:|--:|--:|--:|")
-    for kind, height, width, _, steps, ours, peer, ratio in rows:
-        print(f"| {kind} | {height}x{width} | {steps} | {ours:.2f} | {peer:.2f} | {ratio:.1f} |")
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
+    harness.report(COLUMNS, rows, options.out)
 
 
 if __name__ == "__main__":

@@ -11,20 +11,25 @@ the spread over seeds. The goal on two cores is 1.3 times the peer, on a GPU 3 t
 model=nnunet dataset.image_size=128 dataset.device=cuda.
 """
 
-import argparse
-import csv
 import os
 import statistics
 import tempfile
 from pathlib import Path
 
-from bench_sweep import sweep
+import harness
 
 from robustseg.configuration import hardware
 from robustseg.runs.files import read_json
 
 DRAWN = ["dataset.source.train=240", "dataset.source.test=16"]
-COLUMNS = ("what", "seconds", "runs_per_hour", "ratio", "dice_difference", "dice_std_seeds")
+COLUMNS = {
+    "what": ("runs", ""),
+    "seconds": ("s", ".3g"),
+    "runs_per_hour": ("runs an hour", ".3g"),
+    "ratio": ("ratio", ".3g"),
+    "dice_difference": ("Dice, furthest from alone", ".3g"),
+    "dice_std_seeds": ("std over seeds", ".3g"),
+}
 
 
 def dice(folder: Path) -> dict[str, float]:
@@ -40,11 +45,13 @@ def measure(folder: Path, jobs: list[int], grid: list[str], runs: int) -> list[t
     ways |= {
         f"{n} at a time": ["hydra/launcher=local", f"hydra.launcher.{setting}={n}"] for n in jobs
     }
-    sweep(folder / "warm", *grid, "seed=0", "trainer.max_epochs=1")  # caches of files and disk
+    harness.sweep_seconds(
+        folder / "warm", *grid, "seed=0", "trainer.max_epochs=1"
+    )  # caches of files and disk
     rows: list[tuple] = []
     alone: dict[str, float] = {}
     for way, launcher in ways.items():
-        seconds = sweep(folder / way, *grid, f"seed=range({runs})", *launcher)
+        seconds = harness.sweep_seconds(folder / way, *grid, f"seed=range({runs})", *launcher)
         ends = dice(folder / way)
         alone = alone or ends
         off = max(abs(ends[run_id] - value) for run_id, value in alone.items())
@@ -57,26 +64,17 @@ def measure(folder: Path, jobs: list[int], grid: list[str], runs: int) -> list[t
 
 def main() -> None:
     """Measure, print a table, and write it as CSV if asked to."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = harness.parser(__doc__)
     parser.add_argument("--jobs", type=int, nargs="+", default=[1, 2, 4], help="runs at a time")
     parser.add_argument("--runs", type=int, default=8, help="seeds trained, at least two")
     parser.add_argument("--epochs", type=int, default=5, help="epochs a run")
-    parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     options, overrides = parser.parse_known_args()
     grid = [*DRAWN, f"trainer.max_epochs={options.epochs}", *overrides]
     with tempfile.TemporaryDirectory() as name:
         rows = measure(Path(name), options.jobs, grid, options.runs)
     gpus = hardware.cuda_devices()
     print(f"{options.runs} runs, {os.cpu_count()} processors, {gpus} GPUs\n")
-    print("| runs | s | runs an hour | ratio | Dice, furthest from alone | std over seeds |")
-    print("|---|--:|--:|--:|--:|--:|")
-    for way, *numbers in rows:
-        print(f"| {way} | " + " | ".join(f"{number:.3g}" for number in numbers) + " |")
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
+    harness.report(COLUMNS, rows, options.out)
 
 
 if __name__ == "__main__":

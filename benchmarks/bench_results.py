@@ -15,8 +15,6 @@ tests   seconds of a table of 210 runs and 600 test images (the T-Loss paper's) 
 Wall and processor time, each the shortest of several turns, since other programs only add to it.
 """
 
-import argparse
-import csv
 import itertools
 import os
 import subprocess
@@ -26,12 +24,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import harness
 import numpy as np
 
 from robustseg.runs.files import write_csv, write_json
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA
 
+COLUMNS = {
+    "what": ("what", ""),
+    "wall_seconds": ("wall s", ".3g"),
+    "processor_seconds": ("processor s", ".3g"),
+}
 LOSSES = ("tloss", "gce", "mae", "rce", "sce", "ngce", "nce_rce", "ngce_mae", "ngce_rce", "ce")
 NOISE = [(0.0, None), *itertools.product((0.3, 0.5, 0.7), (0.5, 0.7))]
 LABELS = {
@@ -131,12 +135,11 @@ def write_paper(folder: Path, images: int = 600, evaluations: int = 10, seeds: i
 
 def main() -> None:
     """Measure the parts asked for, print a table, and write it as CSV if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = harness.parser(__doc__)
     known = ("import", "many", "record", "tests")
     parser.add_argument("--parts", nargs="+", choices=known, default=known)
     parser.add_argument("--folders", type=int, default=10000)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     options = parser.parse_args()
     rows: list[tuple[str, tuple[float, float]]] = []
     with tempfile.TemporaryDirectory() as name:
@@ -177,13 +180,8 @@ def main() -> None:
             claims = ["-c", COMMAND, "claims", "--runs", str(folder / "paper")]
             rows.append(("claims of 210 runs, first time", seconds(claims, turns, forget)))
             rows.append(("the same again", seconds(claims, turns)))
-    print(f"{os.cpu_count()} processors\n\n| what | wall s | processor s |\n|---|--:|--:|")
-    for what, (wall, processor) in rows:
-        print(f"| {what} | {wall:.3g} | {processor:.3g} |")
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            csv.writer(file).writerow(("what", "wall_seconds", "processor_seconds"))
-            csv.writer(file).writerows((what, *taken) for what, taken in rows)
+    print(f"{os.cpu_count()} processors\n")
+    harness.report(COLUMNS, [(what, *taken) for what, taken in rows], options.out)
 
 
 if __name__ == "__main__":

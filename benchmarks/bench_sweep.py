@@ -11,8 +11,6 @@ skip    milliseconds to skip a finished run, beside an empty job of Hydra's on t
 status  seconds of `robustseg status` over many run folders. Goal 5 s for 10,000.
 """
 
-import argparse
-import csv
 import json
 import os
 import statistics
@@ -22,9 +20,11 @@ import tempfile
 import time
 from pathlib import Path
 
+import harness
+
 from robustseg.runs.files import read_csv
 
-ROOT = Path(__file__).parents[1]
+COLUMNS = {"what": ("what", ""), "value": ("value", ".3g"), "unit": ("unit", "")}
 SKIP_TURNS = 3
 SMALL = [
     "dataset.image_size=32",
@@ -44,27 +44,9 @@ job()
 """
 
 
-def sweep(folder: Path, *overrides: str, program: Path = ROOT / "train.py") -> float:
-    """Wall seconds of a sweep whose files lie below a folder."""
-    places = [
-        f"paths.runs={folder}/runs",
-        f"paths.logs={folder}/logs",
-        f"paths.cache={folder}/cache",
-    ]
-    begin = time.perf_counter()
-    subprocess.run(
-        [sys.executable, str(program), "-m", *places, *overrides],
-        cwd=ROOT,
-        env={**os.environ, "WANDB_MODE": "offline"},
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
-    return time.perf_counter() - begin
-
-
 def fixed_cost(folder: Path, runs: int) -> list[float]:
     """Seconds outside of epochs for every run but the first."""
-    sweep(folder, *SMALL, f"seed=range({runs})")
+    harness.sweep_seconds(folder, *SMALL, f"seed=range({runs})")
     (outcomes,) = folder.glob("logs/sweeps/*/*/outcomes")
     files = sorted(outcomes.iterdir(), key=lambda file: int(file.stem))
     ends = [file.stat().st_mtime for file in files]
@@ -82,15 +64,15 @@ def skip_cost(folder: Path, runs: int, skips: int) -> tuple[float, float]:
     strengths = ",".join(f"{0.1 + n / 100:.2f}" for n in range(skips // runs))
     grid = [*SMALL, f"seed=range({runs})", f"noise.beta={strengths}"]
     empty = folder / "empty.py"
-    empty.write_text(EMPTY.format(conf=str(ROOT / "conf")))
+    empty.write_text(EMPTY.format(conf=str(harness.ROOT / "conf")))
     # Starts and ends are subtracted by a sweep of a single job.
-    programs = {"skip": ROOT / "train.py", "empty": empty}
+    programs = {"skip": harness.ROOT / "train.py", "empty": empty}
     seconds: dict[str, list[float]] = {name: [] for name in ("skip", "empty", "skip 1", "empty 1")}
     for _ in range(SKIP_TURNS):
         for name, program in programs.items():
-            one = sweep(folder, *SMALL, "seed=0", "noise.beta=0.1", program=program)
+            one = harness.sweep_seconds(folder, *SMALL, "seed=0", "noise.beta=0.1", program=program)
             seconds[f"{name} 1"].append(one)
-            seconds[name].append(sweep(folder, *grid, program=program))
+            seconds[name].append(harness.sweep_seconds(folder, *grid, program=program))
     shortest = {name: min(times) for name, times in seconds.items()}
     jobs = skips // runs * runs - 1
     skip, vacant = (1e3 * (shortest[name] - shortest[f"{name} 1"]) / jobs for name in programs)
@@ -99,7 +81,7 @@ def skip_cost(folder: Path, runs: int, skips: int) -> tuple[float, float]:
 
 def status_time(folder: Path, folders: int) -> float:
     """Seconds of the command over copies of one finished run."""
-    sweep(folder / "one", *SMALL, "seed=0")
+    harness.sweep_seconds(folder / "one", *SMALL, "seed=0")
     (one,) = (folder / "one" / "runs").iterdir()
     files = {name: (one / name).read_bytes() for name in ("status.json", "metrics.json")}
     for number in range(folders):
@@ -123,13 +105,12 @@ def status_time(folder: Path, folders: int) -> float:
 
 def main() -> None:
     """Measure the parts asked for, print a table, and write it as CSV if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = harness.parser(__doc__)
     known = ("fixed", "skip", "status")
     parser.add_argument("--parts", nargs="+", choices=known, default=known)
     parser.add_argument("--runs", type=int, default=20, help="runs of `fixed` and `skip`")
     parser.add_argument("--skips", type=int, default=100)
     parser.add_argument("--folders", type=int, default=10000)
-    parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     options = parser.parse_args()
     rows: list[tuple[str, float, str]] = []
     with tempfile.TemporaryDirectory() as name:
@@ -147,12 +128,8 @@ def main() -> None:
         if "status" in options.parts:
             seconds = status_time(folder, options.folders)
             rows.append((f"robustseg status, {options.folders} runs", seconds, "s"))
-    print(f"{os.cpu_count()} processors\n\n| what | value | unit |\n|---|--:|---|")
-    for what, value, unit in rows:
-        print(f"| {what} | {value:.3g} | {unit} |")
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            csv.writer(file).writerows([("what", "value", "unit"), *rows])
+    print(f"{os.cpu_count()} processors\n")
+    harness.report(COLUMNS, rows, options.out)
 
 
 if __name__ == "__main__":

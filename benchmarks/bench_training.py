@@ -9,55 +9,27 @@ machine meets both; the ratio is the median over turns.
                                                      [hydra overrides …]
 """
 
-import argparse
 import platform
-import statistics
 import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
+import harness
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from robustseg.configuration.checks import resolve
 from robustseg.data.batches.augmented import training_batches
 from robustseg.data.prepare import prepare
-from robustseg.training.run import run
 from robustseg.training.train import build_module
 
-ROOT = Path(__file__).parents[1]
+COLUMNS = {
+    "program_images_per_s": ("robustseg with all logging, images/s", ".0f"),
+    "bare_images_per_s": ("bare PyTorch loop, images/s", ".0f"),
+    "ratio": ("ratio", ".3f"),
+}
 DRAWN = ["dataset.source.train=480", "dataset.source.test=16"]
-
-
-def composed(overrides: list[str], folder: str, epochs: int, seed: int):
-    """The configuration of one turn: nothing is evaluated before the last epoch."""
-    fixed = [
-        "evaluation.every=1000",
-        "evaluation.train_sample=16",
-        "trainer.progress=lines",
-        "hydra.mode=RUN",
-        "force=true",  # a run that differs in nothing that matters would be skipped
-        f"trainer.max_epochs={epochs}",
-        f"seed={seed}",
-        f"paths.runs={folder}/runs",
-        f"paths.logs={folder}/logs",
-        f"paths.cache={folder}/cache",
-    ]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return compose("train", [*fixed, *overrides])
-
-
-def time_program(overrides: list[str], folder: str, epochs: int, seed: int) -> float:
-    """Seconds an epoch of the program; start and end of a run are subtracted."""
-    seconds = []
-    for length in (1, epochs + 1):
-        begin = time.perf_counter()
-        run(composed(overrides, folder, length, seed))
-        seconds.append(time.perf_counter() - begin)
-    return (seconds[1] - seconds[0]) / epochs
 
 
 def time_bare_loop(cfg, epochs: int) -> float:
@@ -102,32 +74,24 @@ def time_bare_loop(cfg, epochs: int) -> float:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = harness.parser(__doc__)
     parser.add_argument("--epochs", type=int, default=10, help="epochs a turn")
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="write the turns as CSV")
     options, overrides = parser.parse_known_args()
     overrides = [*DRAWN, *overrides]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        time_program(overrides, folder, 1, 999)  # imports, cache
+        harness.epoch_seconds(overrides, folder, 1, 999)  # imports, cache
         for turn in range(options.turns):
-            ours = time_program(overrides, folder, options.epochs, turn)
-            cfg = composed(overrides, folder, 1, turn)
+            ours = harness.epoch_seconds(overrides, folder, options.epochs, turn)
+            cfg = harness.composed(overrides, folder, 1, turn)
             bare = time_bare_loop(cfg, options.epochs)
             images = OmegaConf.select(cfg, "dataset.source.train")
             rows.append((images / ours, images / bare, bare / ours))
-    ours, bare, ratio = (statistics.median(column) for column in zip(*rows, strict=True))
-    spread = np.array([row[2] for row in rows])
     print(f"\n{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads\n")
-    print("| | images/s |\n|---|---|")
-    print(f"| bare PyTorch loop | {bare:.0f} |\n| robustseg with all logging | {ours:.0f} |")
-    print(f"\nratio {ratio:.3f} (turns {spread.min():.3f} to {spread.max():.3f}, goal 0.95)")
-    if options.out:
-        header = "program_images_per_s,bare_images_per_s,ratio"
-        np.savetxt(options.out, rows, "%.4f", ",", header=header, comments="")
+    harness.report(COLUMNS, rows, options.out)
+    _, _, ratio, low, high = harness.medians(*zip(*rows, strict=True))
+    print(f"\nmedian ratio {ratio:.3f} ({low:.3f} to {high:.3f}; goal 0.95)")
 
 
 if __name__ == "__main__":

@@ -10,20 +10,17 @@ operators  20 steps of the same network, loss and optimiser on one batch, outsid
                                         [--top 8] [--out FILE.csv] [hydra overrides …]
 """
 
-import argparse
-import csv
 import functools
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import harness
 import torch
-from bench_training import composed
 
 from robustseg.configuration.checks import resolve
 from robustseg.data.batches.augmented import AugmentedImages
@@ -34,7 +31,13 @@ from robustseg.training.recorder import Recorder
 from robustseg.training.run import run
 from robustseg.training.train import build_module
 
-COLUMNS = ("side", "kind", "what", "ms_per_image", "share")
+COLUMNS = {
+    "side": ("size", "d"),
+    "kind": ("", ""),
+    "what": ("what", ""),
+    "ms_per_image": ("ms an image", ".3f"),
+    "share": ("share", ".1%"),
+}
 REST = "Lightning's loop, loader"
 PARTS = [
     (AugmentedImages, "__getitem__", "augmentation"),
@@ -100,11 +103,11 @@ def clocked() -> Iterator[Clock]:
 
 def phases(settings: list[str], folder: str, epochs: int, images: int) -> list[tuple]:
     """Phase, milliseconds an image and share of the epoch, longest first."""
-    run(composed(settings, folder, 1, 999))  # imports, cache
+    run(harness.composed(settings, folder, 1, 999))  # imports, cache
     taken = []
     for length in (1, epochs + 1):
         with clocked() as clock:
-            run(composed(settings, folder, length, 0))
+            run(harness.composed(settings, folder, length, 0))
             taken.append(clock.stop())
     # Not Counter's own subtraction, which drops what noise makes negative.
     each = {name: (taken[1][name] - taken[0][name]) / epochs for name in taken[1]}
@@ -116,7 +119,7 @@ def phases(settings: list[str], folder: str, epochs: int, images: int) -> list[t
 
 def operators(settings: list[str], folder: str, top: int) -> list[tuple]:
     """Operator, milliseconds an image and share of the steps, longest first."""
-    config = resolve(composed(settings, folder, 1, 0))
+    config = resolve(harness.composed(settings, folder, 1, 0))
     torch.set_num_threads(config.trainer.threads)
     module = build_module(config, 3)
     optimizer = module.configure_optimizers()
@@ -151,14 +154,11 @@ def operators(settings: list[str], folder: str, top: int) -> list[tuple]:
 
 def main() -> None:
     """Measure, print a table, and write it as CSV if asked to."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = harness.parser(__doc__)
     parser.add_argument("--sides", type=int, nargs="+", default=[64, 128], help="sizes, pixels")
     parser.add_argument("--images", type=int, default=480)
     parser.add_argument("--epochs", type=int, default=3, help="epochs of the clock")
     parser.add_argument("--top", type=int, default=8, help="operators listed")
-    parser.add_argument("--out", type=Path, help="also write the table to this CSV file")
     options, overrides = parser.parse_known_args()
     rows: list[tuple] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -174,12 +174,7 @@ def main() -> None:
             rows += [(side, "phase", *row) for row in clock]
             rows += [(side, "operator", *row) for row in operators(settings, folder, options.top)]
     print(f"\n{torch.get_num_threads()} threads, torch {torch.__version__}\n")
-    print("| size | | what | ms an image | share |\n|--:|---|---|--:|--:|")
-    for side, kind, what, each, share in rows:
-        print(f"| {side} | {kind} | {what} | {each:.3f} | {100 * share:.1f} % |")
-    if options.out:
-        with options.out.open("w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
+    harness.report(COLUMNS, rows, options.out)
 
 
 if __name__ == "__main__":
