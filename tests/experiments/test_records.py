@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from robustseg.records.layout import read_index
-from robustseg.records.reading import Record
+from robustseg.records.record import Record
 from robustseg.results.sources import Sources
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"

@@ -188,7 +188,9 @@ def test_nu_is_learnt_and_kept(tiny, only_run):
 def test_a_finished_run_is_skipped_and_joins_the_experiment(tiny, only_run, monkeypatch):
     run(tiny("experiment_name=one"))
     before = results(only_run())
-    monkeypatch.setattr("robustseg.training.run._train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(run_module, "attempt_run", lambda *_: pytest.fail("trained again"))
+        "robustseg.training.run.attempt_run", lambda *_: pytest.fail("trained again")
+    )
     run(tiny("experiment_name=two"))
     assert results(only_run()) == before
     assert RunFolder(only_run()).read_status()["experiments"] == ["one", "two"]
@@ -204,7 +206,7 @@ def test_a_run_that_another_process_finishes_meanwhile_is_skipped(tiny, tmp_path
             (tmp_path / "other").rename(tmp_path / "runs")
 
     monkeypatch.setattr(run_module.configuration, "check_targets", finish)
-    monkeypatch.setattr(run_module, "_train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(run_module, "attempt_run", lambda *_: pytest.fail("trained again"))
     run(tiny("experiment_name=mine"))
     (folder,) = (tmp_path / "runs").iterdir()
     assert RunFolder(folder).read_status()["experiments"] == ["mine"]
@@ -239,7 +241,7 @@ def test_a_sweep_forces_a_run_once(tiny, tmp_path, only_run, monkeypatch, crash_
     assert len(RunFolder(only_run()).read_status()["attempts"]) == 2  # it went on
     assert len(aside()) == 1
     monkeypatch.setenv(JOB, "sweep:5")  # another cell of the grid that is the same run
-    monkeypatch.setattr(run_module, "_train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(run_module, "attempt_run", lambda *_: pytest.fail("trained again"))
     run(tiny("force=true"))
     monkeypatch.setenv(JOB, "another:3")
     with pytest.raises(pytest.fail.Exception):

@@ -10,7 +10,7 @@ from robustseg.cli.main import main
 from robustseg.records import pack, run_ids
 from robustseg.records.hashing import hashed_ids
 from robustseg.records.layout import read_index
-from robustseg.records.reading import Record
+from robustseg.records.record import Record
 from robustseg.runs.joined import join
 from tests.records.conftest import contents
 

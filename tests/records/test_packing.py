@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from robustseg.cli.main import main
 from robustseg.records import pack, run_ids
 from robustseg.records.layout import DamagedRecord, read_index
-from robustseg.records.reading import Record
+from robustseg.records.record import Record
 from robustseg.results.one_run import FolderRun
 from robustseg.runs.files import read_csv, read_json, write_csv, write_json
 from robustseg.runs.folder import RunFolder

@@ -10,7 +10,7 @@ from robustseg.cli.main import main
 from robustseg.records import merge, pack, run_ids
 from robustseg.records.hashing import hashed_ids
 from robustseg.records.layout import read_index
-from robustseg.records.reading import Record
+from robustseg.records.record import Record
 from robustseg.results.load import load_runs
 from robustseg.results.sources import Sources
 from robustseg.results.tables.image_scores import Images

@@ -20,7 +20,7 @@ from robustseg.errors import DamagedRun, DataError
 from robustseg.finished.load import _read_weights
 from robustseg.records import pack
 from robustseg.records.layout import DamagedRecord, NotKept
-from robustseg.records.reading import Record
+from robustseg.records.record import Record
 from robustseg.results.sources import FolderRun
 from robustseg.runs.config import read_settings
 from robustseg.runs.files import DamagedFile

@@ -5,6 +5,6 @@
 
 from robustseg.records.merging import merge
 from robustseg.records.packing import PackReport, pack
-from robustseg.records.reading import run_ids
+from robustseg.records.record import run_ids
 
 __all__ = ["PackReport", "merge", "pack", "run_ids"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from robustseg.records.folders import Kept, as_json, hide
 from robustseg.records.hashing import hidden_fingerprint
 from robustseg.records.layout import NotKept
-from robustseg.records.reading import RecordedRun
+from robustseg.records.recorded_run import RecordedRun
 from robustseg.runs.finished import Finished
 
 if TYPE_CHECKING:

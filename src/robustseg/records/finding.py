@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from robustseg.records.layout import DamagedRecord, Packing, is_record, read_index
-from robustseg.records.reading import Record, RecordedRun
+from robustseg.records.record import Record
+from robustseg.records.recorded_run import RecordedRun
 from robustseg.runs.finished import Finished, NotFinished, read_finished
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.joined import joined

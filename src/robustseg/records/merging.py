@@ -14,7 +14,7 @@ from robustseg.records.layout import (
     write_part,
 )
 from robustseg.records.packing import locked
-from robustseg.records.reading import Record
+from robustseg.records.record import Record
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.records.finding import Candidate, Found, find, same_numbers, sound
 from robustseg.records.layout import KINDS, Packing, read_index, write_index, write_part
-from robustseg.records.reading import Record
+from robustseg.records.record import Record
 from robustseg.records.tables import LOGICAL, TEXTS, decode, encode
 from robustseg.runs.finished import Finished
 from robustseg.runs.folder import RunFolder

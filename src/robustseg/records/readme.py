@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from robustseg.records.reading import Record, RecordedRun
+from robustseg.records.record import Record
+from robustseg.records.recorded_run import RecordedRun
 from robustseg.runs.files import write_text
 
 _DRAWN = "drawn by robustseg; Apache-2.0"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from robustseg.records.layout import DamagedRecord, read_index
-from robustseg.records.reading import Record
+from robustseg.records.record import Record
 from robustseg.runs.verify import Verdict
 
 

@@ -17,7 +17,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.terminal.printable import is_plain, printable
 
 if TYPE_CHECKING:
-    from robustseg.records.reading import Record
+    from robustseg.records.record import Record
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.survey import RunState, survey
 
 if TYPE_CHECKING:
-    from robustseg.records.reading import Record
+    from robustseg.records.record import Record
 
 RUNS = Path("runs")
 DUPLICATES = ("first", "all")
@@ -171,7 +171,7 @@ class Sources:
 
             there = [path for path in self.paths if is_record(path)]
             if there:
-                from robustseg.records.reading import Record
+                from robustseg.records.record import Record
             self._records = {path: Record(path) for path in there}
         return self._records
 

@@ -1,4 +1,4 @@
-"""Runs of a record, as tables and figures read them."""
+"""One run of a record, with what a run folder has of it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.metrics.summary import dice, jaccard
 from robustseg.records.hashing import hashed_ids
-from robustseg.records.layout import (
-    INDEX,
-    DamagedRecord,
-    NotKept,
-    Packing,
-    Part,
-    is_record,
-    read_index,
-    read_part,
-)
-from robustseg.records.tables import COSTS, OWN, STATUS_TEXTS, decode
+from robustseg.records.layout import INDEX, DamagedRecord, NotKept, Packing
+from robustseg.records.tables import COSTS, OWN, STATUS_TEXTS
 from robustseg.runs.contents import check_settings
 from robustseg.runs.files import parse_json
 from robustseg.runs.finished import Finished
@@ -29,97 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-
-class Record:
-    """A record that is read.
-
-    Damaged parts are noted and not used, with all runs that were packed with them.
-
-    Args:
-        path: of the record.
-
-    Attributes:
-        damages: what cannot be used, each with its file; complete once `runs` was called.
-
-    Examples:
-        >>> [run.run_id for run in Record(Path("experiments/demo/record")).runs()]
-        ['synthetic-gce-a0.5-b0.7-s0-1f2e3d4c']
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.damages: list[str] = []
-        self._tables: dict[Part, pa.Table] = {}
-        self._places: dict[Part, dict[str, tuple[int, int]]] = {}
-        self._runs: list[RecordedRun] | None = None
-        self._verified: set[Part] = set()
-
-    def runs(self) -> list[RecordedRun]:
-        """The runs of all packings, the oldest first; one id may have several."""
-        if self._runs is None:
-            self._runs = []
-            for packing in self._packings():
-                try:
-                    self._runs += self._rows(packing)
-                except DamagedRecord as error:
-                    self.damages.append(f"{error}; its {len(packing.runs)} runs are not used")
-        return self._runs
-
-    def rows(self, part: Part, packing: Packing, run_id: str) -> pa.Table:
-        """The rows of one run in a part.
-
-        Raises:
-            DamagedRecord: the part cannot be used.
-            NotKept: it has none of the run.
-        """
-        if part not in self._tables:
-            table = decode(self.path, part, packing.runs)
-            self._places[part] = _places(self.path / part.file, table)
-            self._tables[part] = table
-        if run_id not in self._places[part]:
-            raise NotKept(f"{self.path / part.file} has no rows of {run_id}")
-        return self._tables[part].slice(*self._places[part][run_id])
-
-    def verify(self, part: Part) -> None:
-        """Look once at whether a part has the checksum that the index tells of.
-
-        Raises:
-            DamagedRecord: it does not.
-        """
-        if part not in self._verified:
-            read_part(self.path, part)
-            self._verified.add(part)
-
-    def check(self, packing: Packing) -> list[RecordedRun]:
-        """Read all parts of a packing.
-
-        Returns:
-            Its runs.
-
-        Raises:
-            DamagedRecord: a part cannot be used.
-        """
-        runs = self._rows(packing)
-        for part in packing.parts:
-            if part.kind != "runs":
-                _places(self.path / part.file, decode(self.path, part, packing.runs))
-        return runs
-
-    def _packings(self) -> list[Packing]:
-        try:
-            return read_index(self.path)
-        except DamagedRecord as error:
-            self.damages.append(f"{error}; the record is not used")
-            return []
-
-    def _rows(self, packing: Packing) -> list[RecordedRun]:
-        part = packing.part("runs")
-        assert part is not None
-        table = decode(self.path, part, packing.runs)
-        try:
-            return _recorded(self, packing, part, table)
-        except (ValueError, TypeError, KeyError) as error:
-            raise DamagedRecord(self.path / part.file, f"is damaged: {error!r}") from error
+    from robustseg.records.record import Record
 
 
 class RecordedRun:
@@ -311,36 +212,8 @@ class RecordedRun:
         return self.record.rows(part, self.packing, self.run_id)
 
 
-def run_ids(path: Path) -> set[str]:
-    """Return the ids of a record's runs.
-
-    Quick: checksums are verified, tables are not read, and no library is imported.
-
-    Args:
-        path: of the record; one that is not there has no runs.
-
-    Raises:
-        DamagedRecord: the index is damaged, or a part of a run that no other packing has.
-    """
-    if not is_record(path):
-        return set()
-    sound: set[str] = set()
-    damaged: dict[str, DamagedRecord] = {}
-    for packing in read_index(path):
-        try:
-            for part in packing.parts:
-                read_part(path, part)
-            sound.update(packing.runs)
-        except DamagedRecord as error:
-            damaged |= dict.fromkeys(packing.runs, error)
-    lost = damaged.keys() - sound
-    if lost:
-        raise damaged[min(lost)]
-    return sound
-
-
-def _recorded(record: Record, packing: Packing, part: Part, table: pa.Table) -> list[RecordedRun]:
-    """The runs of a packing.
+def recorded_runs(record: Record, packing: Packing, table: pa.Table) -> list[RecordedRun]:
+    """The runs of a packing, from the table of its runs part.
 
     Raises:
         ValueError: a value is not what packing writes.
@@ -400,22 +273,3 @@ def _object(text: str, kind: type) -> Any:
     if not isinstance(value, kind):
         raise ValueError(f"{text[:60]!r} is no {kind.__name__}")
     return value
-
-
-def _places(file: Path, table: pa.Table) -> dict[str, tuple[int, int]]:
-    """Where each run's rows begin and how many there are.
-
-    Raises:
-        DamagedRecord: a run's rows are not together.
-    """
-    import pyarrow.compute as pc
-
-    encoded = pc.run_end_encode(table["run_id"].cast("string").combine_chunks())
-    places: dict[str, tuple[int, int]] = {}
-    begin = 0
-    for run_id, end in zip(encoded.values.to_pylist(), encoded.run_ends.to_pylist(), strict=True):
-        if run_id in places:
-            raise DamagedRecord(file, f"is damaged: the rows of {run_id} are not together")
-        places[run_id] = begin, end - begin
-        begin = end
-    return places
