@@ -189,8 +189,6 @@ def test_a_finished_run_is_skipped_and_joins_the_experiment(tiny, only_run, monk
     run(tiny("experiment_name=one"))
     before = results(only_run())
     monkeypatch.setattr(run_module, "attempt_run", lambda *_: pytest.fail("trained again"))
-        "robustseg.training.run.attempt_run", lambda *_: pytest.fail("trained again")
-    )
     run(tiny("experiment_name=two"))
     assert results(only_run()) == before
     assert RunFolder(only_run()).read_status()["experiments"] == ["one", "two"]

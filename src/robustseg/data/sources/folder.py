@@ -14,7 +14,6 @@ from robustseg.data.sources.files import FileSource, Scan
 from robustseg.data.sources.layouts import Place, lone_splits, places
 from robustseg.data.sources.listing import (
     Listing,
-    common_suffix,
     composed_alike,
     files_by_stem,
     orphans,
@@ -22,9 +21,14 @@ from robustseg.data.sources.listing import (
 )
 from robustseg.data.sources.masks import MaskRule
 from robustseg.data.sources.naming import Match, Naming, matches, recognised
-from robustseg.data.sources.opening import shown
 from robustseg.data.sources.source import Record
 from robustseg.data.sources.split import SplitRow, read_split_file, seeded_split
+from robustseg.data.sources.unpaired import (
+    hints,
+    like_split_file,
+    missing_masks,
+    rows_without_image,
+)
 from robustseg.errors import DataError, OptionError
 
 _PATTERN_S = 1.0  # seconds for one name
@@ -133,7 +137,7 @@ class Folder(FileSource):
             raise DataError(
                 f"{table}: no such file, and dataset.source.keep_column={self.keep_column} needs it"
             )
-        scan = Scan(remarks=_like_split_file(root) if rows is None else [])
+        scan = Scan(remarks=like_split_file(root) if rows is None else [])
         seen: set[str] = set()
         found = self._places(root)
         scan.recognised.extend(dict.fromkeys(place.told for place in found if place.told))
@@ -142,7 +146,7 @@ class Folder(FileSource):
         for place in found:
             seen |= self._pair(place, rows, scan)
         if rows is not None:
-            scan.errors.extend(_rows_without_image(table, rows, seen))
+            scan.errors.extend(rows_without_image(table, rows, seen))
             if len(seen) > len(rows):
                 scan.remarks.append(f"{len(seen) - len(rows)} images are not used by {table.name}")
         if scan.records and all(record.mask is None for record in scan.records):
@@ -194,7 +198,7 @@ class Folder(FileSource):
         if self.missing_mask == "error":
             if together and naming == PLAIN:
                 raise DataError(self._no_folders(place.images, len(images), truths, found))
-            scan.errors.extend(_missing_masks(used, masks, truths, naming, found))
+            scan.errors.extend(missing_masks(used, masks, truths, naming, found))
             used = {k: v for k, v in used.items() if k in masks}
         for stem, image in used.items():
             part = place.split if rows is None else rows[stem].split
@@ -220,10 +224,10 @@ class Folder(FileSource):
         return recognised(found) or PLAIN, found
 
     def _no_folders(self, folder: Path, count: int, truths: Listing, found: Sequence[Match]) -> str:
-        hints = _hints([*truths.files], truths, PLAIN, found)
+        offers = hints([*truths.files], truths, PLAIN, found)
         return (
             f"{folder}: no folder {' or '.join(self.image_folders)} in it, and its {count} image "
-            f"files have no names that tell masks from images. {hints or 'Check dataset.root'}"
+            f"files have no names that tell masks from images. {offers or 'Check dataset.root'}"
         )
 
     def _case(self, name: str, image: Path, scan: Scan) -> str:
@@ -256,37 +260,6 @@ class Folder(FileSource):
         return [replace(record, split=split[record.id]) for record in records]
 
 
-def _like_split_file(root: Path) -> list[str]:
-    """A remark for each file that seems to be meant as split.csv."""
-    return [
-        f"{root / name}: not read. Name it split.csv if it tells the split"
-        for name in sorted(map(shown, os.listdir(root)))
-        if re.fullmatch(r"splits?\.(csv|tsv|txt|json)", name, re.IGNORECASE)
-    ]
-
-
-def _rows_without_image(table: Path, rows: Mapping[str, SplitRow], seen: set[str]) -> list[str]:
-    """Errors of the ids of a split file that have no image."""
-    missing = sorted(rows.keys() - seen)
-    files = [name for name in missing if os.path.splitext(name)[0] in seen]
-    if files:
-        stem = os.path.splitext(files[0])[0]
-        return [
-            f"{table}: {len(files)} ids are names of files, such as {files[0]!r}. Write them "
-            f"without the ending: {stem!r}"
-        ]
-    if len(missing) > 1:
-        listed = ", ".join(map(repr, missing[:3])) + (", …" if len(missing) > 3 else "")
-        return [
-            f"{table}: {len(missing)} ids have no image: {listed}. Add the images or remove the "
-            "rows"
-        ]
-    return [
-        f"{table}: the id {name!r} has no image. Add the image or remove the row"
-        for name in missing
-    ]
-
-
 def _masks_of(images: Mapping[str, Path], truths: Listing, naming: Naming) -> dict[str, Path]:
     """The mask file of each image that has one."""
     wanted = {stem: mask for stem in images if (mask := naming.mask_of(stem)) is not None}
@@ -296,44 +269,3 @@ def _masks_of(images: Mapping[str, Path], truths: Listing, naming: Naming) -> di
         for stem, mask in wanted.items()
         if mask in there and there[mask] != images[stem]
     }
-
-
-def _missing_masks(
-    images: Mapping[str, Path],
-    masks: Mapping[str, Path],
-    truths: Listing,
-    naming: Naming,
-    found: Sequence[Match],
-) -> list[str]:
-    """The error of images without a mask, with the setting that would help."""
-    missing = [stem for stem in images if stem not in masks]
-    if not missing:
-        return []
-    more = ", …" if len(missing) > 3 else ""
-    listed = ", ".join(f"{naming.mask_of(stem)}.*" for stem in missing[:3]) + more
-    first = f"{truths.folder}: no mask for {len(missing)} of {len(images)} images ({listed}). "
-    hints = _hints(missing, truths, naming, found)
-    if hints:
-        return [first + hints]
-    return [
-        f"{first}Add {'it' if len(missing) == 1 else 'them'}, set dataset.source.mask_suffix or "
-        "dataset.source.mask_template, or set dataset.source.missing_mask=empty if they have no "
-        "foreground"
-    ]
-
-
-def _hints(missing: Sequence[str], truths: Listing, naming: Naming, found: Sequence[Match]) -> str:
-    """The settings that would match; what is not read, if none would; "" for neither."""
-    offers = {str(one.naming): (len(one.pairs), one.images) for one in found[:3]}
-    suffix, count = common_suffix(missing, truths.files)
-    if suffix and count > 1:
-        offers.setdefault(f"dataset.source.mask_suffix={suffix}", (count, len(missing)))
-    offers.pop(str(naming), None)
-    told = [
-        f"{setting} would match {'all' if of == n else f'{n} of'} {of}"
-        for setting, (n, of) in sorted(offers.items(), key=lambda item: -item[1][0])
-    ]
-    if told:
-        return "; ".join(told)
-    unread = truths.unread()
-    return f"There, {'; '.join(unread)}" if unread else ""

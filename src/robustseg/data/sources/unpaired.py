@@ -1,0 +1,83 @@
+"""What is said of images and masks that do not pair, with the setting that would help."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from robustseg.data.sources.listing import Listing, common_suffix
+from robustseg.data.sources.naming import Match, Naming
+from robustseg.data.sources.opening import shown
+from robustseg.data.sources.split import SplitRow
+
+
+def like_split_file(root: Path) -> list[str]:
+    """A remark for each file that seems to be meant as split.csv."""
+    return [
+        f"{root / name}: not read. Name it split.csv if it tells the split"
+        for name in sorted(map(shown, os.listdir(root)))
+        if re.fullmatch(r"splits?\.(csv|tsv|txt|json)", name, re.IGNORECASE)
+    ]
+
+
+def rows_without_image(table: Path, rows: Mapping[str, SplitRow], seen: set[str]) -> list[str]:
+    """Errors of the ids of a split file that have no image."""
+    missing = sorted(rows.keys() - seen)
+    files = [name for name in missing if os.path.splitext(name)[0] in seen]
+    if files:
+        stem = os.path.splitext(files[0])[0]
+        return [
+            f"{table}: {len(files)} ids are names of files, such as {files[0]!r}. Write them "
+            f"without the ending: {stem!r}"
+        ]
+    if len(missing) > 1:
+        listed = ", ".join(map(repr, missing[:3])) + (", …" if len(missing) > 3 else "")
+        return [
+            f"{table}: {len(missing)} ids have no image: {listed}. Add the images or remove the "
+            "rows"
+        ]
+    return [
+        f"{table}: the id {name!r} has no image. Add the image or remove the row"
+        for name in missing
+    ]
+
+
+def missing_masks(
+    images: Mapping[str, Path],
+    masks: Mapping[str, Path],
+    truths: Listing,
+    naming: Naming,
+    found: Sequence[Match],
+) -> list[str]:
+    """The error of images without a mask, with the setting that would help."""
+    missing = [stem for stem in images if stem not in masks]
+    if not missing:
+        return []
+    more = ", …" if len(missing) > 3 else ""
+    listed = ", ".join(f"{naming.mask_of(stem)}.*" for stem in missing[:3]) + more
+    first = f"{truths.folder}: no mask for {len(missing)} of {len(images)} images ({listed}). "
+    offers = hints(missing, truths, naming, found)
+    if offers:
+        return [first + offers]
+    return [
+        f"{first}Add {'it' if len(missing) == 1 else 'them'}, set dataset.source.mask_suffix or "
+        "dataset.source.mask_template, or set dataset.source.missing_mask=empty if they have no "
+        "foreground"
+    ]
+
+
+def hints(missing: Sequence[str], truths: Listing, naming: Naming, found: Sequence[Match]) -> str:
+    """The settings that would match; what is not read, if none would; "" for neither."""
+    offers = {str(one.naming): (len(one.pairs), one.images) for one in found[:3]}
+    suffix, count = common_suffix(missing, truths.files)
+    if suffix and count > 1:
+        offers.setdefault(f"dataset.source.mask_suffix={suffix}", (count, len(missing)))
+    offers.pop(str(naming), None)
+    told = [
+        f"{setting} would match {'all' if of == n else f'{n} of'} {of}"
+        for setting, (n, of) in sorted(offers.items(), key=lambda item: -item[1][0])
+    ]
+    if told:
+        return "; ".join(told)
+    unread = truths.unread()
+    return f"There, {'; '.join(unread)}" if unread else ""
