@@ -93,7 +93,7 @@ def _ratio(row: Row, label: str, goal: str = "") -> Ratio:
     return Ratio(label, *numbers, float(goal) if goal else None)
 
 
-# Okabe and Ito's colours, told apart in grey by their place and title alone.
+# Okabe and Ito's colours, which in grey are told apart by place and title alone.
 GROUPS: dict[str, tuple[str, Callable[[list[Row]], list[Ratio]], str]] = {
     "training": ("Training step", training, "#0072B2"),
     "epoch": ("Whole epoch", epoch, "#D55E00"),

@@ -1,6 +1,6 @@
 """MkDocs hook: a page for every group of settings.
 
-What the choices of a group share is told by `robustseg.settings`; what belongs to one choice by its
+What the choices of a group share comes from `robustseg.settings`; what belongs to one choice by its
 YAML file and the comments in it.
 """
 

@@ -112,7 +112,7 @@ def noisy_run(finished):
 
 @pytest.fixture
 def nan_run(noisy_run, tmp_path):
-    """The same run with a weight that is no number."""
+    """The same run with a weight that is not a number."""
     import torch
 
     broken = tmp_path / "broken" / noisy_run.name

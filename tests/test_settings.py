@@ -138,7 +138,7 @@ def test_a_seed_is_a_whole_number_below_two_to_the_32(plain, value):
     [
         ({"noise": None}, "noise=None is out of range: it must be a group of settings"),
         ({"sed": 1}, "unknown setting 'sed'; did you mean seed?"),
-        ({"trainer": {}}, "there is no setting trainer.name: it must be text"),
+        ({"trainer": {}}, "unknown setting trainer.name: it must be text"),
         ({"evaluation": {"every": 1, "lats": 2}}, "unknown setting 'evaluation.lats'"),
         ({"records": [1]}, "records=[1] is out of range: it must be a list of folders"),
         ({"model": {1: 2, "name": "x"}}, "model.1 is not the name of a setting"),
@@ -151,7 +151,7 @@ def test_a_mistake_is_told_by_name(plain, change, said):
 
 
 def test_a_missing_group_is_told_first(plain):
-    with pytest.raises(ConfigError, match=r"^there is no setting dataset: it must be a group"):
+    with pytest.raises(ConfigError, match=r"^unknown setting dataset: it must be a group"):
         settings_of({"a": 1})
 
 

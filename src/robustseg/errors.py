@@ -70,7 +70,7 @@ class TrainingDiverged(UserError, RuntimeError):
 
 
 class NaNPredicted(UserError, RuntimeError):
-    """A network's output is no number; the message says on how many images."""
+    """A network's output is not a number; the message says on how many images."""
 
 
 class NoKey(UserError, RuntimeError):

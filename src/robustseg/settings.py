@@ -488,7 +488,7 @@ def rules(kind: type[Group]) -> dict[str, Setting]:
 
 @cache
 def own_settings(kind: type[Part]) -> frozenset[str]:
-    """Settings of a part that are no arguments of what is built."""
+    """Settings of a part that are not arguments of what is built."""
     return frozenset(name for name, rule in rules(kind).items() if not rule.argument)
 
 

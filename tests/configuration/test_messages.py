@@ -9,16 +9,16 @@ from robustseg.errors import ConfigError
 from robustseg.terminal.suggestion import shorter
 
 SAID = [
-    ("lr=0.1", "there is no setting lr: did you mean optimizer.lr=0.1?"),
-    ("epochs=5", "there is no setting epochs: did you mean trainer.max_epochs=5?"),
-    ("bs=8", "there is no setting bs: did you mean dataset.batch_size=8?"),
+    ("lr=0.1", "unknown setting lr: did you mean optimizer.lr=0.1?"),
+    ("epochs=5", "unknown setting epochs: did you mean trainer.max_epochs=5?"),
+    ("bs=8", "unknown setting bs: did you mean dataset.batch_size=8?"),
     ("optimizer.learning_rate=1", "did you mean optimizer.lr=1?"),
     ("image_size=64", "did you mean dataset.image_size=64?"),
     ("noise.alhpa=0.3", "did you mean noise.alpha=0.3?"),
     ("lose=mae", "did you mean loss=mae?"),
     ("loss=tversky loss.alhpa=2", "did you mean loss.alpha=2?"),
     ("loss=gce loss.gamma=2", "loss has loss.name, loss.q. To pass gamma to what loss builds"),
-    ("qqqqqqq=1", "there is no setting qqqqqqq; robustseg train --help lists them"),
+    ("qqqqqqq=1", "unknown setting qqqqqqq; robustseg train --help lists them"),
     ("loss=tlos", "there is no loss=tlos: did you mean loss=tloss?"),
     ("+experiment=demmo", "did you mean experiment=demo?"),
     ("loss = mae", "'loss' is not NAME=VALUE; write it without spaces, such as loss=mae"),

@@ -144,11 +144,11 @@ def test_a_resumed_run_goes_on_under_its_id_and_a_forced_one_gets_another(
             run(tiny(*WANDB))
     run(tiny(*WANDB))
     run(tiny(*WANDB, "force=true"))
-    first, second, anew = summaries(tmp_path / "logs")
+    first, second, again = summaries(tmp_path / "logs")
     run_id = only_run().name
     assert [one["run_id"] for one in (first, second)] == [run_id, run_id]
-    assert re.fullmatch(re.escape(run_id) + r"\.\d{8}T\d{6}", anew["run_id"])
-    assert [one["state"] for one in (first, second, anew)] == ["failed", "finished", "finished"]
+    assert re.fullmatch(re.escape(run_id) + r"\.\d{8}T\d{6}", again["run_id"])
+    assert [one["state"] for one in (first, second, again)] == ["failed", "finished", "finished"]
     epochs = []
     for file in files(tmp_path / "logs"):
         rows = [r["history"]["item"] for r in records(file) if r["type"] == "history"]

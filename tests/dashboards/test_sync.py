@@ -159,4 +159,4 @@ def test_nothing_to_sync_needs_no_key(tmp_path, nowhere, capsys, offline):
     assert main(["wandb", "sync", str(tmp_path / "logs")]) == 0
     assert "1 offline run, all synced" in capsys.readouterr().out
     assert main(["wandb", "sync", str(tmp_path / "none")]) == 1
-    assert "there is no folder" in capsys.readouterr().err
+    assert "no such directory" in capsys.readouterr().err

@@ -76,4 +76,4 @@ def test_an_unknown_experiment_is_named_with_the_nearest_known_one(swept, capsys
     assert main(["wandb", "workspace", "minni", "--runs", str(swept.runs)]) == 1
     assert "did you mean mini?" in capsys.readouterr().err
     assert main(["wandb", "workspace", "mini", "--runs", str(tmp_path / "none")]) == 1
-    assert "there is no folder" in capsys.readouterr().err
+    assert "no such directory" in capsys.readouterr().err

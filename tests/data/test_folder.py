@@ -185,7 +185,7 @@ def test_images_without_masks_are_listed_where_no_setting_would_help(tiles_root)
     assert [error.split(". ")[0] for error in errors] == [
         f"{tiles_root / 'masks'}: no mask for 2 of 12 images (P0_tile0.*, P1_tile3.*)"
     ]
-    (tiles_root / "masks" / "P0_tile0_x.png").touch()  # one alone is no suffix
+    (tiles_root / "masks" / "P0_tile0_x.png").touch()  # one alone is not a suffix
     assert "would match" not in "".join(Folder(tiles_root).checked_scan().errors)
     (tiles_root / "masks" / "P1_tile3_x.png").touch()
     (error,) = Folder(tiles_root).checked_scan().errors

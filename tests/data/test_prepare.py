@@ -24,7 +24,7 @@ def test_the_split_of_a_run_is_a_split_file_with_checksums(tmp_path, digests):
     train, test = images("train", digests), images("test", digests)
     rows = RunData(train, train.masks, [], test).split_rows()
     write_csv(tmp_path / "split.csv", rows)
-    # Digits alone, or with an e among them, are no numbers here.
+    # Digits alone, or with an e among them, are not numbers here.
     pixels = [None, None] if digests is None else [f"xxh3:{digest}" for digest in digests]
     assert [row.get("pixels") for row in read_csv(tmp_path / "split.csv")] == pixels * 2
     split = read_split_file(tmp_path / "split.csv")

@@ -55,7 +55,7 @@ def test_films_without_a_mask_and_other_images_are_left_out(tmp_path):
     assert scan.remarks == [
         "1 masks have no image and are left out: CHNCXR_0500_0_mask.png",
         "1 films have no lung mask and are left out",
-        "1 images are no films CHNCXR_*: left out",
+        "1 images are not films CHNCXR_*: left out",
     ]
 
 

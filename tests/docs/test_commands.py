@@ -174,7 +174,7 @@ def take_robustseg(words: list[str], inline: bool, monkeypatch) -> None:
 
 
 def names(words: list[str]) -> None:
-    """Refuse words that are no command; its help is there if it is one."""
+    """Refuse words that are not a command; a command has help."""
     try:
         main([*words, "--help"])
     except SystemExit as stop:

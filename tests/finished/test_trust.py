@@ -46,7 +46,7 @@ HOSTILE = {
     "a callable that Hydra would call": {"_target_": "numpy.savetxt", "fname": "TRAP", "X": [1]},
     "a name with an allowed prefix": {"_target_": "robustseg.models.plain_unet.PlainUNet.forward"},
     "code from the net": {"_target_": "torch.hub.load", "repo_or_dir": "a/b", "model": "c"},
-    "a target that is no name": {"_target_": ["robustseg.models.plain_unet.PlainUNet"]},
+    "a target that is not a name": {"_target_": ["robustseg.models.plain_unet.PlainUNet"]},
     "a callable among the arguments": {
         "features": [{"_target_": "numpy.savetxt", "fname": "TRAP", "X": [1]}, 8]
     },

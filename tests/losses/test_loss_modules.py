@@ -31,7 +31,7 @@ def tensors(channels=1):
 
 
 def outside(constraint):
-    """Values just beyond a constraint, and some that are no numbers."""
+    """Values just beyond a constraint, and some that are not numbers."""
     if isinstance(constraint, Choice):
         return ["", constraint.words[0].upper(), None]
     beyond = [math.nextafter(constraint.low, -math.inf), math.nan, math.inf, -math.inf]

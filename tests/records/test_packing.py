@@ -231,7 +231,7 @@ def test_the_command_says_what_it_did(add_run, sweep, tmp_path, capsys):
     assert main([*words[:5], "--runs", out]) == 0
     assert "0 runs added in 0 parts (0.00 MB), 8 there before" in capsys.readouterr().out
     assert main([*words[:5], "--runs", str(tmp_path / "nowhere")]) == 1
-    assert "there is no folder" in capsys.readouterr().err
+    assert "no such directory" in capsys.readouterr().err
 
 
 def test_the_readme_is_of_what_is_in_it(record):

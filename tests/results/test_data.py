@@ -1,4 +1,4 @@
-"""Runs on other data are told apart, selected, and never averaged."""
+"""Runs on other data are distinguished, selected, and never averaged."""
 
 import json
 import shutil

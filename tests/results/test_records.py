@@ -151,7 +151,7 @@ def test_values_of_wrong_content_are_refused(add_run, tmp_path, column, text):
     cells[header.split(",").index(column)] = text
     file = tmp_path / "results.csv"
     file.write_text("\n".join([header, ",".join(cells), *rest]))
-    with pytest.raises(ValueError, match=rf"results\.csv is no table of results .*{column}"):
+    with pytest.raises(ValueError, match=rf"results\.csv is not a table of results .*{column}"):
         read_results(file)
 
 
@@ -160,7 +160,7 @@ def test_values_of_wrong_content_are_refused(add_run, tmp_path, column, text):
 )
 def test_other_files_are_refused(tmp_path, text):
     (tmp_path / "other.csv").write_text(text)
-    with pytest.raises(ValueError, match=r"other\.csv is no table of results .*--format csv"):
+    with pytest.raises(ValueError, match=r"other\.csv is not a table of results .*--format csv"):
         read_results(tmp_path / "other.csv")
     with pytest.raises(ValueError, match=r"absent\.csv cannot be read: No such file"):
         read_results(tmp_path / "absent.csv")

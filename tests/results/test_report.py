@@ -175,7 +175,7 @@ def test_images_of_private_data_are_not_shown(hostile, tmp_path):
         (["--where", "alhpa=0.3"], 2, "did you mean alpha?"),
         (["--where", "alpha"], 2, "KEY=VALUE"),
         (["--metric", "dice_imag"], 2, "did you mean dice_image?"),
-        (["--runs", "/nowhere"], 1, "there is no folder /nowhere"),
+        (["--runs", "/nowhere"], 1, "no such directory: /nowhere"),
     ],
 )
 def test_mistakes_are_answered_with_what_would_help(add_run, capsys, arguments, code, message):

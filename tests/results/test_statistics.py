@@ -42,7 +42,7 @@ def test_signed_rank_keeps_the_ranks_of_pairs_that_do_not_differ():
 
 def test_signed_rank_of_equal_values_is_one():
     assert signed_rank([0.5, 0.6, 0.7], [0.5, 0.6, 0.7]) == 1
-    # The mean of three tenths is not one tenth in binary; that is no difference.
+    # The mean of three tenths is not one tenth in binary; that is not a difference.
     assert signed_rank([(0.1 + 0.1 + 0.1) / 3] * 20, [0.1] * 20) == 1
 
 

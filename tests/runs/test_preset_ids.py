@@ -3,7 +3,7 @@
 `tests/golden/run_ids.csv` holds the id of every cell of every experiment and of every choice of
 every group alone, on data with a fixed fingerprint and with a fixed answer to what `auto` leaves to
 the machine. An id that changes makes finished runs train again. Where that is meant, because the
-numbers change, write the file anew and list the ids in CHANGELOG.md:
+numbers change, write the file again and list the ids in CHANGELOG.md:
 
     python -m tests.runs.test_preset_ids
 """
@@ -74,7 +74,7 @@ def choices(group: str) -> list[str]:
 
 
 def changed(cfg: DictConfig, dotted: list[str]) -> DictConfig:
-    """The configuration with plain values set, which costs a tenth of composing it anew."""
+    """The configuration with plain values set, which costs a tenth of composing it again."""
     cfg = cfg.copy()
     for key, value in (override.split("=") for override in dotted):
         OmegaConf.update(cfg, key, OmegaConf.from_dotlist([f"value={value}"]).value)

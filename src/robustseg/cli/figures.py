@@ -96,7 +96,7 @@ def draw(
 
 
 def _predicted(runs: pd.DataFrame, sources: Sources) -> list[Plate]:
-    """The figure for which networks predict anew, if one has weights: only then torch is needed."""
+    """The figure for which networks predict again, if a run has weights: only it needs torch."""
     folders = [sources.find(run_id).folder for run_id in runs["run_id"]]
     if not any(folder is not None and folder.weights.is_file() for folder in folders):
         return []

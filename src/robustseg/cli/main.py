@@ -131,7 +131,7 @@ def _of_file(error: OSError) -> str | None:
     """What the system says of a file, or a command of one that is there; None if neither does."""
     if error.errno is None:
         return str(error) if isinstance(error, FileExistsError) else None
-    # Only a folder that shall be made meets a file in its place.
+    # Only creating a folder fails because a file is in its place.
     reason = "not a directory" if error.errno == errno.EEXIST else error.strerror
     return f"{error.filename or 'a file'} cannot be read or written ({reason})"
 

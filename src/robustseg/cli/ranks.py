@@ -87,7 +87,7 @@ def _ranking(table: Table, sources: Sources) -> tuple[Ranking, list[str]]:
 
     metric = table.columns[0].metric
     if metric not in PER_IMAGE:
-        return make_ranking(table, None), [f"No intervals: {metric} is no mean over images."]
+        return make_ranking(table, None), [f"No intervals: {metric} is not a mean over images."]
     try:
         return make_ranking(table, Images(sources)), []
     except (NoImages, UnlikeImages) as error:

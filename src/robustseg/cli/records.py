@@ -61,7 +61,7 @@ def pack(options: argparse.Namespace) -> int:
     runs, elsewhere = options.runs or [Path("runs")], [] if options.runs else records_here()
     for place in runs:
         if not place.is_dir():
-            raise NoRuns(f"there is no folder {place}")
+            raise NoRuns(f"no such directory: {place}")
     try:
         report = records.pack(
             experiment, runs, options.out, image_ids=options.image_ids, elsewhere=elsewhere

@@ -58,7 +58,7 @@ def add_parser(subparsers: Any) -> None:
 def main(options: argparse.Namespace) -> int:
     """Delete or move what is selected, after a question; 1 if the answer was no."""
     if not options.runs.is_dir():
-        raise NoRuns(f"there is no folder {options.runs}")
+        raise NoRuns(f"no such directory: {options.runs}")
     chosen = _chosen(options)
     folders = [options.runs / run.run_id for run in chosen]
     if getattr(options, "aside", False):

@@ -43,7 +43,7 @@ def add_sources(parser: argparse.ArgumentParser, duplicates: bool = True) -> Non
             choices=DUPLICATES,
             default="first",
             help="of a run with other numbers in another source: the first source's (default), "
-            "or all, told apart by their source",
+            "or all, distinguished by their source",
         )
 
 
@@ -131,7 +131,7 @@ def add_metrics(parser: argparse.ArgumentParser) -> None:
 
 def _decimals(text: str) -> int:
     if text not in map(str, range(1, 16)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 15")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 15")
     return int(text)
 
 

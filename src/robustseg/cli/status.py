@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> int:
 
     try:
         while True:
-            chosen = shared.chosen_sources(options)  # anew, for they change
+            chosen = shared.chosen_sources(options)  # read again: they change
             runs = select(chosen.states(), options)
             text = as_json(runs) if options.format == "json" else as_text(runs, chosen)
             if not options.watch:
@@ -44,4 +44,4 @@ def main(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 0
     except FileNotFoundError as error:
-        raise NoRuns(f"there is no folder {error.filename}") from error
+        raise NoRuns(f"no such directory: {error.filename}") from error

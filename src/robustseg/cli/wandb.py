@@ -141,7 +141,7 @@ def _states(sources: Sources, experiment: str | None) -> list[RunState]:
     from robustseg.terminal.suggestion import suggestion
 
     for folder in sources.missing():
-        raise NoRuns(f"there is no folder {folder}: name it with --runs")
+        raise NoRuns(f"no such directory: {folder}; name it with --runs")
     runs = sources.states()
     if experiment is None and not runs:
         raise NoRuns(f"there is no run in {sources}")
@@ -159,7 +159,7 @@ def sync(options: argparse.Namespace) -> int:
     from robustseg.dashboards.wandb_sync import sync as send
 
     if not options.folder.is_dir():
-        raise NoRuns(f"there is no folder {options.folder}")
+        raise NoRuns(f"no such directory: {options.folder}")
     runs, before = find(options.folder)
     if not runs:
         print(f"Nothing to sync in {options.folder}: {count(before, 'offline run')}, all synced")

@@ -43,7 +43,7 @@ def resolve(cfg: DictConfig) -> Settings:
 
 
 def check_call(cfg: DictConfig) -> tuple[float | None, list[str]]:
-    """The settings of a call that are no run's: its time limit and its records.
+    """The settings of a call, not of a run: its time limit and its records.
 
     Raises:
         ConfigError: one is out of range.
@@ -74,7 +74,7 @@ def _counts(value: Any) -> bool:
 
 
 def _on_this_machine(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration with what ``auto`` stands for here; what is no value stays as it is."""
+    """The configuration with `auto` resolved for this machine; invalid values stay as they are."""
     trainer: Any = config.get("trainer")
     dataset: Any = config.get("dataset")
     if not isinstance(dataset, dict) or not isinstance(trainer, dict) or not _AUTO <= set(trainer):

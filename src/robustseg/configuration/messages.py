@@ -83,7 +83,7 @@ def explain(
 
 
 def _unreadable(override: str, overrides: Sequence[str]) -> str:
-    """What is wrong with words that are no override."""
+    """What is wrong with words that are not overrides."""
     if "=" not in override.strip("="):
         at = list(overrides).index(override) if override in overrides else 0
         joined = "".join(overrides[at : at + 3])
@@ -121,7 +121,7 @@ def _no_setting(key: str, conf: Path, overrides: Sequence[str]) -> str:
     groups = {folder.name for folder in folders if folder.is_dir()}
     chosen = [o for o in overrides if o.partition("=")[0] in groups]
     keys = list(_keys(_composed(conf, chosen), ""))
-    said = f"there is no setting {key}"
+    said = f"unknown setting {key}"
     meant = _meant(key, keys, groups)
     if meant:
         shown = [name if value is None else f"{name}={value}" for name in meant]

@@ -91,9 +91,9 @@ def sync(
 
     Args:
         runs: as `find` gives them.
-        run_limit: seconds for one run; without a network wandb would try for ever.
+        run_limit: seconds for one run; without a network wandb would try forever.
         limit: seconds in all.
-        report: told of each run, with its place from 1.
+        report: called for each run, with its number, from 1.
         command: that syncs the files given to it.
 
     Returns:

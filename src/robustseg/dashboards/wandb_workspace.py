@@ -11,7 +11,7 @@ from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.results.sources import Sources
 from robustseg.runs.survey import RunState
 
-# Okabe and Ito's colours, told apart by the colour-blind.
+# Okabe and Ito's colours, which the colour-blind can tell apart.
 _COLORS = {
     "blue": "#0072B2",
     "vermilion": "#D55E00",

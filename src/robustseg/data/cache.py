@@ -148,7 +148,7 @@ def _map(file: Path, shape: tuple[int, ...]) -> np.ndarray:
     expected = header.getvalue()
     with open_regular(file) as opened:
         if opened.read(len(expected)) != expected:
-            raise ValueError(f"{file.name} is no array uint8 of shape {shape}")
+            raise ValueError(f"{file.name} is not a uint8 array of shape {shape}")
         if os.fstat(opened.fileno()).st_size != len(expected) + int(np.prod(shape)):
             raise ValueError(f"{file.name} is cut off or too long")
         return np.memmap(opened, np.uint8, "r", len(expected), shape)

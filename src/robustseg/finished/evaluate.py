@@ -42,7 +42,7 @@ def evaluate_external(
         of `robustseg.metrics.summarise` with average precision and calibration error.
 
     Raises:
-        DataError: there are no images, or the network predicts what is no number.
+        DataError: there are no images, or the network predicts what is not a number.
     """
     if not len(images):
         raise DataError("there are no images in this split: choose another with --split")

@@ -143,7 +143,7 @@ def predict_files(
 
     Yields:
         What became of each image, in their order; a file that cannot be read, or on which the
-        network's output is no number, stops nothing.
+        network's output is not a number, stops nothing.
 
     Raises:
         DataError: two images would have one output, or the folder cannot be written.

@@ -39,7 +39,7 @@ def threshold_masks(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Image, clean mask, probability and its masks at ¼, ½ and ¾, with their Dice.
 
     A row a test image and loss, of the hardest noise setting's runs with weights, first seed. The
-    images are those that every examples.npz keeps; the network predicts them anew.
+    images are those that every examples.npz keeps; the network predicts them again.
 
     Args:
         runs: as `told_apart` gives them.

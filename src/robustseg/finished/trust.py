@@ -1,4 +1,4 @@
-"""What the configuration of a run folder may build when nobody vouches for the folder.
+"""What the configuration of an untrusted run folder may build.
 
 A folder that somebody else sends is data. Its config.yaml names classes to build (`_target_`), and
 a name such as `os.system` would run code. So only classes of a fixed list are built, by their exact
@@ -101,7 +101,7 @@ def _check(node: Any, allowed: set[str], name: str) -> None:
                 if not isinstance(value, str) or value not in allowed:
                     raise ConfigError(f"{inner}={value!r} is not an allowed class")
             elif not isinstance(key, str) or key.startswith("_"):
-                raise ConfigError(f"{inner} is no setting of a run")
+                raise ConfigError(f"{inner} is not a setting of a run")
             else:
                 _check(value, allowed, inner)
     elif isinstance(node, list):

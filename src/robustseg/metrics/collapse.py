@@ -8,7 +8,7 @@ def collapse(tp: int, fp: int, fn: int, tn: int) -> str | None:
 
     It has collapsed to background if the pixels it calls foreground are fewer than 1 % of the true
     foreground, to foreground if those it calls background are fewer than 1 % of the true
-    background. Measured against the class itself, so that rare foreground is no collapse.
+    background. Measured against the class itself, so that rare foreground is not a collapse.
 
     Args:
         tp: true positive pixels over the whole test set.

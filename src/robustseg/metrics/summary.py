@@ -66,7 +66,7 @@ def summarise_last(columns: Mapping[str, ArrayLike], last: int) -> dict[str, flo
     """Average ``summarise`` over the last evaluations: the final numbers of a run.
 
     Args:
-        columns: as for ``summarise``, with the rows of several evaluations told apart by the
+        columns: as for ``summarise``, with the rows of several evaluations distinguished by the
             column ``epoch``.
         last: how many evaluations to average (fewer if there are fewer), at least 1.
 

@@ -59,7 +59,7 @@ class Donors:
         ids: All ids of the set, sorted.
         masks: All masks, uint8 (N, H, W) with 0, 1 and 255 = ignored.
         rows: Where in `masks` the mask of each of `ids` lies.
-        own: The position in `ids` of the mask being corrupted, which is no donor.
+        own: The position in `ids` of the mask being corrupted, which is not a donor.
     """
 
     ids: Sequence[str]

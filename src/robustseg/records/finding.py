@@ -133,7 +133,7 @@ def _of_folder(place: Path, experiment: str | None, found: Found) -> Iterator[Ca
         except OSError as error:
             found.left_out[name] = f"that cannot be read ({error.strerror or error})"
         except NotFinished as error:
-            status = folder.read_status()  # a damaged one does not tell of which it is
+            status = folder.read_status()  # a damaged one does not name its experiments
             if not status or experiment is None or experiment in status.get("experiments", ()):
                 found.left_out[name] = str(error)
 

@@ -87,7 +87,7 @@ def hide(ids: Sequence[str], fingerprint: Any) -> list[str]:
 
 
 def as_json(value: Any) -> str:
-    """As a record keeps what is no number."""
+    """As a record keeps what is not a number."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

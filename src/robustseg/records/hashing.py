@@ -1,4 +1,4 @@
-"""Names of images that tell nobody who is on them, but are the same in every record."""
+"""Image names that do not identify patients but are the same in every record."""
 
 import hashlib
 import hmac

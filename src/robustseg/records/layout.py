@@ -125,10 +125,10 @@ def write_index(record: Path, packings: Sequence[Packing]) -> None:
 
 
 def read_part(record: Path, part: Part) -> bytes:
-    """The bytes of a part, which are those that the index tells of.
+    """The bytes of a part, checked against the index.
 
     Raises:
-        DamagedRecord: they are not, or it is no regular file.
+        DamagedRecord: they are not, or it is not a regular file.
     """
     path = record / part.file
     if path.parent.is_symlink():
@@ -186,9 +186,9 @@ def _part(entry: Mapping[str, Any]) -> Part:
         _typed(entry.get("rows"), int),
     )
     if part.kind not in KINDS:
-        raise ValueError(f"{part.kind!r} is no kind of part")
+        raise ValueError(f"{part.kind!r} is not a kind of part")
     if not re.fullmatch("[0-9a-f]{64}", part.sha256):
-        raise ValueError(f"{part.sha256!r} is no checksum")
+        raise ValueError(f"{part.sha256!r} is not a checksum")
     if not (0 < part.size <= PART_LIMIT and 0 < part.rows <= ROWS_LIMIT[part.kind]):
         raise ValueError(
             f"{part.file} is said to have {part.rows} rows in {part.size} bytes, which is no "

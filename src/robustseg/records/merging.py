@@ -45,7 +45,7 @@ def merge(records: Sequence[Path], target: Path) -> MergeReport:
 
     Raises:
         DamagedRecord: the index of one cannot be used.
-        FileNotFoundError: one is no record.
+        FileNotFoundError: one is not a record.
 
     Examples:
         >>> merge([Path("here/record"), Path("there/record")], Path("both")).files

@@ -72,7 +72,7 @@ class Record:
         return self._tables[part].slice(*self._places[part][run_id])
 
     def verify(self, part: Part) -> None:
-        """Look once at whether a part has the checksum that the index tells of.
+        """Check once that a part has the checksum of the index.
 
         Raises:
             DamagedRecord: it does not.

@@ -24,7 +24,7 @@ STATUS_TEXTS = (
 )
 COSTS = ("train_seconds", "evaluation_seconds", "peak_memory_mb")
 JSON = ("labels", "experiments", "settings", "versions", "started")
-# Columns of the runs part that are no numbers of metrics.json.
+# Columns of the runs part that are not numbers of metrics.json.
 OWN = (
     *("run_id", "collapsed", "public", "hashed", "threads", "planned_epochs"),
     *(*LABEL_TEXTS, *LABEL_NUMBERS, *STATUS_TEXTS, *COSTS, *JSON),
@@ -125,7 +125,7 @@ def _table(data: bytes, part: Part) -> pa.Table:
     """Read a part after a look at what its footer declares.
 
     Raises:
-        ValueError: that is not what the index tells of, or too much.
+        ValueError: it is not what the index lists, or too large.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -148,7 +148,7 @@ def _table(data: bytes, part: Part) -> pa.Table:
         raise ValueError(f"{declared} bytes in memory, more than {_BYTES_LIMIT}")
     if any(column.num_values != group.num_rows for group, column in columns):
         raise ValueError("a column has other rows than the table")
-    there = sorted(texts & set(footer.schema.names))  # a record of before has fewer columns
+    there = sorted(texts & set(footer.schema.names))  # an older record has fewer columns
     file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=there, **limits)
     _check_schema(file.schema_arrow, part.kind)
     table = file.read(use_threads=False)

@@ -1,4 +1,4 @@
-"""Whether the parts of a record are those that its index tells of."""
+"""Whether the parts of a record have the checksums of its index."""
 
 from pathlib import Path
 

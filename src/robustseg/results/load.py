@@ -50,7 +50,7 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
 
     sources = Sources.of(source)
     for path in sources.missing():
-        raise NoRuns(f"there is no folder {path}{_REMEDY}")
+        raise NoRuns(f"no such directory: {path}{_REMEDY}")
     rows = sources.rows()
     left_out = {name: why for of in sources.left_out().values() for name, why in of.items()}
     if not rows:

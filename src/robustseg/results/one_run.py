@@ -156,7 +156,7 @@ class FolderRun:
 
         Raises:
             OSError: it cannot be read.
-            DamagedFile: it holds something else, or not what the run's status tells of.
+            DamagedFile: it holds something else, or its hash is not that of the run's status.
         """
         import numpy as np
         import pandas as pd

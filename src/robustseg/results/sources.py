@@ -60,7 +60,7 @@ class Sources:
         return sources if isinstance(sources, Sources) else cls(sources)
 
     def missing(self) -> list[Path]:
-        """Those that are no folder."""
+        """Those that are not directories."""
         return [path for path in self.paths if not path.is_dir()]
 
     def rows(self) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ class Sources:
         return self._all().rows
 
     def left_out(self) -> dict[Path, dict[str, str]]:
-        """By folder: names of what is no finished run, and why."""
+        """By folder: the names of its unfinished or damaged runs, and why they are left out."""
         return self._all().left_out
 
     def find(self, run_id: str) -> Run:

@@ -75,7 +75,7 @@ def _message(error: ValidationError, config: Mapping[str, Any]) -> str:
     assert field is not None  # Settings has been given a mapping
     name = ".".join(path)
     if problem["type"] == "missing":
-        return f"there is no setting {name}: it must be {must_be(field)}"
+        return f"unknown setting {name}: it must be {must_be(field)}"
     return _refusal(name, value, must_be(field))
 
 

@@ -141,7 +141,7 @@ def checksum(status: Mapping[str, Any]) -> str:
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse settings of which a group is none.
+    """Refuse settings with a group that is not a mapping.
 
     Raises:
         ValueError: naming the setting.

@@ -44,10 +44,10 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     The data is on disk before the rename, unless it need not outlive the machine (`durable`); if
     the block fails, `path` is as it was and nothing else is left. The temporary name cannot be
-    guessed, so that nobody can lay a link there.
+    guessed, so that no link can be planted there.
 
     Raises:
-        OSError: it cannot be written; of `path`, whose temporary name nobody knows.
+        OSError: it cannot be written; the error names `path`, not the temporary file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")

@@ -41,7 +41,7 @@ class Finished:
 
 
 class NotFinished(ValueError):
-    """A folder is no finished run; the message says why."""
+    """A folder is not a finished run; the message says why."""
 
 
 def read_finished(folder: RunFolder) -> Finished:
@@ -108,7 +108,7 @@ def check_resumable(folder: RunFolder, identity: Identity) -> None:
 
     Raises:
         DamagedRun: what is there was not left by an interrupted or failed attempt of this run.
-        OSError: a file cannot be read, which is no damage.
+        OSError: a file cannot be read, which is not damage.
     """
     try:
         folder.check_plain()
@@ -170,7 +170,7 @@ _NAMES = {"status.json", *NUMBERS}
 
 
 def _described(metrics: Any) -> tuple[dict[str, Any], dict[str, Any], str | None]:
-    """Take what is no number out of a metrics.json: labels, settings and the collapse.
+    """Take what is not a number out of a metrics.json: labels, settings and the collapse.
 
     Raises:
         ValueError: it is not what `training` writes.

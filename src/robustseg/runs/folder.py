@@ -135,7 +135,7 @@ class RunFolder:
         self.update_status(state="failed", finished=now(), error=error)
 
     def read(self, path: Path, status: Mapping[str, Any] | None = None) -> bytes:
-        """The content of one of the run's files, which is the one that its status tells of.
+        """The content of one of the run's files, checked against its status.
 
         Args:
             path: of the file.
@@ -267,7 +267,7 @@ class RunFolder:
                     file.unlink()
 
     def set_aside(self) -> Path:
-        """Move the files, but for the lock, to a hidden folder; the run can then start anew."""
+        """Move the files, but for the lock, to a hidden folder; the run can then restart."""
         aside = self._free_name()
         aside.mkdir()
         # The status goes first: what a kill leaves without one is not trusted.
@@ -295,7 +295,7 @@ class RunFolder:
 
 
 def noted(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The files that a finished run has noted; None if it is unfinished, or of before."""
+    """The files that a finished run has noted; None if it is unfinished or of an older version."""
     if status.get("state") != "done" or status.get("schema") != SCHEMA:
         return None
     files = status.get("files")

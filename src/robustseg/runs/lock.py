@@ -34,9 +34,9 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
     every 30 s. A holder on this host is dead when its process is gone, one on another host or in
     another container when its sign of life is five minutes old, or when it computed the same job:
     a job begins again only where its engine has ended it before. The age of a sign of life is
-    told by the clock of the file system, so that a host whose own clock is wrong takes no live
-    lock. A dead holder's lock is taken over by one of those that try, and so is what is no lock: a
-    link, a pipe, something else than a holder's name.
+    measured by the clock of the file system, so that a host whose own clock is wrong takes no live
+    lock. A dead holder's lock is taken over by one of those that try, and so is anything that is
+    not a lock: a link, a pipe, a file without a holder's name.
 
     Files alone do not make this certain: a process of another host that stood still for five
     minutes loses its lock, and one that was quicker to take a dead lock over loses it to a third
@@ -100,7 +100,7 @@ _OWNER = TypeAdapter(_Owner)
 
 
 def _read(path: Path) -> _Lock | None:
-    """The lock; without text where it is no file that a holder wrote."""
+    """The lock; without text where it is not a file that a holder wrote."""
     try:
         found = os.lstat(path)
         try:
@@ -124,7 +124,7 @@ def _living(lock: _Lock, job: str | None, now: float) -> dict[str, Any] | None:
         return owner if _alive(owner) else None
     if job is not None and owner.get("job") == job:
         return None
-    return owner if abs(age) < DEAD_AFTER else None  # nobody beats in the future
+    return owner if abs(age) < DEAD_AFTER else None  # no live holder writes in the future
 
 
 def _time_at(folder: Path) -> float:

@@ -26,7 +26,7 @@ def seal(path: Path) -> None:
 def check_sealed(path: Path) -> None:
     """Look at whether a checkpoint is the one that was written.
 
-    One that was not sealed, as those of before, is judged by the checksums of the zip file.
+    An unsealed one, from an older version, is checked by the checksums of the zip file.
 
     Raises:
         DamagedFile: it is not.

@@ -1,7 +1,7 @@
 """Names of what a configuration builds: those of today, and those that run ids were made with.
 
 A configuration names the package's public face, `robustseg.data.Folder`, never a module, so that a
-file may move without making run ids change. Ids of before were made with module names; they keep
+file may move without making run ids change. Older ids were made with module names; they keep
 counting for identity, and configurations that use them stay valid.
 """
 

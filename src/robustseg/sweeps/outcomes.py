@@ -1,4 +1,4 @@
-"""What became of the runs of a sweep: noted by each job, told at the end."""
+"""What became of the runs of a sweep: noted by each job, summarised at the end."""
 
 import logging
 import os

@@ -21,7 +21,7 @@ _GRACE = 20.0  # seconds that interrupted jobs have to end
 
 
 class Observer(Protocol):
-    """Is told what becomes of the jobs, in the process that launched them."""
+    """Receives what becomes of the jobs, in the process that launched them."""
 
     def started(self, job: int) -> None:
         """A process has taken the job."""

@@ -1,4 +1,4 @@
-"""Texts of strangers for a terminal: no control characters, no lines of their own."""
+"""Untrusted text for a terminal: no control characters, no lines of their own."""
 
 import json
 import re

@@ -155,7 +155,7 @@ def changed_conditions(
     remark = f"{what} under other conditions: {'; '.join(found)}"
     if settings.strict:
         raise OtherConditions(
-            f"strict=true: it {remark}. Restore them, train it anew with force=true, or leave out "
+            f"strict=true: it {remark}. Restore them, train it again with force=true, or leave out "
             "strict=true"
         )
     return remark

@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What a constructor raised, where Hydra tells of it in words of its own."""
+    """What a constructor raised, where Hydra wraps it."""
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         return error.__cause__
     return error

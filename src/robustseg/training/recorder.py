@@ -102,7 +102,7 @@ class Recorder(pl.callbacks.Checkpoint):
             raise DamagedRun(
                 f"epochs.csv, thresholds.csv or images.csv lacks rows of the first {done} epochs"
             )
-        for name, digest in state_dict.get("hashes", {}).items():  # none in those of before
+        for name, digest in state_dict.get("hashes", {}).items():  # older checkpoints have none
             if self.hashes[name].of(getattr(self, name)) != digest:
                 raise DamagedRun(f"the rows of {name}.csv are not those of the checkpoint")
 

@@ -62,7 +62,7 @@ def run(cfg: DictConfig) -> None:
         seconds = time.monotonic() - begin
         note(Outcome(name or job_name(), "failed", seconds=seconds, message=why))
         code = exit_code(error)
-        wrong_call = is_alone() and code == ConfigError.exit_code  # of which there is no run
+        wrong_call = is_alone() and code == ConfigError.exit_code  # before there is a run
         raise RunFailed(
             why if wrong_call else f"{name or job_name()} failed. {why}", code
         ) from error
@@ -87,7 +87,9 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
     with suppress(FileNotFoundError):  # another process was quicker
         aside = folder.set_link_aside()
         if aside is not None:
-            _log.warning("%s: it is no folder; restarts, it is %s now", identity.run_id, aside)
+            _log.warning(
+                "%s is not a directory; moved to %s, the run restarts", identity.run_id, aside
+            )
     try:
         with hold(folder.lock):
             # Another process may have finished it while this one was importing.
@@ -132,7 +134,7 @@ def _warn(run_id: str, *remarks: str) -> None:
 def _skip(settings: Settings, folder: RunFolder, metrics: dict[str, Any], begin: float) -> Outcome:
     status = folder.read_status()
     remark = changed_conditions(settings, status, "was finished", commit=False)
-    if metrics.get("dice_image_pos") is None:  # a run of before, when such sets were not refused
+    if metrics.get("dice_image_pos") is None:  # an older run, when such sets were not refused
         empty = "no test mask has foreground, so its Dice says nothing: force=true checks the data"
         remark = "; ".join(filter(None, [remark, empty]))
     _join_experiment(folder, settings.experiment, status)

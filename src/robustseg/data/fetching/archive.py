@@ -54,7 +54,7 @@ def extract(archive: Path, folder: Path, inside: str = "") -> None:
     except _BROKEN as error:
         raise _damaged(archive, error) from error
     except OSError as error:
-        if error.errno is None:  # how bz2 tells of damage
+        if error.errno is None:  # how bz2 reports damage
             raise _damaged(archive, error) from error
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise DataError(

@@ -61,7 +61,7 @@ def fetch(url: str, target: Path) -> None:
 
 
 def _attempt(url: str, part: Path) -> None:
-    """One connection: appends to the part file or starts it anew."""
+    """One connection: appends to the part file or restarts it."""
     start = _size(part)
     headers = {"Accept-Encoding": "identity"}
     version = _version_file(part)
@@ -71,7 +71,7 @@ def _attempt(url: str, part: Path) -> None:
         if response.status_code == 416:  # the part is longer than the file: another file
             part.unlink(missing_ok=True)
             version.unlink(missing_ok=True)
-            raise requests.ConnectionError("the server has a shorter file, starting anew")
+            raise requests.ConnectionError("the server has a shorter file, restarting")
         if 400 <= response.status_code < 500:
             raise DataError(
                 f"{url}: the server refuses ({response.status_code} {response.reason}). "
@@ -81,7 +81,7 @@ def _attempt(url: str, part: Path) -> None:
         resumed = response.status_code == 206 and _range_start(response.headers) == start
         if response.status_code == 206 and not resumed:
             part.unlink(missing_ok=True)
-            raise requests.ConnectionError("the server sent another range, starting anew")
+            raise requests.ConnectionError("the server sent another range, restarting")
         _write_version(version, response.headers)
         with open(part, "ab" if resumed else "wb") as file:
             _receive(response, file, part)
@@ -106,7 +106,7 @@ def _length(headers: Mapping[str, str]) -> int:
 
 
 def _write(response: requests.Response, file: IO[bytes]) -> Iterator[None]:
-    """Writes the body as it arrives, and tells of each MiB."""
+    """Writes the body as it arrives and reports each MiB."""
     waiting = 0
     for block in _blocks(response):
         file.write(block)

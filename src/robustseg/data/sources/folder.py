@@ -57,7 +57,7 @@ class Folder(FileSource):
         glob: pattern of the names of the image files.
         mask_suffix: what a mask's stem has behind that of its image, such as "_mask".
         mask_template: rule of masks' names, such as "{stem}_mask"; null: that of `mask_suffix`.
-        image_template: rule of images' names, such as "{case}_0000"; other files are no images.
+        image_template: rule of images' names, such as "{case}_0000"; other files are not images.
         recursive: whether subfolders are read too; "sub/a.png" has the id "sub_a" then.
         missing_mask: "error", or "empty": an image without a mask has no foreground.
         positive_values: mask values of the foreground; null: every value but 0 in a mask of two.
@@ -184,7 +184,7 @@ class Folder(FileSource):
         scan.remarks.extend(dict.fromkeys(listed.remarks + truths.remarks))
         if len(stems) > len(images):
             scan.remarks.append(
-                f"{place.images}: {len(stems) - len(images)} files are no images by "
+                f"{place.images}: {len(stems) - len(images)} files are not images by "
                 f"dataset.source.image_template={naming.image}, and are left out"
             )
         if rows is not None:
@@ -234,13 +234,13 @@ class Folder(FileSource):
         """The case that the pattern finds in an id; "" without a pattern."""
         if self.group_pattern is None:
             return ""
-        try:  # a pattern of a run folder is anybody's, and re would try for ever
+        try:  # an untrusted pattern could keep re busy forever
             match = regex.search(self.group_pattern, name, timeout=_PATTERN_S)
         except TimeoutError:
             raise OptionError(
                 f"group_pattern {self.group_pattern!r} takes more than {_PATTERN_S:g} s on "
                 f"{name!r}: simplify it; a repetition within a repetition, such as (a+)+, may "
-                "take for ever"
+                "take forever"
             ) from None
         case = match and (match[1] if match.re.groups else match[0])
         if not case:

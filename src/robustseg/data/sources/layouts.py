@@ -107,7 +107,7 @@ def split_folders(place: Path) -> dict[str, str]:
         if split in found:
             raise DataError(
                 f"{place}: {found[split]} and {name} are both folders of the split {split!r}. "
-                "Put their files together, or rename the one that is none"
+                "Put their files together, or rename the one that is not a split"
             )
         found[split] = name
     if not {"train", "test"} & found.keys():

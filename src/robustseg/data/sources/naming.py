@@ -45,13 +45,13 @@ class Naming:
     """A rule from the name of an image to that of its mask, both without their endings.
 
     Attributes:
-        image: template of images' names, such as ``{case}_0000``; others are no images. None: all
+        image: template of images' names, such as ``{case}_0000``; others are not images. None: all
             are.
         mask: template of masks' names, such as ``{stem}_mask``: ``{stem}`` is the image's name, and
             every field of `image` may stand in it.
 
     Raises:
-        OptionError: a template is none, or the mask's has a field that is not known.
+        OptionError: a template is invalid, or the mask's has an unknown field.
 
     Examples:
         >>> Naming("{case}_0000", "{case}").mask_of("P1_0000")
@@ -90,7 +90,7 @@ class Naming:
         return re.fullmatch(_pattern(self.mask), stem) is not None
 
     def images_in_one_folder(self, stems: Collection[str]) -> list[str]:
-        """The names in a folder of both that are images: those that are no image's mask."""
+        """The names of images in a folder of both: those that are not the mask of another."""
         there = set(stems)
         masks = {mask for stem in stems if (mask := self.mask_of(stem)) in there and mask != stem}
         return [stem for stem in stems if stem not in masks and self.mask_of(stem) is not None]

@@ -22,7 +22,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP")
 
 
 def open_regular(path: str | Path) -> BufferedReader:
-    """Open a file to read bytes; a FIFO or a device, which could block for ever, is refused.
+    """Open a file to read bytes; a FIFO or a device, which could block forever, is refused.
 
     Raises:
         OSError: it cannot be opened.

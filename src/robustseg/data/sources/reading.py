@@ -1,4 +1,4 @@
-"""Image and mask files as arrays, with every way a file can be broken told apart."""
+"""Image and mask files as arrays; each way in which a file can be broken has its own error."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def size_text(array: np.ndarray) -> str:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What a check tells of a file.
+    """What a check reports of a file.
 
     Attributes:
         mode: Pillow's name of its pixel format.

@@ -60,7 +60,7 @@ class Shenzhen(FileSource):
         if len(films) > len(paired):
             remarks.append(f"{len(films) - len(paired)} films have no lung mask and are left out")
         if len(images) > len(films):
-            remarks.append(f"{len(images) - len(films)} images are no films CHNCXR_*: left out")
+            remarks.append(f"{len(images) - len(films)} images are not films CHNCXR_*: left out")
         split = seeded_split(
             paired,
             {"train": self.train_fraction, "test": 1 - self.train_fraction},

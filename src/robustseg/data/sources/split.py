@@ -38,7 +38,7 @@ def seeded_split(
             group of several strata counts for that of most of its ids, the first by name of equals.
 
     Raises:
-        DataError: fractions that are no shares.
+        DataError: fractions that are not shares.
     """
     _check_fractions(fractions)
     units: dict[str, dict[str, list[str]]] = {}

@@ -31,7 +31,7 @@ class Traits(TypedDict, total=False):
         deep: the largest value of an image of 16 bits a channel.
         deep_colour: it is an image of several channels of 16 bits, of which Pillow gives 8.
         alpha: all colours are equal and the opacity is not.
-        mode: of pixels that are no plain values, such as CMYK.
+        mode: of pixels that are not plain values, such as CMYK.
         odd_floats: it holds values that are not numbers.
         palette: the colours in use, as `mask_pixels.used_colours` lists them; empty if more than
             `LISTED`. Left out if each index is its own grey level.
@@ -48,7 +48,7 @@ class Traits(TypedDict, total=False):
 
 
 def traits_of(path: str | Path, *, mask: bool) -> Traits:
-    """The traits of a file; none if it is no readable image, which its reading will tell.
+    """The traits of a file; none if it is not a readable image; reading it raises the error.
 
     Args:
         path: the file.

@@ -8,7 +8,7 @@ def check_factors(name: str, factors: Sequence[float]) -> tuple[float, float]:
     """The pair (low, high) of factors with 0 < low ≤ 1 ≤ high.
 
     Raises:
-        ValueError: it is no such pair.
+        ValueError: it is not such a pair.
     """
     if len(factors) != 2 or not 0 < factors[0] <= 1 <= factors[1]:
         raise ValueError(f"{name}={list(factors)} must be [low, high] with 0 < low ≤ 1 ≤ high")

@@ -92,7 +92,7 @@ class Claims:
     Attributes:
         claims: by column, as the table has them.
         family: how many pairs the p-values are corrected for.
-        left_out: metrics that are no means over images.
+        left_out: metrics that are not means over images.
     """
 
     claims: tuple[Claim, ...]

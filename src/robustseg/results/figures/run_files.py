@@ -39,7 +39,7 @@ def read_each(
         What was read, by run id.
 
     Raises:
-        Unreadable: some cannot be read; it tells of all of them.
+        Unreadable: some cannot be read; the message names all of them.
     """
     sources = Sources.of(source)
     found, reasons = {}, {}

@@ -57,7 +57,7 @@ def make_ranking(table: Table, images: Images | None) -> Ranking:
     """Rank the losses of a table.
 
     Means over seeds are compared. The intervals are of a bootstrap over images and seeds: test
-    images are drawn anew, the same for all losses and noise settings of a data set, and so are
+    images are resampled, the same for all losses and noise settings of a data set, and so are
     seeds; a run's deviation from the mean over the S seeds of its cell is first made √(S/(S−1))
     larger, without which S seeds vary too little. Places are not drawn; that another choice of
     them might give another order is what ``without`` shows.

@@ -12,7 +12,7 @@ _SHIFT = 1  # headings: the page has an h1 of its own
 def readme_html(path: Path) -> str:
     """Render a README plainly: no raw HTML, no pictures, no links to files beside it.
 
-    The pictures are drawn anew on the page, and the other files are not where the page will be.
+    The pictures are drawn again on the page, and the other files are not where the page will be.
     """
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     region = '<div class="scroll" role="region" aria-label="Table" tabindex="0"><table>\n'

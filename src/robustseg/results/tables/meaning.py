@@ -17,7 +17,7 @@ _SENTENCES = {
 
 
 def heading(metric: str) -> str:
-    """What stands at the head of a metric's column; one that is no result says so.
+    """What stands at the head of a metric's column; one that is not a result says so.
 
     Example:
         >>> heading("dice_image")

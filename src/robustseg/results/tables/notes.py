@@ -69,7 +69,7 @@ def _shown(table: Table) -> str:
 
 
 def _of_folds(table: Table, cells: list[Cell]) -> list[str]:
-    """What cells of folds lack, and which numbers are no numbers of all images together."""
+    """What cells of folds lack, and which numbers do not cover all images together."""
     if not any(cell.folds for cell in cells):
         return []
     found = []

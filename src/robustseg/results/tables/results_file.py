@@ -91,7 +91,7 @@ def read_results(path: Path) -> Table:
     """The table of a results.csv that ``robustseg table --format csv`` wrote.
 
     Raises:
-        DataError: it is no such file.
+        DataError: it is not such a file.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -105,7 +105,7 @@ def read_results(path: Path) -> Table:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (LookupError, ValueError, TypeError, csv.Error) as error:
         raise DataError(
-            f"{path} is no table of results ({error!r}); "
+            f"{path} is not a table of results ({error!r}); "
             "robustseg table EXPERIMENT --format csv writes one"
         ) from error
 

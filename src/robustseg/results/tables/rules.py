@@ -21,7 +21,7 @@ _SENTENCES = {
 }
 _REGRET = (
     "regret: what is lacking to the best single evaluation on the clean test masks, which no rule "
-    "can see and which is no result"
+    "can see and which is not a result"
 )
 _UNTESTED = "Not tested: rows of single images exist for the evaluations of last only"
 
@@ -45,7 +45,7 @@ def check_rules(words: Iterable[str]) -> list[str]:
     """The rules that words name, each once.
 
     Raises:
-        ConfigError: one is no rule.
+        ConfigError: one is not a rule.
     """
     rules = list(dict.fromkeys(words))
     for rule in rules:

@@ -185,7 +185,7 @@ def label(value: Any) -> str:
 
 
 def direction(metric: str) -> int:
-    """Return 1 if higher is better, −1 if lower is, 0 if neither, or if it is no result."""
+    """Return 1 if higher is better, −1 if lower is, 0 if neither, or if it is not a result."""
     known = find(metric)
     if known is None and metric.startswith("dice_image_"):  # where a rule stops the training
         return 1
