@@ -81,6 +81,7 @@ bench: $(STAMP)  ## measure speed against named peers in the same run (half an h
 	$(BIN)/python benchmarks/bench_evaluation.py
 	$(BIN)/python benchmarks/profile_epoch.py
 	$(BIN)/python benchmarks/bench_losses.py
+	$(BIN)/python benchmarks/bench_losses.py --classes 4
 	$(BIN)/python benchmarks/bench_metrics.py
 	$(BIN)/python benchmarks/bench_noise.py
 	$(BIN)/python benchmarks/bench_sweep.py

@@ -1,12 +1,12 @@
 """Time every loss, forward and backward, against cross-entropy and MONAI's and smp's counterpart.
 
-    python benchmarks/bench_losses.py [--out losses.csv] [--repeats 8] [--threads 1]
+    python benchmarks/bench_losses.py [--out losses.csv] [--classes 4] [--repeats 8]
 
-One run times all of them in turns, on 16 × 1 × 256 × 256 float32 logits on a CPU; a turn is three
-passes, of which the first only brings memory into the state a loop has. A time is the shortest of
-all passes, in milliseconds. "× BCE" is our time over that of torch's
-binary_cross_entropy_with_logits; "speed-up" is the peer's time over ours. The peer of the T-Loss
-is the formula of its public code written plainly.
+One run times all of them in turns, on 16 × 1 × 256 × 256 float32 logits on a CPU, or with
+`--classes 4` on 16 × 4 × 256 × 256; a turn is three passes, of which the first only brings memory
+into the state a loop has. A time is the shortest of all passes, in milliseconds. "× CE" is our time
+over that of torch's binary_cross_entropy_with_logits, or cross_entropy; "speed-up" is the peer's
+time over ours. The peer of the T-Loss is the formula of its public code written plainly.
 """
 
 import math
@@ -27,11 +27,11 @@ with warnings.catch_warnings():
     import segmentation_models_pytorch as smp
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-SHAPE = (16, 1, 256, 256)
+BATCH, SIDE = 16, 256
 COLUMNS = {
     "loss": ("loss", ""),
     "ms": ("ms", ".2f"),
-    "x_bce": ("× BCE", ".2f"),
+    "x_ce": ("× CE", ".2f"),
     "peer": ("peer", ""),
     "peer_ms": ("peer ms", ".2f"),
     "speed_up": ("speed-up", ".2f"),
@@ -40,8 +40,8 @@ COLUMNS = {
 
 def plain_t_loss(log_nu: Tensor) -> Loss:
     """Return the T-Loss as the public code computes it: term by term, with ε and a matrix of λ."""
-    pixels, epsilon = SHAPE[2] * SHAPE[3], 1e-8
-    log_precision = torch.ones(SHAPE[2:])
+    pixels, epsilon = SIDE * SIDE, 1e-8
+    log_precision = torch.ones(SIDE, SIDE)
 
     def loss(logits: Tensor, target: Tensor) -> Tensor:
         residual = logits.sigmoid()[:, 0] - target[:, 0]
@@ -115,6 +115,45 @@ def candidates() -> list[tuple[str, Loss, str, Loss | None]]:
     ]
 
 
+def candidates_of_classes() -> list[tuple[str, Loss, str, Loss | None]]:
+    """Return the rows for several classes; peers leave the background out too, where they can."""
+    tversky, ours = {"alpha": 0.3, "beta": 0.7}, losses
+    softmax = {"softmax": True, "include_background": False}
+    dice, batch = monai.losses.DiceLoss, {"domain": "batch"}
+    rows: list[tuple[str, Loss, str, Loss | None]] = [
+        ("dice", ours.DiceLoss(), "MONAI", dice(**softmax)),
+        ("dice, batch", ours.DiceLoss(**batch), "MONAI", dice(**softmax, batch=True)),
+        ("jaccard", ours.JaccardLoss(), "MONAI", dice(**softmax, jaccard=True)),
+        (
+            "tversky",
+            ours.TverskyLoss(**tversky),
+            "MONAI",
+            monai.losses.TverskyLoss(**softmax, **tversky),
+        ),
+        ("dice_ce", ours.DiceCELoss(), "MONAI", monai.losses.DiceCELoss(**softmax)),
+        ("lovasz", ours.LovaszHingeLoss(), "smp", _hard(smp.losses.LovaszLoss("multiclass", True))),
+        ("focal", ours.FocalLoss(), "MONAI", monai.losses.FocalLoss(use_softmax=True)),
+    ]
+    pixels = {
+        "tloss": ours.TLoss(),
+        "tloss_area": ours.AreaTLoss(),
+        "log_sse": ours.LogSSELoss(),
+        "ce": ours.CrossEntropyLoss(),
+        "mse": ours.MSELoss(),
+        "mae": ours.MAELoss(),
+        "sce": ours.SCELoss(),
+        "gce": ours.GCELoss(),
+        "nce": ours.NCELoss(),
+        "ngce": ours.NGCELoss(),
+    }
+    return rows + [(name, loss, "", None) for name, loss in pixels.items()]
+
+
+def _hard(peer: Loss) -> Loss:
+    """A peer that takes indices of classes; finding them counts as its time."""
+    return lambda logits, target: peer(logits, target.argmax(dim=1))
+
+
 def turn(loss: Loss, logits: Tensor, target: Tensor) -> float:
     """Return the milliseconds of a forward and backward pass, the shortest of a turn."""
     times = []
@@ -126,37 +165,44 @@ def turn(loss: Loss, logits: Tensor, target: Tensor) -> float:
     return min(times[1:])
 
 
-def measure(repeats: int) -> list[tuple]:
+def measure(classes: int, repeats: int) -> list[tuple]:
     """Return the rows of the table, the cross-entropy of torch first."""
     generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(SHAPE, generator=generator).requires_grad_()
-    target = (torch.rand(SHAPE, generator=generator) > 0.7).float()
-    rows = candidates()
-    bce = math.inf
+    shape = (BATCH, classes, SIDE, SIDE)
+    logits = torch.randn(shape, generator=generator).requires_grad_()
+    target = torch.rand(shape, generator=generator)
+    if classes == 1:
+        rows, target = candidates(), (target > 0.7).float()
+        cross_entropy = functional.binary_cross_entropy_with_logits
+    else:
+        rows = candidates_of_classes()
+        target = torch.zeros(shape).scatter_(1, target.argmax(1, keepdim=True), 1)
+        cross_entropy = functional.cross_entropy
+    entropy = math.inf
     best = [[math.inf, math.inf] for _ in rows]
     for _ in range(repeats):
         for (_, ours, _, peer), times in zip(rows, best, strict=True):
-            cross_entropy = functional.binary_cross_entropy_with_logits
-            bce = min(bce, turn(cross_entropy, logits, target))
+            entropy = min(entropy, turn(cross_entropy, logits, target))
             times[0] = min(times[0], turn(ours, logits, target))
             if peer:
                 times[1] = min(times[1], turn(peer, logits, target))
-    table: list[tuple] = [("torch BCE", bce, 1.0, "", "", "")]
+    table: list[tuple] = [("torch CE", entropy, 1.0, "", "", "")]
     for (name, _, peer_name, peer), (ms, peer_ms) in zip(rows, best, strict=True):
         compared = (peer_name, peer_ms, peer_ms / ms) if peer else ("", "", "")
-        table.append((name, ms, ms / bce, *compared))
+        table.append((name, ms, ms / entropy, *compared))
     return table
 
 
 def main() -> None:
     """Measure, print the table, and write it as CSV where asked."""
     parser = harness.parser(__doc__)
+    parser.add_argument("--classes", type=int, default=1, help="channels (default 1: binary)")
     parser.add_argument("--repeats", type=int, default=8, help="rounds of turns (default 8)")
     parser.add_argument("--threads", type=int, default=1, help="torch threads (default 1)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    table = measure(options.repeats)
-    shape = " × ".join(map(str, SHAPE))
+    table = measure(options.classes, options.repeats)
+    shape = f"{BATCH} × {options.classes} × {SIDE} × {SIDE}"
     print(f"Forward and backward at {shape}, {options.threads} thread(s)\n")
     harness.report(COLUMNS, table, options.out)
 

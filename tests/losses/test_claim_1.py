@@ -27,7 +27,7 @@ def index(masks, target, alpha, beta, smooth):
     return tversky_index(
         logits[:, None, None, :], target[:, None, None, :], None,
         alpha=alpha, beta=beta, smooth=smooth,
-        domain="image", soft_target="product", classes="pooled",
+        domain="image", soft_target="product", classes="pooled", include_background=True,
     )  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def test_claim_1_holds_for_a_softmax_pooled_over_classes(labels, epsilon, alpha,
     target = smooth_labels(label, epsilon).expand_as(one_hot)
     values = tversky_index(
         CERTAIN * (one_hot - 0.5), target, None, alpha=alpha, beta=beta, smooth=smooth,
-        domain="image", soft_target="product", classes="pooled",
+        domain="image", soft_target="product", classes="pooled", include_background=True,
     )  # fmt: skip
     at_label = (corners == torch.tensor(labels)).all(1)
     others = values[~at_label]
@@ -137,5 +137,6 @@ def test_claim_1_fails_for_the_mean_over_classes():
         target = torch.nn.functional.one_hot(label, 3).T.double()[None, :, None, :]
         logits = CERTAIN * (one_hot - 0.5)
         target = smooth_labels(target, epsilon)
-        values.append(1 - losses.dice_loss(logits, target, smooth=0.0, classes="macro").item())
+        loss = losses.dice_loss(logits, target, smooth=0.0, include_background=True)
+        values.append(1 - loss.item())
     assert values == pytest.approx([0.5535, 0.5600], abs=5e-5)

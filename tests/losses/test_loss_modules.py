@@ -12,7 +12,7 @@ from torch import nn
 
 from robustseg import losses
 from robustseg.losses.module import LossModule
-from robustseg.losses.options import Choice, constraints_of, options_of
+from robustseg.losses.options import Choice, Switch, constraints_of, options_of
 
 CLASSES = [getattr(losses, name) for name in losses.__all__ if name.endswith("Loss")]
 WRAPPED = [kind for kind in CLASSES if issubclass(kind, LossModule)]
@@ -32,6 +32,8 @@ def tensors(channels=1):
 
 def outside(constraint):
     """Values just beyond a constraint, and some that are not numbers."""
+    if isinstance(constraint, Switch):
+        return [0, "true", None]
     if isinstance(constraint, Choice):
         return ["", constraint.words[0].upper(), None]
     beyond = [math.nextafter(constraint.low, -math.inf), math.nan, math.inf, -math.inf]
@@ -42,6 +44,8 @@ def outside(constraint):
 
 def inside(constraint):
     """The ends of a range, or every choice."""
+    if isinstance(constraint, Switch):
+        return [False, True]
     if isinstance(constraint, Choice):
         return constraint.words
     return [constraint.low, constraint.high if constraint.high < math.inf else 10.0]
@@ -74,7 +78,7 @@ def test_constraints_are_those_of_the_documentation():
         document = inspect.getdoc(kind.function)
         for name, found in constraints_of(kind.function).items():
             line = re.search(rf"^    {name}: (.+(?:\n     .+)*)", document, re.MULTILINE)
-            if line is None or isinstance(found, Choice):
+            if line is None or isinstance(found, Choice | Switch):
                 continue  # the active-passive losses: in the file's docstring
             wanted = f"[{found.low:g}, {found.high:g}]"
             if found.high == math.inf:

@@ -172,12 +172,3 @@ def test_ignored_pixels_weigh_images_alike(draw):
     first = losses.mae_loss(logits[:1, :, 1:], target[:1, :, 1:])
     second = losses.mae_loss(logits[1:], target[1:])
     torch.testing.assert_close(losses.mae_loss(logits, target, ignore), (first + second) / 2)
-
-
-@pytest.mark.parametrize(
-    "loss", [x for x in LOSSES if x is not losses.cross_entropy_loss], ids=lambda f: f.__name__
-)
-def test_several_channels_are_refused(loss, draw):
-    logits, target, _ = draw(2, 3, 4, 4)
-    with pytest.raises(ValueError, match="one channel"):
-        loss(logits, target)

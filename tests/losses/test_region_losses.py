@@ -51,8 +51,12 @@ def test_dice_and_jaccard_equal_monai(domain, batch, soft_target, soft_label, ki
 @both_domains
 def test_macro_classes_equal_monai(domain, batch, draw):
     logits, hard, _ = draw(3, 4, 8, 8)
-    peer = monai.losses.DiceLoss(softmax=True, smooth_nr=2e-5, smooth_dr=2e-5, batch=batch)
-    close(losses.DiceLoss(domain=domain, classes="macro")(logits, hard), peer(logits, hard))
+    for background in (False, True):
+        peer = monai.losses.DiceLoss(
+            softmax=True, smooth_nr=2e-5, smooth_dr=2e-5, batch=batch, include_background=background
+        )
+        loss = losses.DiceLoss(domain=domain, include_background=background)
+        close(loss(logits, hard), peer(logits, hard))
 
 
 @both_domains
@@ -63,7 +67,8 @@ def test_pooled_classes_equal_generalised_dice_with_uniform_weights(domain, batc
         sigmoid=channels == 1, softmax=channels > 1, w_type="uniform", batch=batch,
         smooth_nr=2e-5, smooth_dr=2e-5,
     )  # fmt: skip
-    close(losses.DiceLoss(domain=domain)(logits, hard), peer(logits, hard))
+    loss = losses.DiceLoss(domain=domain, classes="pooled", include_background=True)
+    close(loss(logits, hard), peer(logits, hard))
 
 
 def test_one_class_equals_generalised_dice_whose_weights_cancel(draw):

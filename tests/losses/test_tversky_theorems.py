@@ -23,7 +23,7 @@ def index(probability, target, alpha, beta, smooth, soft_target="product", class
     return tversky_index(
         logits[:, None, None, :], target[:, None, None, :], None,
         alpha=alpha, beta=beta, smooth=smooth,
-        domain="image", soft_target=soft_target, classes=classes,
+        domain="image", soft_target=soft_target, classes=classes, include_background=True,
     )  # fmt: skip
 
 

@@ -1,10 +1,11 @@
 """Segmentation losses from logits, as functions and as modules.
 
 Each takes logits (B, 1, H, W) of any floating dtype, a target in [0, 1] of the same shape and
-optionally an `ignore` mask, and returns a scalar in float32 (float64 for float64 logits). Region
-losses and the cross-entropy also take (B, C, H, W) with softmax. Values and gradients are finite
-for logits up to 1e4 in magnitude, also under autocast (with float16 logits the T-Loss' gradient,
-which reaches D/B at a nearly perfect image of D pixels, overflows from about 512 × 512 pixels).
+optionally an `ignore` mask, and returns a scalar in float32 (float64 for float64 logits). With
+(B, C, H, W), C > 1, the classes compete by softmax, the first being the background. Values and
+gradients are finite for logits up to 1e4 in magnitude, also under autocast (with float16 logits
+the T-Loss' gradient, which reaches D/B at a nearly perfect image of D pixels, overflows from about
+512 × 512 pixels).
 """
 
 from robustseg.losses.active_passive import (

@@ -28,6 +28,8 @@ def cross_entropy_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = N
         >>> cross_entropy_loss(logits, target)
         tensor(0.4907)
     """
+    if logits.shape[1] > 1 and ignore is None:
+        return functional.cross_entropy(logits, target)
     if logits.shape[1] > 1:
         values = functional.cross_entropy(logits, target, reduction="none").unsqueeze(1)
         return pixel_mean(values, ignore)

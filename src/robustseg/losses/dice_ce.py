@@ -19,7 +19,8 @@ def dice_ce_loss(
     smooth: NonNegative = 1e-5,
     domain: Domain = "image",
     soft_target: SoftTarget = "product",
-    classes: Classes = "pooled",
+    classes: Classes = "macro",
+    include_background: bool = False,
 ) -> Tensor:
     """Dice loss + w · cross-entropy, the loss of nnU-Net (w = 1).
 
@@ -33,7 +34,8 @@ def dice_ce_loss(
         smooth: δ of the Dice loss, in pixels, at least 0.
         domain: "image" or "batch", of the Dice loss; the cross-entropy is a mean over images.
         soft_target: "product" or "l1", of the Dice loss.
-        classes: "pooled" or "macro", of the Dice loss.
+        classes: "macro" or "pooled", of the Dice loss.
+        include_background: of the Dice loss; the cross-entropy always has the background.
 
     Returns:
         A scalar, at least 0.
@@ -56,6 +58,7 @@ def dice_ce_loss(
         domain=domain,
         soft_target=soft_target,
         classes=classes,
+        include_background=include_background,
     )
     return dice + ce_weight * cross_entropy_loss(logits, target, ignore)
 

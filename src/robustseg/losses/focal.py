@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.inputs import full_precision
 from robustseg.losses.module import LossModule
 from robustseg.losses.options import NonNegative
-from robustseg.losses.reduction import pixel_mean
+from robustseg.losses.reduction import of_label, pixel_mean
 
 
 @full_precision
@@ -20,9 +20,9 @@ def focal_loss(
     object detection, ICCV 2017 (here without class weights).
 
     Args:
-        logits: (B, 1, H, W).
-        target: like the logits, in [0, 1].
-        ignore: like the logits, bool, True where a pixel does not count.
+        logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
+        target: like the logits, in [0, 1]; of several classes it sums to 1 at each pixel.
+        ignore: (B, 1, H, W), bool, True where a pixel does not count.
         gamma: γ, at least 0.
 
     Returns:
@@ -38,7 +38,12 @@ def focal_loss(
         >>> focal_loss(logits, target, gamma=0.0)  # the cross-entropy
         tensor(0.4907)
     """
-    check_binary(logits)
+    if logits.shape[1] > 1:
+        log_p = logits.log_softmax(dim=1)
+        others = -log_p.expm1()  # 1 - p
+        if gamma < 1:  # the power's slope at 0 is infinite
+            others = others.clamp(min=torch.finfo(log_p.dtype).tiny)
+        return -pixel_mean(of_label(others.pow(gamma) * log_p, target), ignore)
     log_p = functional.logsigmoid(logits)
     log_n = log_p - logits  # ln(1 - p)
     if_positive = (gamma * log_n).exp_() * log_p

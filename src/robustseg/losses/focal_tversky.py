@@ -25,7 +25,8 @@ def focal_tversky_loss(
     smooth: NonNegative = 1e-5,
     domain: Domain = "image",
     soft_target: SoftTarget = "product",
-    classes: Classes = "pooled",
+    classes: Classes = "macro",
+    include_background: bool = False,
 ) -> Tensor:
     """Focal Tversky loss, the mean over reduction domains of (1 - T)^(1/γ).
 
@@ -44,7 +45,8 @@ def focal_tversky_loss(
         smooth: δ, in pixels, at least 0.
         domain: "image" or "batch", as for the Tversky loss.
         soft_target: "product" or "l1", as for the Tversky loss.
-        classes: "pooled" or "macro", as for the Tversky loss.
+        classes: "macro" or "pooled", as for the Tversky loss.
+        include_background: as for the Tversky loss.
 
     Returns:
         A scalar in [0, 1].
@@ -69,6 +71,7 @@ def focal_tversky_loss(
         domain=domain,
         soft_target=soft_target,
         classes=classes,
+        include_background=include_background,
     )
     loss = 1 - index
     perfect = loss < SMALLEST_LOSS

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.inputs import full_precision
 from robustseg.losses.module import LossModule
 from robustseg.losses.options import Range
-from robustseg.losses.reduction import pixel_mean
+from robustseg.losses.reduction import of_label, pixel_mean
 
 Exponent = Annotated[float, Range(0.01, 1)]  # below it 1 - p^q loses its digits in float32
 
@@ -25,9 +25,9 @@ def gce_loss(
     entropy loss for training deep neural networks with noisy labels, NeurIPS 2018.
 
     Args:
-        logits: (B, 1, H, W).
-        target: like the logits, in [0, 1].
-        ignore: like the logits, bool, True where a pixel does not count.
+        logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
+        target: like the logits, in [0, 1]; of several classes it sums to 1 at each pixel.
+        ignore: (B, 1, H, W), bool, True where a pixel does not count.
         q: Exponent, in [0.01, 1].
 
     Returns:
@@ -43,7 +43,9 @@ def gce_loss(
         >>> gce_loss(logits, target, q=1.0)  # the mean absolute error
         tensor(0.3188)
     """
-    check_binary(logits)
+    if logits.shape[1] > 1:
+        powers_of_label = of_label((q * logits.log_softmax(dim=1)).exp_(), target)
+        return pixel_mean(1 - powers_of_label, ignore) / q
     if_positive, if_negative = powers(logits, q)
     values = torch.lerp(if_negative, if_positive, target).neg_().add_(1)
     return pixel_mean(values, ignore) / q

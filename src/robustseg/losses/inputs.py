@@ -62,11 +62,5 @@ def check_tensors(logits: Tensor, target: Tensor, ignore: Tensor | None) -> None
         raise ValueError(f"ignore must be bool of shape {wanted}, not {_name(ignore)}")
 
 
-def check_binary(logits: Tensor) -> None:
-    """Raise ValueError unless the logits have one channel, (B, 1, H, W)."""
-    if logits.shape[1] != 1:
-        raise ValueError(f"this loss takes one channel, (B, 1, H, W), not {_name(logits)}")
-
-
 def _name(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} of shape {tuple(tensor.shape)}"

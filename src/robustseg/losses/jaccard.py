@@ -17,7 +17,8 @@ def jaccard_loss(
     smooth: NonNegative = 1e-5,
     domain: Domain = "image",
     soft_target: SoftTarget = "product",
-    classes: Classes = "pooled",
+    classes: Classes = "macro",
+    include_background: bool = False,
 ) -> Tensor:
     """Soft Jaccard loss 1 - (A + δ) / (P + Y - A + δ), A = Σ t p, P = Σ p, Y = Σ t.
 
@@ -32,7 +33,8 @@ def jaccard_loss(
         smooth: δ, in pixels, at least 0.
         domain: "image" or "batch", as for the Tversky loss.
         soft_target: "product" or "l1", as for the Tversky loss.
-        classes: "pooled" or "macro", as for the Tversky loss.
+        classes: "macro" or "pooled", as for the Tversky loss.
+        include_background: as for the Tversky loss.
 
     Returns:
         A scalar in [0, 1].
@@ -55,6 +57,7 @@ def jaccard_loss(
         domain=domain,
         soft_target=soft_target,
         classes=classes,
+        include_background=include_background,
     )
 
 

@@ -7,7 +7,7 @@ from torch.nn import functional
 from robustseg.losses.inputs import full_precision
 from robustseg.losses.module import LossModule
 from robustseg.losses.options import NonNegative
-from robustseg.losses.overlap import Classes, Domain, counted, pool, ratio
+from robustseg.losses.overlap import Classes, Domain, by_class, pool, ratio
 
 
 @full_precision
@@ -18,7 +18,8 @@ def jaccard_metric_loss(
     *,
     smooth: NonNegative = 1e-5,
     domain: Domain = "image",
-    classes: Classes = "pooled",
+    classes: Classes = "macro",
+    include_background: bool = False,
 ) -> Tensor:
     """Jaccard metric loss 1 - (A + δ) / (A + Σ |t - p| + δ), A = Σ t p.
 
@@ -33,7 +34,8 @@ def jaccard_metric_loss(
         ignore: (B, 1, H, W), bool, True where a pixel does not count.
         smooth: δ, in pixels, at least 0.
         domain: "image" or "batch", as for the Tversky loss.
-        classes: "pooled" or "macro", as for the Tversky loss.
+        classes: "macro" or "pooled", as for the Tversky loss.
+        include_background: as for the Tversky loss.
 
     Returns:
         A scalar in [0, 1].
@@ -46,9 +48,7 @@ def jaccard_metric_loss(
         >>> jaccard_metric_loss(logits, target)
         tensor(0.4185)
     """
-    probability, label = counted(logits, target, ignore)
-    first = 1 if classes == "pooled" else 2
-    probability, label = probability.flatten(first), label.flatten(first)
+    probability, label = by_class(logits, target, ignore, classes, include_background)
     common = torch.linalg.vecdot(probability, label)
     distance = functional.l1_loss(probability, label, reduction="none").sum(-1)
     common, distance = pool(torch.stack([common, distance]), domain)

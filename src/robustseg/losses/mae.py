@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.inputs import full_precision
 from robustseg.losses.module import LossModule
-from robustseg.losses.reduction import pixel_mean
+from robustseg.losses.reduction import of_label, pixel_mean
 
 
 @full_precision
@@ -16,9 +16,9 @@ def mae_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
     AAAI 2017 (there doubled: the sum over two classes).
 
     Args:
-        logits: (B, 1, H, W).
-        target: like the logits, in [0, 1].
-        ignore: like the logits, bool, True where a pixel does not count.
+        logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
+        target: like the logits, in [0, 1]; of several classes it sums to 1 at each pixel.
+        ignore: (B, 1, H, W), bool, True where a pixel does not count.
 
     Returns:
         The mean over counted pixels, then over images; in [0, 1].
@@ -31,7 +31,8 @@ def mae_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
         >>> mae_loss(logits, target)
         tensor(0.3188)
     """
-    check_binary(logits)
+    if logits.shape[1] > 1:
+        return pixel_mean(1 - of_label(logits.softmax(dim=1), target), ignore)
     slope = torch.rsub(target, 1, alpha=2)  # 1 - 2y
     return pixel_mean(torch.addcmul(target, slope, logits.sigmoid()), ignore)
 

@@ -3,22 +3,23 @@
 from torch import Tensor
 from torch.nn import functional
 
-from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.inputs import full_precision
 from robustseg.losses.module import LossModule
+from robustseg.losses.overlap import probabilities
 from robustseg.losses.reduction import pixel_mean
 
 
 @full_precision
 def mse_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-    """Mean squared error (σ(z) - y)², the Brier score.
+    """Mean squared error (σ(z) - y)², the Brier score; of several classes Σ_c (p_c - y_c)² / C.
 
     The T-Loss has its gradient, times D/2, in the limit ν → ∞. For a soft target it is
     y (1 - p)² + (1 - y) p² less the constant y (1 - y).
 
     Args:
-        logits: (B, 1, H, W).
-        target: like the logits, in [0, 1].
-        ignore: like the logits, bool, True where a pixel does not count.
+        logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
+        target: like the logits, in [0, 1]; of several classes it sums to 1 at each pixel.
+        ignore: (B, 1, H, W), bool, True where a pixel does not count.
 
     Returns:
         The mean over counted pixels, then over images; in [0, 1].
@@ -31,11 +32,11 @@ def mse_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Te
         >>> mse_loss(logits, target)
         tensor(0.1734)
     """
-    check_binary(logits)
-    probability = logits.sigmoid()
+    probability = probabilities(logits)
     if ignore is None:
         return functional.mse_loss(probability, target)
-    return pixel_mean(functional.mse_loss(probability, target, reduction="none"), ignore)
+    squares = functional.mse_loss(probability, target, reduction="none")
+    return pixel_mean(squares.mean(dim=1, keepdim=True), ignore)
 
 
 class MSELoss(LossModule, function=mse_loss):

@@ -4,25 +4,25 @@ import torch
 from torch import Tensor
 
 from robustseg.losses.gce import Exponent, powers
-from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.inputs import full_precision
 from robustseg.losses.module import LossModule
-from robustseg.losses.reduction import pixel_mean
+from robustseg.losses.reduction import of_label, pixel_mean
 
 
 @full_precision
 def ngce_loss(
     logits: Tensor, target: Tensor, ignore: Tensor | None = None, *, q: Exponent = 0.1
 ) -> Tensor:
-    """Normalised generalised cross-entropy (1 - p_y^q) / (2 - p^q - (1 - p)^q).
+    """Normalised generalised cross-entropy (1 - p_y^q) / (C - Σ_c p_c^q).
 
-    Computed as ½ + (½ - y) (p^q - (1 - p)^q) / (2 - p^q - (1 - p)^q).
-    Source: Ma et al., Normalized loss functions for deep learning with noisy labels, ICML 2020,
-    applied to the GCE.
+    With one channel it is (1 - p_y^q) / (2 - p^q - (1 - p)^q), computed as
+    ½ + (½ - y) (p^q - (1 - p)^q) / (2 - p^q - (1 - p)^q). Source: Ma et al., Normalized loss
+    functions for deep learning with noisy labels, ICML 2020, applied to the GCE.
 
     Args:
-        logits: (B, 1, H, W).
-        target: like the logits, in [0, 1].
-        ignore: like the logits, bool, True where a pixel does not count.
+        logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
+        target: like the logits, in [0, 1]; of several classes it sums to 1 at each pixel.
+        ignore: (B, 1, H, W), bool, True where a pixel does not count.
         q: Exponent, in [0.01, 1].
 
     Returns:
@@ -36,7 +36,10 @@ def ngce_loss(
         >>> ngce_loss(logits, target)
         tensor(0.3031)
     """
-    check_binary(logits)
+    if logits.shape[1] > 1:
+        raised = (q * logits.log_softmax(dim=1)).exp_()
+        both = logits.shape[1] - raised.sum(dim=1, keepdim=True)
+        return pixel_mean((1 - of_label(raised, target)) / both, ignore)
     if_positive, if_negative = powers(logits, q)
     asymmetry = (if_positive - if_negative) / (2 - if_positive - if_negative)
     half = logits.new_full((), 0.5)

@@ -9,7 +9,7 @@ from torch.nn import functional
 from robustseg.losses.inputs import full_precision
 from robustseg.losses.module import LossModule
 from robustseg.losses.options import NonNegative, Range
-from robustseg.losses.overlap import Classes, Domain, counted, pool, ratio
+from robustseg.losses.overlap import Classes, Domain, by_class, pool, ratio
 
 
 @full_precision
@@ -21,7 +21,8 @@ def noise_robust_dice_loss(
     gamma: Annotated[float, Range(1, 2)] = 1.5,
     smooth: NonNegative = 1e-5,
     domain: Domain = "image",
-    classes: Classes = "pooled",
+    classes: Classes = "macro",
+    include_background: bool = False,
 ) -> Tensor:
     """Noise-robust Dice loss Σ |p - t|^γ / (Σ p + Σ t + 2δ).
 
@@ -38,7 +39,8 @@ def noise_robust_dice_loss(
         gamma: γ, in [1, 2].
         smooth: δ, in pixels, at least 0.
         domain: "image" or "batch", as for the Tversky loss.
-        classes: "pooled" or "macro", as for the Tversky loss.
+        classes: "macro" or "pooled", as for the Tversky loss.
+        include_background: as for the Tversky loss.
 
     Returns:
         A scalar in [0, 1].
@@ -51,9 +53,7 @@ def noise_robust_dice_loss(
         >>> noise_robust_dice_loss(logits, target)
         tensor(0.1885)
     """
-    probability, label = counted(logits, target, ignore)
-    first = 1 if classes == "pooled" else 2
-    probability, label = probability.flatten(first), label.flatten(first)
+    probability, label = by_class(logits, target, ignore, classes, include_background)
     distance = functional.l1_loss(probability, label, reduction="none")
     errors = sum_of_powers(distance, gamma)
     volumes = probability.sum(-1) + label.sum(-1)

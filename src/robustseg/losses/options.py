@@ -40,7 +40,17 @@ class Choice:
             raise ValueError(f"{name} must be {' or '.join(self.words)}, not {value!r}")
 
 
-Constraint = Range | Choice
+@dataclass(frozen=True)
+class Switch:
+    """True or false."""
+
+    def check(self, name: str, value: object) -> None:
+        """Raise ValueError unless the value is one of both."""
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be true or false, not {value!r}")
+
+
+Constraint = Range | Choice | Switch
 NonNegative = Annotated[float, Range(0)]
 
 
@@ -56,6 +66,8 @@ def constraints_of(function: Callable[..., Any]) -> dict[str, Constraint]:
     for name, option in options_of(function).items():
         if get_origin(option.annotation) is Literal:
             found[name] = Choice(get_args(option.annotation))
+        if option.annotation is bool:
+            found[name] = Switch()
         for note in getattr(option.annotation, "__metadata__", ()):
             if isinstance(note, Range):
                 found[name] = note

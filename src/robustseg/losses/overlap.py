@@ -33,6 +33,7 @@ def overlap(
     domain: Domain,
     soft_target: SoftTarget,
     classes: Classes,
+    include_background: bool,
 ) -> Overlap:
     """Return the sums A, P and Y of each reduction domain.
 
@@ -44,10 +45,9 @@ def overlap(
         soft_target: "product" has A = Σ t p. "l1" has A = Σ min(t, p), with which p = t is
             best for a soft t too; both agree for a hard one.
         classes: "pooled" sums over the classes as well, "macro" keeps them apart.
+        include_background: whether the first of several classes is one of them.
     """
-    probability, label = counted(logits, target, ignore)
-    first = 1 if classes == "pooled" else 2
-    probability, label = probability.flatten(first), label.flatten(first)
+    probability, label = by_class(logits, target, ignore, classes, include_background)
     predicted, labelled = probability.sum(-1), label.sum(-1)
     if soft_target == "product":
         common = torch.linalg.vecdot(probability, label)
@@ -58,9 +58,34 @@ def overlap(
     return Overlap(*pool(torch.stack([common, predicted, labelled]), domain))
 
 
+def by_class(
+    logits: Tensor,
+    target: Tensor,
+    ignore: Tensor | None,
+    classes: Classes,
+    include_background: bool,
+) -> tuple[Tensor, Tensor]:
+    """Return probabilities and target with the pixels, and pooled classes, on the last axis.
+
+    Returns:
+        (B, pixels) each for pooled classes or one channel, else (B, classes, pixels).
+    """
+    probability, label = counted(logits, target, ignore)
+    channels = logits.shape[1]
+    if channels > 1 and not include_background:
+        probability, label = probability[:, 1:], label[:, 1:]
+    first = 1 if classes == "pooled" or channels == 1 else 2
+    return probability.flatten(first), label.flatten(first)
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Return p, by sigmoid for one channel, by softmax for several."""
+    return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
+
+
 def counted(logits: Tensor, target: Tensor, ignore: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return probabilities and target, (B, C, H, W), with zeros at ignored pixels."""
-    probability = logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
+    probability = probabilities(logits)
     if ignore is None:
         return probability, target
     return probability.masked_fill(ignore, 0), target.masked_fill(ignore, 0)

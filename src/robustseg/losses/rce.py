@@ -13,14 +13,14 @@ LOG_OF_ZERO = math.log(1e-4)  # what stands for ln 0 in the label, as in the pub
 def rce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
     """Reverse cross-entropy -Σ_k p_k ln(clamp(y_k, 1e-4, 1)) = 9.2103 (1 - p_y) for hard labels.
 
-    For one sigmoid channel it is 9.2103 times the mean absolute error, so that under Adam the
+    For hard labels it is 9.2103 times the mean absolute error, so that under Adam the
     two differ by rounding only. Source: Wang et al., Symmetric cross entropy for robust
     learning with noisy labels, ICCV 2019.
 
     Args:
-        logits: (B, 1, H, W).
-        target: like the logits, in [0, 1].
-        ignore: like the logits, bool, True where a pixel does not count.
+        logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
+        target: like the logits, in [0, 1]; of several classes it sums to 1 at each pixel.
+        ignore: (B, 1, H, W), bool, True where a pixel does not count.
 
     Returns:
         The mean over counted pixels, then over images; in [0, 9.2103].

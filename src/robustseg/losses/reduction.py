@@ -19,6 +19,19 @@ def pixel_mean(values: Tensor, ignore: Tensor | None) -> Tensor:
     return (values.masked_fill(ignore, 0).sum(dim=(1, 2, 3)) / counted).mean()
 
 
+def of_label(values: Tensor, target: Tensor) -> Tensor:
+    """Σ_c t_c v_c at each pixel: the value of the labelled class, weighted where labels are soft.
+
+    Args:
+        values: (B, C, H, W).
+        target: like the values, in [0, 1], the sum over classes 1.
+
+    Returns:
+        (B, 1, H, W).
+    """
+    return torch.linalg.vecdot(values, target, dim=1).unsqueeze(1)
+
+
 def pixel_sum(values: Tensor, ignore: Tensor | None) -> Tensor:
     """Mean over the batch of each image's sum over its counted pixels; arguments as above."""
     if ignore is not None:

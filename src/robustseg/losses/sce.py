@@ -23,9 +23,9 @@ def sce_loss(
     ICCV 2019.
 
     Args:
-        logits: (B, 1, H, W).
-        target: like the logits, in [0, 1].
-        ignore: like the logits, bool, True where a pixel does not count.
+        logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
+        target: like the logits, in [0, 1]; of several classes it sums to 1 at each pixel.
+        ignore: (B, 1, H, W), bool, True where a pixel does not count.
         a: Weight of the cross-entropy, at least 0.
         b: Weight of the reverse cross-entropy, at least 0.
 

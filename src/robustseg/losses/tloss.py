@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.inputs import full_precision
 from robustseg.losses.options import Range
+from robustseg.losses.overlap import probabilities
 from robustseg.losses.reduction import count_pixels
 
 _LOG_NU = Range(-30, 30)
@@ -24,7 +25,7 @@ def t_loss(
 ) -> Tensor:
     """Student-t negative log-likelihood of the residual y - σ(z) of each image.
 
-    With D counted pixels and S = Σ (y - p)² in an image,
+    With D counted values, the pixels of all channels, and S = Σ (y - p)² over them in an image,
 
         L = -lnΓ((ν+D)/2) + lnΓ(ν/2) - λD/2 + (D/2) ln(πν) + ((ν+D)/2) ln(1 + S e^λ / ν).
 
@@ -34,9 +35,9 @@ def t_loss(
     Source: Gonzalez-Jimenez et al., Robust T-Loss for medical image segmentation, MICCAI 2023.
 
     Args:
-        logits: (B, 1, H, W).
-        target: like the logits, in [0, 1].
-        ignore: like the logits, bool, True where a pixel does not count.
+        logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
+        target: like the logits, in [0, 1]; of several classes it sums to 1 at each pixel.
+        ignore: (B, 1, H, W), bool, True where a pixel does not count.
         log_nu: ln ν, a 0-dimensional tensor; receives a gradient if it asks for one.
         log_precision: λ, Σ⁻¹ being e^λ I: 0 in the paper, 1 in its public code.
 
@@ -51,10 +52,9 @@ def t_loss(
         >>> t_loss(logits, target, log_nu=torch.tensor(0.0))
         tensor(3.8940)
     """
-    check_binary(logits)
     squares = squared_residuals(logits, target, ignore)
-    pixels = count_pixels(logits, ignore)
-    values = student_t(squares, pixels, log_nu=log_nu, log_precision=log_precision)
+    counts = count_values(logits, ignore)
+    values = student_t(squares, counts, log_nu=log_nu, log_precision=log_precision)
     return values.mean().to(logits.dtype)
 
 
@@ -91,11 +91,16 @@ def _bounded(log_nu: Tensor) -> Tensor:
 
 
 def squared_residuals(logits: Tensor, target: Tensor, ignore: Tensor | None) -> Tensor:
-    """Return S = Σ (σ(z) - y)² over the counted pixels of each image, (B,)."""
-    squares = functional.mse_loss(logits.sigmoid(), target, reduction="none")
+    """Return S = Σ (p - y)² over the counted pixels and channels of each image, (B,)."""
+    squares = functional.mse_loss(probabilities(logits), target, reduction="none")
     if ignore is not None:
         squares = squares.masked_fill(ignore, 0)
     return squares.sum(dim=(1, 2, 3))
+
+
+def count_values(logits: Tensor, ignore: Tensor | None) -> Tensor:
+    """Return the number of counted pixels times that of channels of each image, (B,)."""
+    return count_pixels(logits, ignore) * logits.shape[1]
 
 
 class TLoss(nn.Module):
@@ -138,8 +143,8 @@ class TLoss(nn.Module):
         return t_loss(logits, target, ignore, log_nu=self.log_nu, log_precision=self.log_precision)
 
     def dimensions(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
-        """Return D, the counted pixels of each image, (B,); tensors as for the loss."""
-        return count_pixels(logits.double(), ignore)
+        """Return D, the counted values of each image, (B,); tensors as for the loss."""
+        return count_values(logits.double(), ignore)
 
     def weight(self, squares: Tensor, dimension: Tensor) -> Tensor:
         """Return w = (ν + D) / (ν e^-λ + S), by which the gradient weighs an image's residuals.

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from robustseg.losses.inputs import check_binary, full_precision
+from robustseg.losses.inputs import full_precision
 from robustseg.losses.options import Range, check_options, constraints_of
 from robustseg.losses.overlap import counted
 from robustseg.losses.reduction import count_pixels
@@ -35,14 +35,15 @@ def area_t_loss(
     masks, where the T-Loss has D / S.
 
     Args:
-        logits: (B, 1, H, W).
-        target: like the logits, in [0, 1].
-        ignore: like the logits, bool, True where a pixel does not count.
+        logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
+        target: like the logits, in [0, 1]; of several classes it sums to 1 at each pixel.
+        ignore: (B, 1, H, W), bool, True where a pixel does not count.
         log_nu: ln ν, a 0-dimensional tensor; receives a gradient if it asks for one.
         log_precision: λ, Σ⁻¹ being e^λ I.
         dimension: "label": A_i = Σ y, over counted pixels. "mean": A_i = Σ (y + p)/2, through
             which no gradient flows; for hard masks A_i / S is then 1 / (2 - 2 Dice). "pixels":
-            D_i = D, the T-Loss.
+            D_i = D, the T-Loss. With C classes y and p are of those that are not background, and
+            D_i is C times the above, since S has C values a pixel.
         floor: κ, in [0.0001, 1]: the least D_i as a share of the counted pixels D, and the share
             of background below which D_i falls from A_i to it: a mask that fills its image is
             fitted by a bias, to S → 0.
@@ -61,7 +62,6 @@ def area_t_loss(
         >>> area_t_loss(logits, target, log_nu=torch.tensor(0.0), dimension="pixels")  # T-Loss
         tensor(3.8940)
     """
-    check_binary(logits)
     squares = squared_residuals(logits, target, ignore)
     counts = dimensions(logits, target, ignore, dimension=dimension, floor=floor)
     values = student_t(squares, counts, log_nu=log_nu, log_precision=log_precision)
@@ -78,12 +78,17 @@ def dimensions(
     floor: float,
 ) -> Tensor:
     """Return D_i of each image, (B,), without a graph; arguments of :func:`area_t_loss`."""
-    pixels = count_pixels(logits, ignore)
+    pixels, channels = count_pixels(logits, ignore), logits.shape[1]
     if dimension == "pixels":
-        return pixels
-    probability, label = counted(logits.detach(), target, ignore)
-    areas = (label if dimension == "label" else (label + probability) / 2).sum(dim=(1, 2, 3))
-    return torch.maximum(torch.minimum(areas, (pixels - areas) / floor), floor * pixels)
+        return pixels * channels
+    if dimension == "label":
+        area = target if ignore is None else target.masked_fill(ignore, 0)
+    else:
+        probability, label = counted(logits.detach(), target, ignore)
+        area = (label + probability) / 2
+    first = int(channels > 1)  # after the background, if there is one
+    areas = area[:, first:].sum(dim=(1, 2, 3))
+    return channels * torch.maximum(torch.minimum(areas, (pixels - areas) / floor), floor * pixels)
 
 
 class AreaTLoss(TLoss):

@@ -19,7 +19,8 @@ def tversky_loss(
     smooth: NonNegative = 1e-5,
     domain: Domain = "image",
     soft_target: SoftTarget = "product",
-    classes: Classes = "pooled",
+    classes: Classes = "macro",
+    include_background: bool = False,
 ) -> Tensor:
     """Tversky loss 1 - T, T = (A + δ) / (A + α FP + β FN + δ).
 
@@ -41,7 +42,9 @@ def tversky_loss(
             process contributes one call). Accumulating gradients over small batches is not a
             larger batch: each has a loss of its own.
         soft_target: "product" as above; "l1" has A = Σ min(t, p), which is right for soft t.
-        classes: "pooled" sums over the classes too; "macro" is the mean of the classes' losses.
+        classes: of several, "macro" is the mean of the classes' losses, of which one without
+            pixels and prediction has that of an empty target; "pooled" sums over the classes too.
+        include_background: whether the first of several classes counts too.
 
     Returns:
         A scalar in [0, 1].
@@ -66,6 +69,7 @@ def tversky_loss(
         domain=domain,
         soft_target=soft_target,
         classes=classes,
+        include_background=include_background,
     )
     return 1 - index.mean()
 
@@ -81,10 +85,17 @@ def tversky_index(
     domain: Domain,
     soft_target: SoftTarget,
     classes: Classes,
+    include_background: bool,
 ) -> Tensor:
     """Return the Tversky index T of each reduction domain; arguments of :func:`tversky_loss`."""
     common, predicted, labelled = overlap(
-        logits, target, ignore, domain=domain, soft_target=soft_target, classes=classes
+        logits,
+        target,
+        ignore,
+        domain=domain,
+        soft_target=soft_target,
+        classes=classes,
+        include_background=include_background,
     )
     hits = common + smooth
     return ratio(hits, hits + alpha * (predicted - common) + beta * (labelled - common))
