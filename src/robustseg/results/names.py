@@ -23,6 +23,8 @@ LOSSES = {
     "log_sse": "log SSE",
     "mse": "MSE",
     "noise_robust_dice": "NR-Dice",
+    "tloss_area": "T-Loss (area)",
+    "tloss_area_mean": "T-Loss (mean area)",
 }
 
 
