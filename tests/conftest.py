@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,23 +53,22 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
+def miniature(place: Path, cache: Path, *overrides: str) -> DictConfig:
+    """The composed configuration of a miniature run, with its folders in a place."""
+    paths = [f"paths.runs={place}/runs", f"paths.logs={place}/logs", f"paths.cache={cache}"]
+    small = TINY
+    if any(override.startswith("model=") for override in overrides):
+        small = [setting for setting in small if not setting.startswith("model.")]
+    if "dataset=folder" in overrides:
+        small = [setting for setting in small if not setting.startswith("dataset.source.")]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", [*small, *paths, *overrides])
+
+
 @pytest.fixture
 def tiny(tmp_path, cache):
     """A function from overrides to the composed configuration of a miniature run."""
-
-    def make(*overrides: str) -> DictConfig:
-        places = [
-            f"paths.runs={tmp_path}/runs",
-            f"paths.logs={tmp_path}/logs",
-            f"paths.cache={cache}",
-        ]
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            small = TINY
-            if any(override.startswith("model=") for override in overrides):
-                small = [setting for setting in TINY if not setting.startswith("model.")]
-            return compose("train", [*small, *places, *overrides])
-
-    return make
+    return partial(miniature, tmp_path, cache)
 
 
 @pytest.fixture
@@ -92,16 +92,21 @@ def finished(tmp_path_factory, cache):
             from robustseg.training.run import run
 
             place = tmp_path_factory.mktemp("finished")
-            paths = [f"paths.runs={place}/runs", f"paths.logs={place}", f"paths.cache={cache}"]
-            small = TINY
-            if "dataset=folder" in overrides:
-                small = [name for name in TINY if not name.startswith("dataset.source.")]
-            with initialize_config_dir(str(CONF), version_base="1.3"):
-                run(compose("train", [*small, *paths, *overrides]))
+            run(miniature(place, cache, *overrides))
             (folders[overrides],) = (place / "runs").iterdir()
         return folders[overrides]
 
     return train
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A function that copies a run to the test's own folder of runs, or to another one there."""
+
+    def copy(folder: Path, runs: str = "runs") -> Path:
+        return Path(shutil.copytree(folder, tmp_path / runs / folder.name))
+
+    return copy
 
 
 @pytest.fixture(scope="session")

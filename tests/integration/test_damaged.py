@@ -18,6 +18,7 @@ from robustseg.runs.survey import look
 from robustseg.training import recorder
 from robustseg.training.module import SegmentationModule
 from robustseg.training.run import run
+from tests.conftest import miniature
 
 
 def cut(path):
@@ -88,29 +89,32 @@ def unsealed(damage):
 
 
 @pytest.fixture
-def whole(tiny, tmp_path):
-    run(tiny("experiment_name=mine", f"paths.runs={tmp_path}/whole"))
-    (folder,) = (tmp_path / "whole").iterdir()
-    return folder
+def whole(finished, copied):
+    """A run that was not disturbed."""
+    return copied(finished("experiment_name=mine"), "whole")
 
 
-@pytest.fixture
-def unfinished(tiny, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory, cache):
     """A run that failed in its last epoch, with a checkpoint of the one before."""
-    save = recorder.Recorder.save
+    place, save = tmp_path_factory.mktemp("failed"), recorder.Recorder.save
 
     def dying(self, trainer):
         if len(self.epochs) == 4:
             raise MemoryError("injected")
         save(self, trainer)
 
-    monkeypatch.setattr(recorder.Recorder, "save", dying)
-    with pytest.raises(RunFailed):
-        run(tiny("experiment_name=mine"))
-    monkeypatch.undo()
-    (folder,) = (tmp_path / "runs").iterdir()
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(RunFailed):
+        patched.setattr(recorder.Recorder, "save", dying)
+        run(miniature(place, cache, "experiment_name=mine"))
+    (folder,) = (place / "runs").iterdir()
     assert RunFolder(folder).checkpoint.exists()
     return folder
+
+
+@pytest.fixture
+def unfinished(failed, copied):
+    return copied(failed)
 
 
 @pytest.mark.parametrize(

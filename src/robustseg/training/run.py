@@ -103,7 +103,7 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
             metrics = _finished(settings, identity, folder)
             if metrics is None:
                 note(Outcome(identity.run_id, "running"))
-                metrics, remark = _train(settings, identity, source, folder)
+                metrics, differs = _train(settings, identity, source, folder)
                 trained = True
             else:
                 trained = False
@@ -121,11 +121,10 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
         said(metrics["evaluations"]),
         seconds,
     )
-    remarks = [one for one in (remark, warning(settings)) if one]
-    _warn(identity.run_id, *remarks)
-    return Outcome(
-        identity.run_id, "done", metrics["dice_image"], seconds, remark="; ".join(remarks)
-    )
+    remark = warning(settings)
+    _warn(identity.run_id, _sentence("was resumed", differs), remark)
+    dice = metrics["dice_image"]
+    return Outcome(identity.run_id, "done", dice, seconds, remark=remark, differs=differs)
 
 
 def _finished(settings: Settings, identity: Identity, folder: RunFolder) -> dict[str, Any] | None:
@@ -135,7 +134,8 @@ def _finished(settings: Settings, identity: Identity, folder: RunFolder) -> dict
 def _warn(run_id: str, *remarks: str) -> None:
     """Warn of what a single run's reader has to know; a sweep's summary says it once."""
     for remark in remarks if sweep_token() is None else ():
-        _log.warning("%s: %s", run_id, remark)
+        if remark:
+            _log.warning("%s: %s", run_id, remark)
 
 
 def _forced(settings: Settings, folder: RunFolder) -> bool:
@@ -146,35 +146,37 @@ def _forced(settings: Settings, folder: RunFolder) -> bool:
 
 def _skip(settings: Settings, folder: RunFolder, metrics: dict[str, Any], begin: float) -> Outcome:
     status = folder.read_status()
-    remark = _changed(settings, status, "was finished", commit=False)
+    differs = _changed(settings, status, "was finished")
+    remark = ""
     if metrics.get("dice_image_pos") is None:  # a run of before, when such sets were not refused
-        empty = "no test mask has foreground, so its Dice says nothing: force=true checks the data"
-        remark = "; ".join(filter(None, [remark, empty]))
+        remark = "no test mask has foreground, so its Dice says nothing: force=true checks the data"
     _join_experiment(folder, settings.experiment, status)
     _log.info("%s: finished before, skipped", folder.run_id)
-    _warn(folder.run_id, *([remark] if remark else []))
+    _warn(folder.run_id, _sentence("was finished", differs), remark)
     seconds = time.monotonic() - begin
-    return Outcome(folder.run_id, "skipped", metrics["dice_image"], seconds, remark=remark)
+    dice = metrics["dice_image"]
+    return Outcome(folder.run_id, "skipped", dice, seconds, remark=remark, differs=differs)
 
 
-def _changed(settings: Settings, status: dict[str, Any], what: str, *, commit: bool) -> str:
-    """What differs now from a run's last attempt, in a sentence; "" if nothing does.
+def _changed(settings: Settings, status: dict[str, Any], what: str) -> list[str]:
+    """What differs now from a run's last attempt.
 
     Raises:
         OtherConditions: it differs, and strict=true.
     """
     attempts = status.get("attempts") or [{}]
     then = attempts[-1] if "versions" in attempts[-1] else status
-    found = differences(then, conditions(settings), commit=commit)
-    if not found:
-        return ""
-    remark = f"{what} under other conditions: {'; '.join(found)}"
-    if settings.strict:
+    found = differences(then, conditions(settings))
+    if found and settings.strict:
         raise OtherConditions(
-            f"strict=true: it {remark}. Restore them, train it anew with force=true, or leave out "
-            "strict=true"
+            f"strict=true: it {_sentence(what, found)}. Restore them, train it anew with "
+            "force=true, or leave out strict=true"
         )
-    return remark
+    return found
+
+
+def _sentence(what: str, differs: list[str]) -> str:
+    return f"{what} under other conditions: {'; '.join(differs)}" if differs else ""
 
 
 def _skip_recorded(settings: Settings, run_id: str, record: str, begin: float) -> Outcome:
@@ -187,17 +189,17 @@ def _skip_recorded(settings: Settings, run_id: str, record: str, begin: float) -
 
 def _train(
     settings: Settings, identity: Identity, source: Any, folder: RunFolder
-) -> tuple[dict[str, Any], str]:
-    """The final numbers, and what there is to say of the conditions."""
+) -> tuple[dict[str, Any], list[str]]:
+    """The final numbers, and what differs from the conditions of the attempt before."""
     try:
-        settings, remark = _start(settings, identity, folder)
+        settings, differs = _start(settings, identity, folder)
         from robustseg.training.train import train
 
         measured = memory.forget_peak(settings.trainer.accelerator)
         try:
             metrics = train(settings, identity, source, folder)
         except DamagedRun as damage:
-            settings, remark = _start(settings, identity, folder, damage)
+            settings, differs = _start(settings, identity, folder, damage)
             metrics = train(settings, identity, source, folder)
     except BaseException as error:
         _fail(folder, error)
@@ -211,7 +213,7 @@ def _train(
         files=folder.files(),
     )
     folder.checkpoint.unlink(missing_ok=True)
-    return metrics, remark
+    return metrics, differs
 
 
 def _cost(folder: RunFolder, accelerator: str, measured: bool) -> dict[str, float]:
@@ -233,7 +235,7 @@ def _start(
     identity: Identity,
     folder: RunFolder,
     damage: DamagedRun | None = None,
-) -> tuple[Settings, str]:
+) -> tuple[Settings, list[str]]:
     """Find the checkpoint to resume from, or set old files aside, and write the status.
 
     Returns:
@@ -251,9 +253,9 @@ def _start(
         aside = folder.set_aside()
         dashboard_id = aside.name.removeprefix(".")
         _log.warning("%s: %s; restarts, the old run is %s", identity.run_id, reason, aside)
-    status, remark = folder.read_status(), ""
+    status, differs = folder.read_status(), list[str]()
     if folder.checkpoint.exists():
-        remark = _changed(settings, status, "was resumed", commit=True)
+        differs = _changed(settings, status, "was resumed")
         threads = status.get("threads", settings.trainer.threads)
         settings = settings.changed(trainer=settings.trainer.changed(threads=threads))
         _log.info("%s: resumes from its last checkpoint", identity.run_id)
@@ -282,7 +284,7 @@ def _start(
         commit=current["commit"],
         error=None,
     )
-    return settings, remark
+    return settings, differs
 
 
 def _reason_to_restart(settings: Settings, identity: Identity, folder: RunFolder) -> object:
