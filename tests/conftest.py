@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+from functools import cache as cache_of
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hypothesis import settings
 from omegaconf import DictConfig
+
+from robustseg.errors import RunFailed
 
 # A build server may start the tests with interrupts ignored, and children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -55,14 +58,25 @@ def cache(tmp_path_factory):
 
 def miniature(place: Path, cache: Path, *overrides: str) -> DictConfig:
     """The composed configuration of a miniature run, with its folders in a place."""
-    paths = [f"paths.runs={place}/runs", f"paths.logs={place}/logs", f"paths.cache={cache}"]
+    cfg = composed_small(*(given for given in overrides if not given.startswith("paths."))).copy()
+    paths = {"runs": f"{place}/runs", "logs": f"{place}/logs", "cache": f"{cache}"}
+    for given in overrides:
+        if given.startswith("paths."):
+            key, _, paths[key] = given.removeprefix("paths.").partition("=")
+    cfg.paths.update(paths)
+    return cfg
+
+
+@cache_of
+def composed_small(*overrides: str) -> DictConfig:
+    """The configuration without its folders: composed once, which takes longer than a copy."""
     small = TINY
     if any(override.startswith("model=") for override in overrides):
         small = [setting for setting in small if not setting.startswith("model.")]
     if "dataset=folder" in overrides:
         small = [setting for setting in small if not setting.startswith("dataset.source.")]
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("train", [*small, *paths, *overrides])
+        return compose("train", [*small, *overrides])
 
 
 @pytest.fixture
@@ -97,6 +111,27 @@ def finished(tmp_path_factory, cache):
         return folders[overrides]
 
     return train
+
+
+@pytest.fixture(scope="session")
+def failed(tmp_path_factory, cache):
+    """A run that failed in its last epoch, with a checkpoint of the one before."""
+    from robustseg.training import recorder
+    from robustseg.training.run import run
+
+    place, save = tmp_path_factory.mktemp("failed"), recorder.Recorder.save
+
+    def dying(self, trainer):
+        if len(self.epochs) == 4:
+            raise MemoryError("injected")
+        save(self, trainer)
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(RunFailed, match="injected"):
+        patched.setattr(recorder.Recorder, "save", dying)
+        run(miniature(place, cache, "experiment_name=mine"))
+    (folder,) = (place / "runs").iterdir()
+    assert (folder / "checkpoints" / "last.ckpt").exists()
+    return folder
 
 
 @pytest.fixture

@@ -15,10 +15,8 @@ from robustseg.data.cache import load
 from robustseg.errors import RunFailed
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.survey import look
-from robustseg.training import recorder
 from robustseg.training.module import SegmentationModule
 from robustseg.training.run import run
-from tests.conftest import miniature
 
 
 def cut(path):
@@ -92,24 +90,6 @@ def unsealed(damage):
 def whole(finished, copied):
     """A run that was not disturbed."""
     return copied(finished("experiment_name=mine"), "whole")
-
-
-@pytest.fixture(scope="module")
-def failed(tmp_path_factory, cache):
-    """A run that failed in its last epoch, with a checkpoint of the one before."""
-    place, save = tmp_path_factory.mktemp("failed"), recorder.Recorder.save
-
-    def dying(self, trainer):
-        if len(self.epochs) == 4:
-            raise MemoryError("injected")
-        save(self, trainer)
-
-    with pytest.MonkeyPatch.context() as patched, pytest.raises(RunFailed):
-        patched.setattr(recorder.Recorder, "save", dying)
-        run(miniature(place, cache, "experiment_name=mine"))
-    (folder,) = (place / "runs").iterdir()
-    assert RunFolder(folder).checkpoint.exists()
-    return folder
 
 
 @pytest.fixture
