@@ -1,10 +1,7 @@
 """`minutes=…`: what a call leaves when its time is up, and that the same call resumes."""
 
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,8 +12,8 @@ from robustseg.sweeps import limit
 from robustseg.training.module import SegmentationModule
 from robustseg.training.run import run
 from tests.conftest import TINY
+from tests.program import Program
 
-ROOT = Path(__file__).parents[2]
 RARELY = "trainer.checkpoint_every=3600"  # but for the time limit there would be no checkpoint
 
 
@@ -73,7 +70,7 @@ def test_the_limit_leaves_what_is_not_done_and_the_same_call_resumes(
     if side_by_side:
         grid.append("hydra.launcher.n_jobs=2")
     interrupted = 2 if side_by_side else 1
-    with sweep(*grid) as program:
+    with sweep(*grid, forked=not side_by_side) as program:
         assert ring_after(program, runs, interrupted, lambda name: 2) == 0
     output = (tmp_path / "output").read_text()
     counts = f"1 skipped, 1 done, {interrupted} interrupted, {3 - interrupted} not begun"
@@ -85,7 +82,7 @@ def test_the_limit_leaves_what_is_not_done_and_the_same_call_resumes(
     assert len(unfinished) == interrupted
     assert all(is_kept(folder) for folder in unfinished)
     before = {folder.path.name: saved(folder)[0] for folder in unfinished}
-    with sweep(*grid) as program:
+    with sweep(*grid, forked=not side_by_side) as program:
         further = {name: epochs + 1 for name, epochs in before.items()}
         assert ring_after(program, runs, interrupted, lambda name: further.get(name, 2)) == 0
     assert f"5 runs: 2 skipped, {interrupted} interrupted" in (tmp_path / "output").read_text()
@@ -96,16 +93,11 @@ def test_the_limit_leaves_what_is_not_done_and_the_same_call_resumes(
 
 def test_one_run_alone_has_the_limit_too(tmp_path, cache):
     places = [f"paths.runs={tmp_path}/runs", f"paths.logs={tmp_path}", f"paths.cache={cache}"]
-    with subprocess.Popen(
-        [sys.executable, "train.py", *TINY, *places, "trainer.max_epochs=100000", "minutes=50"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as program:
-        code = ring_after(program, tmp_path / "runs", 1, lambda name: 2)
-        output, errors = program.communicate()
-    assert (code, errors) == (0, "")
+    words = [*TINY, *places, "trainer.max_epochs=100000", "minutes=50"]
+    with Program(words, tmp_path / "output", tmp_path / "errors") as program:
+        assert ring_after(program, tmp_path / "runs", 1, lambda name: 2) == 0
+    assert (tmp_path / "errors").read_text() == ""
+    output = (tmp_path / "output").read_text()
     assert output.endswith("The time limit, minutes=…, is reached. The same command resumes.\n")
     (folder,) = (tmp_path / "runs").iterdir()
     assert is_kept(RunFolder(folder))
