@@ -81,11 +81,11 @@ def changed(settings: Settings, dotted: list[str]) -> Settings:
     """The settings with plain values set, which costs a hundredth of composing them anew."""
     plain = settings.plain()
     for key, value in (override.split("=") for override in dotted):
-        *way, last = key.split(".")
+        *way, last = (int(part) if part.isdigit() else part for part in key.split("."))
         node = plain
         for part in way:
             node = node[part]
-        node[last] = OmegaConf.from_dotlist([f"value={value}"]).value
+        node[last] = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]))["value"]
     return settings_of(plain)
 
 
