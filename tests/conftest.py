@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+from contextlib import contextmanager
 from functools import cache as cache_of
 from functools import partial
 from pathlib import Path
@@ -49,6 +50,25 @@ def without_checksums(folder: Path) -> Path:
         status.pop(name, None)
     file.write_text(json.dumps(status))
     return folder
+
+
+@contextmanager
+def within(seconds):
+    """Fail what computes longer, in C too if it looks for signals; pytest ends what waits.
+
+    Seconds of the processor: a machine with other work is not the reader's fault.
+    """
+
+    def late(*_):
+        raise AssertionError(f"not over in {seconds} s")
+
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 @pytest.fixture(scope="session")

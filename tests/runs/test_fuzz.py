@@ -8,8 +8,6 @@ a traceback, and never an end that does not come.
 import json
 import random
 import shutil
-import signal
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,7 +30,7 @@ from robustseg.runs.sealed import check_sealed, seal
 from robustseg.runs.survey import look
 from robustseg.runs.verify import verify
 from robustseg.training.train import _epochs_saved
-from tests.conftest import without_checksums
+from tests.conftest import within, without_checksums
 
 QUICK, THOROUGH = 40, 3000  # mutations of a file
 SECONDS = 10
@@ -137,25 +135,6 @@ def file_of(place, name):
         (file,) = (place / name).iterdir()
         return file
     return run_of(place).path / name
-
-
-@contextmanager
-def within(seconds):
-    """Fail what computes longer, in C too if it looks for signals; pytest ends what waits.
-
-    Seconds of the processor: a machine with other work is not the reader's fault.
-    """
-
-    def late(*_):
-        raise AssertionError(f"not over in {seconds} s")
-
-    before = signal.signal(signal.SIGPROF, late)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
 
 def flipped(data, rng):
