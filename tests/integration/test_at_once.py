@@ -33,6 +33,9 @@ def work(number, begin, place, cache):
             run(miniature(place, cache, *overrides, here, named))
         report = pack(None, [place / "runs"], record)
         assert not report.damages and not report.differing and not report.left_out, report
+        told = [one.finished.experiments for one in Record(record).runs()]
+        kept = [experiments for experiments in told if f"{number}-{turn}" in experiments]
+        assert len(kept) >= len(RUNS), "another packer has undone this one's work"
         for overrides in RUNS:
             run(miniature(place, cache, *overrides, *there, named))
 
