@@ -5,12 +5,17 @@ import json
 import os
 import shutil
 import signal
+from contextlib import contextmanager
+from functools import cache as cache_of
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hypothesis import settings
 from omegaconf import DictConfig
+
+from robustseg.errors import RunFailed
 
 # A build server may start the tests with interrupts ignored, and children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -47,28 +52,57 @@ def without_checksums(folder: Path) -> Path:
     return folder
 
 
+@contextmanager
+def within(seconds):
+    """Fail what computes longer, in C too if it looks for signals; pytest ends what waits.
+
+    Seconds of the processor: a machine with other work is not the reader's fault.
+    """
+
+    def late(*_):
+        raise AssertionError(f"not over in {seconds} s")
+
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
+def miniature(place: Path, cache: Path, *overrides: str) -> DictConfig:
+    """The composed configuration of a miniature run, with its folders in a place."""
+    cfg = composed_small(*(given for given in overrides if not given.startswith("paths."))).copy()
+    paths = {"runs": f"{place}/runs", "logs": f"{place}/logs", "cache": f"{cache}"}
+    for given in overrides:
+        if given.startswith("paths."):
+            key, _, paths[key] = given.removeprefix("paths.").partition("=")
+    cfg.paths.update(paths)
+    return cfg
+
+
+@cache_of
+def composed_small(*overrides: str) -> DictConfig:
+    """The configuration without its folders: composed once, which takes longer than a copy."""
+    small = TINY
+    if any(override.startswith("model=") for override in overrides):
+        small = [setting for setting in small if not setting.startswith("model.")]
+    if "dataset=folder" in overrides:
+        small = [setting for setting in small if not setting.startswith("dataset.source.")]
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("train", [*small, *overrides])
+
+
 @pytest.fixture
 def tiny(tmp_path, cache):
     """A function from overrides to the composed configuration of a miniature run."""
-
-    def make(*overrides: str) -> DictConfig:
-        places = [
-            f"paths.runs={tmp_path}/runs",
-            f"paths.logs={tmp_path}/logs",
-            f"paths.cache={cache}",
-        ]
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            small = TINY
-            if any(override.startswith("model=") for override in overrides):
-                small = [setting for setting in TINY if not setting.startswith("model.")]
-            return compose("train", [*small, *places, *overrides])
-
-    return make
+    return partial(miniature, tmp_path, cache)
 
 
 @pytest.fixture
@@ -92,16 +126,42 @@ def finished(tmp_path_factory, cache):
             from robustseg.training.run import run
 
             place = tmp_path_factory.mktemp("finished")
-            paths = [f"paths.runs={place}/runs", f"paths.logs={place}", f"paths.cache={cache}"]
-            small = TINY
-            if "dataset=folder" in overrides:
-                small = [name for name in TINY if not name.startswith("dataset.source.")]
-            with initialize_config_dir(str(CONF), version_base="1.3"):
-                run(compose("train", [*small, *paths, *overrides]))
+            run(miniature(place, cache, *overrides))
             (folders[overrides],) = (place / "runs").iterdir()
         return folders[overrides]
 
     return train
+
+
+@pytest.fixture(scope="session")
+def failed(tmp_path_factory, cache):
+    """A run that failed in its last epoch, with a checkpoint of the one before."""
+    from robustseg.training import recorder
+    from robustseg.training.run import run
+
+    place, save = tmp_path_factory.mktemp("failed"), recorder.Recorder.save
+
+    def dying(self, trainer):
+        if len(self.epochs) == 4:
+            raise MemoryError("injected")
+        save(self, trainer)
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(RunFailed, match="injected"):
+        patched.setattr(recorder.Recorder, "save", dying)
+        run(miniature(place, cache, "experiment_name=mine"))
+    (folder,) = (place / "runs").iterdir()
+    assert (folder / "checkpoints" / "last.ckpt").exists()
+    return folder
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A function that copies a run to the test's own folder of runs, or to another one there."""
+
+    def copy(folder: Path, runs: str = "runs") -> Path:
+        return Path(shutil.copytree(folder, tmp_path / runs / folder.name))
+
+    return copy
 
 
 @pytest.fixture(scope="session")

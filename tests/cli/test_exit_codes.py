@@ -4,7 +4,6 @@
 """
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from robustseg import errors
 from robustseg.cli import main as program
 from robustseg.cli.main import main
 from tests.conftest import TINY
+from tests.program import call
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["dataset.image_size=32", "dataset.source.train=4", "dataset.source.test=2"]
@@ -192,12 +192,7 @@ def test_train(code, arguments, tmp_path, cache):
     own = TINY
     if "dataset=folder" in arguments:
         own = [one for one in TINY if not one.startswith("dataset.source.")]
-    done = subprocess.run(
-        [sys.executable, "train.py", *flags, *own, *places, *overrides],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    done = call(tmp_path, *flags, *own, *places, *overrides)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
 

@@ -8,7 +8,7 @@ import yaml
 from PIL import Image
 
 from robustseg.cli.main import main
-from tests.conftest import without_checksums
+from tests.conftest import within, without_checksums
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,26 @@ def test_other_masks_than_the_run_was_trained_on_are_refused(noisy_run, tmp_path
     (sent / "config.yaml").write_text(yaml.safe_dump(config))
     assert main(["suspects", str(sent)]) == 1
     assert "noise.csv differs" in capsys.readouterr().err
+
+
+def test_a_pattern_that_would_try_for_ever_is_cut_off(noisy_run, tmp_path, capsys, monkeypatch):
+    """A pattern in somebody else's run folder: without the limit, 60 letters take years."""
+    for name in ("images", "masks"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        Image.new("L", (8, 8), 255).save(tmp_path / "data" / name / f"{'a' * 60}!.png")
+    sent = without_checksums(shutil.copytree(noisy_run, tmp_path / "sent"))
+    config = yaml.safe_load((sent / "config.yaml").read_text())
+    config["dataset"] |= {"root": str(tmp_path / "data")}
+    config["dataset"]["source"] = {
+        "_target_": "robustseg.data.Folder",
+        "root": str(tmp_path / "data"),
+        "group_pattern": "^(a|aa)+$",
+    }
+    (sent / "config.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.setattr("robustseg.data.sources.folder._PATTERN_S", 0.1)
+    with within(20):
+        assert main(["suspects", str(sent)]) == 2
+    assert "group_pattern '^(a|aa)+$' takes more than 0.1 s on 'aaaa" in capsys.readouterr().err
 
 
 def test_only_the_place_of_the_data_can_be_overridden(noisy_run, capsys):

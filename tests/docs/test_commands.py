@@ -91,7 +91,12 @@ def take(tmp_path, monkeypatch):
         try:
             if program == "make":
                 take_make(words)
-            elif program == "python":
+            elif program == "python" or words[:1] == ["train"]:
+                if "+experiment=first" in words:  # of the project that `robustseg init` writes
+                    main(["init", "lesions"])
+                    monkeypatch.chdir(tmp_path / "lesions")
+                if "+experiment=own_data" in words:  # which sweeps the folds
+                    words.append("dataset.fold=0")
                 take_train(words[1:])
             else:
                 take_robustseg(words, command.inline, monkeypatch)
@@ -235,6 +240,8 @@ eval "$(python train.py -sc install=bash)"
         "python train.py +loss.gama=1",
         "python train.py -sc instal=bash",
         "python train.py -m hydra/launcher=lokal",
+        "robustseg train loss=tlos",
+        "robustseg train -m +experiment=frist",
         "robustseg tabel",
         "robustseg data fetch",
         "robustseg table --metrics dice_image",

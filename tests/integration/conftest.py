@@ -1,6 +1,5 @@
 """Runs in processes of their own, which can be killed."""
 
-import multiprocessing
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.lock import holder
 from robustseg.training.run import run
 from tests.conftest import TINY
+from tests.program import FORK, Program
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,9 +22,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def forked():
     """Starts processes that have imported everything but have computed nothing yet."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["robustseg.training.train", "robustseg.models.plain_unet"])
-    return context.Process
+    return FORK.Process
 
 
 @pytest.fixture
@@ -68,13 +66,19 @@ def bits(folder):
 
 @pytest.fixture
 def sweep(tmp_path, cache):
-    """Starts train.py -m, in a process group of its own; its output goes to `output`."""
+    """Starts train.py -m, in a process group of its own; its output goes to `output`.
 
-    def start(*arguments, runs="runs"):
+    With forked=True its process has the libraries already; a launcher cannot start others from it.
+    """
+
+    def start(*arguments, runs="runs", forked=False):
         places = [f"paths.runs={tmp_path}/{runs}", f"paths.logs={tmp_path}", f"paths.cache={cache}"]
+        words = ["-m", *TINY, *places, *arguments]
+        if forked:
+            return Program(words, tmp_path / "output")
         with open(tmp_path / "output", "w") as output:
             return subprocess.Popen(
-                [sys.executable, "train.py", "-m", *TINY, *places, *arguments],
+                [sys.executable, "train.py", *words],
                 cwd=ROOT,
                 stdout=output,
                 stderr=subprocess.STDOUT,

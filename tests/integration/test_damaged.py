@@ -15,7 +15,6 @@ from robustseg.data.cache import load
 from robustseg.errors import RunFailed
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.survey import look
-from robustseg.training import recorder
 from robustseg.training.module import SegmentationModule
 from robustseg.training.run import run
 
@@ -88,29 +87,14 @@ def unsealed(damage):
 
 
 @pytest.fixture
-def whole(tiny, tmp_path):
-    run(tiny("experiment_name=mine", f"paths.runs={tmp_path}/whole"))
-    (folder,) = (tmp_path / "whole").iterdir()
-    return folder
+def whole(finished, copied):
+    """A run that was not disturbed."""
+    return copied(finished("experiment_name=mine"), "whole")
 
 
 @pytest.fixture
-def unfinished(tiny, tmp_path, monkeypatch):
-    """A run that failed in its last epoch, with a checkpoint of the one before."""
-    save = recorder.Recorder.save
-
-    def dying(self, trainer):
-        if len(self.epochs) == 4:
-            raise MemoryError("injected")
-        save(self, trainer)
-
-    monkeypatch.setattr(recorder.Recorder, "save", dying)
-    with pytest.raises(RunFailed):
-        run(tiny("experiment_name=mine"))
-    monkeypatch.undo()
-    (folder,) = (tmp_path / "runs").iterdir()
-    assert RunFolder(folder).checkpoint.exists()
-    return folder
+def unfinished(failed, copied):
+    return copied(failed)
 
 
 @pytest.mark.parametrize(

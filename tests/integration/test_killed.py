@@ -17,7 +17,10 @@ from tests.conftest import TINY
 from tests.integration.conftest import train_after
 
 ROOT = Path(__file__).parents[2]
-SHORT = ["noise.alpha=0.5", "noise.beta=0.7", "trainer.max_epochs=2"]
+SHORT = [
+    *("noise.alpha=0.5", "noise.beta=0.7", "trainer.max_epochs=2"),
+    *("dataset.source.train=4", "dataset.source.test=2"),
+]
 SCHEDULERS = {
     "none": [],
     "cosine": ["scheduler=cosine"],
@@ -64,20 +67,16 @@ class Fault:
 
 @pytest.fixture
 def whole(tiny, tmp_path, in_process):
-    """The folder of a run that was not disturbed, and how many renames it took."""
-
-    def train(*overrides):
-        place = tmp_path / "whole" / "runs"
-        assert in_process(tiny(*overrides, f"paths.runs={place}"), Fault(place, 0, "")) == 0
-        (folder,) = place.iterdir()
-        return folder, int((place.parent / "count").read_text())
-
-    return train
+    """The folder of a short run that was not disturbed, and how many renames it took."""
+    place = tmp_path / "whole" / "runs"
+    assert in_process(tiny(*SHORT, f"paths.runs={place}"), Fault(place, 0, "")) == 0
+    (folder,) = place.iterdir()
+    return folder, int((place.parent / "count").read_text())
 
 
 @pytest.mark.parametrize("moment", ["torn", "after"])
 def test_a_death_at_any_rename_changes_nothing(tiny, tmp_path, in_process, whole, results, moment):
-    undisturbed, renames = whole(*SHORT)
+    undisturbed, renames = whole
     assert renames >= 14  # configuration, states, noise, split, two epochs, results, weights
     expected = results(undisturbed)
     for number in range(1, renames + 1):
@@ -127,10 +126,10 @@ def killed_until_done(forked, cfg, folder, seconds, rng, kills):
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_random_kills_change_nothing_with_any_schedule(
-    tiny, tmp_path, forked, in_process, whole, results, scheduler
+    tiny, tmp_path, forked, in_process, finished, results, scheduler
 ):
     overrides = ["noise.alpha=0.5", *SCHEDULERS[scheduler], "trainer.max_epochs=8"]
-    undisturbed, _ = whole(*overrides)
+    undisturbed = finished(*overrides)
     cfg, rng = tiny(*overrides), random.Random(scheduler)
     folder = RunFolder(tmp_path / "runs" / undisturbed.name)
     for epochs in (rng.randint(0, 2), rng.randint(3, 5)):
@@ -147,9 +146,11 @@ def test_random_kills_change_nothing_with_any_schedule(
 
 
 @pytest.mark.slow
-def test_a_hundred_random_kills_change_nothing(tiny, tmp_path, forked, in_process, whole, results):
+def test_a_hundred_random_kills_change_nothing(
+    tiny, tmp_path, forked, in_process, finished, results
+):
     overrides = ["noise.alpha=0.5", *SCHEDULERS["nu_plateau"]]
-    undisturbed, _ = whole(*overrides)
+    undisturbed = finished(*overrides)
     expected, rng, hits, runs = results(undisturbed), random.Random(0), 0, 0
     begin = time.monotonic()
     assert in_process(tiny(*overrides, f"paths.runs={tmp_path}/timed")) == 0
@@ -164,10 +165,9 @@ def test_a_hundred_random_kills_change_nothing(tiny, tmp_path, forked, in_proces
     print(f"{hits} kills in {runs} runs: all results equal bit for bit")
 
 
-def test_three_kills_of_the_program_change_nothing(tiny, tmp_path, cache, in_process, results):
+def test_three_kills_of_the_program_change_nothing(tmp_path, cache, finished, results):
     overrides = ["noise.alpha=0.5", "trainer.max_epochs=12"]
-    assert in_process(tiny(*overrides, f"paths.runs={tmp_path}/whole")) == 0
-    (undisturbed,) = (tmp_path / "whole").iterdir()
+    undisturbed = finished(*overrides)
     folder = RunFolder(tmp_path / "runs" / undisturbed.name)
     places = [f"paths.runs={tmp_path}/runs", f"paths.logs={tmp_path}", f"paths.cache={cache}"]
     start = functools.partial(

@@ -24,7 +24,7 @@ def test_side_by_side_one_after_another_and_alone_are_the_same(sweep, tmp_path, 
     logs = sorted(tmp_path.glob("sweeps/*/*/*.log"))
     assert [log.name for log in logs] == ["0.log", "1.log", "2.log", "3.log"]
     assert all("epoch 4/4" in log.read_text() for log in logs)
-    with sweep(*grid, runs="basic") as program:
+    with sweep(*grid, runs="basic", forked=True) as program:
         assert program.wait() == 0
     names = sorted(folder.name for folder in (tmp_path / "basic").iterdir())
     assert len(names) == 4
@@ -58,7 +58,8 @@ def test_a_killed_process_loses_only_its_run(sweep, tmp_path, tiny, results):
 def test_ctrl_c_stops_the_sweep_and_says_how_to_go_on(sweep, tmp_path, launcher):
     grid = ["loss=tloss,gce,mae", "trainer.max_epochs=500", f"hydra/launcher={launcher}"]
     at_once = 2 if launcher == "local" else 1
-    with sweep(*grid, *(["hydra.launcher.n_jobs=2"] if at_once == 2 else [])) as program:
+    alone = at_once == 1
+    with sweep(*grid, *([] if alone else ["hydra.launcher.n_jobs=2"]), forked=alone) as program:
         pids = wait_for_runs(tmp_path / "runs", at_once, program).values()
         time.sleep(2)
         os.killpg(program.pid, signal.SIGINT)  # as a terminal does

@@ -106,7 +106,7 @@ def test_a_sweep_beside_another_has_not_failed(sweep, tmp_path, name_of):
     busy = name_of("loss=gce", "trainer.max_epochs=1")
     with (
         hold(RunFolder(tmp_path / "runs" / busy).lock),
-        sweep("loss=gce,mae", "trainer.max_epochs=1") as program,
+        sweep("loss=gce,mae", "trainer.max_epochs=1", forked=True) as program,
     ):
         assert program.wait() == 0
     output = (tmp_path / "output").read_text()

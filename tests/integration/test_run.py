@@ -2,7 +2,6 @@
 
 import json
 from functools import partialmethod
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,17 @@ from robustseg.training.run import run
 from tests.integration.conftest import bits as results
 
 NOISY = ["noise.alpha=0.5", "noise.beta=0.7"]
+RESUMED = {
+    "plain": NOISY,
+    "cosine": ["scheduler=cosine", "loss=gce", *NOISY],
+    "plateau": [
+        *("scheduler=nu_plateau", "scheduler.every=1", "scheduler.patience=6"),
+        *("scheduler.threshold=1.0", "optimizer.lr=0.01", *NOISY),
+    ],
+    "steps": ["trainer.max_epochs=null", "trainer.max_steps=12", "trainer.steps_per_epoch=3"],
+    "smp": ["model=smp"],
+    "workers": ["dataset.num_workers=1", *NOISY],
+}
 
 
 @pytest.fixture
@@ -42,9 +52,20 @@ def crash_in_epoch(monkeypatch):
     yield arm
 
 
-def test_a_run_leaves_the_files_of_the_design(tiny, only_run):
-    run(tiny(*NOISY, "experiment_name=mine"))
-    folder = only_run()
+@pytest.fixture
+def noisy(finished):
+    """The folder of a finished run with noise, which is only read."""
+    return finished(*NOISY, "experiment_name=mine")
+
+
+@pytest.fixture
+def tuned(finished):
+    """One with a validation split."""
+    return finished(*NOISY, "dataset.source.val=6", "evaluation.every=1")
+
+
+def test_a_run_leaves_the_files_of_the_design(noisy):
+    folder = noisy
     files = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
     assert files == [
         "checkpoints/weights.pt",
@@ -73,33 +94,30 @@ def test_a_run_leaves_the_files_of_the_design(tiny, only_run):
         assert epochs[f"train_dice_clean/{kind}"].between(0, 1).all()
 
 
-def test_the_rate_of_an_epoch_is_the_one_it_was_trained_with(tiny, only_run):
-    run(tiny("scheduler=cosine"))
-    rates = pd.read_csv(only_run() / "epochs.csv")["lr"]
+def test_the_rate_of_an_epoch_is_the_one_it_was_trained_with(finished):
+    rates = pd.read_csv(finished(*RESUMED["cosine"]) / "epochs.csv")["lr"]
     assert list(rates) == pytest.approx([1e-3 * (1 + np.cos(np.pi * e / 4)) / 2 for e in range(4)])
 
 
-def test_every_number_derives_from_the_rows(tiny, only_run):
-    run(tiny(*NOISY))
-    metrics = json.loads((only_run() / "metrics.json").read_text())
-    rows = pd.read_csv(only_run() / "images.csv")
+def test_every_number_derives_from_the_rows(noisy):
+    metrics = json.loads((noisy / "metrics.json").read_text())
+    rows = pd.read_csv(noisy / "images.csv")
     assert sorted(rows["epoch"].unique()) == [3, 4]
     for name, value in summarise_last(rows, 2).items():
         assert metrics[name] == (None if np.isnan(value) else value)
     dice = 2 * rows.tp / (2 * rows.tp + rows.fp + rows.fn)
     assert metrics["dice_image"] == pytest.approx(dice.fillna(1).mean())
     assert metrics["noise"]["noisy"] == 5
-    epochs = pd.read_csv(only_run() / "epochs.csv")
+    epochs = pd.read_csv(noisy / "epochs.csv")
     for name in ("average_precision", "calibration_error"):
         assert metrics[name] == pytest.approx(epochs[f"test_{name}"][2:].mean())
 
 
-def test_the_threshold_is_chosen_on_noisy_held_out_masks(tiny, only_run):
-    run(tiny(*NOISY, "dataset.source.val=6"))
-    metrics = json.loads((only_run() / "metrics.json").read_text())
-    images = pd.read_csv(only_run() / "images.csv")
-    epochs = pd.read_csv(only_run() / "epochs.csv").set_index("epoch")
-    curves = pd.read_csv(only_run() / "thresholds.csv").set_index("epoch")
+def test_the_threshold_is_chosen_on_noisy_held_out_masks(tuned):
+    metrics = json.loads((tuned / "metrics.json").read_text())
+    images = pd.read_csv(tuned / "images.csv")
+    epochs = pd.read_csv(tuned / "epochs.csv").set_index("epoch")
+    curves = pd.read_csv(tuned / "thresholds.csv").set_index("epoch")
     assert curves.index.value_counts().to_dict() == dict.fromkeys((1, 2, 3, 4), 19)
     for epoch, curve in curves.groupby("epoch"):
         best = curve[curve.heldout_dice_noisy == curve.heldout_dice_noisy.max()]
@@ -112,43 +130,36 @@ def test_the_threshold_is_chosen_on_noisy_held_out_masks(tiny, only_run):
         assert epochs.test_dice_pooled[epoch] == half.test_dice_pooled
     at_best = curves.test_dice_image.groupby("epoch").max()[[3, 4]].mean()
     assert metrics["dice_image_oracle"] == pytest.approx(at_best)
-    tuned = images[[f"{name}_tuned" for name in ("tp", "fp", "fn")]].set_axis(
+    counts = images[[f"{name}_tuned" for name in ("tp", "fp", "fn")]].set_axis(
         ["tp", "fp", "fn"], axis=1
     )
-    dice = (2 * tuned.tp / (2 * tuned.tp + tuned.fp + tuned.fn)).fillna(1)
+    dice = (2 * counts.tp / (2 * counts.tp + counts.fp + counts.fn)).fillna(1)
     assert metrics["dice_image_tuned"] == pytest.approx(dice.mean())
     assert dice.groupby(images.epoch).mean()[4] == pytest.approx(
         curves.loc[4].set_index("threshold").test_dice_image[epochs.heldout_threshold[4]]
     )
     assert metrics["threshold"] == epochs.heldout_threshold[[3, 4]].mean()
-    split = pd.read_csv(only_run() / "split.csv")
+    split = pd.read_csv(tuned / "split.csv")
     assert split["split"].value_counts().to_dict() == {"train": 10, "val": 6, "test": 5}
 
 
-def test_without_a_validation_split_nothing_is_tuned(tiny, only_run):
-    run(tiny(*NOISY))
-    metrics = json.loads((only_run() / "metrics.json").read_text())
+def test_without_a_validation_split_nothing_is_tuned(noisy):
+    metrics = json.loads((noisy / "metrics.json").read_text())
     assert "threshold" not in metrics
     assert "dice_image_tuned" not in metrics
-    assert "tp_tuned" not in pd.read_csv(only_run() / "images.csv")
-    assert "heldout_dice_noisy" not in pd.read_csv(only_run() / "thresholds.csv")
+    assert "tp_tuned" not in pd.read_csv(noisy / "images.csv")
+    assert "heldout_dice_noisy" not in pd.read_csv(noisy / "thresholds.csv")
 
 
-def test_evaluating_changes_nothing_in_training(tiny, tmp_path):
-    often = ["evaluation.every=1", "dataset.source.val=6", f"paths.runs={tmp_path}/often"]
-    seldom = ["evaluation.every=4", "dataset.source.val=6", f"paths.runs={tmp_path}/seldom"]
-    weights = []
-    for overrides in (often, seldom):
-        run(tiny(*NOISY, *overrides))
-        (folder,) = Path(overrides[-1].partition("=")[2]).iterdir()
-        weights.append(results(folder)[-1])
-    assert weights[0] == weights[1]
+def test_evaluating_changes_nothing_in_training(finished, tuned):
+    seldom = finished(*NOISY, "dataset.source.val=6", "evaluation.every=4")
+    assert results(tuned)[-1] == results(seldom)[-1]
 
 
-def test_a_run_notes_what_it_cost(tiny, only_run):
-    run(tiny())
-    cost = RunFolder(only_run()).read_status()["cost"]
-    epochs = pd.read_csv(only_run() / "epochs.csv")
+def test_a_run_notes_what_it_cost(finished):
+    folder = finished()
+    cost = RunFolder(folder).read_status()["cost"]
+    epochs = pd.read_csv(folder / "epochs.csv")
     assert cost["evaluation_seconds"] == pytest.approx(epochs.evaluation_seconds.sum(), abs=1e-3)
     assert cost["train_seconds"] == pytest.approx(
         epochs.seconds.sum() - epochs.evaluation_seconds.sum(), abs=1e-3
@@ -159,43 +170,40 @@ def test_a_run_notes_what_it_cost(tiny, only_run):
         assert "peak_memory_mb" not in cost
 
 
-def test_a_checkpoint_of_before_the_thresholds_restarts(
-    tiny, only_run, crash_in_epoch, monkeypatch, caplog
-):
-    crash_in_epoch(4)
-    with pytest.raises(RunFailed, match="injected"):
-        run(tiny())
-    path = only_run() / "checkpoints" / "last.ckpt"
+def test_a_checkpoint_of_before_the_thresholds_restarts(tiny, failed, copied, caplog):
+    folder = copied(failed)
+    path = folder / "checkpoints" / "last.ckpt"
     state = torch.load(path, weights_only=True)
     (mine,) = (part for part in state["callbacks"].values() if "predicted" in part)
     del mine["predicted"]
     torch.save(state, path)
-    monkeypatch.undo()
     run(tiny())
     assert "recorded less" in caplog.text
-    assert len(pd.read_csv(only_run() / "epochs.csv")) == 4
+    assert len(pd.read_csv(folder / "epochs.csv")) == 4
 
 
-def test_nu_is_learnt_and_kept(tiny, only_run):
-    run(tiny())
-    state = torch.load(only_run() / "checkpoints" / "weights.pt", weights_only=True)
+def test_nu_is_learnt_and_kept(finished):
+    folder = finished()
+    state = torch.load(folder / "checkpoints" / "weights.pt", weights_only=True)
     log_nu = float(state["loss"]["loss.log_nu"])
     assert log_nu != 0
-    metrics = json.loads((only_run() / "metrics.json").read_text())
+    metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["nu"] == pytest.approx(np.exp(log_nu))
 
 
-def test_a_finished_run_is_skipped_and_joins_the_experiment(tiny, only_run, monkeypatch):
-    run(tiny("experiment_name=one"))
-    before = results(only_run())
-    monkeypatch.setattr(run_module, "attempt_run", lambda *_: pytest.fail("trained again"))
+def test_a_finished_run_is_skipped_and_joins_the_experiment(tiny, finished, copied, monkeypatch):
+    folder = copied(finished("experiment_name=mine"))
+    before = results(folder)
+    monkeypatch.setattr("robustseg.training.run._train", lambda *_: pytest.fail("trained again"))
     run(tiny("experiment_name=two"))
-    assert results(only_run()) == before
-    assert RunFolder(only_run()).read_status()["experiments"] == ["one", "two"]
+    assert results(folder) == before
+    assert RunFolder(folder).read_status()["experiments"] == ["mine", "two"]
 
 
-def test_a_run_that_another_process_finishes_meanwhile_is_skipped(tiny, tmp_path, monkeypatch):
-    run(tiny(f"paths.runs={tmp_path}/other"))
+def test_a_run_that_another_process_finishes_meanwhile_is_skipped(
+    tiny, finished, copied, tmp_path, monkeypatch
+):
+    copied(finished(), "other")
     check_targets = run_module.configuration.check_targets
 
     def finish(settings, *groups):
@@ -204,7 +212,7 @@ def test_a_run_that_another_process_finishes_meanwhile_is_skipped(tiny, tmp_path
             (tmp_path / "other").rename(tmp_path / "runs")
 
     monkeypatch.setattr(run_module.configuration, "check_targets", finish)
-    monkeypatch.setattr(run_module, "attempt_run", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(run_module, "_train", lambda *_: pytest.fail("trained again"))
     run(tiny("experiment_name=mine"))
     (folder,) = (tmp_path / "runs").iterdir()
     assert RunFolder(folder).read_status()["experiments"] == ["mine"]
@@ -212,21 +220,21 @@ def test_a_run_that_another_process_finishes_meanwhile_is_skipped(tiny, tmp_path
     assert look(RunFolder(folder)).state == "done"  # nothing about it is damaged
 
 
-def test_force_trains_again_and_keeps_the_old_folder(tiny, tmp_path, only_run):
-    run(tiny())
-    before = results(only_run())
+def test_force_trains_again_and_keeps_the_old_folder(tiny, finished, copied, tmp_path, only_run):
+    before = results(copied(finished()))
     run(tiny("force=true"))
     assert results(only_run()) == before
     (old,) = [f for f in (tmp_path / "runs").iterdir() if f.name.startswith(".")]
     assert results(old) == before
 
 
-def test_a_sweep_forces_a_run_once(tiny, tmp_path, only_run, monkeypatch, crash_in_epoch):
+def test_a_sweep_forces_a_run_once(
+    tiny, finished, copied, tmp_path, only_run, monkeypatch, crash_in_epoch
+):
     def aside():
         return [f for f in (tmp_path / "runs").iterdir() if f.name.startswith(".")]
 
-    run(tiny())
-    before = results(only_run())
+    before = results(copied(finished()))
     with monkeypatch.context() as patch:
         patch.setenv(JOB, "sweep:3")
         crash_in_epoch(4)
@@ -239,7 +247,7 @@ def test_a_sweep_forces_a_run_once(tiny, tmp_path, only_run, monkeypatch, crash_
     assert len(RunFolder(only_run()).read_status()["attempts"]) == 2  # it went on
     assert len(aside()) == 1
     monkeypatch.setenv(JOB, "sweep:5")  # another cell of the grid that is the same run
-    monkeypatch.setattr(run_module, "attempt_run", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(run_module, "_train", lambda *_: pytest.fail("trained again"))
     run(tiny("force=true"))
     monkeypatch.setenv(JOB, "another:3")
     with pytest.raises(pytest.fail.Exception):
@@ -250,24 +258,11 @@ def test_a_sweep_forces_a_run_once(tiny, tmp_path, only_run, monkeypatch, crash_
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 4])
-@pytest.mark.parametrize(
-    "overrides",
-    [
-        NOISY,
-        ["scheduler=cosine", "loss=gce", *NOISY],
-        ["scheduler=nu_plateau", "scheduler.every=1", "scheduler.patience=6",
-         "scheduler.threshold=1.0", "optimizer.lr=0.01", *NOISY],
-        ["trainer.max_epochs=null", "trainer.max_steps=12", "trainer.steps_per_epoch=3"],
-        ["model=smp"],
-        ["dataset.num_workers=1", *NOISY],
-    ],
-    ids=["plain", "cosine", "plateau", "steps", "smp", "workers"],
-)  # fmt: skip
+@pytest.mark.parametrize("overrides", RESUMED.values(), ids=RESUMED)
 def test_a_resumed_run_ends_in_the_same_numbers(
-    tiny, tmp_path, monkeypatch, crash_in_epoch, overrides, epoch
+    tiny, tmp_path, finished, monkeypatch, crash_in_epoch, overrides, epoch
 ):
-    run(tiny(*overrides, f"paths.runs={tmp_path}/whole"))
-    (whole,) = (tmp_path / "whole").iterdir()
+    whole = finished(*overrides)
     with monkeypatch.context():
         crash_in_epoch(epoch)
         with pytest.raises(RunFailed, match="injected"):
@@ -281,23 +276,19 @@ def test_a_resumed_run_ends_in_the_same_numbers(
     assert len(RunFolder(folder).read_status()["attempts"]) == 2
 
 
-def test_workers_do_not_change_the_numbers(tiny, tmp_path):
-    for workers in (0, 2):
-        run(tiny(*NOISY, f"dataset.num_workers={workers}", f"paths.runs={tmp_path}/{workers}"))
-    (alone,), (helped,) = (tmp_path / "0").iterdir(), (tmp_path / "2").iterdir()
+def test_workers_do_not_change_the_numbers(finished):
+    alone, helped = (finished(*NOISY, f"dataset.num_workers={count}") for count in (0, 2))
     assert alone.name == helped.name
     assert results(alone) == results(helped)
 
 
-def test_images_kept_on_the_device_give_the_same_numbers(tiny, tmp_path, monkeypatch):
+def test_images_kept_on_the_device_give_the_same_numbers(tiny, only_run, noisy, monkeypatch):
     def on_device(images, masks, pin_memory, **how):
         return DeviceBatches(images, masks, torch.device("cpu"), **how)
 
-    run(tiny(*NOISY, f"paths.runs={tmp_path}/host"))
     monkeypatch.setattr("robustseg.training.train.training_batches", on_device)
-    run(tiny(*NOISY, f"paths.runs={tmp_path}/device"))
-    (host,), (device,) = (tmp_path / "host").iterdir(), (tmp_path / "device").iterdir()
-    assert results(host) == results(device)
+    run(tiny(*NOISY))
+    assert results(noisy) == results(only_run())
 
 
 @pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])

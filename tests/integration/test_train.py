@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TINY
+from tests.program import call
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,11 +53,11 @@ def test_a_wrong_override_is_refused_with_a_suggestion(override, suggestion, pla
 def test_a_sweep_goes_on_after_a_failure_and_then_skips_what_is_done(places, tmp_path):
     # 31 is odd and the network has two stages, so these runs fail.
     grid = ["-m", *TINY, "trainer.max_epochs=1", *places, "dataset.image_size=32,31"]
-    done = train(*grid, "loss=mae,gce", "noise.alpha=0", "noise.beta=0.5,0.7")
+    done = call(tmp_path, *grid, "loss=mae,gce", "noise.alpha=0", "noise.beta=0.5,0.7")
     assert done.returncode == 1
     assert "4 runs: 2 done, 2 failed" in done.stdout
     assert "is not a multiple of 2" in done.stdout
-    again = train(*grid, "loss=mae,gce", "noise.alpha=0")
+    again = call(tmp_path, *grid, "loss=mae,gce", "noise.alpha=0")
     assert "4 runs: 2 skipped, 2 failed" in again.stdout
     assert again.returncode == 1
     assert len(list((tmp_path / "runs").iterdir())) == 4
@@ -64,7 +65,7 @@ def test_a_sweep_goes_on_after_a_failure_and_then_skips_what_is_done(places, tmp
 
 def test_a_sweep_in_one_process_forces_a_run_of_two_cells_once(places, tmp_path):
     twice = ["noise.alpha=0", "noise.beta=0.5,0.7"]  # without noise β changes nothing
-    done = train("-m", *TINY, "trainer.max_epochs=1", *places, *twice, "force=true")
+    done = call(tmp_path, "-m", *TINY, "trainer.max_epochs=1", *places, *twice, "force=true")
     assert done.returncode == 0
     assert len(list((tmp_path / "runs").iterdir())) == 1  # nothing was set aside
 

@@ -18,9 +18,10 @@ from robustseg.runs.survey import look
 from robustseg.runs.verify import verify
 from robustseg.sweeps import outcomes
 from robustseg.training import conditions as conditions_module
+from robustseg.training import own_code as own_code_module
 from robustseg.training import recorder
 from robustseg.training import run as run_module
-from robustseg.training.conditions import differences, own_code
+from robustseg.training.conditions import differences
 from robustseg.training.reported import said, warning
 from robustseg.training.run import run
 from tests.conftest import TINY, without_checksums
@@ -36,9 +37,8 @@ def no_sweep(monkeypatch):
 
 
 @pytest.fixture
-def done(tiny, only_run):
-    run(tiny())
-    return RunFolder(only_run())
+def done(finished, copied):
+    return RunFolder(copied(finished()))
 
 
 def attempts(folder):
@@ -125,6 +125,19 @@ def test_each_attempt_keeps_its_conditions(done):
     assert attempt["versions"]["torch"] and attempt["processor"] and attempt["code"] == {}
 
 
+def test_a_skip_under_another_commit_says_so(tiny, done, caplog, monkeypatch):
+    commit = "0123456789abcdef" * 3
+    monkeypatch.setattr(conditions_module, "_commit", lambda: f"{commit}+")
+    status = done.read_status()
+    done.update_status(attempts=[{**one, "commit": commit} for one in status["attempts"]])
+    with caplog.at_level(logging.WARNING):
+        run(tiny())
+    said = "was finished under other conditions: commit 0123456789ab, now 0123456789ab+"
+    assert said in caplog.text
+    with pytest.raises(RunFailed, match=r"strict=true: it was finished .* commit 0123456789ab, "):
+        run(tiny("strict=true"))
+
+
 def as_of_another_torch(folder):
     status = folder.read_status()
     attempts = [{**one, "versions": {**one["versions"], "torch": "1.0"}} for one in
@@ -169,6 +182,7 @@ def test_a_resume_under_other_conditions_says_so_and_strict_refuses(
 
 LOSS = """
 import torch
+import helper_of_mine
 
 class Mine(torch.nn.Module):
     def forward(self, logits, target, *_):
@@ -181,36 +195,12 @@ def mine(tmp_path, monkeypatch):
     """A module of one's own, outside of any distribution."""
     file = tmp_path / "own_loss_of_mine.py"
     file.write_text(LOSS.format(1))
+    (tmp_path / "helper_of_mine.py").write_text("FACTOR = 1")
     monkeypatch.syspath_prepend(str(tmp_path))
-    conditions_module._own_file.cache_clear()
+    own_code_module._own.cache_clear()
     yield file
-    sys.modules.pop("own_loss_of_mine", None)
-
-
-def test_the_source_of_own_classes_is_hashed_and_that_of_installed_ones_is_not(mine):
-    config = {
-        "loss": {"_target_": "own_loss_of_mine.Mine"},
-        "model": {"_target_": "robustseg.models.PlainUNet"},
-        "transforms": [{"_target_": "albumentations.HorizontalFlip"}],
-        "other": {"_target_": "torch.nn.MSELoss"},
-    }
-    before = own_code(config)
-    assert list(before) == ["own_loss_of_mine.Mine"]
-    assert "own_loss_of_mine" not in sys.modules
-    mine.write_text(LOSS.format(2))
-    assert own_code(config) != before
-
-
-def test_a_class_of_a_package_is_found_in_its_file(tmp_path, monkeypatch):
-    inner = tmp_path / "package_of_mine" / "losses"
-    inner.mkdir(parents=True)
-    (inner.parent / "__init__.py").write_text("raise AssertionError('it is imported')")
-    (inner / "__init__.py").write_text("")
-    (inner / "one.py").write_text("class One: pass")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    conditions_module._own_file.cache_clear()
-    assert conditions_module._own_file("package_of_mine.losses.one.One") == inner / "one.py"
-    assert conditions_module._own_file("package_of_mine.losses.One") == inner / "__init__.py"
+    for name in ("own_loss_of_mine", "helper_of_mine"):
+        sys.modules.pop(name, None)
 
 
 def test_a_finished_run_whose_own_class_has_changed_is_told(tiny, only_run, mine, caplog):
@@ -221,10 +211,15 @@ def test_a_finished_run_whose_own_class_has_changed_is_told(tiny, only_run, mine
 
     run(config())
     assert list(RunFolder(only_run()).read_status()["attempts"][0]["code"]) == [
-        "own_loss_of_mine.Mine"
+        "own_loss_of_mine.Mine",
+        "helper_of_mine",
     ]
     run(config())
     assert "other conditions" not in caplog.text
+    (mine.parent / "helper_of_mine.py").write_text("FACTOR = 2")
+    with caplog.at_level(logging.WARNING):
+        run(config())
+    assert "under other conditions: the source of helper_of_mine has changed" in caplog.text
     mine.write_text(LOSS.format(3))
     with caplog.at_level(logging.WARNING):
         run(config())
@@ -235,16 +230,14 @@ def test_a_finished_run_whose_own_class_has_changed_is_told(tiny, only_run, mine
 
 def test_what_was_not_noted_does_not_differ():
     now = {"versions": {"torch": "2"}, "processor": "a", "commit": "c", "code": {"x": "1"}}
-    assert differences({}, now, commit=True) == []
+    assert differences({}, now) == []
     then = {"versions": {"torch": "1"}, "processor": "b", "commit": "d", "code": {"x": "2"}}
-    found = differences(then, now, commit=True)
-    assert found == [
+    assert differences(then, now) == [
         "torch 1, now 2",
         "processor b, now a",
         "commit d, now c",
         "the source of x has changed",
     ]
-    assert len(differences(then, now, commit=False)) == 3
 
 
 @pytest.mark.parametrize(
@@ -345,17 +338,18 @@ def test_logs_that_cannot_be_written_are_one_line(tmp_path, cache, words):
     assert "paths.logs" in ended.stderr and "Not a directory" in ended.stderr
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_any_encoding_of_the_output_will_do(tmp_path, cache, encoding):
-    ended = called(
-        tmp_path, cache, "-m", "seed=0", f"paths.logs={tmp_path}/logs", PYTHONIOENCODING=encoding
-    )
+def test_a_sweep_prints_to_an_output_of_any_encoding(tmp_path, cache):
+    logs = f"paths.logs={tmp_path}/logs"
+    ended = called(tmp_path, cache, "-m", "seed=0", logs, PYTHONIOENCODING="ascii")
     assert ended.returncode == 0, ended.stderr
     assert "\\u03bd" in ended.stdout and "Traceback" not in ended.stderr
-    (folder,) = (tmp_path / "runs").iterdir()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_command_prints_to_an_output_of_any_encoding(finished, encoding):
     code = "import sys; from robustseg.cli.main import main; sys.exit(main(sys.argv[1:]))"
     told = subprocess.run(
-        [sys.executable, "-c", code, "status", "--runs", str(folder.parent)],
+        [sys.executable, "-c", code, "status", "--runs", str(finished().parent)],
         env={**os.environ, "PYTHONIOENCODING": encoding},
         capture_output=True,
     )

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from torch import distributed, multiprocessing, nn
+from torch import distributed, nn
 
 from robustseg import losses
+from tests.program import FORK
 
 LOSSES = {
     "dice": losses.DiceLoss(domain="batch"),
@@ -65,7 +66,13 @@ def work(rank, store, results):
 def ranks(tmp_path_factory):
     """What each of two processes found, by kind of shares and loss."""
     folder = tmp_path_factory.mktemp("ranks")
-    multiprocessing.spawn(work, (folder / "store", folder), nprocs=2)
+    arguments = folder / "store", folder
+    processes = [FORK.Process(target=work, args=(rank, *arguments)) for rank in (0, 1)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
     return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
 
 

@@ -446,7 +446,8 @@ def damaged(trained, tmp_path):
 def test_a_run_with_a_damaged_file_is_left_out(damaged, tmp_path, capsys, name, content, reason):
     file = damaged / name
     file.unlink() if content is None else file.write_bytes(content)
-    assert main(["figures", "mine", "--runs", str(damaged.parent), "--out", str(tmp_path)]) == 0
+    words = ["--runs", str(damaged.parent), "--out", str(tmp_path), "--format", "svg"]
+    assert main(["figures", "mine", *words]) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{file} {reason}")
     assert NOT_READ[name] == set(line.rpartition("left out of ")[2].rstrip(".").split(", "))

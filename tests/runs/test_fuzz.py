@@ -8,8 +8,6 @@ a traceback, and never an end that does not come.
 import json
 import random
 import shutil
-import signal
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,7 +30,7 @@ from robustseg.runs.sealed import check_sealed, seal
 from robustseg.runs.survey import look
 from robustseg.runs.verify import verify
 from robustseg.training.train import _epochs_saved
-from tests.conftest import without_checksums
+from tests.conftest import within, without_checksums
 
 QUICK, THOROUGH = 40, 3000  # mutations of a file
 SECONDS = 10
@@ -139,22 +137,6 @@ def file_of(place, name):
     return run_of(place).path / name
 
 
-@contextmanager
-def within(seconds):
-    """Fail a test that hangs: the alarm interrupts also what loops in C and looks for signals."""
-
-    def late(*_):
-        raise AssertionError(f"not over in {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def flipped(data, rng):
     at = rng.randrange(8 * len(data))
     changed = bytearray(data)
@@ -254,7 +236,10 @@ def test_a_changed_file_is_refused_or_reads_the_same(whole, tmp_path, name):
     mutate(place, name, QUICK, READERS[name](place), checked=name not in WITHOUT)
 
 
-@pytest.mark.parametrize("name", [name for name in READERS if not name.startswith("record")])
+OF_A_RUN = [name for name in READERS if not name.startswith("record")]
+
+
+@pytest.mark.parametrize("name", OF_A_RUN)
 def test_without_checksums_nothing_is_raised_but_refusals(whole, tmp_path, name):
     place = copied(whole, tmp_path)
     without_checksums(run_of(place).path)
@@ -263,8 +248,10 @@ def test_without_checksums_nothing_is_raised_but_refusals(whole, tmp_path, name)
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("checked", [True, False])
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize(
+    ("name", "checked"),
+    [*((name, True) for name in READERS), *((name, False) for name in OF_A_RUN)],
+)
 def test_thousands_of_changes_of_each_file(whole, tmp_path, name, checked):
     place = copied(whole, tmp_path)
     if not checked:

@@ -1,5 +1,6 @@
 import contextlib
 import copy
+import functools
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -88,13 +89,19 @@ def altered(settings, path, value):
     raise AssertionError(f"no other value for {path}")
 
 
-@pytest.mark.parametrize(("group", "choice"), CHOICES)
-def test_each_setting_of_a_choice_is_in_the_id_or_is_known_to_be_free(group, choice):
+@functools.cache
+def of_choice(group, choice):
+    """The settings with one choice of a group."""
     given = [f"{group}={choice}", "noise.alpha=0.3"]
     if group == "regularizer" and choice != "none":
         given.append("regularizer.epsilon=0.1")
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = resolve(compose("train", given))
+        return resolve(compose("train", given))
+
+
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_each_setting_of_a_choice_is_in_the_id_or_is_known_to_be_free(group, choice):
+    config = of_choice(group, choice)
     before = identify(config, "f").run_id
     without = config.regularizer.name == "none"
     for path, value in leaves(config.plain()):
@@ -107,14 +114,8 @@ def test_each_setting_of_a_choice_is_in_the_id_or_is_known_to_be_free(group, cho
 
 @pytest.mark.parametrize("group", [group for group in GROUPS if group not in ("trainer", "logger")])
 def test_each_choice_of_a_group_is_a_run_of_its_own(group):
-    ids = []
     choices = [choice for of, choice in CHOICES if of == group]
-    for choice in choices:
-        given = [f"{group}={choice}", "noise.alpha=0.3"]
-        if group == "regularizer" and choice != "none":
-            given.append("regularizer.epsilon=0.1")
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            ids.append(identify(resolve(compose("train", given)), "f").run_id)
+    ids = [identify(of_choice(group, choice), "f").run_id for choice in choices]
     assert len(set(ids)) == len(choices) > 1
 
 

@@ -3,7 +3,7 @@
 `tests/golden/run_ids.csv` holds the id of every cell of every experiment and of every choice of
 every group alone, on data with a fixed fingerprint and with a fixed answer to what `auto` leaves to
 the machine. An id that changes makes finished runs train again. Where that is meant, because the
-numbers change, write the file again and list the ids in CHANGELOG.md:
+numbers change, write the file anew and list the ids in CHANGELOG.md:
 
     python -m tests.runs.test_preset_ids
 """
@@ -19,7 +19,9 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from robustseg.configuration.checks import resolve
+from robustseg.runs.checked import settings_of
 from robustseg.runs.identity import identify
+from robustseg.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
@@ -36,7 +38,7 @@ def run_ids() -> dict[str, str]:
 
 
 def ids_of_choices() -> Iterator[tuple[str, str]]:
-    yield "", run_id(compose("train"))
+    yield "", run_id(settings_on_machine(compose("train")))
     for group in sorted(folder.name for folder in CONF.iterdir() if folder.is_dir()):
         if group in NOT_SETTINGS:
             continue
@@ -44,7 +46,8 @@ def ids_of_choices() -> Iterator[tuple[str, str]]:
             overrides = [f"{group}={choice}"]
             if group == "noise":
                 overrides.append("noise.alpha=0.5")  # without noise its model is not in the id
-            yield " ".join(overrides), run_id(compose("train", overrides))
+            settings = settings_on_machine(compose("train", overrides))
+            yield " ".join(overrides), run_id(settings)
 
 
 def ids_of_experiments() -> Iterator[tuple[str, str]]:
@@ -57,10 +60,11 @@ def ids_of_experiments() -> Iterator[tuple[str, str]]:
         plain = [axis for axis in axes if axis not in grouped]
         for chosen in itertools.product(*grouped):
             groups = [f"{key}={value}" for key, value in chosen]
-            cfg = compose("train", [preset, *groups])
+            first = [f"{key}={value}" for (key, value), *_ in plain]
+            settings = settings_on_machine(compose("train", [preset, *groups, *first]))
             for values in itertools.product(*plain):
                 dotted = [f"{key}={value}" for key, value in values]
-                yield " ".join([preset, *groups, *dotted]), run_id(changed(cfg, dotted))
+                yield " ".join([preset, *groups, *dotted]), run_id(changed(settings, dotted))
 
 
 def values_of(swept: Override) -> list[str]:
@@ -73,19 +77,27 @@ def choices(group: str) -> list[str]:
     return sorted(file.stem for file in (CONF / group).glob("*.yaml"))
 
 
-def changed(cfg: DictConfig, dotted: list[str]) -> DictConfig:
-    """The configuration with plain values set, which costs a tenth of composing it again."""
-    cfg = cfg.copy()
+def changed(settings: Settings, dotted: list[str]) -> Settings:
+    """The settings with plain values set, which costs a hundredth of composing them again."""
+    plain = settings.plain()
     for key, value in (override.split("=") for override in dotted):
-        OmegaConf.update(cfg, key, OmegaConf.from_dotlist([f"value={value}"]).value)
-    return cfg
+        *way, last = (int(part) if part.isdigit() else part for part in key.split("."))
+        node = plain
+        for part in way:
+            node = node[part]
+        node[last] = OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]))["value"]
+    return settings_of(plain)
 
 
-def run_id(cfg: DictConfig) -> str:
+def settings_on_machine(cfg: DictConfig) -> Settings:
     for key, value in MACHINE.items():
         if cfg.trainer[key] == "auto":
             cfg.trainer[key] = value
-    return identify(resolve(cfg), "0" * 64).run_id
+    return resolve(cfg)
+
+
+def run_id(settings: Settings) -> str:
+    return identify(settings, "0" * 64).run_id
 
 
 def test_no_run_id_of_a_preset_or_a_choice_has_changed():
@@ -104,8 +116,9 @@ def test_setting_values_gives_the_id_of_composing_them():
     overrides = ["loss=tloss_code", "noise.alpha=0.3", "noise.beta=0.7", "seed=2"]
     preset = "+experiment=tloss_isic2017_code"
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = run_id(compose("train", [preset, *overrides]))
-        assert run_id(changed(compose("train", [preset, overrides[0]]), overrides[1:])) == composed
+        composed = run_id(settings_on_machine(compose("train", [preset, *overrides])))
+        settings = settings_on_machine(compose("train", [preset, overrides[0]]))
+    assert run_id(changed(settings, overrides[1:])) == composed
 
 
 if __name__ == "__main__":

@@ -61,6 +61,22 @@ def test_only_a_failure_is_one(swept, capsys, state, code):
     assert "b: why" in out
 
 
+def test_other_conditions_of_all_runs_are_one_line(swept, capsys):
+    torch, commits = "torch 1.0, now 2.0", [f"commit {n}, now x" for n in range(7)]
+    swept(
+        8,
+        Outcome("untouched", "skipped", 0.5),
+        *(Outcome(f"r{n}", "skipped", 0.5, differs=[torch, commits[n]]) for n in range(7)),
+    )
+    summarise()
+    (line,) = (one for one in capsys.readouterr().out.splitlines() if "conditions" in one)
+    assert line == (
+        "7 runs finished or resumed under other conditions: torch 1.0, now 2.0 (7 runs); "
+        "commit 0, now x (1 run); commit 1, now x (1 run); commit 2, now x (1 run); "
+        "commit 3, now x (1 run); and 3 more differences"
+    )
+
+
 @pytest.mark.parametrize("given", ["minutes=5,10", "records=[a],[b]"])
 def test_settings_of_the_call_cannot_be_swept(monkeypatch, given):
     monkeypatch.setattr(sweep, "_sweep", {})

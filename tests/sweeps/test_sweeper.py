@@ -3,8 +3,13 @@
 import importlib
 import itertools
 
+import pytest
 from hydra import compose, initialize_config_dir
+from hydra._internal.callbacks import Callbacks
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.types import HydraContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +20,7 @@ from tests.conftest import CONF
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=4))
 def test_every_value_is_among_few_combinations(counts):
-    values = [[f"{at}={value}" for value in range(count)] for at, count in enumerate(counts)]
+    values = [[f"{at}=v{value}" for value in range(count)] for at, count in enumerate(counts)]
     batch = [list(one) for one in itertools.product(*values)]
     chosen = covering(batch)
     assert {value for one in chosen for value in one} == {value for of in values for value in of}
@@ -37,6 +42,46 @@ def test_each_is_composed(monkeypatch):
     monkeypatch.setattr(
         own.__mro__[2], "validate_batch_is_legal", lambda _, batch: composed.extend(batch)
     )
-    batch = [["a=1", "b=1"], ["a=1", "b=2"], ["a=2", "b=1"], ["a=2", "b=2"]]
+    batch = [["a=x", "b=x"], ["a=x", "b=y"], ["a=y", "b=x"], ["a=y", "b=y"]]
     own(None).validate_batch_is_legal(batch)
     assert composed == batch[:3]
+
+
+@pytest.fixture
+def checked(monkeypatch):
+    """A function that gives the combinations of a batch that are composed, as Hydra does it."""
+    Plugins.instance()
+    own = importlib.reload(sweeper).BasicSweeper
+    composed = []
+
+    def note(self, batch):
+        composed.extend(batch)
+        return real(self, batch)
+
+    real = own.__mro__[2].validate_batch_is_legal
+    monkeypatch.setattr(own.__mro__[2], "validate_batch_is_legal", note)
+
+    def check(batch):
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            loader = GlobalHydra.instance().config_loader()
+            made = own(None)
+            made.config = compose("train", return_hydra_config=True)
+            made.hydra_context = HydraContext(config_loader=loader, callbacks=Callbacks())
+            made.validate_batch_is_legal(batch)
+        return composed
+
+    return check
+
+
+def test_of_the_numbers_of_a_setting_one_is_composed(checked):
+    axes = [["loss=gce", "loss=mae"], [f"noise.alpha=0.{n}" for n in range(10)],
+            [f"seed={n}" for n in range(50)]]  # fmt: skip
+    batch = [list(one) for one in itertools.product(*axes)]
+    assert checked(batch) == [batch[0], batch[500]]
+
+
+@pytest.mark.parametrize("wrong", ["sed", "noise.alhpa", "loss"])
+def test_a_typo_beside_a_thousand_numbers_is_refused(checked, wrong):
+    batch = [[f"{wrong}={n}", f"seed={n % 7}"] for n in range(1000)]
+    with pytest.raises((HydraException, ValueError)):  # the latter: the name of a choice
+        checked(batch)

@@ -1,19 +1,22 @@
 """Hydra's own sweeper, which checks each value once; Hydra imports this at every start."""
 
+import re
 from collections.abc import Sequence
 
 from hydra._internal.core_plugins import basic_sweeper
 from hydra.core.config_store import ConfigStore
 
 _MANY = 50  # combinations, of more of which the check is announced
+_NUMBER = re.compile(r"=[-+]?\d+(\.\d*)?([eE][-+]?\d+)?$")  # no name of a choice: Hydra says so
 
 
 class BasicSweeper(basic_sweeper.BasicSweeper):
     """Runs all combinations of values.
 
     Hydra composes every combination before the first run, 0.16 s each. Here each value is composed
-    once, with the first values of the others: as many as there are values, not combinations. What
-    fails only together is found when its run starts.
+    once, with the first values of the others, and of the numbers of a setting one: if it can be
+    set to one, it can be set to all. What fails only together is found when its run starts, as is a
+    number out of range, which no composition shows.
     """
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
@@ -29,18 +32,20 @@ class BasicSweeper(basic_sweeper.BasicSweeper):
 
 
 def covering(batch: Sequence[Sequence[str]]) -> list[Sequence[str]]:
-    """Those of some combinations that have a value which none before has.
+    """Those of some combinations that have a value which none before has; a number is any number.
 
     Example:
-        >>> len(covering([[f"a={a}", f"b={b}"] for a in range(9) for b in range(5)]))
-        13
+        >>> len(covering([[f"a={a}", f"b={b}"] for a in "xyz" for b in range(5)]))
+        3
     """
+    kinds = {one: _NUMBER.sub("=0", one) for one in {one for of in batch for one in of}}
     seen: set[str] = set()
     chosen = []
     for overrides in batch:
-        if not seen.issuperset(overrides):
+        new = {kinds[override] for override in overrides} - seen
+        if new:
             chosen.append(overrides)
-            seen.update(overrides)
+            seen |= new
     return chosen
 
 

@@ -4,6 +4,7 @@ import logging
 import os
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ class Outcome:
         seconds: wall time of the job.
         message: why it failed, is busy or was skipped without a folder.
         remark: what a reader of its numbers has to know.
+        differs: conditions of the attempt that it is skipped or resumed from that are others now.
     """
 
     run_id: str
@@ -45,10 +47,11 @@ class Outcome:
     seconds: float = 0.0
     message: str = ""
     remark: str = ""
+    differs: Sequence[str] = ()
 
 
 _sweep: dict[str, Any] = {}
-
+_DIFFERENCES = 5  # of the conditions that are named in a summary
 
 _log = logging.getLogger(__name__)
 
@@ -187,6 +190,8 @@ def _print(outcomes: list[Outcome], not_begun: int) -> None:
             which = said_by[0] if len(said_by) == 1 else f"{len(said_by)} runs"
             line = printable(f"{which}: {text}", keep="\n")
             console.print(line, markup=False, soft_wrap=True)
+    if differing := _differing(outcomes):
+        console.print(printable(differing), markup=False, soft_wrap=True)
     if not_begun:
         counts["not begun"] = not_begun
     said = ", ".join(f"{number} {state}" for state, number in counts.items())
@@ -194,4 +199,18 @@ def _print(outcomes: list[Outcome], not_begun: int) -> None:
         f"{count(counts.total(), 'run')}: {said}. Table: robustseg table --runs {_sweep['runs']}",
         markup=False,
         soft_wrap=True,
+    )
+
+
+def _differing(outcomes: Sequence[Outcome]) -> str:
+    """What differs from the conditions of runs that were skipped or resumed, in one line."""
+    runs = sum(bool(outcome.differs) for outcome in outcomes)
+    found = Counter(one for outcome in outcomes for one in outcome.differs)
+    if not found:
+        return ""
+    told = [f"{one} ({count(number, 'run')})" for one, number in found.most_common(_DIFFERENCES)]
+    more = len(found) - len(told)
+    rest = f"; and {count(more, 'more difference')}" if more else ""
+    return (
+        f"{count(runs, 'run')} finished or resumed under other conditions: {'; '.join(told)}{rest}"
     )
