@@ -3,7 +3,7 @@
 import pytest
 
 from robustseg.records import pack
-from robustseg.records.reading import Record
+from robustseg.records.record import Record
 from robustseg.runs.finished import read_finished
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.joined import joined
