@@ -124,6 +124,11 @@ def job_name() -> str:
     return _name(hydra.overrides.task, _swept(hydra))
 
 
+def call() -> list[str]:
+    """The overrides that this process's run was called with, those of a sweep included."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
 def _swept(hydra: Any) -> set[str]:
     """The settings that differ between the jobs of a sweep."""
     return {*(hydra.sweeper.get("params") or {}), *_sweep.get("swept", ())}

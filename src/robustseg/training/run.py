@@ -35,7 +35,7 @@ from robustseg.runs.labels import labels
 from robustseg.runs.lock import hold
 from robustseg.settings import Settings
 from robustseg.sweeps import limit
-from robustseg.sweeps.outcomes import Outcome, is_alone, job_name, note, sweep_token
+from robustseg.sweeps.outcomes import Outcome, call, is_alone, job_name, note, sweep_token
 from robustseg.sweeps.recorded import check_records, record_of
 from robustseg.sweeps.serial import place
 from robustseg.terminal.duration import duration
@@ -269,7 +269,13 @@ def _start(
         _log.info("%s: resumes from its last checkpoint", identity.run_id)
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(settings.plain())))
     trainer, current = settings.trainer, conditions(settings)
-    attempt = {"started": now(), "host": socket.gethostname(), "pid": os.getpid(), **current}
+    attempt = {
+        "started": now(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "call": call(),
+        **current,
+    }
     folder.update_status(
         schema=SCHEMA,
         run_id=identity.run_id,
