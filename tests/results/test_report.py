@@ -131,8 +131,8 @@ def test_tables_and_states_are_those_of_the_runs(page, hostile):
     words = next(one["data-words"].split() for one in items if "-clean-" in one["data-words"])
     assert {"clean", "seed=0", "loss=tloss", "synthetic"} <= set(words)
     assert "noise.alpha=0.5" in page.text
-    assert "robustseg report mine -o report.html" in page.text
-    assert "python train.py" not in page.text  # there is no such preset
+    assert "robustseg report mine --runs '…/runs' -o report.html" in page.text
+    assert "robustseg train" not in page.text  # there is no such preset
 
 
 @pytest.mark.parametrize(("images", "pictures"), [("none", 0), ("train", 1), ("all", 2)])
@@ -142,7 +142,7 @@ def test_images_are_shown_as_asked(hostile, tmp_path, images, pictures):
     assert main([*command, "--images", images, "-o", str(file)]) == 0
     page = Parsed(file.read_text())
     assert sum("webp" in image["src"][:20] for image in page.all("img")) == pictures
-    assert f"robustseg figures mine --images {images}" in page.text
+    assert f"robustseg figures mine --runs '…/runs' --images {images}" in page.text
 
 
 def test_claims_have_a_section_with_their_sentences(page, hostile):

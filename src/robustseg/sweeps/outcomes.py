@@ -124,9 +124,11 @@ def job_name() -> str:
     return _name(hydra.overrides.task, _swept(hydra))
 
 
-def call() -> list[str]:
-    """The overrides that this process's run was called with, those of a sweep included."""
-    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+def called() -> dict[str, list[str]]:
+    """`call`: the overrides of this process's run; nothing where no call started it."""
+    if not HydraConfig.initialized():
+        return {}
+    return {"call": list(HydraConfig.get().overrides.task)}
 
 
 def _swept(hydra: Any) -> set[str]:

@@ -35,7 +35,7 @@ from robustseg.runs.labels import labels
 from robustseg.runs.lock import hold
 from robustseg.settings import Settings
 from robustseg.sweeps import limit
-from robustseg.sweeps.outcomes import Outcome, call, is_alone, job_name, note, sweep_token
+from robustseg.sweeps.outcomes import Outcome, called, is_alone, job_name, note, sweep_token
 from robustseg.sweeps.recorded import check_records, record_of
 from robustseg.sweeps.serial import place
 from robustseg.terminal.duration import duration
@@ -273,7 +273,7 @@ def _start(
         "started": now(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
-        "call": call(),
+        **called(),
         **current,
     }
     folder.update_status(

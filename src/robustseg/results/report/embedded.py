@@ -54,7 +54,7 @@ def _webp(figure: Figure) -> str:
 def _saved(figure: Figure, **how: object) -> bytes:
     file = io.BytesIO()
     with rc_context({"svg.hashsalt": "robustseg"}):  # equal runs, equal page
-        figure.savefig(file, transparent=True, **how)  # type: ignore[arg-type]
+        figure.savefig(file, transparent=True, **how)
     return file.getvalue()
 
 

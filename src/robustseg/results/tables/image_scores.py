@@ -140,7 +140,7 @@ def _averaged(run: Run) -> pd.DataFrame:
         rows = run.images()
         counted = rows[[*COUNTS]].sum(axis=1) > 0
         columns = {str(name): column for name, column in rows.items()}
-        columns[DIAGONAL] = diagonal_of(run, len(rows))
+        columns[DIAGONAL] = pd.Series(diagonal_of(run, len(rows)), index=rows.index)
         values = {}
         for metric in map(CATALOGUE.__getitem__, PER_IMAGE):
             if set(metric.needs) <= set(columns):
