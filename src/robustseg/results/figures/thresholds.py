@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -78,7 +80,7 @@ def _draw(
 ) -> None:
     mean = pd.concat(curves).groupby("threshold").mean()
     # Lines of one loss have one colour: markers tell them apart.
-    marks = {"color": look.color, "marker": look.marker, "markersize": 3, "markevery": 2}
+    marks: Any = {"color": look.color, "marker": look.marker, "markersize": 3, "markevery": 2}
     axis.plot(mean.index, mean[_TEST], linewidth=1.3, label=name, **marks)
     if _NOISY in mean and mean[_NOISY].notna().any():
         axis.plot(mean.index, mean[_NOISY], linestyle="--", linewidth=1.1, **marks)
