@@ -8,7 +8,7 @@ TEST := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n auto
 ENGINES := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n 0 -m engines tests/integration/engines
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo campaign results test test-all test-engines test-browser test-gpu engines browser lint format docs bench clean
+.PHONY: help setup demo campaign results test test-all test-engines test-browser test-gpu test-wandb engines browser lint format docs bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,7 +40,7 @@ results: $(STAMP)  ## results.csv, table.md and figures of EXPERIMENT=… from r
 	$(BIN)/robustseg results $(EXPERIMENT) --runs runs --out experiments $(if $(IMAGES),--images $(IMAGES))
 
 test: $(STAMP)  ## all tests that run in ten minutes on two cores and need no service
-	$(TEST) -m "not slow and not engines and not browser and not gpu"
+	$(TEST) -m "not slow and not engines and not browser and not gpu and not wandb"
 
 test-all: engines browser  ## every test
 	$(TEST) -m "not engines"
@@ -51,6 +51,11 @@ test-engines: engines  ## sweeps through a real Slurm and a real Ray, started by
 
 test-browser: browser  ## pages in a real browser (needs Debian's chromium)
 	$(TEST) -m browser
+
+test-wandb: $(STAMP)  ## online, resumed and synced runs on openwandb, a server of non-commercial licence
+	@test -x build/openwandb/bin/openwandb || { $(PYTHON) -m venv build/openwandb && \
+	  build/openwandb/bin/python -m pip install --quiet --disable-pip-version-check openwandb==0.5.25; }
+	OMP_NUM_THREADS=1 OPENWANDB=$(CURDIR)/build/openwandb/bin/openwandb $(BIN)/python -m pytest -n 0 -m wandb tests/integration
 
 test-gpu: $(STAMP)  ## tests that need a CUDA device
 	$(TEST) -m gpu

@@ -10,7 +10,7 @@ import io
 import re
 from typing import Any
 
-from matplotlib import mathtext
+from matplotlib import mathtext, rc_context
 from matplotlib.font_manager import FontProperties
 
 SIZE = 100  # points, of which sizes are whole numbers; on the page the picture's size is in em
@@ -41,7 +41,8 @@ def _picture(match: re.Match[str]) -> str:
     drawn = tex.replace(r"\frac", r"\dfrac") if display else tex
     file = io.BytesIO()
     font = FontProperties(size=SIZE, math_fontfamily="stix")
-    depth = mathtext.math_to_image(f"${drawn}$", file, prop=font, format="svg")
+    with rc_context({"savefig.facecolor": "none"}):  # the page's own paper, light or dark
+        depth = mathtext.math_to_image(f"${drawn}$", file, prop=font, format="svg")
     drawing = re.sub(r"<metadata>.*?</metadata>", "", file.getvalue().decode(), flags=re.DOTALL)
     size = re.search(r'width="(\d+)pt" height="(\d+)pt"', drawing)
     assert size is not None  # matplotlib writes both

@@ -486,3 +486,10 @@ def test_with_nothing_left_to_draw_the_command_says_so(add_run, tmp_path, capsys
     assert (len(files), more) == (10, "And 2 more such files.")
     assert last == "The runs have nothing that could be drawn."
     assert not out.exists()
+
+
+def test_a_swept_encoder_is_named_without_its_setting(add_run):
+    for encoder in ("resnet18", "mobilenet_v2"):
+        add_run("gce", settings={"model": {"encoder_name": encoder}})
+    names = set(told_apart(load_runs(add_run.runs))["line"])
+    assert names == {"GCE resnet18", "GCE mobilenet_v2"}

@@ -15,6 +15,7 @@ from robustseg.cli.main import main
 from robustseg.results.claims.make_claims import make_claims
 from robustseg.results.claims.sentences import sentence
 from robustseg.results.load import load_runs
+from robustseg.results.report.calls import training_calls
 from robustseg.results.report.curve import HEIGHT, WIDTH, read_curve
 from robustseg.results.report.embedded import embed
 from robustseg.results.report.experiment_readme import readme_html
@@ -27,7 +28,7 @@ from robustseg.runs.files import write_csv
 from tests.conftest import without_checksums
 from tests.results.conftest import FAILED, HOST, LOSS
 
-VOID = {"meta", "link", "img", "br", "hr", "input", "path", "polyline"}
+VOID = {"meta", "link", "img", "br", "hr", "input", "path", "polyline", "source"}
 
 
 class Parsed(HTMLParser):
@@ -130,8 +131,8 @@ def test_tables_and_states_are_those_of_the_runs(page, hostile):
     words = next(one["data-words"].split() for one in items if "-clean-" in one["data-words"])
     assert {"clean", "seed=0", "loss=tloss", "synthetic"} <= set(words)
     assert "noise.alpha=0.5" in page.text
-    assert "robustseg report mine -o report.html" in page.text
-    assert "python train.py" not in page.text  # there is no such preset
+    assert "robustseg report mine --runs '…/runs' -o report.html" in page.text
+    assert "robustseg train" not in page.text  # there is no such preset
 
 
 @pytest.mark.parametrize(("images", "pictures"), [("none", 0), ("train", 1), ("all", 2)])
@@ -141,7 +142,7 @@ def test_images_are_shown_as_asked(hostile, tmp_path, images, pictures):
     assert main([*command, "--images", images, "-o", str(file)]) == 0
     page = Parsed(file.read_text())
     assert sum("webp" in image["src"][:20] for image in page.all("img")) == pictures
-    assert f"robustseg figures mine --images {images}" in page.text
+    assert f"robustseg figures mine --runs '…/runs' --images {images}" in page.text
 
 
 def test_claims_have_a_section_with_their_sentences(page, hostile):
@@ -188,22 +189,72 @@ def test_the_commands_that_make_it_again_have_its_filters(hostile, tmp_path):
     def commands(*arguments):
         file = tmp_path / "page.html"
         assert main(["report", "--runs", str(hostile), *arguments, "-o", str(file)]) == 0
-        return re.findall(r"^(?:<pre [^>]*>)?(robustseg .*)$", file.read_text(), re.M)
+        found = re.search(r'<pre [^>]*class="commands">(.*?)</pre>', file.read_text(), re.S)
+        return found[1].splitlines()
 
     chosen = ["--dataset", "synthetic", "--metric", "dice_image"]
-    assert commands("mine", *chosen) == [
-        "robustseg table mine --dataset synthetic --metric dice_image",
-        "robustseg figures mine --dataset synthetic",
-        "robustseg report mine --dataset synthetic --metric dice_image -o report.html",
+    given = "--dataset synthetic --runs '…/runs'"
+    assert [html.unescape(one) for one in commands("mine", *chosen)] == [
+        f"robustseg table mine {given} --metric dice_image",
+        f"robustseg figures mine {given}",
+        f"robustseg report mine {given} --metric dice_image -o report.html",
     ]
     chosen = ["--loss", "tloss", LOSS, "--where", "alpha=0.5,0.7", "--metric", "dice_image,hd95"]
-    filters = shlex.join(chosen)
+    filters = shlex.join([*chosen[:-2], "--runs", "…/runs"])
     assert "'</script>" in filters
+    metrics = "--metric dice_image,hd95 --no-published"
     assert [html.unescape(one) for one in commands(*chosen, "--no-published")] == [
-        f"robustseg table {filters} --no-published",
-        f"robustseg figures {shlex.join(chosen[:-2])}",
-        f"robustseg report {filters} --no-published -o report.html",
+        f"robustseg table {filters} {metrics}",
+        f"robustseg figures {filters}",
+        f"robustseg report {filters} {metrics} -o report.html",
     ]
+
+
+def test_sources_are_named_as_they_were_given_unless_that_tells_a_place(
+    add_run, tmp_path, monkeypatch
+):
+    add_run("gce")
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", "--runs", "runs", "-o", "page.html"]) == 0
+    assert "robustseg table --runs runs\n" in (tmp_path / "page.html").read_text()
+
+
+def test_the_data_are_summed_up(page):
+    words = page.text.partition("Data name synthetic ")[2].partition(" Tables ")[0]
+    assert words.startswith("training images 10 test images 5 image size in pixels 32 ")
+    assert "training images with a wrong mask 0, 5 fingerprint " in words
+
+
+def test_pictures_that_are_left_out_are_named(trained, tmp_path):
+    file = tmp_path / "page.html"
+    assert main(["report", "--runs", str(trained), "--images", "train", "-o", str(file)]) == 0
+    left_out = "Figures with images of the data set are left out: examples. They are drawn"
+    assert left_out in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("calls", "lines"),
+    [
+        ([["loss=a", "seed=1"]], ["robustseg train loss=a seed=1"]),
+        (
+            [[f"loss={loss}", f"seed={seed}"] for loss in "ab" for seed in (0, 1)],
+            ["robustseg train -m loss=a,b seed=0,1"],
+        ),
+        # not all combinations
+        (
+            [["loss=a", "seed=0"], ["loss=b", "seed=1"]],
+            ["robustseg train loss=a seed=0", "robustseg train loss=b seed=1"],
+        ),
+        ([["loss=a"], ["seed=1"]], ["robustseg train loss=a", "robustseg train seed=1"]),
+        ([["dataset.root=/home/me/my data"]], ["robustseg train 'dataset.root=…/my data'"]),
+    ],
+)
+def test_the_training_calls_are_those_of_the_attempts(calls, lines):
+    assert training_calls([{"attempts": [{"call": call}]} for call in calls]) == lines
+
+
+def test_runs_without_a_call_have_no_training_call():
+    assert training_calls([{}, {"attempts": [{"started": "then"}]}]) == []
 
 
 def test_metrics_may_be_joined_by_commas(add_run, tmp_path):

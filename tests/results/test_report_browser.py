@@ -176,6 +176,9 @@ def test_nothing_is_wider_than_the_screen(visit, width):
     page = visit(viewport={"width": width, "height": 740})
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for part in (".card", "pre", "#unusable .scroll", "#again .scroll"):
+        cut = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).length"
+        assert page.locator(part).evaluate_all(cut) == 0, part
 
 
 def test_dark_and_light(visit):
@@ -188,7 +191,24 @@ def test_dark_and_light(visit):
     assert colors("light") == ("rgb(255, 255, 255)", "rgb(255, 255, 255)")
     body, card = colors("dark")
     assert max(map(int, body[4:-1].split(","))) < 50
-    assert card == "rgb(255, 255, 255)"
+    assert card == body
+
+
+def test_figures_suit_the_dark(visit):
+    def shown(scheme):
+        page = visit(color_scheme=scheme)
+        images = page.locator(".card img")
+        images.first.wait_for()
+        return images.evaluate_all(
+            "all => all.map(one => [getComputedStyle(one).filter, one.currentSrc])"
+        )
+
+    light, dark = shown("light"), shown("dark")
+    assert {filtered for filtered, _ in light} == {"none"}
+    for (_, by_day), (filtered, by_night) in zip(light, dark, strict=True):
+        # A drawing is inverted; a figure with pictures has another version.
+        assert (by_day == by_night) == ("invert" in filtered)
+    assert {filtered for filtered, _ in dark} == {"none", "invert(1) hue-rotate(180deg)"}
 
 
 def test_paper_shows_all_tables(visit):

@@ -14,7 +14,8 @@ def swept(tmp_path, monkeypatch):
     """A function that makes a sweep of so many jobs, of which some have an outcome."""
 
     def make(jobs, *outcomes):
-        notes = {"outcomes": tmp_path / "outcomes", "runs": "runs", "jobs": jobs}
+        names = {job: f"loss={job}" for job in range(jobs)}
+        notes = {"outcomes": tmp_path / "outcomes", "runs": "runs", "jobs": names}
         monkeypatch.setattr(sweep, "_sweep", notes)
         for job, outcome in enumerate(outcomes):
             write_outcome(tmp_path, job, outcome)
@@ -37,7 +38,16 @@ def test_a_failure_before_the_time_limit_is_still_one(swept, capsys):
 def test_a_sweep_that_was_interrupted_before_its_first_run(swept, capsys):
     swept(3)
     assert summarise(interrupted=True) == 0
-    assert capsys.readouterr().out.strip().startswith("3 runs: 3 not begun.")
+    assert "\n3 runs: 3 not begun. Table:" in capsys.readouterr().out
+
+
+def test_runs_that_were_not_begun_are_named(swept, capsys):
+    swept(30, Outcome("a", "running"))
+    summarise(interrupted=True)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if "not begun" in line]
+    names = [f"loss={job}" for job in range(1, 21)]
+    assert [row[0] for row in rows[:20]] == names
+    assert rows[20][:3] == ["and", "9", "more"]
 
 
 def test_a_sweep_that_was_refused_has_no_summary(swept, capsys):
@@ -85,4 +95,4 @@ def test_settings_of_the_call_cannot_be_swept(monkeypatch, given):
     config.hydra.overrides.task = [given, "loss=tloss,gce"]
     sweep.SweepCallback().on_multirun_start(config)
     with pytest.raises(ConfigError, match=f"^{given.split('=')[0]} is one for the whole call"):
-        open_sweep(config, 2)
+        open_sweep(config, {0: [], 1: []})

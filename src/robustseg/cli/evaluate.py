@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.overrides import add_overrides
-from robustseg.cli.run_argument import add_run, loaded, positive
+from robustseg.cli.run_argument import add_run, begin, loaded, positive
 from robustseg.errors import ConfigError, DataError
-from robustseg.metrics.catalogue import find
+from robustseg.metrics.catalogue import diagonal, find
 from robustseg.runs.files import DamagedFile
 from robustseg.runs.folder import RunFolder
 
@@ -53,6 +53,7 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the scores and write them."""
+    begin(options)
     import numpy as np
     from hydra.utils import instantiate
 
@@ -106,7 +107,8 @@ def main(options: argparse.Namespace) -> int:
     if options.format == "json":
         print(json.dumps({k: _or_none(v) for k, v in metrics.items()}, indent=2, default=str))
     else:
-        print(_table(numbers, _own(run.folder), len(rows), dataset.name))
+        shown, own = (_in_pixels(of, run.image_size) for of in (numbers, _own(run.folder)))
+        print(_table(shown, own, len(rows), dataset.name))
     return 0
 
 
@@ -130,6 +132,16 @@ def _told(known: "Overlap", run: "FinishedRun", left_out: bool) -> list[str]:
             "other pixels: are they other images?"
         )
     return told
+
+
+def _in_pixels(numbers: Mapping[str, Any], image_size: int) -> dict[str, Any]:
+    """With HD95 in pixels, too."""
+    shown = {}
+    for name, value in numbers.items():
+        shown[name] = value
+        if name in ("hd95", "hd95_pos") and isinstance(value, float):
+            shown[name.replace("hd95", "hd95_pixels")] = value * diagonal(image_size)
+    return shown
 
 
 def _table(numbers: Mapping[str, float], own: Mapping[str, Any], count: int, dataset: str) -> str:

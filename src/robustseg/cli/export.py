@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from robustseg.cli.run_argument import add_run, loaded, share
+from robustseg.cli.run_argument import add_run, begin, loaded, share
 
 
 def add_parser(subparsers: Any) -> None:
@@ -33,6 +33,7 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Write the model; 1 if ONNX Runtime computes something else with it."""
+    begin(options)
     import numpy as np
 
     from robustseg.finished.onnx import TOLERANCE, difference, export_onnx, metadata

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli.run_argument import add_run, loaded, positive, share
+from robustseg.cli.run_argument import add_run, begin, loaded, positive, share
 
 if TYPE_CHECKING:
     from robustseg.finished.predict import Predicted
@@ -47,6 +47,7 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Predict images; 1 if a file could not be read."""
+    begin(options)
     from robustseg.finished.predict import find_images, outputs, predict_files
     from robustseg.runs.files import write_csv
     from robustseg.terminal.progress import track

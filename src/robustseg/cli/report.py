@@ -91,6 +91,12 @@ def _filters(options: argparse.Namespace) -> argparse.Namespace:
     return argparse.Namespace(state=[], experiment=options.experiment, where=where)
 
 
+def _place(path: Path) -> str:
+    """A source as it was given; of one elsewhere its name only, as the page tells no places."""
+    plain = not path.is_absolute() and ".." not in path.parts and path.parts[:1] != ("~",)
+    return str(path) if plain else f"…/{path.name}"
+
+
 def _again(options: argparse.Namespace) -> list[str]:
     """The commands that show the same again, for a shell."""
     name = [options.experiment] if options.experiment else []
@@ -100,6 +106,8 @@ def _again(options: argparse.Namespace) -> list[str]:
     narrower += ["--where", *options.where] if options.where else []
     tables = ["--metric", *options.metric] if options.metric else []
     tables += [] if options.published else ["--no-published"]
+    if options.runs:
+        narrower += ["--runs", *map(_place, options.runs)]
     images = ["--images", options.images] if options.images else []
     commands = [
         ["table", *name, *narrower, *tables],

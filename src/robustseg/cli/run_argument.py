@@ -1,6 +1,7 @@
 """A finished run named on the command line."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,12 @@ def share(text: str) -> float:
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not in [0, 1)")
     return value
+
+
+def begin(options: argparse.Namespace) -> None:
+    """Say what takes the first seconds, before it is imported."""
+    if "torch" not in sys.modules:
+        print(f"{options.prog}: loading PyTorch", file=sys.stderr, flush=True)
 
 
 def loaded(options: argparse.Namespace) -> "FinishedRun":

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.overrides import add_overrides
-from robustseg.cli.run_argument import add_run, loaded, positive
+from robustseg.cli.run_argument import add_run, begin, loaded, positive
 from robustseg.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the least believed masks and how many wrong ones are found."""
+    begin(options)
     from robustseg.configuration.compose import composed
     from robustseg.finished.suspects import DICE, beliefs, detections, training_data
     from robustseg.runs.files import write_csv

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
+_TRAIN = ("-m", "--multirun")  # flags of a call that trains
+
+
 def add_parser(subparsers: Any) -> None:
     """List the command; Hydra reads its arguments."""
     subparsers.add_parser(
@@ -53,6 +56,8 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     from robustseg.terminal.printable import printable
 
     print_anything()
+    if all(not word.startswith("-") or word in _TRAIN for word in arguments):
+        print(f"{program}: reading the settings", file=sys.stderr, flush=True)
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # let errors through; they are explained here
     code, interrupted = 0, False
     try:
@@ -77,7 +82,8 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
         explained = explain(error, conf_folder(), arguments)
         if explained is None:
             raise error from None
-        print(printable(f"{program}: {explained}", keep="\n"), file=sys.stderr)
+        if not sweep.tells(error):
+            print(printable(f"{program}: {explained}", keep="\n"), file=sys.stderr)
         code = explained.exit_code
     except KeyboardInterrupt:
         interrupted = True

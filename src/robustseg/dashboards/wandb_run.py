@@ -51,6 +51,7 @@ def start(
             silent=True,
             console="off",
             host="",
+            program="robustseg",  # else the path of train.py
             x_disable_meta=True,  # holds the command line, and with it paths.runs, dataset.root, …
             x_disable_machine_info=True,
             x_disable_stats=not live,

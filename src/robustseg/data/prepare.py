@@ -10,9 +10,11 @@ import numpy as np
 from robustseg import IGNORED
 from robustseg.data.cache import load
 from robustseg.data.checking.foreground import check_foreground
+from robustseg.data.checking.leaks import leaks
 from robustseg.data.folds import hold_out_fold
 from robustseg.data.imageset import ImageSet
 from robustseg.data.selection import hold_out, select
+from robustseg.data.sources.files import FileSource
 from robustseg.data.sources.source import Source
 from robustseg.errors import DataError
 from robustseg.noise import inject
@@ -90,13 +92,18 @@ def prepare(
     for name, part in (("training", train), ("test", test)):
         if not len(part):
             raise DataError(f"there are no {name} images: check the data set's folders and splits")
-    for warning in check_foreground(images, source):
+    for warning in [*check_foreground(images, source), *_leaks(images, source, cache)]:
         log.warning("%s", warning)
     noisy, manifest = corrupt(train, noise, model)
     heldout = images.split("val")
     if len(heldout):
         heldout = replace(heldout, masks=corrupt(heldout, noise, model)[0])
     return RunData(train, noisy, manifest, test, heldout if len(heldout) else None)
+
+
+def _leaks(images: ImageSet, source: Source, cache: Path) -> list[str]:
+    """What of a run's test images was trained on; drawn images are all different."""
+    return leaks(images, cache) if isinstance(source, FileSource) else []
 
 
 def _pixels(images: ImageSet) -> list[str]:

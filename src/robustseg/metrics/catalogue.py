@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from robustseg.metrics.counts import balanced_accuracy, dice, jaccard, ratio
 
 Columns = Mapping[str, Any]  # of images.csv: tp, fp, fn, tn, perhaps hd95; or their sums
+DIAGONAL = "diagonal"  # a column that no run writes: of its images, in pixels
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ class Metric:
         if self.among is None:
             return np.ones(len(columns[self.needs[0]]), dtype=bool)
         return np.asarray(self.among(columns))
+
+
+def diagonal(image_size: float) -> float:
+    """The diagonal of a square image, in pixels."""
+    return math.sqrt(2) * image_size
 
 
 def find(name: str) -> Metric | None:
@@ -178,6 +184,20 @@ _HD95 = Metric(
     each_epoch=True,
     in_report=True,
 )
+_HD95_PIXELS = replace(
+    _HD95,
+    name="hd95_pixels",
+    title="HD95 in pixels",
+    about="hd95 times the diagonal, √2 · dataset.image_size: in pixels of the images as the "
+    "network sees them, not of their files. Computed where it is asked for: no run records it.",
+    unit="pixels",
+    decimals=2,
+    formula=lambda c: np.asarray(c["hd95"], dtype=np.float64) * c[DIAGONAL],
+    needs=("hd95", DIAGONAL),
+    column="",
+    each_epoch=False,
+    in_report=False,
+)
 _AREA_RATIO = Metric(
     "area_ratio",
     "area ratio",
@@ -267,6 +287,15 @@ CATALOGUE = {
             needs=("hd95", "tp", "fn"),
             each_epoch=False,
             in_report=False,
+        ),
+        _HD95_PIXELS,
+        replace(
+            _HD95_PIXELS,
+            name="hd95_pixels_pos",
+            title="HD95 in pixels, positive images",
+            about="Mean hd95_pixels over the images with foreground.",
+            among=_positive,
+            needs=("hd95", DIAGONAL, "tp", "fn"),
         ),
         Metric(
             "average_precision",

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from robustseg.metrics.catalogue import CATALOGUE
+from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL
 from robustseg.metrics.counts import COUNTS, dice, jaccard
 
 __all__ = ["COUNTS", "dice", "jaccard", "summarise", "summarise_last"]
 _COLUMNS = {name for metric in CATALOGUE.values() if metric.formula for name in metric.needs}
+_REAL = ("hd95", DIAGONAL)  # columns that are no counts
 
 
 def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
@@ -42,7 +43,7 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
         (1.0, 0.0)
     """
     table = {
-        name: np.asarray(columns[name], dtype=np.float64 if name == "hd95" else np.int64)
+        name: np.asarray(columns[name], dtype=np.float64 if name in _REAL else np.int64)
         for name in _COLUMNS & set(columns)
     }
     counted = np.sum([table[name] for name in COUNTS], axis=0) > 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError, NoRuns
+from robustseg.metrics.catalogue import diagonal
 from robustseg.results.sources import Sources, count_reasons
 from robustseg.runs.data_label import is_data
 from robustseg.runs.labels import LABELS
@@ -58,7 +59,7 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
         damaged = "".join(f"; {remark}" for remark in sources.remarks())
         raise NoRuns(f"there is no finished run in {sources}{unfinished}{damaged}{_REMEDY}")
     numbers = pd.DataFrame(rows).drop(columns=["labels", *LABELS], errors="ignore")
-    runs = pd.concat([numbers, _labels(rows)], axis=1)
+    runs = _with_pixels(pd.concat([numbers, _labels(rows)], axis=1))
     everything, absent = runs, []
     for name, wanted in filters.items():
         runs = _select(runs, name, wanted)
@@ -95,6 +96,15 @@ def check_metrics(runs: pd.DataFrame, metrics: Iterable[str]) -> None:
     for metric in metrics:
         if metric not in known:
             raise ConfigError(f"no run has a number {metric!r}; {suggestion(metric, known)}")
+
+
+def _with_pixels(runs: pd.DataFrame) -> pd.DataFrame:
+    """With HD95 in pixels, which no run records."""
+    for name in ("hd95", "hd95_pos"):
+        if name in runs:
+            pixels = runs[name].astype(float) * diagonal(1) * runs["image_size"].astype(float)
+            runs[name.replace("hd95", "hd95_pixels")] = pixels
+    return runs
 
 
 def _labels(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

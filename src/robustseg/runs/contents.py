@@ -40,6 +40,7 @@ class Attempt(TypedDict, total=False):
     processor: str | None
     commit: str | None
     code: dict[str, Any]
+    call: list[str]
 
 
 @with_config(_AS_WRITTEN)

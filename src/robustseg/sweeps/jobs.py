@@ -17,7 +17,7 @@ from omegaconf import DictConfig, open_dict
 
 from robustseg.runs.lock import JOB
 from robustseg.sweeps import limit
-from robustseg.sweeps.outcomes import open_sweep
+from robustseg.sweeps.outcomes import open_sweep, unless_failed
 from robustseg.terminal.output import print_anything
 
 
@@ -37,8 +37,9 @@ class SweepLauncher(Launcher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Run a job for each list of overrides, once what they share is checked."""
-        open_sweep(self.config, len(job_overrides))
-        return self.run_jobs(dict(enumerate(map(list, job_overrides), start=initial_job_idx)))
+        jobs = dict(enumerate(map(list, job_overrides), start=initial_job_idx))
+        open_sweep(self.config, jobs)
+        return unless_failed(self.run_jobs(jobs))
 
     @abstractmethod
     def run_jobs(self, jobs: dict[int, list[str]]) -> list[JobReturn]:

@@ -4,19 +4,20 @@ import logging
 import os
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from robustseg.configuration.checks import check_call
-from robustseg.errors import ConfigError
+from robustseg.errors import ConfigError, RunFailed
 from robustseg.runs.files import read_json, write_json
 from robustseg.runs.lock import JOB
 from robustseg.sweeps import limit
@@ -50,8 +51,10 @@ class Outcome:
     differs: Sequence[str] = ()
 
 
-_sweep: dict[str, Any] = {}
+_NAMED = 20  # runs not begun that a summary names
 _DIFFERENCES = 5  # of the conditions that are named in a summary
+
+_sweep: dict[str, Any] = {}
 
 _log = logging.getLogger(__name__)
 
@@ -76,19 +79,32 @@ class SweepCallback(Callback):
         _sweep["swept"] = self.swept
 
 
-def open_sweep(config: DictConfig, jobs: int) -> None:
-    """Before any job: check what they share, note how many there are, start the time limit.
+def open_sweep(config: DictConfig, jobs: Mapping[int, Sequence[str]]) -> None:
+    """Before any job: check what they share, note what there is, start the time limit.
+
+    Args:
+        config: of the sweep.
+        jobs: overrides by number.
 
     Raises:
         ConfigError: the time limit is out of range or a record cannot be read.
     """
-    swept = {*(config.hydra.sweeper.get("params") or {}), *_sweep.get("swept", ())}
+    swept = _swept(config.hydra)
     for name in sorted({"minutes", "records"} & swept):
         raise ConfigError(f"{name} is one for the whole call: it cannot be swept")
     minutes, records = check_call(config)
-    _sweep["jobs"] = _sweep.get("jobs", 0) + jobs
+    names = {job: _name(overrides, swept) for job, overrides in jobs.items()}
+    _sweep["jobs"] = _sweep.get("jobs", {}) | names
     limit.arm(minutes)
     check_records(records)
+
+
+def unless_failed(returned: Sequence[JobReturn]) -> Sequence[JobReturn]:
+    """Give the jobs' returns, or raise the first failure: Hydra would print a line of its own."""
+    for one in returned:
+        if one.status == JobStatus.FAILED:
+            raise one._return_value
+    return returned
 
 
 def is_alone() -> bool:
@@ -108,8 +124,23 @@ def job_name() -> str:
     if not HydraConfig.initialized():
         return "run"
     hydra = HydraConfig.get()
-    swept = set(hydra.sweeper.get("params") or {}) | set(_sweep.get("swept", ()))
-    return " ".join(o for o in hydra.overrides.task if o.split("=")[0] in swept) or "run"
+    return _name(hydra.overrides.task, _swept(hydra))
+
+
+def called() -> dict[str, list[str]]:
+    """`call`: the overrides of this process's run; nothing where no call started it."""
+    if not HydraConfig.initialized():
+        return {}
+    return {"call": list(HydraConfig.get().overrides.task)}
+
+
+def _swept(hydra: Any) -> set[str]:
+    """The settings that differ between the jobs of a sweep."""
+    return {*(hydra.sweeper.get("params") or {}), *_sweep.get("swept", ())}
+
+
+def _name(overrides: Sequence[str], swept: set[str]) -> str:
+    return " ".join(o for o in overrides if o.split("=")[0] in swept) or "run"
 
 
 def note(outcome: Outcome) -> None:
@@ -136,6 +167,11 @@ def read_outcome(sweep: Path, job: int) -> Outcome | None:
     return Outcome(**read_json(file)) if file.exists() else None
 
 
+def tells(error: BaseException) -> bool:
+    """Whether the summary says of an error what there is to say."""
+    return isinstance(error, RunFailed) and "outcomes" in _sweep
+
+
 def summarise(*, interrupted: bool = False) -> int:
     """Print what became of the sweep's runs, if there was a sweep.
 
@@ -147,11 +183,12 @@ def summarise(*, interrupted: bool = False) -> int:
     """
     if "outcomes" not in _sweep:
         return 0
-    files = sorted(_sweep["outcomes"].glob("*.json"), key=lambda file: int(file.stem))
-    not_begun = _sweep.get("jobs", 0) - len(files) if interrupted else 0
+    files = {int(file.stem): file for file in _sweep["outcomes"].glob("*.json")}
+    jobs = _sweep.get("jobs", {}) if interrupted else {}
+    not_begun = [name for job, name in jobs.items() if job not in files]
     if not files and not not_begun:
         return 0
-    outcomes = _distinct([Outcome(**read_json(file)) for file in files])
+    outcomes = _distinct([Outcome(**read_json(file)) for _, file in sorted(files.items())])
     _print(outcomes, not_begun)
     return int(any(outcome.state == "failed" for outcome in outcomes))
 
@@ -168,7 +205,7 @@ def _distinct(outcomes: list[Outcome]) -> list[Outcome]:
     return list(told.values())
 
 
-def _print(outcomes: list[Outcome], not_begun: int) -> None:
+def _print(outcomes: list[Outcome], not_begun: list[str]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -178,11 +215,15 @@ def _print(outcomes: list[Outcome], not_begun: int) -> None:
     for outcome in outcomes:
         dice = "" if outcome.dice is None else f"{outcome.dice:.3f}"
         name = Text(printable(outcome.run_id))  # it may be overrides, which may hold markup
-        table.add_row(name, outcome.state, dice, f"{outcome.seconds:.1f} s")
+        took = f"{outcome.seconds:.1f} s" if outcome.seconds else ""
+        table.add_row(name, outcome.state, dice, took)
+    for job in not_begun[:_NAMED]:
+        table.add_row(Text(printable(job)), "not begun", "", "")
+    if len(not_begun) > _NAMED:
+        table.add_row(f"and {len(not_begun) - _NAMED} more", "not begun", "", "")
     console = Console(highlight=False)
     console.print()
-    if outcomes:
-        console.print(table)
+    console.print(table)
     for kind in ("message", "remark"):
         told = [(getattr(outcome, kind), outcome.run_id) for outcome in outcomes]
         for text in dict.fromkeys(text for text, _ in told if text):
@@ -193,7 +234,7 @@ def _print(outcomes: list[Outcome], not_begun: int) -> None:
     if differing := _differing(outcomes):
         console.print(printable(differing), markup=False, soft_wrap=True)
     if not_begun:
-        counts["not begun"] = not_begun
+        counts["not begun"] = len(not_begun)
     said = ", ".join(f"{number} {state}" for state, number in counts.items())
     console.print(
         f"{count(counts.total(), 'run')}: {said}. Table: robustseg table --runs {_sweep['runs']}",

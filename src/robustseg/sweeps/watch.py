@@ -1,5 +1,6 @@
 """What becomes of the jobs of a sweep, seen by the process that launched them."""
 
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,12 @@ from robustseg.errors import AlreadyRunning, RunFailed
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA
 from robustseg.runs.lock import hold
+from robustseg.runs.survey import look
 from robustseg.sweeps.display import Display
 from robustseg.sweeps.jobs import job_id, log_file
 from robustseg.sweeps.outcomes import Outcome, read_outcome, write_outcome
+
+_LOOK = 2.0  # seconds between two looks at the running runs
 
 
 class Watch:
@@ -35,17 +39,27 @@ class Watch:
         self.display = display
         self.token = token
         self.returned: dict[int, JobReturn] = {}
+        self.begun: set[int] = set()
+        self._next = 0.0
 
     def started(self, job: int) -> None:
         """A process has taken the job."""
+        self.begun.add(job)
         self.display.started()
 
     def tick(self) -> None:
         """Time has passed."""
-        self.display.tick()
+        if (begin := time.monotonic()) < self._next:
+            return
+        outcomes = [read_outcome(self.sweep, job) for job in sorted(self.begun)]
+        training = [one.run_id for one in outcomes if one and one.state == "running"]
+        states = [look(RunFolder(self.runs / run_id)) for run_id in training]
+        self.display.tick([state for state in states if state.state == "running"])
+        self._next = begin + max(_LOOK, 20 * (time.monotonic() - begin))  # a twentieth at most
 
     def ended(self, job: int, failure: str | None) -> None:
         """The job returned (None), raised, or lost its process."""
+        self.begun.discard(job)
         name = " ".join(filter_overrides(self.jobs[job])) or "run"
         outcome = read_outcome(self.sweep, job) or Outcome(name, "running")
         if outcome.state == "running":

@@ -5,8 +5,9 @@ import sys
 from typing import Any
 
 import pytorch_lightning as pl
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn
 
+from robustseg.terminal.bar import LineProgress, TimeLeft
 from robustseg.training.recorder import Recorder
 
 _log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ def make_progress(kind: str, recorder: Recorder, epochs: int) -> list[pl.Callbac
 
 
 def describe(row: dict[str, Any]) -> str:
-    """The numbers of an epoch that one watches."""
+    """The numbers of an epoch that one watches, for a line of any length."""
     parts = [f"loss {row['train_loss']:.4g}"]
     if "nu" in row:
         parts.append(f"ν {row['nu']:.3g}")
@@ -34,6 +35,19 @@ def describe(row: dict[str, Any]) -> str:
         noisy, clean = row["train_dice_noisy"], row["train_dice_clean"]
         parts.append(f"test Dice {image:.3f} (pooled {pooled:.3f})")
         parts.append(f"train Dice {noisy:.3f} given, {clean:.3f} clean")
+    return "  ".join(parts)
+
+
+def brief(rows: list[dict[str, Any]]) -> str:
+    """The last loss, ν and test Dice, short enough to stand beside a bar."""
+    if not rows:
+        return ""
+    parts = [f"loss {rows[-1]['train_loss']:.3g}"]
+    if "nu" in rows[-1]:
+        parts.append(f"ν {rows[-1]['nu']:.2g}")
+    measured = [row["test_dice_image"] for row in rows if "test_dice_image" in row]
+    if measured:
+        parts.append(f"Dice {measured[-1]:.3f}")
     return "  ".join(parts)
 
 
@@ -59,31 +73,34 @@ class Bar(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the bar."""
-        self.batches = int(trainer.num_training_batches)
-        self.bar = Progress(
+        batches = int(trainer.num_training_batches)
+        self.bar = LineProgress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(bar_width=None),
-            TimeRemainingColumn(),
+            TimeLeft(),
             TextColumn("{task.fields[numbers]}"),
+            expand=True,
+            speed_estimate_period=600,  # several evaluations, which take longer than a step
         )
-        self.task = self.bar.add_task("", total=self.epochs * self.batches, epoch="", numbers="")
+        self.task = self.bar.add_task(
+            "", total=self.epochs * batches, completed=trainer.global_step, **self._fields()
+        )
         self.bar.start()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *args: Any
     ) -> None:
         """Move it."""
+        self.bar.update(self.task, completed=trainer.global_step, **self._fields())
+
+    def _fields(self) -> dict[str, Any]:
         rows = self.recorder.epochs
-        measured = [row for row in rows if "test_dice_image" in row]
-        self.bar.update(
-            self.task,
-            completed=trainer.global_step,
-            epoch=f"{len(rows) + 1}/{self.epochs}",
-            numbers=describe(measured[-1]) if measured else "",
-        )
+        epoch = min(len(rows) + 1, self.epochs)
+        return {"epoch": f"{epoch}/{self.epochs}", "numbers": brief(rows)}
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Leave the finished bar."""
+        """Leave the finished bar, with the last numbers."""
+        self.bar.update(self.task, completed=trainer.global_step, **self._fields())
         self.bar.stop()
 
     def on_exception(

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import sys
 import time
 import traceback
 from contextlib import suppress
@@ -34,8 +35,10 @@ from robustseg.runs.labels import labels
 from robustseg.runs.lock import hold
 from robustseg.settings import Settings
 from robustseg.sweeps import limit
-from robustseg.sweeps.outcomes import Outcome, is_alone, job_name, note, sweep_token
+from robustseg.sweeps.outcomes import Outcome, called, is_alone, job_name, note, sweep_token
 from robustseg.sweeps.recorded import check_records, record_of
+from robustseg.sweeps.serial import place
+from robustseg.terminal.duration import duration
 from robustseg.terminal.suggestion import shorter
 from robustseg.training import memory
 from robustseg.training.conditions import conditions, differences
@@ -88,6 +91,7 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
     record = None if settings.force else record_of(identity.run_id, settings.records)
     if record is not None:
         return _skip_recorded(settings, identity.run_id, record, begin)
+    _announce(identity.run_id)
     configuration.check_targets(settings)
     if not folder.path.exists():
         from robustseg.training.train import rehearse
@@ -116,17 +120,23 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
         return _skip(settings, folder, metrics, begin)
     seconds = time.monotonic() - begin
     _log.info(
-        "%s: Dice %.3f per image, %.3f pooled, %s, in %.0f s",
-        identity.run_id,
+        "  Dice %.3f per image, %.3f pooled, %s, %s",
         metrics["dice_image"],
         metrics["dice_pooled"],
         said(metrics["evaluations"]),
-        seconds,
+        duration(seconds),
     )
     remark = warning(settings)
     _warn(identity.run_id, _sentence("was resumed", differs), remark)
     dice = metrics["dice_image"]
     return Outcome(identity.run_id, "done", dice, seconds, remark=remark, differs=differs)
+
+
+def _announce(run_id: str) -> None:
+    """Say what is to be trained, and what takes the first seconds of it."""
+    _log.info("%s%s", place(), run_id)
+    if "torch" not in sys.modules:
+        print("  loading PyTorch", file=sys.stderr, flush=True)
 
 
 def _finished(settings: Settings, identity: Identity, folder: RunFolder) -> dict[str, Any] | None:
@@ -261,11 +271,15 @@ def _start(
         threads = status.get("threads", settings.trainer.threads)
         settings = settings.changed(trainer=settings.trainer.changed(threads=threads))
         _log.info("%s: resumes from its last checkpoint", identity.run_id)
-    else:
-        _log.info("%s", identity.run_id)
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(settings.plain())))
     trainer, current = settings.trainer, conditions(settings)
-    attempt = {"started": now(), "host": socket.gethostname(), "pid": os.getpid(), **current}
+    attempt = {
+        "started": now(),
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        **called(),
+        **current,
+    }
     folder.update_status(
         schema=SCHEMA,
         run_id=identity.run_id,

@@ -110,6 +110,7 @@ def _word(label: str, value: object) -> str:
     else:  # lists are texts here: [0.0, 1.0]
         text = re.sub(r"(?<=\d)\.0\b", "", str(value)).strip("[]")
     *_, last = label.removesuffix(".name").split(".")  # augmentation.name is what it is called
-    text = text if label in _SELF_EVIDENT else f"{last}={text}"
+    evident = label in _SELF_EVIDENT or last.endswith("_name")  # such as model.encoder_name
+    text = text if evident else f"{last}={text}"
     # Matplotlib would set what is between dollars as mathematics.
     return printable(text).replace("$", r"\$")

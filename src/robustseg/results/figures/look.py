@@ -123,7 +123,7 @@ def tiles(count: int, x: str, y: str, height: float = _HEIGHT) -> tuple[Figure, 
 def name_row(first: Axes, name: str) -> None:
     """Write the name of a row of pictures left of its first, where no title can run into it."""
     first.text(
-        *(-0.08, 0.5, textwrap.fill(name, _NAME)),
+        *(-0.08, 0.5, textwrap.fill(name, _NAME, break_long_words=False)),
         transform=first.transAxes,
         rotation=90,
         ha="right",

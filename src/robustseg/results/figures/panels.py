@@ -46,7 +46,7 @@ def examples(runs: pd.DataFrame, source: Source) -> Figure | None:
     Raises:
         Unreadable: one that is there.
     """
-    return _figure(runs, source, _common, _TESTED + _TRAINING)
+    return _figure(runs, source, _common)
 
 
 def disagreement(runs: pd.DataFrame, source: Source) -> Figure | None:
@@ -70,7 +70,7 @@ def disagreement(runs: pd.DataFrame, source: Source) -> Figure | None:
         return {name: _least(arrays) for name, arrays in kept.items()}
 
     noisy = runs[runs["alpha"] > 0]
-    return None if noisy.empty else _figure(noisy, source, choose, _TRAINING)
+    return None if noisy.empty else _figure(noisy, source, choose)
 
 
 def _common(kept: Mapping[str, Arrays]) -> dict[str, list[int]]:
@@ -101,7 +101,7 @@ def _least(arrays: Arrays) -> list[int]:
     return sorted(training, key=lambda at: _agreement(arrays, at, "noisy"))[:_TRAINING]
 
 
-def _figure(runs: pd.DataFrame, source: Source, choose: Choice, columns: int) -> Figure | None:
+def _figure(runs: pd.DataFrame, source: Source, choose: Choice) -> Figure | None:
     if runs.empty:
         return None
     chosen = hardest(runs).sort_values("seed")
@@ -113,6 +113,7 @@ def _figure(runs: pd.DataFrame, source: Source, choose: Choice, columns: int) ->
     lines = [name for name in looks_of(runs) if name in first.index]
     kept = read_each(first[lines], sources, "examples", lambda run: _kept(_examples(run)))
     places = choose(kept)
+    columns = max(map(len, places.values()))
     figure = Figure(figsize=(_CELL * columns, (_CELL + 0.3) * len(lines) + 0.6))
     figure.set_layout_engine("constrained")
     axes = figure.subplots(len(lines), columns, squeeze=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -77,9 +79,11 @@ def _draw(
     axis: Axes, group: pd.DataFrame, curves: list[pd.DataFrame], name: str, look: Look
 ) -> None:
     mean = pd.concat(curves).groupby("threshold").mean()
-    axis.plot(mean.index, mean[_TEST], color=look.color, linewidth=1.3, label=name)
+    # Lines of one loss have one colour: markers tell them apart.
+    marks: Any = {"color": look.color, "marker": look.marker, "markersize": 3, "markevery": 2}
+    axis.plot(mean.index, mean[_TEST], linewidth=1.3, label=name, **marks)
     if _NOISY in mean and mean[_NOISY].notna().any():
-        axis.plot(mean.index, mean[_NOISY], color=look.color, linestyle="--", linewidth=1.1)
+        axis.plot(mean.index, mean[_NOISY], linestyle="--", linewidth=1.1, **marks)
     if {"threshold", "dice_image_tuned"} <= set(group):
         tuned = group[["threshold", "dice_image_tuned"]].mean()
         axis.plot(

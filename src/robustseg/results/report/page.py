@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from robustseg.results.report.calls import training_calls
 from robustseg.results.report.curve import HEIGHT, WIDTH
 from robustseg.results.report.experiment_readme import readme_html, readme_title
 from robustseg.results.report.parts import DatasetPart, dataset_part
@@ -83,7 +84,8 @@ def write_page(
         losses=sorted({entry.loss for entry in shown if entry.loss}),
         states=sorted({entry.state for entry in shown}),
         provenance=provenance(statuses),
-        commands=[*_training(question.experiment, runs, home), *question.again],
+        commands=question.again,
+        training=training_calls(statuses) or _preset(question.experiment, runs, home),
         many=MANY,
         width=WIDTH,
         height=HEIGHT,
@@ -113,14 +115,14 @@ def _datasets(question: Question, runs: pd.DataFrame, sources: Sources) -> list[
     return parts
 
 
-def _training(experiment: str | None, runs: pd.DataFrame, home: Path | None) -> list[str]:
-    """The command that makes the runs again, if the experiment is a preset."""
+def _preset(experiment: str | None, runs: pd.DataFrame, home: Path | None) -> list[str]:
+    """The command that makes runs again that do not note theirs, if there is a preset."""
     if not experiment or not home:
         return []
     if not (home.parent / "conf" / "experiment" / f"{experiment}.yaml").exists():
         return []
     drawn = all(str(name).startswith("synthetic") for name in runs["dataset"])
-    return [f"python train.py +experiment={experiment}{'' if drawn else ' dataset.root=…'}"]
+    return [f"robustseg train +experiment={experiment}{'' if drawn else ' dataset.root=…'}"]
 
 
 def _hash(text: str) -> str:

@@ -11,7 +11,8 @@ from robustseg.results.claims.claims_text import render_claims
 from robustseg.results.claims.make_claims import make_claims
 from robustseg.results.claims.sentences import sentence
 from robustseg.results.figures.lines import told_apart
-from robustseg.results.figures.plates import Plate, drawn
+from robustseg.results.figures.plates import PLATES, Plate, allowed, drawn
+from robustseg.results.report.data_summary import data_summary
 from robustseg.results.report.embedded import Embedded, embed
 from robustseg.results.report.privacy import without_places
 from robustseg.results.sources import Sources
@@ -61,11 +62,13 @@ class DatasetPart:
         name: of the data set.
         tables: the first is the one to read first.
         claims: of the first metric that is a mean over images; None where there can be none.
+        facts: names and values of what is known of its images.
         figures: by noise model ("" if there is one at most).
         remarks: which runs the figures are without, and why.
     """
 
     name: str
+    facts: dict[str, str]
     tables: list[TablePart]
     claims: ClaimsPart | None
     figures: dict[str, list[FigurePart]]
@@ -107,7 +110,20 @@ def dataset_part(
         parts, more = _figures(chosen, sources, place, images)
         figures[kind if len(kinds) > 1 else ""] = parts
         remarks += more
-    return DatasetPart(name, tables, claims, figures, _told(dict.fromkeys(remarks), sources))
+    remarks += _left_out(images)
+    told = _told(dict.fromkeys(remarks), sources)
+    return DatasetPart(name, data_summary(runs), tables, claims, figures, told)
+
+
+def _left_out(images: str) -> list[str]:
+    """Which figures are not on the page since they show more of the data set's images."""
+    names = [plate.name for plate in PLATES if plate not in allowed(images)]
+    if not names:
+        return []
+    return [
+        f"Figures with images of the data set are left out: {', '.join(names)}. They are drawn "
+        "with --images all; dataset.public=true says that all may be shown."
+    ]
 
 
 def _claims(table: Table, values: Images) -> ClaimsPart | None:

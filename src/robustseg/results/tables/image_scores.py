@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustseg.errors import NoImages, UnlikeImages
-from robustseg.metrics.catalogue import CATALOGUE
+from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL, diagonal
 from robustseg.metrics.summary import COUNTS
 from robustseg.records.layout import DamagedRecord, NotKept
 from robustseg.results.one_run import Run
@@ -140,6 +140,7 @@ def _averaged(run: Run) -> pd.DataFrame:
         rows = run.images()
         counted = rows[[*COUNTS]].sum(axis=1) > 0
         columns = {str(name): column for name, column in rows.items()}
+        columns[DIAGONAL] = pd.Series(diagonal_of(run, len(rows)), index=rows.index)
         values = {}
         for metric in map(CATALOGUE.__getitem__, PER_IMAGE):
             if set(metric.needs) <= set(columns):
@@ -154,6 +155,11 @@ def _averaged(run: Run) -> pd.DataFrame:
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise _damaged(run, error) from error
     return averaged
+
+
+def diagonal_of(run: Run, rows: int) -> NDArray[np.float64]:
+    """The diagonal of a run's images in pixels, for so many rows."""
+    return np.full(rows, diagonal(float(run.metrics()["run"]["image_size"])))
 
 
 def _check_whole(rows: pd.DataFrame, averaged: pd.DataFrame, metrics: Mapping[str, Any]) -> None:

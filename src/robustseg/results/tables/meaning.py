@@ -4,10 +4,14 @@ from collections.abc import Iterable
 
 _HEADINGS = {"dice_image_oracle": "dice_image_oracle (upper bound, no result)"}
 _TUNED = "at the threshold that is best on noisy held-out masks, of each evaluation by itself"
-_HD95 = "of the 95th percentile of the distance between outlines, a share of the image's diagonal"
+_OUTLINES = "of the 95th percentile of the distance between outlines"
+_HD95 = f"{_OUTLINES}, a share of the image's diagonal (--metric hd95_pixels: in pixels)"
+_PIXELS = f"{_OUTLINES}, in pixels of images resized to dataset.image_size"
 _SENTENCES = {
     "hd95": f"hd95: mean {_HD95}",
     "hd95_pos": f"hd95_pos: mean over images with foreground {_HD95}",
+    "hd95_pixels": f"hd95_pixels: mean {_PIXELS}",
+    "hd95_pixels_pos": f"hd95_pixels_pos: mean over images with foreground {_PIXELS}",
     "threshold": "threshold: the mean of those that are best on noisy held-out masks",
     "area_ratio": "area_ratio: predicted over true foreground of all test images; below 1 the "
     "masks are drawn too small",

@@ -7,11 +7,12 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import NoImages, UnlikeImages
+from robustseg.metrics.catalogue import DIAGONAL
 from robustseg.metrics.summary import summarise_last
 from robustseg.results.load import metric_names
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
-from robustseg.results.tables.image_scores import checked_rows, joined
+from robustseg.results.tables.image_scores import checked_rows, diagonal_of, joined
 from robustseg.results.tables.table_model import Folds
 from robustseg.runs.labels import LABELS
 
@@ -105,6 +106,10 @@ def _of_all_images(runs: Sequence[Run]) -> dict[str, float]:
     import pandas as pd
 
     tables = [checked_rows(run) for run in runs]
+    tables = [
+        rows.assign(**{DIAGONAL: diagonal_of(run, len(rows))})
+        for run, rows in zip(runs, tables, strict=True)
+    ]
     images = [set(rows["id"]) for rows in tables]
     union = set().union(*images)
     if len(runs) > 1 and all(one == union for one in images):

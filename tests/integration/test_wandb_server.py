@@ -1,0 +1,162 @@
+"""Online runs, resumed runs and synced ones on a server of wandb's kind, on loopback.
+
+The server is openwandb, which `make test-wandb` installs into an environment of its own. Its
+licence (CC BY-NC 4.0) allows no commercial use; robustseg does not depend on it.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import requests
+
+from tests.conftest import TINY
+from tests.integration.conftest import ROOT, wait_for_runs
+
+SERVER = shutil.which(os.environ.get("OPENWANDB", "openwandb"))
+KEY = f"local{40 * '0'}"  # that the server makes for itself
+
+pytestmark = [
+    pytest.mark.wandb,
+    pytest.mark.skipif(SERVER is None, reason="needs openwandb: make test-wandb"),
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The address of an empty server, and its database."""
+    folder = tmp_path_factory.mktemp("openwandb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    with open(folder / "log", "w") as log:
+        options = ["--host", "127.0.0.1", "--port", str(port), "--data-dir", str(folder)]
+        program = subprocess.Popen([SERVER, "serve", *options], stdout=log, stderr=log)
+    try:
+        _wait_for(address, program)
+        yield address, folder / "openwandb.db"
+    finally:
+        program.terminate()
+        program.wait(30)
+
+
+def _wait_for(address, program):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert program.poll() is None, "openwandb has ended"
+        try:
+            requests.get(address, timeout=5)
+            return
+        except requests.ConnectionError:
+            time.sleep(0.2)
+    raise AssertionError("openwandb does not answer")
+
+
+@pytest.fixture
+def environment(server, tmp_path):
+    """Of a program that logs to the server, with nothing of this user's."""
+    own = {k: v for k, v in os.environ.items() if not k.startswith("WANDB_")}
+    keys = {"WANDB_BASE_URL": server[0], "WANDB_API_KEY": KEY, "WANDB_DATA_DIR": str(tmp_path)}
+    return own | keys | {"HOME": str(tmp_path)}
+
+
+@pytest.fixture
+def train(environment, tmp_path, cache):
+    """A function that starts train.py with the project of the test."""
+
+    def start(*arguments):
+        places = [f"paths.runs={tmp_path}/runs", f"paths.logs={tmp_path}/logs"]
+        tiny = [setting for setting in TINY if setting != "logger=none"]
+        project = [f"paths.cache={cache}", f"logger.project={tmp_path.name}"]
+        return subprocess.Popen(
+            [sys.executable, "train.py", *tiny, *places, *project, *arguments],
+            cwd=ROOT,
+            env=environment,
+        )
+
+    return start
+
+
+@pytest.fixture
+def logged(server, tmp_path):
+    """A function that gives what the server knows of the only run of the test's project."""
+
+    def read():
+        # The server answers no question of wandb's own API on runs, so its tables are read.
+        with sqlite3.connect(server[1]) as database:
+            database.row_factory = sqlite3.Row
+            (run,) = database.execute(
+                "SELECT runs.* FROM runs JOIN projects ON projects.id = project_id "
+                "WHERE projects.name = ?",
+                [tmp_path.name],
+            ).fetchall()
+            rows = database.execute(
+                "SELECT key, step, value FROM metrics WHERE run_id = ?", [run["run_id"]]
+            ).fetchall()
+        history = pd.DataFrame(rows, columns=["key", "step", "value"])
+        assert not history.duplicated(["key", "step"]).any()
+        return run, history.pivot(index="step", columns="key", values="value")
+
+    return read
+
+
+def _compare(folder, run, history):
+    (own,) = (path for path in folder.iterdir() if not path.name.startswith("."))
+    epochs = pd.read_csv(own / "epochs.csv")
+    assert run["run_id"] == own.name
+    assert history["epoch"].to_list() == epochs["epoch"].to_list()
+    for name in ("train_loss", "test_dice_image"):
+        assert history[name].to_list() == pytest.approx(epochs[name].to_list())
+    summary = json.loads(run["summary_json"])
+    metrics = json.loads((own / "metrics.json").read_text())
+    assert summary["dice_image"] == pytest.approx(metrics["dice_image"])
+    assert summary["failed"] == 0
+    assert str(ROOT) not in run["program"]
+    assert run["host"] == ""
+
+
+def test_a_run_is_logged_while_it_trains(train, logged, tmp_path):
+    assert train("logger.mode=online", "loss=gce").wait(240) == 0
+    run, history = logged()
+    _compare(tmp_path / "runs", run, history)
+    assert json.loads(run["tags_json"]) == ["synthetic", "gce", "clean"]
+
+
+def test_a_killed_run_continues_where_it_was(train, logged, tmp_path):
+    call = ["logger.mode=online", "loss=mae", "trainer.max_epochs=30"]
+    program = train(*call)
+    (name,) = wait_for_runs(tmp_path / "runs", 1, program)
+    rows = tmp_path / "runs" / name / "epochs.csv"
+    while not rows.exists() or rows.read_text().count("\n") < 6:
+        assert program.poll() is None
+        time.sleep(0.05)
+    program.send_signal(signal.SIGKILL)
+    program.wait()
+    assert rows.read_text().count("\n") < 31
+    assert train(*call).wait(240) == 0
+    run, history = logged()
+    _compare(tmp_path / "runs", run, history)
+
+
+def test_an_offline_run_is_synced_once(train, logged, environment, tmp_path):
+    assert train("logger.mode=offline", "loss=ce").wait(240) == 0
+    program = [sys.executable, "-m", "robustseg", "wandb", "sync", str(tmp_path / "logs")]
+
+    def sync():
+        return subprocess.run(program, env=environment, cwd=ROOT, capture_output=True, text=True)
+
+    first, second = sync(), sync()
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert "1 synced" in first.stdout
+    assert "all synced" in second.stdout
+    run, history = logged()
+    _compare(tmp_path / "runs", run, history)
