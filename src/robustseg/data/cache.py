@@ -31,9 +31,10 @@ from robustseg.data.checked_json import read_checked, shared_folder, write_check
 from robustseg.data.imageset import ImageSet
 from robustseg.data.resizing import resize_image, resize_mask
 from robustseg.data.sources.files import FileSource
-from robustseg.data.sources.opening import name_trouble, open_regular, shown
+from robustseg.data.sources.opening import name_trouble, open_regular
 from robustseg.data.sources.source import Record, Source
 from robustseg.errors import DataError, OptionError
+from robustseg.terminal.printable import printable
 from robustseg.terminal.progress import track
 
 try:
@@ -85,8 +86,9 @@ def load(source: Source, image_size: int, cache: Path) -> ImageSet:
     if not records:
         raise DataError("the data source is empty: check dataset.root")
     for record in records:
-        if name_trouble(record.id):
-            raise DataError(f"the id '{shown(record.id)}': {name_trouble(record.id)}. Rename it")
+        if trouble := name_trouble(record.id):
+            raise DataError(f"the id '{printable(record.id)}': {trouble}. Rename it")
+            )
     folder = cache / "images" / _name(source, image_size, cache)
     if isinstance(source, FileSource):
         for text in source.checked_scan().recognised:

@@ -12,8 +12,9 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from robustseg.data.sources.opening import name_trouble, shown
+from robustseg.data.sources.opening import name_trouble
 from robustseg.errors import DataError
+from robustseg.terminal.printable import printable
 from robustseg.terminal.progress import track
 
 JUNK = "__MACOSX"
@@ -79,8 +80,8 @@ def _target(archive: Path, member: zipfile.ZipInfo, inside: str) -> PurePosixPat
     trouble = name_trouble(name)
     if trouble and "\0" not in name:
         raise DataError(
-            f"{archive}: its member '{shown(name)}': {trouble}. Nothing was unpacked: the archive "
-            "is not the official one, delete it"
+            f"{archive}: its member '{printable(name)}': {trouble}. Nothing was unpacked: the "
+            "archive is not the official one, delete it"
         )
     if path.is_absolute() or ".." in path.parts or re.search(r"[\\\0]|^[A-Za-z]:", name):
         raise DataError(

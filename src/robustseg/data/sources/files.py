@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from robustseg.data.fingerprint import Known, fingerprint_of, known_files
 from robustseg.data.sources.masks import MaskRule
-from robustseg.data.sources.opening import shown
 from robustseg.data.sources.source import Record, in_order
 from robustseg.data.sources.traits import Traits, check_depth, mask_reads_anew, remarks_on
 from robustseg.errors import DataError, OptionError
+from robustseg.terminal.printable import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -155,7 +155,7 @@ def subfolder(root: Path, names: Iterable[str]) -> Path:
     for name in names:
         if (root / name).is_dir():
             return root / name
-    there = sorted(shown(entry.name) for entry in os.scandir(root))
+    there = sorted(printable(entry.name) for entry in os.scandir(root))
     listed = ", ".join(there[:6]) + (", …" if len(there) > 6 else "") if there else "nothing"
     wanted = " or ".join(names)
     raise DataError(f"{root}: no folder {wanted} in it (it holds {listed}). Check dataset.root")

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from robustseg.data.sources.opening import name_trouble, shown
+from robustseg.data.sources.opening import name_trouble
 from robustseg.errors import DataError
+from robustseg.terminal.printable import printable
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
 # Formats of images that are not read, and what to do with them.
@@ -107,7 +108,7 @@ def files_by_stem(
         stem = prefix + stem.removesuffix(suffix).removesuffix(optional_suffix)
         trouble = name_trouble(prefix + name)
         if trouble:
-            found.errors.append(f"{shown(entry.path)}: {trouble}. Rename it")
+            found.errors.append(f"{printable(entry.path)}: {trouble}. Rename it")
         elif not entry.is_file():
             kind = "a link to nothing" if entry.is_symlink() else "not a regular file"
             found.errors.append(f"{entry.path}: {kind}. Remove it or replace it by an image")
@@ -146,7 +147,7 @@ def _count_below(entry: os.DirEntry[str], found: Listing) -> None:
     except PermissionError:
         return
     if count:
-        found.below[shown(entry.name)] = count
+        found.below[printable(entry.name)] = count
 
 
 def require_images(images: Mapping[str, Path], listing: Listing, glob: str = "*") -> None:

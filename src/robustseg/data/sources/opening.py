@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robustseg.errors import DataError
+from robustseg.terminal.printable import printable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,7 +33,9 @@ def open_regular(path: str | Path) -> BufferedReader:
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise DataError(f"{shown(path)}: not a regular file. Remove it or replace it by one")
+            raise DataError(
+                f"{printable(str(path))}: not a regular file. Remove it or replace it by one"
+            )
         return os.fdopen(handle, "rb")
     except BaseException:
         os.close(handle)
@@ -71,16 +74,6 @@ def opened(path: Path, kind: str) -> Iterator[Image.Image]:
         ) from error
 
 
-def shown(name: str | Path) -> str:
-    r"""A name as it can be printed: control characters and bytes that are not UTF-8 as \x….
-
-    Examples:
-        >>> shown("a\nb")
-        'a\\x0ab'
-    """
-    return "".join(_escaped(char) if _unprintable(char) else char for char in os.fspath(name))
-
-
 def name_trouble(name: str) -> str:
     """Why a name cannot be an id; "" if it can."""
     if any("\ud800" <= char <= "\udfff" for char in name):
@@ -95,10 +88,3 @@ def _unprintable(char: str) -> bool:
     return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or (
         "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069"
     )
-
-
-def _escaped(char: str) -> str:
-    code = ord(char)
-    if "\udc80" <= char <= "\udcff":  # how Python spells a byte that is not UTF-8
-        return f"\\x{code - 0xDC00:02x}"
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from robustseg.data.sources.opening import name_trouble, open_regular, shown
+from robustseg.data.sources.opening import name_trouble, open_regular
 from robustseg.data.sources.source import SPLITS
 from robustseg.errors import DataError, OptionError
+from robustseg.terminal.printable import printable
 
 
 def seeded_split(
@@ -180,7 +181,7 @@ def read_split_file(path: Path, keep_column: str | None = None) -> dict[str, Spl
                 case = row.get("case") or ""
                 for name in (row["id"], case):
                     if name_trouble(name):
-                        raise DataError(f"{where}: '{shown(name)}': {name_trouble(name)}")
+                        raise DataError(f"{where}: '{printable(name)}': {name_trouble(name)}")
                 if row["id"] in rows:
                     raise DataError(f"{where}: the id {row['id']!r} is there twice. Remove one")
                 if keep_column is None or row[keep_column] == "1":

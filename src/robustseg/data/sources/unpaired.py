@@ -7,7 +7,6 @@ from pathlib import Path
 
 from robustseg.data.sources.listing import Listing, common_suffix
 from robustseg.data.sources.naming import Match, Naming
-from robustseg.data.sources.opening import shown
 from robustseg.data.sources.split import SplitRow
 
 
@@ -15,7 +14,7 @@ def like_split_file(root: Path) -> list[str]:
     """A remark for each file that seems to be meant as split.csv."""
     return [
         f"{root / name}: not read. Name it split.csv if it tells the split"
-        for name in sorted(map(shown, os.listdir(root)))
+        for name in sorted(map(printable, os.listdir(root)))
         if re.fullmatch(r"splits?\.(csv|tsv|txt|json)", name, re.IGNORECASE)
     ]
 
