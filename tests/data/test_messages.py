@@ -326,7 +326,7 @@ def train(source, size, settings, cache):
 
 def test_the_table_has_a_case_for_each_line():
     assert [row[0] for row in ROWS] == list(CASES)
-    assert {row[1] for row in ROWS} == {"refused", "warned", "told"}
+    assert {row[1] for row in ROWS} == {"refused", "warned", "reported"}
 
 
 @pytest.mark.parametrize(("name", "effect", "message"), ROWS, ids=[row[0] for row in ROWS])
@@ -343,14 +343,14 @@ def test_each_line(discs, tmp_path, settings, caplog, monkeypatch, name, effect,
     try:
         source = Folder(discs, **options)
         report = check(source, size)
-        lists = {"refused": report.errors, "warned": report.warnings, "told": report.recognised}
+        lists = {"refused": report.errors, "warned": report.warnings, "reported": report.recognised}
         said = "\n".join(lists[effect])
         assert (effect == "refused") == bool(report.errors)
     except DataError as error:  # an option that the constructor refuses
         assert not said
         said = str(error)
     assert re.search(pattern, said), said
-    with caplog.at_level(logging.INFO if effect == "told" else logging.WARNING):
+    with caplog.at_level(logging.INFO if effect == "reported" else logging.WARNING):
         try:
             train(Folder(discs, **options), size, settings, tmp_path / "cache")
         except DataError as error:

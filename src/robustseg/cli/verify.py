@@ -4,9 +4,9 @@ import argparse
 import json
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robustseg.cli import shared
 from robustseg.errors import NoRuns
 from robustseg.terminal.count import count
 from robustseg.terminal.printable import printable
@@ -27,14 +27,7 @@ def add_parser(commands: Any) -> None:
         epilog="robustseg runs verify --runs runs experiments/demo/record",
     )
     parser.add_argument("ids", nargs="*", help="run ids; none: all runs")
-    parser.add_argument(
-        "--runs",
-        type=Path,
-        nargs="+",
-        action="extend",
-        metavar="SOURCE",
-        help="folders of runs, and records (default: runs)",
-    )
+    shared.add_sources(parser, duplicates=False)
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.set_defaults(main=main)
 
@@ -54,7 +47,7 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.runs.verify import verify
 
     verdicts: list[Verdict] = []
-    for place in options.runs or [Path("runs")]:
+    for place in shared.chosen_sources(options).paths:
         if not place.is_dir():
             raise NoRuns(f"{place} is not a directory")
         if is_record(place):

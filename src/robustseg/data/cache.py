@@ -88,7 +88,6 @@ def load(source: Source, image_size: int, cache: Path) -> ImageSet:
     for record in records:
         if trouble := name_trouble(record.id):
             raise DataError(f"the id '{printable(record.id)}': {trouble}. Rename it")
-            )
     folder = cache / "images" / _name(source, image_size, cache)
     if isinstance(source, FileSource):
         for text in source.checked_scan().recognised:

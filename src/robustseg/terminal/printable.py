@@ -22,7 +22,8 @@ def printable(text: str, keep: str = "") -> str:
     r"""Write what a terminal would act on, or could not show, as its escape.
 
     Control characters (also those above 127), marks that turn the direction of writing, line
-    separators and halves of surrogate pairs become such as ``\x1b``, ``\n`` or ``\u202e``.
+    separators and halves of surrogate pairs become such as ``\x1b``, ``\n`` or ``\u202e``; a byte
+    of a name that is not UTF-8 becomes ``\xff``.
 
     Args:
         text: such as a run id, a file's name or the message of an error.
@@ -35,11 +36,14 @@ def printable(text: str, keep: str = "") -> str:
     if is_plain(text):
         return text
     return "".join(
-        char.encode("unicode_escape").decode("ascii")
-        if _is_hidden(char) and char not in keep
-        else char
-        for char in text
+        _escaped(char) if _is_hidden(char) and char not in keep else char for char in text
     )
+
+
+def _escaped(char: str) -> str:
+    if "\udc80" <= char <= "\udcff":  # how Python spells a byte that is not UTF-8
+        return f"\\x{ord(char) - 0xDC00:02x}"
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def plain_json(value: Any) -> str:

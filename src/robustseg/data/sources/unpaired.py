@@ -8,6 +8,7 @@ from pathlib import Path
 from robustseg.data.sources.listing import Listing, common_suffix
 from robustseg.data.sources.naming import Match, Naming
 from robustseg.data.sources.split import SplitRow
+from robustseg.terminal.printable import printable
 
 
 def like_split_file(root: Path) -> list[str]:
