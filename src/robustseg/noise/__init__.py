@@ -1,8 +1,10 @@
 """Noise models: they corrupt masks in a controlled way."""
 
 from robustseg.noise.annotator import Annotator
+from robustseg.noise.confuse import Confuse
 from robustseg.noise.elastic import Elastic
 from robustseg.noise.injection import inject
+from robustseg.noise.label_maps import inject_labels
 from robustseg.noise.legacy import Legacy
 from robustseg.noise.manifest import COLUMNS, summary
 from robustseg.noise.markov import Markov
@@ -15,6 +17,7 @@ from robustseg.noise.swap import Swap
 __all__ = [
     "COLUMNS",
     "Annotator",
+    "Confuse",
     "Corruption",
     "Donors",
     "Elastic",
@@ -26,5 +29,6 @@ __all__ = [
     "NoiseModel",
     "Swap",
     "inject",
+    "inject_labels",
     "summary",
 ]

@@ -64,7 +64,7 @@ def inject(
         >>> noisy.sum(axis=(1, 2)).tolist()
         [400, 400, 300, 300]
     """
-    _check(masks, ids, alpha, beta)
+    check_set(masks, ids, alpha, beta)
     rows = sorted(range(len(ids)), key=lambda i: ids[i])
     names = [ids[i] for i in rows]
     positions = {name: at for at, name in enumerate(names)}
@@ -78,23 +78,30 @@ def inject(
         result = model.corrupt((clean == 1).astype(np.uint8), beta, rng, donors)
         noisy[rows[at]] = np.where(clean == IGNORED, clean, result.mask)
         if not result.note:
-            result = replace(result, note=_note(clean, noisy[rows[at]], result.mask, beta))
+            result = replace(result, note=note_of(clean, noisy[rows[at]], result.mask, beta))
         done[name] = (beta, result)
     manifest = [row(name, masks[i], noisy[i], *done[name]) for i, name in enumerate(ids)]
     return noisy, manifest
 
 
 def streams(ids: Sequence[str], alpha: float, seed: int) -> dict[str, np.random.Generator]:
-    """The noisy ids and a random stream for each.
+    """The noisy ids and a random stream for each."""
+    return {name: stream(seed, name) for name in noisy_ids(ids, alpha, seed)}
 
-    The order is that of a hash of (seed, id), so that it depends neither on the order of `ids` nor
-    on Python's own hash, and an id keeps its stream whatever the rest of the set.
+
+def noisy_ids(ids: Sequence[str], alpha: float, seed: int) -> list[str]:
+    """The noisy ids, sorted.
+
+    The order in which they are chosen is that of a hash of (seed, id), so that it depends neither
+    on the order of `ids` nor on Python's own hash.
     """
     ranked = sorted(ids, key=lambda name: _digest("order", seed, name))
-    return {
-        name: np.random.default_rng(_digest("draws", seed, name))
-        for name in sorted(ranked[: int(len(ids) * alpha)])
-    }
+    return sorted(ranked[: int(len(ids) * alpha)])
+
+
+def stream(seed: int, name: str, label: str = "") -> np.random.Generator:
+    """The random stream of an id, or of one of its classes, whatever the rest of the set."""
+    return np.random.default_rng(_digest(f"draws of {label}" if label else "draws", seed, name))
 
 
 def _digest(purpose: str, seed: int, name: str) -> int:
@@ -102,7 +109,7 @@ def _digest(purpose: str, seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{purpose}/{seed}/{name}".encode()).digest())
 
 
-def _note(clean: np.ndarray, noisy: np.ndarray, drawn: np.ndarray, beta: float) -> str:
+def note_of(clean: np.ndarray, noisy: np.ndarray, drawn: np.ndarray, beta: float) -> str:
     """What a model cannot tell: nothing changed, or too much of the change is on ignored pixels."""
     wrong = np.count_nonzero(noisy != clean)
     if wrong == 0:
@@ -114,7 +121,10 @@ def _note(clean: np.ndarray, noisy: np.ndarray, drawn: np.ndarray, beta: float) 
     return ""
 
 
-def _check(masks: np.ndarray, ids: Sequence[str], alpha: float, beta: float) -> None:
+def check_set(
+    masks: np.ndarray, ids: Sequence[str], alpha: float, beta: float, classes: int = 2
+) -> None:
+    """Raise ValueError unless masks, ids, α and β are as `inject` asks, with so many classes."""
     if masks.ndim != 3 or masks.dtype != np.uint8:
         raise ValueError(f"masks must be uint8 (N, H, W), not {masks.dtype} {masks.shape}")
     if len(masks) != len(ids):
@@ -123,9 +133,12 @@ def _check(masks: np.ndarray, ids: Sequence[str], alpha: float, beta: float) -> 
     if twice:
         raise ValueError(f"ids must differ; {twice[0]!r} is there more than once")
     for name, mask in zip(ids, masks, strict=True):
-        if not ((mask <= 1) | (mask == IGNORED)).all():
+        if not ((mask < classes) | (mask == IGNORED)).all():
             values = [int(value) for value in np.unique(mask)]
-            raise ValueError(f"mask {name!r} must hold 0, 1 and 255 (ignored) only, not {values}")
+            known = "0, 1" if classes == 2 else f"0 to {classes - 1}"
+            raise ValueError(
+                f"mask {name!r} must hold {known} and 255 (ignored) only, not {values}"
+            )
     if not 0 <= alpha <= 1:
         raise ValueError(f"noise.alpha is a share of the images in [0, 1], not {alpha}")
     if not (math.isfinite(beta) and beta > 0):

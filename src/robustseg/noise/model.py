@@ -9,6 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from robustseg import IGNORED
+
 Parameters = Mapping[str, str | int | float | bool]
 
 
@@ -76,6 +78,37 @@ class Donors:
         return self.ids[at], (self.masks[self.rows[at]] == 1).astype(np.uint8)
 
 
+@dataclass(frozen=True)
+class LabelDonors:
+    """The clean label maps of the other images of the set, in the order of their ids.
+
+    Attributes:
+        ids: All ids of the set, sorted.
+        labels: All label maps, uint8 (N, H, W), 255 ignored.
+        rows: Where in `labels` that of each of `ids` lies.
+        own: The position in `ids` of the map being corrupted, which is not a donor.
+    """
+
+    ids: Sequence[str]
+    labels: np.ndarray
+    rows: Sequence[int]
+    own: int
+
+    def __len__(self) -> int:
+        return len(self.ids) - 1
+
+    def __getitem__(self, index: int) -> tuple[str, np.ndarray]:
+        """Id and label map (uint8 (H, W), ignored pixels 0) of a donor, index in [0, N − 1)."""
+        at = index + (index >= self.own)
+        found = self.labels[self.rows[at]]
+        return self.ids[at], np.where(found == IGNORED, 0, found).astype(np.uint8)
+
+    def of(self, value: int) -> Donors:
+        """The masks of one class."""
+        masks = (self.labels == value).astype(np.uint8)
+        return Donors(self.ids, masks, self.rows, self.own)
+
+
 class NoiseModel(Protocol):
     """Makes a wrong mask of a right one."""
 
@@ -89,6 +122,33 @@ class NoiseModel(Protocol):
             beta: The error asked for, |noisy △ clean| / |clean|, in (0, ∞).
             rng: The only source of chance; it belongs to this mask.
             donors: The clean masks of the other images.
+        """
+        ...
+
+
+@runtime_checkable
+class LabelMapModel(Protocol):
+    """A model that corrupts a whole label map, since its error is one between classes."""
+
+    def corrupt_labels(
+        self,
+        labels: np.ndarray,
+        classes: int,
+        beta: float,
+        rng: np.random.Generator,
+        donors: LabelDonors,
+    ) -> tuple[np.ndarray, Mapping[int, Corruption]]:
+        """Corrupts one label map.
+
+        Args:
+            labels: uint8 (H, W), 0 background, 1 to K − 1 foreground; not to be written to.
+            classes: K, the background included.
+            beta: The error asked for of each class, |noisy △ clean| / |clean|, in (0, ∞).
+            rng: The only source of chance; it belongs to this map.
+            donors: The clean maps of the other images.
+
+        Returns:
+            The label map, and what was done to each foreground class.
         """
         ...
 

@@ -1,8 +1,18 @@
 """Masks that belong to another image."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 
-from robustseg.noise.model import TOLERANCE, UNREACHED, Corruption, Donors, unchanged
+from robustseg.noise.model import (
+    TOLERANCE,
+    UNREACHED,
+    Corruption,
+    Donors,
+    LabelDonors,
+    unchanged,
+)
 
 
 class Swap:
@@ -17,6 +27,9 @@ class Swap:
 
     The error of mixed-up files; a mask's counterpart of the uniform label noise of classification
     (Zhang et al., Understanding deep learning requires rethinking generalization, ICLR 2017).
+
+    A label map of several classes is swapped as a whole, the error being the share of pixels with
+    another label, relative to the foreground.
 
     Examples:
         >>> import numpy as np
@@ -43,6 +56,27 @@ class Swap:
         self, mask: np.ndarray, beta: float, rng: np.random.Generator, donors: Donors
     ) -> Corruption:
         """See `NoiseModel`."""
+        return self._swapped(mask, beta, rng, donors)
+
+    def corrupt_labels(
+        self,
+        labels: np.ndarray,
+        classes: int,
+        beta: float,
+        rng: np.random.Generator,
+        donors: LabelDonors,
+    ) -> tuple[np.ndarray, Mapping[int, Corruption]]:
+        """See `robustseg.noise.model.LabelMapModel`."""
+        done = self._swapped(labels, beta, rng, donors)
+        said = {
+            value: replace(done, mask=(done.mask == value).astype(np.uint8))
+            for value in range(1, classes)
+        }
+        return done.mask, said
+
+    def _swapped(
+        self, mask: np.ndarray, beta: float, rng: np.random.Generator, donors: Donors | LabelDonors
+    ) -> Corruption:
         if len(donors) == 0:
             return unchanged(mask, UNREACHED + "there is no other image")
         drawn = rng.permutation(len(donors))[: self.candidates]

@@ -1,0 +1,137 @@
+"""Corrupts a share of a set of label maps, class by class."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from robustseg import IGNORED
+from robustseg.noise.injection import check_set, noisy_ids, note_of, stream
+from robustseg.noise.manifest import Row, row
+from robustseg.noise.model import (
+    Corruption,
+    LabelDonors,
+    LabelMapModel,
+    NoiseModel,
+    OrderedModel,
+)
+
+
+def inject_labels(
+    labels: np.ndarray,
+    ids: Sequence[str],
+    model: NoiseModel | LabelMapModel,
+    *,
+    classes: Sequence[str],
+    alpha: float,
+    beta: float,
+    seed: int,
+) -> tuple[np.ndarray, list[Row]]:
+    """Corrupts the label maps of the first int(N·α) ids in an order given by the seed.
+
+    Each foreground class of a noisy map is corrupted by its own draw (seed, id, class), and drawn
+    back over the clean background in the order of `classes`, a later class over an earlier one;
+    pixels that a class gave up become background. With a single foreground class this is `inject`.
+    β is reached for each class before they are laid over one another; the manifest says what is
+    reached afterwards.
+
+    Args:
+        labels: uint8 (N, H, W), 0 background, k the k-th of `classes`, 255 ignored; not written to.
+        ids: The N ids of the maps, all different.
+        model: What is done to a class, or to a map.
+        classes: Names of the classes, the background first.
+        alpha: Share of noisy maps in [0, 1].
+        beta: Error of each class of a noisy map, in (0, ∞).
+        seed: Seed of the choice of the maps and of what is done to them.
+
+    Returns:
+        The label maps (a new array) and the manifest, a row a map and foreground class (columns:
+        `manifest.COLUMNS` and ``class``).
+
+    Raises:
+        ValueError: An argument is out of its range, or the model is one of binary masks only.
+
+    Examples:
+        >>> import numpy as np
+        >>> from robustseg.noise import Missed, inject_labels
+        >>> labels = np.zeros((1, 64, 64), np.uint8)
+        >>> labels[:, 20:40, 10:30], labels[:, 20:40, 35:55] = 1, 2
+        >>> noisy, manifest = inject_labels(
+        ...     labels, ["a"], Missed(), classes=["background", "left", "right"],
+        ...     alpha=1.0, beta=0.25, seed=0,
+        ... )
+        >>> [(row["class"], row["type"], row["reached"]) for row in manifest]
+        [('left', 'missed', 0.25), ('right', 'missed', 0.25)]
+    """
+    if isinstance(model, OrderedModel):
+        raise ValueError(f"noise={type(model).__name__.lower()} is for binary masks only")
+    check_set(labels, ids, alpha, beta, len(classes))
+    rows = sorted(range(len(ids)), key=lambda i: ids[i])
+    names = [ids[i] for i in rows]
+    noisy = np.array(labels, order="C")
+    done: dict[str, Mapping[int, Corruption]] = {}
+    for name in noisy_ids(names, alpha, seed):
+        at = names.index(name)
+        clean = labels[rows[at]]
+        seen = np.where(clean == IGNORED, 0, clean).astype(np.uint8)
+        donors = LabelDonors(names, labels, rows, at)
+        if isinstance(model, LabelMapModel):
+            rng = stream(seed, name)
+            drawn, said = model.corrupt_labels(seen, len(classes), beta, rng, donors)
+        else:
+            drawn, said = _by_class(seen, model, classes, beta, seed, donors)
+        noisy[rows[at]] = np.where(clean == IGNORED, clean, drawn)
+        done[name] = said
+    manifest: list[Row] = []
+    for name, before, after in zip(ids, labels, noisy, strict=True):
+        manifest += _rows(name, before, after, classes, beta, done.get(name))
+    return noisy, manifest
+
+
+def _by_class(
+    seen: np.ndarray,
+    model: NoiseModel,
+    classes: Sequence[str],
+    beta: float,
+    seed: int,
+    donors: LabelDonors,
+) -> tuple[np.ndarray, dict[int, Corruption]]:
+    """A map whose classes are corrupted one after the other."""
+    own = donors.ids[donors.own]
+    drawn, said = np.zeros_like(seen), {}
+    for value in range(1, len(classes)):
+        rng = stream(seed, own, classes[value] if len(classes) > 2 else "")
+        said[value] = model.corrupt((seen == value).astype(np.uint8), beta, rng, donors.of(value))
+        drawn[said[value].mask == 1] = value
+    return drawn, said
+
+
+def _rows(
+    name: str,
+    clean: np.ndarray,
+    noisy: np.ndarray,
+    classes: Sequence[str],
+    beta: float,
+    done: Mapping[int, Corruption] | None,
+) -> list[Row]:
+    """The manifest's rows of a map, one a class."""
+    rows = []
+    for value in range(1, len(classes)):
+        before, after = (_one_class(labels, value) for labels in (clean, noisy))
+        said = Corruption(after, "clean") if done is None else done[value]
+        if done is not None and not said.note:
+            said = replace(said, note=note_of(before, after, said.mask, beta))
+        rows.append(
+            {
+                **row(name, before, after, 0.0 if done is None else beta, said),
+                "class": classes[value],
+            }
+        )
+    return rows
+
+
+def _one_class(labels: np.ndarray, value: int) -> np.ndarray:
+    """The mask of a class: 0, 1 and 255."""
+    mask = (labels == value).astype(np.uint8)
+    mask[labels == IGNORED] = IGNORED
+    return mask
