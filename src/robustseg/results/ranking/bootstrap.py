@@ -70,14 +70,28 @@ def _draws(grid: RankedCells, images: Images) -> Array:
         known = sorted({seed for *_, seeds, _ in values.values() for seed in seeds}, key=str)
         times = rng.multinomial(len(known), np.full(len(known), 1 / len(known)), RESAMPLES)
         for (row, at), (_, _, seeds, scores) in values.items():
-            weights = times[:, [known.index(seed) for seed in seeds]].astype(float)
-            # A cell of which no seed was drawn keeps them all.
-            weights[weights.sum(axis=1) == 0] = 1
-            weights /= weights.sum(axis=1, keepdims=True)
-            means = pictures @ _inflated(scores).T
+            own = times[:, [known.index(seed) for seed in seeds]]
             sign = direction(grid.places[at].column.metric)
-            drawn[:, row, at] = sign * (weights * means).sum(axis=1)
+            drawn[:, row, at] = sign * drawn_means(scores, pictures, own)
     return drawn
+
+
+def drawn_means(scores: Array, pictures: Array, times: Array) -> Array:
+    """Means of a cell over drawn images and seeds.
+
+    Args:
+        scores: (seeds, images).
+        pictures: (resamples, images), weights that add up to 1.
+        times: (resamples, seeds), how often each is drawn; where none is, all of them count.
+
+    Returns:
+        (resamples,).
+    """
+    weights = times.astype(float)
+    weights[weights.sum(axis=1) == 0] = 1
+    weights /= weights.sum(axis=1, keepdims=True)
+    means: Array = (weights * (pictures @ _inflated(scores).T)).sum(axis=1)
+    return means
 
 
 def _inflated(scores: Array) -> Array:
