@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robustseg.results.ranking.columns import Array, mean_ranks, wins_of
 from robustseg.results.ranking.ranked_cells import RankedCells
@@ -76,7 +77,7 @@ def _draws(grid: RankedCells, images: Images) -> Array:
     return drawn
 
 
-def drawn_means(scores: Array, pictures: Array, times: Array) -> Array:
+def drawn_means(scores: Array, pictures: Array, times: NDArray[np.int64]) -> Array:
     """Means of a cell over drawn images and seeds.
 
     Args:
