@@ -104,7 +104,8 @@ def logged(server, tmp_path):
             ).fetchall()
         history = pd.DataFrame(rows, columns=["key", "step", "value"])
         assert not history.duplicated(["key", "step"]).any()
-        return run, history.pivot(index="step", columns="key", values="value")
+        history = history.pivot(index="step", columns="key", values="value")
+        return run, history[history["train_loss"].notna()]  # a later row has the pictures
 
     return read
 
