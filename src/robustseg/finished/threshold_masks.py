@@ -131,7 +131,9 @@ def _figure(found: dict[str, tuple[_Kept, np.ndarray]], above: str) -> Figure:
         for cell, (picture, highest, title) in zip(line, shown, strict=True):
             cell.imshow(picture, cmap="gray", vmin=0, vmax=highest)
             cell.set_title(title, fontsize=8)
-            cell.axis("off")
+            cell.set_xticks([])
+            cell.set_yticks([])
+            cell.spines[:].set_color("0.6")  # a white mask would be lost on white paper
         name_row(line[0], name)
     figure.suptitle(above, fontsize=10)
     return figure
