@@ -70,9 +70,12 @@ def call(folder: Path, *words: str) -> subprocess.CompletedProcess:
 
 def _act(words: list[str], output: Path, errors: Path | None) -> None:
     os.setsid()  # as a shell's command, it has a process group of its own
-    for number, path in ((1, output), (2, errors or output)):
-        with open(path, "w" if number == 1 or errors else "a") as file:
-            os.dup2(file.fileno(), number)
+    with open(output, "w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    if errors is not None:
+        with open(errors, "w") as file:
+            os.dup2(file.fileno(), 2)
     os.chdir(ROOT)
     sys.argv = ["train.py", *words]
     runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
