@@ -42,7 +42,7 @@ def test_table_and_figures_belong_together(tiny, tmp_path, monkeypatch, capsys):
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
-        patch.setattr("robustseg.results.figures.plates.drawn", faulty)
+        patch.setattr("robustseg.results.figures.figure_specs.drawn", faulty)
         main(command)
     assert not kept.exists()
     assert main(command) == 0

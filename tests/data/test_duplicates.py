@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
-from robustseg.data.checking.duplicates import Look, across_splits, perceptual_hash, thumbnail
+from robustseg.data.checking.duplicates import Appearance, across_splits, perceptual_hash, thumbnail
 
 
 def picture(seed, size=64):
@@ -13,7 +13,7 @@ def picture(seed, size=64):
 
 
 def look(name, split, image):
-    return Look(name, split, str(hash(image.tobytes())), thumbnail(image))
+    return Appearance(name, split, str(hash(image.tobytes())), thumbnail(image))
 
 
 def again(image, quality=60):
@@ -24,10 +24,10 @@ def again(image, quality=60):
 
 def test_exact_and_near_pairs_across_splits():
     images = [picture(seed) for seed in range(12)]
-    looks = [look(f"a{k}", "train", image) for k, image in enumerate(images)]
-    looks.append(look("same", "test", images[3]))
-    looks.append(look("like", "val", again(images[7]).astype(np.uint8)))
-    pairs = across_splits(looks)
+    appearances = [look(f"a{k}", "train", image) for k, image in enumerate(images)]
+    appearances.append(look("same", "test", images[3]))
+    appearances.append(look("like", "val", again(images[7]).astype(np.uint8)))
+    pairs = across_splits(appearances)
     assert [(p.kind, p.first, p.first_split, p.second, p.second_split) for p in pairs] == [
         ("exact", "a3", "train", "same", "test"),
         ("near", "a7", "train", "like", "val"),
@@ -42,11 +42,11 @@ def test_pairs_within_a_split_do_not_count():
 
 
 def test_many_pictures_are_compared_in_blocks(monkeypatch):
-    looks = [look(f"{k:02}", ("train", "test")[k % 2], picture(k // 3)) for k in range(40)]
-    whole = across_splits(looks)
+    appearances = [look(f"{k:02}", ("train", "test")[k % 2], picture(k // 3)) for k in range(40)]
+    whole = across_splits(appearances)
     assert len(whole) > 10
     monkeypatch.setattr("robustseg.data.checking.duplicates.ROWS", 7)
-    assert across_splits(looks) == whole
+    assert across_splits(appearances) == whole
 
 
 def test_pictures_of_one_colour_are_not_near_others():

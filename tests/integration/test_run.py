@@ -194,7 +194,7 @@ def test_nu_is_learnt_and_kept(finished):
 def test_a_finished_run_is_skipped_and_joins_the_experiment(tiny, finished, copied, monkeypatch):
     folder = copied(finished("experiment_name=mine"))
     before = results(folder)
-    monkeypatch.setattr("robustseg.training.run._train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(run_module, "attempt_run", lambda *_: pytest.fail("trained again"))
     run(tiny("experiment_name=two"))
     assert results(folder) == before
     assert RunFolder(folder).read_status()["experiments"] == ["mine", "two"]
@@ -212,7 +212,7 @@ def test_a_run_that_another_process_finishes_meanwhile_is_skipped(
             (tmp_path / "other").rename(tmp_path / "runs")
 
     monkeypatch.setattr(run_module.configuration, "check_targets", finish)
-    monkeypatch.setattr(run_module, "_train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(run_module, "attempt_run", lambda *_: pytest.fail("trained again"))
     run(tiny("experiment_name=mine"))
     (folder,) = (tmp_path / "runs").iterdir()
     assert RunFolder(folder).read_status()["experiments"] == ["mine"]
@@ -247,7 +247,7 @@ def test_a_sweep_forces_a_run_once(
     assert len(RunFolder(only_run()).read_status()["attempts"]) == 2  # it went on
     assert len(aside()) == 1
     monkeypatch.setenv(JOB, "sweep:5")  # another cell of the grid that is the same run
-    monkeypatch.setattr(run_module, "_train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(run_module, "attempt_run", lambda *_: pytest.fail("trained again"))
     run(tiny("force=true"))
     monkeypatch.setenv(JOB, "another:3")
     with pytest.raises(pytest.fail.Exception):

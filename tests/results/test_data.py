@@ -10,7 +10,7 @@ from PIL import Image
 from robustseg.cli.main import main
 from robustseg.errors import NoRuns
 from robustseg.records import pack
-from robustseg.results.figures.lines import told_apart
+from robustseg.results.figures.lines import line_names
 from robustseg.results.load import load_runs
 from robustseg.results.sources import Sources
 from robustseg.runs.files import read_json
@@ -48,7 +48,7 @@ def test_a_row_is_of_one_data(add_run, two, capsys):
         ("gce", "hospital 99aabbbb"): (0.4, 1),
         ("mae", "clinic 1f2eaaaa"): (0.1, 1),
     }
-    lines = set(told_apart(load_runs(add_run.runs))["line"])
+    lines = set(line_names(load_runs(add_run.runs))["line"])
     assert lines == {"GCE clinic 1f2eaaaa", "GCE hospital 99aabbbb", "MAE clinic 1f2eaaaa"}
 
 

@@ -14,8 +14,8 @@ from robustseg.records import pack
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
 from robustseg.results.figures.domain import domain_against_batch_size
-from robustseg.results.figures.lines import told_apart
-from robustseg.results.figures.look import looks, loss_looks
+from robustseg.results.figures.figure_specs import FIGURES, allowed, drawn
+from robustseg.results.figures.lines import line_names
 from robustseg.results.figures.memorisation import (
     expected_floor,
     memorisation,
@@ -23,8 +23,8 @@ from robustseg.results.figures.memorisation import (
 )
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
-from robustseg.results.figures.plates import PLATES, allowed, drawn
 from robustseg.results.figures.stopping_points import selection
+from robustseg.results.figures.style import loss_styles, styles
 from robustseg.results.figures.thresholds import thresholds
 from robustseg.results.load import load_runs
 from robustseg.results.names import LOSSES
@@ -35,7 +35,7 @@ from tests.results.conftest import COUNTS
 
 @pytest.fixture(scope="module")
 def runs(trained):
-    return told_apart(load_runs(trained))
+    return line_names(load_runs(trained))
 
 
 def named(runs, loss):
@@ -129,7 +129,7 @@ def recorded(add_run):
         ]
         write_csv(folder.epochs, evaluations)
     add_run("former", 0.5)
-    return told_apart(load_runs(add_run.runs)), add_run.runs
+    return line_names(load_runs(add_run.runs)), add_run.runs
 
 
 def test_thresholds_are_those_of_the_reported_evaluations(recorded):
@@ -171,7 +171,7 @@ def test_dice_against_alpha_has_a_panel_a_strength_and_a_band_over_seeds(add_run
         add_run("gce", 0.3, value, seed=seed)
         add_run("gce", 0.3, value - 0.3, seed=seed, beta=0.7)
         add_run("gce", 0.0, value + 0.1, seed=seed)
-    runs = told_apart(load_runs(add_run.runs))
+    runs = line_names(load_runs(add_run.runs))
     figure = dice_against_alpha(runs, add_run.runs)
     assert titles(figure) == ["β = 0.5", "β = 0.7"]
     for axis, low in zip(figure.get_axes(), (0.7, 0.4), strict=True):
@@ -189,7 +189,7 @@ def test_domain_against_batch_size(add_run):
             for seed in (0, 1):
                 add_run("dice", 0.0, value + 0.1 * seed, domain=domain, batch_size=size, seed=seed)
     add_run("gce")
-    runs = told_apart(load_runs(add_run.runs))
+    runs = line_names(load_runs(add_run.runs))
     (axis,) = domain_against_batch_size(runs, add_run.runs).get_axes()
     drawn = {bars.get_label(): bars.lines[0].get_ydata() for bars in axis.containers}
     assert drawn["Dice image"] == pytest.approx([0.65, 0.65])
@@ -206,7 +206,7 @@ def test_image_dice_shows_each_image_once_a_run(add_run):
     ignored = dict.fromkeys(COUNTS, 0)  # an image without a pixel that counts
     rows += [{"epoch": epoch, "id": "02", **ignored, "dice": 1.0} for epoch in (1, 3)]
     write_csv(folder.images, rows)
-    figure = image_dice(told_apart(load_runs(add_run.runs)), add_run.runs)
+    figure = image_dice(line_names(load_runs(add_run.runs)), add_run.runs)
     (axis,) = figure.get_axes()
     dots = next(found for found in axis.collections if len(found.get_offsets()) == 5)
     assert sorted(dots.get_offsets()[:, 0]) == pytest.approx([0.02, 0.12, 0.22, 0.32, 0.42])
@@ -253,18 +253,18 @@ def test_a_run_keeps_the_training_images_that_it_has_learnt_least(runs, trained)
 
 def test_what_runs_do_not_have_is_not_drawn(add_run):
     add_run("gce")
-    runs = told_apart(load_runs(add_run.runs))
-    assert [plate.name for plate in PLATES if plate.draw(runs, add_run.runs)] == []
+    runs = line_names(load_runs(add_run.runs))
+    assert [spec.name for spec in FIGURES if spec.draw(runs, add_run.runs)] == []
 
 
 def test_a_loss_has_one_colour_in_every_figure():
-    whole = loss_looks({name: name for name in LOSSES})
-    assert len({(look.color, look.marker) for look in whole.values()}) == len(LOSSES)
-    some = loss_looks({"MAE a": "mae", "MAE b": "mae", "T-Loss": "tloss"})
+    whole = loss_styles({name: name for name in LOSSES})
+    assert len({(style.color, style.marker) for style in whole.values()}) == len(LOSSES)
+    some = loss_styles({"MAE a": "mae", "MAE b": "mae", "T-Loss": "tloss"})
     assert some["MAE a"].color == some["MAE b"].color == whole["mae"].color
     assert some["MAE a"].marker != some["MAE b"].marker
     assert some["T-Loss"].color == whole["tloss"].color
-    variants = loss_looks({"a": "mae", "b": "mae"})  # of one loss, colours tell them apart
+    variants = loss_styles({"a": "mae", "b": "mae"})  # of one loss, colours tell them apart
     assert variants["a"].color != variants["b"].color
 
 
@@ -277,7 +277,7 @@ def test_settings_are_named_as_their_overrides(add_run):
     add_run("dice_ce", settings=settings("none", [0.0, 255.0]))
     add_run("dice_ce", settings=settings("flips_gamma", [0.0]))
     add_run("$x^2$ [/red]", settings=settings("none", [0.0]))
-    lines = list(told_apart(load_runs(add_run.runs))["line"])
+    lines = list(line_names(load_runs(add_run.runs))["line"])
     assert lines == [
         "\\$x^2\\$ [/red] augmentation=none positive_values=0",
         "Dice + CE augmentation=flips_gamma positive_values=0",
@@ -289,7 +289,7 @@ def test_settings_are_named_as_their_overrides(add_run):
 def test_lines_come_in_the_order_of_the_table(add_run):
     for loss in ("tloss", "sce", "gce", "mine"):
         add_run(loss, dataset="isic2017")
-    runs = told_apart(load_runs(add_run.runs))
+    runs = line_names(load_runs(add_run.runs))
     assert list(runs["line"]) == ["GCE", "SCE", "T-Loss", "mine"]  # as published, others behind
 
 
@@ -321,8 +321,8 @@ def test_nu_s_ticks_are_plain_numbers(runs, trained):
 
 
 def test_looks_differ():
-    found = looks(f"loss{at}" for at in range(40))
-    assert len({(look.color, look.marker) for look in found.values()}) == 40
+    found = styles(f"loss{at}" for at in range(40))
+    assert len({(style.color, style.marker) for style in found.values()}) == 40
 
 
 def test_masks_by_threshold_are_those_that_training_kept(runs, trained):
@@ -349,7 +349,7 @@ def test_masks_by_threshold_are_those_that_training_kept(runs, trained):
 
 def test_a_run_that_lost_a_file_is_left_out_and_said(trained, tmp_path, capsys):
     copy = shutil.copytree(trained, tmp_path / "runs")
-    (copy / named(told_apart(load_runs(copy)), "tloss") / "epochs.csv").unlink()
+    (copy / named(line_names(load_runs(copy)), "tloss") / "epochs.csv").unlink()
     assert main(["figures", "mine", "--runs", str(copy), "--out", str(tmp_path)]) == 0
     assert f"Left out of {copy}: 1 " in capsys.readouterr().err
 
@@ -367,7 +367,7 @@ def test_a_run_whose_weights_are_damaged_is_left_out_of_the_masks(damaged, tmp_p
 def test_the_command_writes_png_and_svg(runs, trained, tmp_path, capsys):
     assert main(["figures", "mine", "--runs", str(trained), "--out", str(tmp_path)]) == 0
     names = {file.name for file in (tmp_path / "mine").iterdir()}
-    expected = {plate.name for plate in PLATES} - {"domain_against_batch_size"}
+    expected = {spec.name for spec in FIGURES} - {"domain_against_batch_size"}
     expected |= {"threshold_masks"}
     assert names == {f"{name}.{kind}" for name in expected for kind in ("png", "svg")}
     assert "Figures in" in capsys.readouterr().out
@@ -383,18 +383,18 @@ def test_images_are_left_out_on_request(trained, tmp_path, capsys, images, shown
 
 
 def test_figures_of_training_images_show_no_test_images(runs, trained):
-    for plate in allowed("train"):
-        figure = plate.draw(runs, trained)
-        for cell in figure.axes if figure and plate.images != "none" else []:
+    for spec in allowed("train"):
+        figure = spec.draw(runs, trained)
+        for cell in figure.axes if figure and spec.images != "none" else []:
             assert not cell.images or cell.get_title().startswith("training:")
 
 
 def test_unlike_runs_are_not_averaged(add_run, tmp_path, capsys):
     add_run("dice", domain="image")
     add_run("dice", domain="batch")
-    assert sorted(told_apart(load_runs(add_run.runs))["line"]) == ["Dice batch", "Dice image"]
+    assert sorted(line_names(load_runs(add_run.runs))["line"]) == ["Dice batch", "Dice image"]
     add_run("dice", domain="batch", settings={"optimizer": {"lr": 0.01}})
-    lines = sorted(told_apart(load_runs(add_run.runs))["line"])
+    lines = sorted(line_names(load_runs(add_run.runs))["line"])
     assert lines == ["Dice batch", "Dice batch lr=0.01", "Dice image"]
     add_run("dice", domain="batch", dataset="chest")
     assert main(["figures", "--runs", str(add_run.runs), "--out", str(tmp_path / "out")]) == 2
@@ -425,7 +425,7 @@ NOT_READ = {
 def damaged(trained, tmp_path):
     """A copy of the runs, and the T-Loss's noisy one in it."""
     copy = shutil.copytree(trained, tmp_path / "runs")
-    return without_checksums(copy / named(told_apart(load_runs(copy)), "tloss"))
+    return without_checksums(copy / named(line_names(load_runs(copy)), "tloss"))
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,7 @@ def test_a_run_with_a_damaged_file_is_left_out(damaged, tmp_path, capsys, name, 
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{file} {reason}")
     assert NOT_READ[name] == set(line.rpartition("left out of ")[2].rstrip(".").split(", "))
-    expected = {plate.name for plate in PLATES} - {"domain_against_batch_size"}
+    expected = {spec.name for spec in FIGURES} - {"domain_against_batch_size"}
     expected |= {"threshold_masks"}
     assert {file.stem for file in (tmp_path / "mine").iterdir()} == expected
 
@@ -459,10 +459,10 @@ def test_a_run_with_a_damaged_file_is_left_out(damaged, tmp_path, capsys, name, 
 def test_a_cut_off_archive_leaves_its_row_out(damaged):
     file = damaged / "examples.npz"
     file.write_bytes(file.read_bytes()[:-100])
-    runs = told_apart(load_runs(damaged.parent))
+    runs = line_names(load_runs(damaged.parent))
     figures, (remark,) = drawn(runs, damaged.parent)
     assert remark.startswith(f"{file} is damaged")
-    figure = dict((plate.name, figure) for plate, figure in figures)["examples"]
+    figure = dict((spec.name, figure) for spec, figure in figures)["examples"]
     assert len(figure.get_axes()) == 7
 
 
@@ -470,7 +470,7 @@ def test_a_file_without_permission_is_not_called_damaged(damaged, monkeypatch):
     def refusing(path, **_):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    runs = told_apart(load_runs(damaged.parent))
+    runs = line_names(load_runs(damaged.parent))
     monkeypatch.setattr(pd, "read_csv", refusing)
     _, remarks = drawn(runs, damaged.parent)
     assert all(" cannot be read (Permission denied); left out of " in one for one in remarks)
@@ -491,5 +491,5 @@ def test_with_nothing_left_to_draw_the_command_says_so(add_run, tmp_path, capsys
 def test_a_swept_encoder_is_named_without_its_setting(add_run):
     for encoder in ("resnet18", "mobilenet_v2"):
         add_run("gce", settings={"model": {"encoder_name": encoder}})
-    names = set(told_apart(load_runs(add_run.runs))["line"])
+    names = set(line_names(load_runs(add_run.runs))["line"])
     assert names == {"GCE resnet18", "GCE mobilenet_v2"}

@@ -5,7 +5,7 @@ import pytest
 from robustseg.errors import NoImages
 from robustseg.results.load import load_runs
 from robustseg.results.tables import image_scores as images
-from robustseg.results.tables.cached_statistics import remembered
+from robustseg.results.tables.cached_statistics import cached
 from robustseg.results.tables.comparison import add_intervals, compare
 from robustseg.results.tables.image_scores import Images
 from robustseg.results.tables.make_table import make_table
@@ -66,12 +66,12 @@ def test_what_is_damaged_is_computed_again(folders, tested, kept, damage):
 def test_where_nothing_can_be_kept_a_warning_says_so(tmp_path, monkeypatch, caplog):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("ROBUSTSEG_CACHE", str(tmp_path / "file"))
-    assert remembered("question", (1, 1), lambda: [[0.5]]) == [[0.5]]
+    assert cached("question", (1, 1), lambda: [[0.5]]) == [[0.5]]
     assert "not kept" in caplog.text
 
 
 def test_questions_have_answers_of_their_own(kept):
-    assert remembered(["a", 1], (1, 1), lambda: [[1.0]]) == [[1.0]]
-    assert remembered(["a", 2], (1, 1), lambda: [[2.0]]) == [[2.0]]
-    assert remembered(["a", 1], (1, 1), lambda: [[3.0]]) == [[1.0]]
+    assert cached(["a", 1], (1, 1), lambda: [[1.0]]) == [[1.0]]
+    assert cached(["a", 2], (1, 1), lambda: [[2.0]]) == [[2.0]]
+    assert cached(["a", 1], (1, 1), lambda: [[3.0]]) == [[1.0]]
     assert [json.loads(file.read_text()) for file in kept()] in ([[[1]], [[2]]], [[[2]], [[1]]])

@@ -392,7 +392,7 @@ def test_provenance_counts_runs_where_they_differ():
 
 
 def test_the_same_figure_gives_the_same_bytes():
-    from robustseg.results.figures.look import legend, tiles
+    from robustseg.results.figures.style import legend, tiles
 
     def draw():
         figure, axes = tiles(2, "x", "y")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from robustseg.results.figures.plates import Plate
+    from robustseg.results.figures.figure_specs import FigureSpec
     from robustseg.results.sources import Sources
 
 FORMATS = ("png", "svg", "pdf")
@@ -59,7 +59,7 @@ def main(options: argparse.Namespace) -> int:
         runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
     figures, remarks = draw(runs, sources, options.images)
     if options.width:
-        from robustseg.results.figures.look import resize
+        from robustseg.results.figures.style import resize
 
         for _, figure in figures:
             resize(figure, WIDTHS[options.width])
@@ -69,7 +69,7 @@ def main(options: argparse.Namespace) -> int:
 
 def draw(
     runs: pd.DataFrame, sources: Sources, images: str
-) -> tuple[list[tuple[Plate, Figure]], list[str]]:
+) -> tuple[list[tuple[FigureSpec, Figure]], list[str]]:
     """Draw them, and write nothing yet.
 
     Args:
@@ -83,28 +83,28 @@ def draw(
     Raises:
         ConfigError: the runs are of several data sets or noise models.
     """
-    from robustseg.results.figures.lines import told_apart
-    from robustseg.results.figures.plates import PLATES, allowed, drawn
+    from robustseg.results.figures.figure_specs import FIGURES, allowed, drawn
+    from robustseg.results.figures.lines import line_names
 
-    named = told_apart(runs)
+    named = line_names(runs)
     also = _predicted(named, sources) if images == "all" else []
     figures, remarks = drawn(named, sources, images, also)
-    hidden = [plate.name for plate in PLATES if plate not in allowed(images)]
+    hidden = [spec.name for spec in FIGURES if spec not in allowed(images)]
     if hidden:
         remarks.append(f"Left out, for their images (see --images): {', '.join(hidden)}.")
     return figures, remarks
 
 
-def _predicted(runs: pd.DataFrame, sources: Sources) -> list[Plate]:
+def _predicted(runs: pd.DataFrame, sources: Sources) -> list[FigureSpec]:
     """The figure for which networks predict again, if a run has weights: only it needs torch."""
     folders = [sources.find(run_id).folder for run_id in runs["run_id"]]
     if not any(folder is not None and folder.weights.is_file() for folder in folders):
         return []
     from robustseg.finished.threshold_masks import threshold_masks
-    from robustseg.results.figures.plates import Plate
+    from robustseg.results.figures.figure_specs import FigureSpec
 
     return [
-        Plate(
+        FigureSpec(
             "threshold_masks",
             "What a threshold makes of a prediction",
             "Test images with their clean masks, the probability of the foreground and the masks "
@@ -116,7 +116,7 @@ def _predicted(runs: pd.DataFrame, sources: Sources) -> list[Plate]:
 
 
 def save(
-    figures: Sequence[tuple[Plate, Figure]],
+    figures: Sequence[tuple[FigureSpec, Figure]],
     remarks: Sequence[str],
     folder: Path,
     formats: Sequence[str],
@@ -125,7 +125,7 @@ def save(
     """Write what `draw` gave, and say so.
 
     Args:
-        figures: with their plates.
+        figures: with their specs.
         remarks: for the error channel.
         folder: to write to.
         formats: some of `FORMATS`.
@@ -134,11 +134,11 @@ def save(
     Returns:
         Exit code; 1 if there is no figure.
     """
-    from robustseg.results.figures.plates import PLATES
+    from robustseg.results.figures.figure_specs import FIGURES
 
     shared.tell(remarks)
-    names = [plate.name for plate, _ in figures]
-    old = [plate.name for plate in PLATES if plate.name not in names]
+    names = [spec.name for spec, _ in figures]
+    old = [spec.name for spec in FIGURES if spec.name not in names]
     old = [name for name in old if any((folder / f"{name}.{kind}").exists() for kind in FORMATS)]
     if old:
         print(f"Left in {folder} from an earlier call: {', '.join(old)}.", file=sys.stderr)
@@ -146,12 +146,12 @@ def save(
         print("The runs have nothing that could be drawn.", file=sys.stderr)
         return 1
     folder.mkdir(parents=True, exist_ok=True)
-    for plate, figure in figures:
+    for spec, figure in figures:
         for kind in formats:
             undated = {"Date" if kind == "svg" else "CreationDate": None}
-            file = folder / f"{plate.name}.{kind}"
+            file = folder / f"{spec.name}.{kind}"
             figure.savefig(file, dpi=120, metadata=None if kind == "png" else undated)
-            if small and kind == "png" and plate.images != "none":
+            if small and kind == "png" and spec.images != "none":
                 _reduce(file)
     said = " and ".join(kind.upper() for kind in formats)
     print(f"Figures in {folder}: {', '.join(names)} ({said})")

@@ -76,8 +76,8 @@ def _run(arguments: Sequence[str]) -> int:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         options.overrides += rest
-    if hasattr(options, "settle"):
-        options.settle(options)
+    if hasattr(options, "resolve_experiment"):
+        options.resolve_experiment(options)
     try:
         code = int(options.main(options))
         _flush()

@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--metric", default="dice_image", help="to rank by (default: dice_image)")
     parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
     parser.add_argument("--figure", type=Path, help="also draw the intervals: a .png, .svg or .pdf")
-    parser.set_defaults(main=main, settle=shared.settle, experiment=None)
+    parser.set_defaults(main=main, resolve_experiment=shared.resolve_experiment, experiment=None)
 
 
 def main(options: argparse.Namespace) -> int:

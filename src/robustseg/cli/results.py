@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from robustseg.results.figures.plates import Plate
+    from robustseg.results.figures.figure_specs import FigureSpec
     from robustseg.results.sources import Sources
 
 
@@ -56,7 +56,7 @@ def main(options: argparse.Namespace) -> int:
 
 def _draw(
     runs: pd.DataFrame, sources: Sources, images: str
-) -> tuple[list[tuple[Plate, Figure]], list[str]]:
+) -> tuple[list[tuple[FigureSpec, Figure]], list[str]]:
     try:
         return figures.draw(runs, sources, images)
     except ConfigError as error:  # several noise models, which a table can show

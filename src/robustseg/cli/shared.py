@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def add_runs(parser: argparse.ArgumentParser, duplicates: bool = True) -> None:
     """Add the experiment, --runs and --duplicates, which `chosen_sources` reads."""
     parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
-    parser.set_defaults(settle=settle)
+    parser.set_defaults(resolve_experiment=resolve_experiment)
     add_sources(parser, duplicates)
 
 
@@ -52,7 +52,7 @@ def chosen_sources(options: argparse.Namespace) -> Sources:
     return Sources(options.runs, getattr(options, "duplicates", "first"))
 
 
-def settle(options: argparse.Namespace) -> None:
+def resolve_experiment(options: argparse.Namespace) -> None:
     """Put an experiment that stands behind --runs into its place: argparse takes it for a source.
 
     Args:

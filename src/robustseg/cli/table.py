@@ -47,7 +47,7 @@ def add_parser(subparsers: Any) -> None:
         help="the table of a results.csv, which --format csv wrote; needs no runs",
     )
     parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
-    parser.set_defaults(main=main, settle=shared.settle)
+    parser.set_defaults(main=main, resolve_experiment=shared.resolve_experiment)
 
 
 def main(options: argparse.Namespace) -> int:

@@ -15,8 +15,8 @@ from robustseg.finished.load import load_run
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.metrics.summary import dice
 from robustseg.results.figures.lines import hardest, heading, settings
-from robustseg.results.figures.look import name_row
 from robustseg.results.figures.run_files import Source, Unreadable, read_each
+from robustseg.results.figures.style import name_row
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
 from robustseg.runs.pictures import read_examples
@@ -42,7 +42,7 @@ def threshold_masks(runs: pd.DataFrame, source: Source) -> Figure | None:
     images are those that every examples.npz keeps; the network predicts them again.
 
     Args:
-        runs: as `told_apart` gives them.
+        runs: as `line_names` gives them.
         source: of the runs, as for `load_runs`.
 
     Returns:

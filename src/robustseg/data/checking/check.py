@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from robustseg import IGNORED
-from robustseg.data.checking.duplicates import Look, Pair, across_splits, thumbnail
+from robustseg.data.checking.duplicates import Appearance, Pair, across_splits, thumbnail
 from robustseg.data.checking.foreground import Foreground, foreground_share, measured, troubles
 from robustseg.data.checking.once import once
 from robustseg.data.resizing import resize_mask
@@ -82,7 +82,7 @@ class _Seen:
     small_share: float = 0.0  # the same at the size trained at; see `foreground_share`
     image: FileFacts | None = None
     mask: FileFacts | None = None
-    look: Look | None = None
+    appearance: Appearance | None = None
     traits: tuple[Traits, Traits] = ({}, {})  # of the files of image and mask
 
 
@@ -104,11 +104,11 @@ def check(source: Source, image_size: int | None = None) -> Report:
         return Report(name, root, errors=[str(error)])
     records, errors, remarks = scan.records, scan.errors, scan.remarks
     with ThreadPoolExecutor() as pool:
-        look = partial(_see, source, image_size)
-        seen = list(track(pool.map(look, records), len(records), "Checking"))
+        see = partial(_see, source, image_size)
+        seen = list(track(pool.map(see, records), len(records), "Checking"))
     whole = [one for one in seen if not one.error]
     splits = [split for split in SPLITS if any(r.split == split for r in records)]
-    duplicates = across_splits([one.look for one in whole if one.look is not None])
+    duplicates = across_splits([one.appearance for one in whole if one.appearance is not None])
     found = [_foreground(whole, split) for split in splits]
     empty, remarkable = troubles(
         [one for one in found if one.images], image_size, source, [one.record for one in whole]
@@ -150,7 +150,7 @@ def _see(source: Source, image_size: int | None, record: Record) -> _Seen:
             small_share=foreground_share(small),
             image=None if record.image is None else file_facts(record.image),
             mask=None if record.mask is None else file_facts(record.mask, values=True),
-            look=Look(
+            appearance=Appearance(
                 record.id,
                 record.split,
                 hashlib.sha256(str(image.shape).encode() + image.tobytes()).hexdigest(),

@@ -16,7 +16,7 @@ ROWS = 1024  # compared with all others at a time
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """What is compared of a picture.
 
     Attributes:
@@ -74,20 +74,20 @@ def perceptual_hash(thumb: np.ndarray) -> np.ndarray:
     return low > np.median(low[1:])
 
 
-def across_splits(looks: Sequence[Look]) -> list[Pair]:
+def across_splits(appearances: Sequence[Appearance]) -> list[Pair]:
     """Pairs of different splits that are alike, the most alike first.
 
     Near means a correlation of the thumbnails of 0.98 and perceptual hashes that differ in at
     most 10 of 64 bits. That finds pictures saved again and most second photographs of a lesion,
     and none of two chest X-rays or tissue tiles of different patients.
     """
-    if not looks:
+    if not appearances:
         return []
-    thumbs = np.stack([look.thumbnail for look in looks])
-    splits = np.array([look.split for look in looks])
-    pixels = np.array([look.pixels for look in looks])
+    thumbs = np.stack([appearance.thumbnail for appearance in appearances])
+    splits = np.array([appearance.split for appearance in appearances])
+    pixels = np.array([appearance.pixels for appearance in appearances])
     pairs = []
-    for start in range(0, len(looks), ROWS):
+    for start in range(0, len(appearances), ROWS):
         rows = slice(start, start + ROWS)
         correlation = thumbs[rows] @ thumbs.T
         same = pixels[rows, None] == pixels[None]
@@ -95,13 +95,13 @@ def across_splits(looks: Sequence[Look]) -> list[Pair]:
         alike &= splits[rows, None] != splits[None]
         for i, j in np.argwhere(alike):
             if start + i < j:
-                pair = _pair(looks[start + i], looks[j], float(correlation[i, j]))
+                pair = _pair(appearances[start + i], appearances[j], float(correlation[i, j]))
                 if pair.kind == "exact" or pair.distance <= DISTANCE:
                     pairs.append(pair)
     return sorted(pairs, key=lambda pair: (pair.kind, -pair.correlation, pair.first, pair.second))
 
 
-def _pair(first: Look, second: Look, correlation: float) -> Pair:
+def _pair(first: Appearance, second: Appearance, correlation: float) -> Pair:
     bits = perceptual_hash(first.thumbnail) != perceptual_hash(second.thumbnail)
     exact = first.pixels == second.pixels
     return Pair(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from robustseg.data.checked_json import read_checked, write_checked
-from robustseg.data.checking.duplicates import THUMBNAIL, Look, across_splits, thumbnail
+from robustseg.data.checking.duplicates import THUMBNAIL, Appearance, across_splits, thumbnail
 from robustseg.data.imageset import ImageSet
 from robustseg.errors import DataError
 from robustseg.terminal.count import count
@@ -60,7 +60,7 @@ def alike(images: ImageSet, cache: Path) -> list[Alike]:
         pass
     except (OSError, ValueError, DataError) as error:
         log.info("%s: not used (%s), looked for again", file, error)
-    found = _look(images)
+    found = _compared(images)
     try:
         write_checked(file, found)
     except OSError as error:
@@ -77,13 +77,14 @@ def _known(read: Any) -> list[Alike]:
     return [(kind, first, second) for kind, first, second in read]
 
 
-def _look(images: ImageSet) -> list[Alike]:
+def _compared(images: ImageSet) -> list[Alike]:
     assert images.digests is not None
     rows = track(zip(images.digests, images.images, strict=True), len(images), "Comparing images")
-    looks = [
-        Look(digest, str(at), digest, thumbnail(image)) for at, (digest, image) in enumerate(rows)
+    appearances = [
+        Appearance(digest, str(at), digest, thumbnail(image))
+        for at, (digest, image) in enumerate(rows)
     ]
-    return [(pair.kind, pair.first, pair.second) for pair in across_splits(looks)[:_KEPT]]
+    return [(pair.kind, pair.first, pair.second) for pair in across_splits(appearances)[:_KEPT]]
 
 
 def _pairs(images: ImageSet, known: Sequence[Alike]) -> list[Alike]:

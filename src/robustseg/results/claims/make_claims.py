@@ -15,7 +15,7 @@ from robustseg.results.claims.intervals import (
     over_seeds,
     seeds_needed,
 )
-from robustseg.results.tables.cached_statistics import Numbers, remembered
+from robustseg.results.tables.cached_statistics import Numbers, cached
 from robustseg.results.tables.comparison import Answers, all_pairs, with_reference
 from robustseg.results.tables.grid import column_words
 from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike
@@ -52,9 +52,7 @@ def make_claims(table: Table, images: Images, against: str | None = None) -> Cla
         raise NoRuns("there is no column with two rows on the same data: nothing to compare")
     shared = [_shared(table, pair) for pair in pairs]
     question = [_VERSION, "claims", MARGIN, [_identity(table, pair, images) for pair in pairs]]
-    found = remembered(
-        question, (len(pairs), _WIDTH), lambda: _measure(table, pairs, shared, images)
-    )
+    found = cached(question, (len(pairs), _WIDTH), lambda: _measure(table, pairs, shared, images))
     claims = [
         _claim(table, pair, numbers, seeds, tested)
         for pair, numbers, seeds in zip(pairs, found, shared, strict=True)

@@ -6,9 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from robustseg.metrics.catalogue import find
-from robustseg.results.figures.lines import looks_of
-from robustseg.results.figures.look import legend, tiles
+from robustseg.results.figures.lines import styles_of
 from robustseg.results.figures.run_files import Source
+from robustseg.results.figures.style import legend, tiles
 
 
 def dice_against_alpha(
@@ -17,7 +17,7 @@ def dice_against_alpha(
     """A metric against α, a panel for each β, a line a loss, mean and range over seeds.
 
     Args:
-        runs: as `told_apart` gives them.
+        runs: as `line_names` gives them.
         source: of the runs, of which nothing more is read.
         metric: a number of metrics.json.
 
@@ -27,25 +27,25 @@ def dice_against_alpha(
     if runs["alpha"].nunique() < 2:
         return None
     strengths = sorted(runs["beta"].dropna().unique())
-    known = looks_of(runs)
+    known = styles_of(runs)
     faint = min(0.15, 0.7 / len(known))  # many bands overlap
     title = entry.title if (entry := find(metric)) else metric
     figure, axes = tiles(len(strengths), "α, share of noisy masks", f"{title} of test images")
     for axis, beta in zip(axes, strengths, strict=True):
         part = runs[(runs["beta"] == beta) | (runs["alpha"] == 0)]
-        for name, look in known.items():
+        for name, style in known.items():
             group = part[part["line"] == name]
             if group.empty:
                 continue
             over = group.groupby("alpha")[metric]
             mean = over.mean()
-            axis.fill_between(mean.index, over.min(), over.max(), color=look.color, alpha=faint)
+            axis.fill_between(mean.index, over.min(), over.max(), color=style.color, alpha=faint)
             axis.plot(
                 mean.index,
                 mean,
-                color=look.color,
-                linestyle=look.dash,
-                marker=look.marker,
+                color=style.color,
+                linestyle=style.dash,
+                marker=style.marker,
                 markersize=4.5,
                 label=name,
             )

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from robustseg.metrics.summary import COUNTS
-from robustseg.results.figures.lines import at_setting, heading, looks_of, settings
-from robustseg.results.figures.look import Look, tiles
+from robustseg.results.figures.lines import at_setting, heading, settings, styles_of
 from robustseg.results.figures.run_files import Source, read_each
+from robustseg.results.figures.style import Style, tiles
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
 
@@ -24,7 +24,7 @@ def image_dice(runs: pd.DataFrame, source: Source) -> Figure | None:
     evaluations), the bar the median. Images of all seeds are shown together.
 
     Args:
-        runs: as `told_apart` gives them.
+        runs: as `line_names` gives them.
         source: of the runs, as for `load_runs`.
 
     Returns:
@@ -39,16 +39,16 @@ def image_dice(runs: pd.DataFrame, source: Source) -> Figure | None:
         return None
     values = read_each(runs["run_id"], sources, "images", _dice)
     found = settings(runs)
-    known = looks_of(runs)
+    known = styles_of(runs)
     height = max(1.5, 0.42 * len(known) + 0.6)
     figure, axes = tiles(len(found), "Dice of a test image", "", height)
     for axis, setting in zip(axes, found, strict=True):
         part = at_setting(runs, *setting)
-        for at, (name, look) in enumerate(known.items()):
+        for at, (name, style) in enumerate(known.items()):
             group = part[part["line"] == name]
             if len(group):
                 dice = np.concatenate([values[run_id] for run_id in group["run_id"]])
-                _draw(axis, at, dice, look)
+                _draw(axis, at, dice, style)
         axis.set_title(heading(*setting), fontsize=10)
     axes[0].set_yticks(range(len(known)), list(known))
     axes[0].set_ylim(len(known) - 0.4, -0.7)
@@ -66,18 +66,18 @@ def _dice(run: Run) -> np.ndarray:
     return rows[counted].groupby("id", sort=False)["dice"].mean().to_numpy()
 
 
-def _draw(axis: Axes, at: int, dice: np.ndarray, look: Look) -> None:
+def _draw(axis: Axes, at: int, dice: np.ndarray, style: Style) -> None:
     """Density above the line, dots below it."""
     if len(np.unique(dice)) > 1:
         parts = axis.violinplot(
             [dice], [at], orientation="horizontal", widths=0.9, side="low", showextrema=False
         )
         for body in parts["bodies"]:  # type: ignore[attr-defined]
-            body.set(facecolor=look.color, edgecolor=look.color, alpha=0.3)
+            body.set(facecolor=style.color, edgecolor=style.color, alpha=0.3)
     rng = np.random.default_rng(0)
     shown = rng.choice(dice, min(len(dice), _DOTS), replace=False)
     heights = at + rng.uniform(0.06, 0.3, len(shown))
     axis.scatter(
-        shown, heights, s=5, color=look.color, marker=look.marker, linewidths=0, rasterized=True
+        shown, heights, s=5, color=style.color, marker=style.marker, linewidths=0, rasterized=True
     )
-    axis.vlines(np.median(dice), at - 0.36, at + 0.34, color=look.color, linewidth=2)
+    axis.vlines(np.median(dice), at - 0.36, at + 0.34, color=style.color, linewidth=2)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.lines import at_setting, heading, looks_of, settings, with_lines
-from robustseg.results.figures.look import legend, tiles
+from robustseg.results.figures.lines import at_setting, heading, settings, styles_of, with_lines
 from robustseg.results.figures.run_files import Source
+from robustseg.results.figures.style import legend, tiles
 from robustseg.results.tables.distinct import row_labels
 
 
@@ -18,7 +18,7 @@ def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | No
     a batch; over the batch it is another loss for every batch size.
 
     Args:
-        runs: as `told_apart` gives them.
+        runs: as `line_names` gives them.
         source: of the runs, of which nothing more is read.
 
     Returns:
@@ -34,8 +34,8 @@ def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | No
     figure, axes = tiles(len(found), "images in a batch", "Dice of test images")
     for axis, setting in zip(axes, found, strict=True):
         part = at_setting(runs, *setting)
-        lines = looks_of(runs)
-        for at, (name, look) in enumerate(lines.items()):
+        lines = styles_of(runs)
+        for at, (name, style) in enumerate(lines.items()):
             group = part[part["line"] == name]
             if group.empty:
                 continue
@@ -47,9 +47,9 @@ def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | No
                 mean.index * beside,
                 mean,
                 spread,
-                color=look.color,
-                linestyle=look.dash,
-                marker=look.marker,
+                color=style.color,
+                linestyle=style.dash,
+                marker=style.marker,
                 markersize=4.5,
                 capsize=2,
                 label=name,

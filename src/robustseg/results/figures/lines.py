@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from robustseg.errors import ConfigError
-from robustseg.results.figures.look import Look, loss_looks
+from robustseg.results.figures.style import Style, loss_styles
 from robustseg.results.names import loss_name
 from robustseg.results.tables.distinct import plain, row_labels
 from robustseg.results.tables.make_table import row_order
@@ -17,7 +17,7 @@ from robustseg.terminal.printable import printable
 _SELF_EVIDENT = ("dataset", "loss", "domain", "regularizer", "model", "subset", "data")
 
 
-def told_apart(runs: pd.DataFrame) -> pd.DataFrame:
+def line_names(runs: pd.DataFrame) -> pd.DataFrame:
     """Add ``line``: the loss, named by all that tells a row from another; and its ``look``.
 
     Raises:
@@ -47,16 +47,16 @@ def with_lines(runs: pd.DataFrame, named: pd.DataFrame, labels: Sequence[str]) -
     runs = runs.assign(line=lines)
     places = sorted(range(len(rows)), key=lambda at: order(rows[at]))
     losses = {lines[at]: str(runs["loss"].iloc[at]) for at in places}
-    known = loss_looks(losses)
+    known = loss_styles(losses)
     runs["look"] = pd.Series([known[line] for line in lines], index=runs.index, dtype=object)
     return runs.iloc[places]
 
 
-def looks_of(runs: pd.DataFrame) -> dict[str, Look]:
+def styles_of(runs: pd.DataFrame) -> dict[str, Style]:
     """The look of each line, in the order of the runs.
 
     Args:
-        runs: as `told_apart` gives them, or some of them.
+        runs: as `line_names` gives them, or some of them.
     """
     return dict(zip(runs["line"], runs["look"], strict=True))
 

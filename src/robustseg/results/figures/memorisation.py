@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.lines import at_setting, averaged, heading, looks_of, settings
-from robustseg.results.figures.look import Look, grid, legend, tiles
+from robustseg.results.figures.lines import at_setting, averaged, heading, settings, styles_of
 from robustseg.results.figures.run_files import Source, read_epochs
+from robustseg.results.figures.style import Style, grid, legend, tiles
 
 _MARKED = 8  # markers a line, about
 _AGAINST = {"noisy": "--", "clean": "-"}
@@ -24,7 +24,7 @@ def memorisation(runs: pd.DataFrame, source: Source) -> Figure | None:
     against the clean masks of a network that reproduces every given mask.
 
     Args:
-        runs: as `told_apart` gives them.
+        runs: as `line_names` gives them.
         source: of the runs, as for `load_runs`.
 
     Returns:
@@ -41,7 +41,7 @@ def memorisation(runs: pd.DataFrame, source: Source) -> Figure | None:
     figure, axes = tiles(len(found), "epoch", "Dice of training images")
     for axis, setting in zip(axes, found, strict=True):
         part = at_setting(noisy, *setting)
-        _draw({"": axis}, part, curves, looks_of(noisy))
+        _draw({"": axis}, part, curves, styles_of(noisy))
         axis.axhline(
             _given_dice(part, ["clean", *_kinds(part)]), color="0.35", linestyle=":", linewidth=1.2
         )
@@ -59,7 +59,7 @@ def memorisation_by_type(runs: pd.DataFrame, source: Source) -> Figure | None:
     (`expected_floor`), which the manifest misses where β could not be reached.
 
     Args:
-        runs: as `told_apart` gives them.
+        runs: as `line_names` gives them.
         source: of the runs, as for `load_runs`.
 
     Returns:
@@ -78,7 +78,7 @@ def memorisation_by_type(runs: pd.DataFrame, source: Source) -> Figure | None:
     for line, setting in zip(axes, found, strict=True):
         part = at_setting(noisy, *setting)
         by_suffix = {f"/{kind}": axis for kind, axis in zip(kinds, line, strict=True)}
-        _draw(by_suffix, part, curves, looks_of(noisy))
+        _draw(by_suffix, part, curves, styles_of(noisy))
         for axis, kind in zip(line, kinds, strict=True):
             axis.axhline(_given_dice(part, [kind]), color="0.35", linestyle=":", linewidth=1.2)
             floor = expected_floor(kind, setting[1])
@@ -111,10 +111,10 @@ def _draw(
     axes: dict[str, Axes],
     part: pd.DataFrame,
     curves: dict[str, pd.DataFrame],
-    known: dict[str, Look],
+    known: dict[str, Style],
 ) -> None:
     """The curves of one noise setting; the columns of an axis end in its key."""
-    for name, look in known.items():
+    for name, style in known.items():
         group = part[part["line"] == name]
         if group.empty:
             continue
@@ -125,10 +125,10 @@ def _draw(
             axis.plot(
                 curve.index,
                 curve,
-                color=look.color,
+                color=style.color,
                 linestyle=dash,
                 linewidth=1.3,
-                marker=look.marker,
+                marker=style.marker,
                 markersize=3.5,
                 markevery=max(1, len(curve) // _MARKED),
                 label=name if against == "clean" else None,

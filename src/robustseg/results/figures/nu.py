@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from robustseg.results.figures.lines import at_setting, averaged, heading, looks_of, settings
-from robustseg.results.figures.look import legend, looks, tiles
+from robustseg.results.figures.lines import at_setting, averaged, heading, settings, styles_of
 from robustseg.results.figures.run_files import Source, read_epochs
+from robustseg.results.figures.style import legend, styles, tiles
 
 
 class _Plain(LogFormatter):
@@ -24,7 +24,7 @@ def nu(runs: pd.DataFrame, source: Source) -> Figure | None:
     """ν over epochs, a line a noise setting, from where it starts; a panel a start or T-Loss.
 
     Args:
-        runs: as `told_apart` gives them.
+        runs: as `line_names` gives them.
         source: of the runs, as for `load_runs`.
 
     Returns:
@@ -37,12 +37,12 @@ def nu(runs: pd.DataFrame, source: Source) -> Figure | None:
     if learnt.empty:
         return None
     curves = read_epochs(learnt["run_id"], source, "nu")
-    lines = list(looks_of(learnt))
+    lines = list(styles_of(learnt))
     figure, axes = tiles(len(lines), "epoch", "ν")
     found = settings(learnt)
-    known = dict(zip(found, looks(range(len(found))).values(), strict=True))
+    known = dict(zip(found, styles(range(len(found))).values(), strict=True))
     for axis, line in zip(axes, lines, strict=True):
-        for setting, look in known.items():
+        for setting, style in known.items():
             group = at_setting(learnt[learnt["line"] == line], *setting)
             if group.empty:
                 continue
@@ -53,9 +53,9 @@ def nu(runs: pd.DataFrame, source: Source) -> Figure | None:
             axis.plot(
                 curve.index,
                 curve,
-                color=look.color,
-                linestyle=look.dash,
-                marker=look.marker,
+                color=style.color,
+                linestyle=style.dash,
+                marker=style.marker,
                 markersize=3.5,
                 markevery=max(1, len(curve) // 8),
                 label=heading(*setting),

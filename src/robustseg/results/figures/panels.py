@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.typing import LineStyleType
 
 from robustseg import IGNORED
-from robustseg.results.figures.lines import hardest, heading, looks_of, settings
-from robustseg.results.figures.look import name_row
+from robustseg.results.figures.lines import hardest, heading, settings, styles_of
 from robustseg.results.figures.run_files import Source, read_each
+from robustseg.results.figures.style import name_row
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
 from robustseg.runs.pictures import read_examples
@@ -37,7 +37,7 @@ def examples(runs: pd.DataFrame, source: Source) -> Figure | None:
     these keep. Runs that keep none in common, being of other data, show their own.
 
     Args:
-        runs: as `told_apart` gives them.
+        runs: as `line_names` gives them.
         source: of the runs, as for `load_runs`.
 
     Returns:
@@ -56,7 +56,7 @@ def disagreement(runs: pd.DataFrame, source: Source) -> Figure | None:
     network disagrees where the mask is wrong; one that has memorised disagrees nowhere.
 
     Args:
-        runs: as `told_apart` gives them.
+        runs: as `line_names` gives them.
         source: of the runs, as for `load_runs`.
 
     Returns:
@@ -110,7 +110,7 @@ def _figure(runs: pd.DataFrame, source: Source, choose: Choice) -> Figure | None
     if chosen.empty:
         return None
     first = chosen.groupby("line").first()["run_id"]
-    lines = [name for name in looks_of(runs) if name in first.index]
+    lines = [name for name in styles_of(runs) if name in first.index]
     kept = read_each(first[lines], sources, "examples", lambda run: _kept(_examples(run)))
     places = choose(kept)
     columns = max(map(len, places.values()))

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.look import loss_looks
+from robustseg.results.figures.style import loss_styles
 from robustseg.results.names import loss_name
 from robustseg.results.ranking.make_ranking import Ranking
 from robustseg.terminal.printable import printable
@@ -21,7 +21,7 @@ def ranks(ranking: Ranking) -> Figure:
     count = len(ranking.names)
     figure = Figure(figsize=(_WIDTH, 1.1 + _ROW * count), layout="constrained")
     axis = figure.subplots()
-    known = loss_looks({name: name.partition(" ")[0] for name in sorted(ranking.names)})
+    known = loss_styles({name: name.partition(" ")[0] for name in sorted(ranking.names)})
     for at, name in enumerate(ranking.names):
         color = known[name].color
         axis.plot(ranking.without[at], [at + 0.22] * 2, color="0.7", linewidth=1.2)

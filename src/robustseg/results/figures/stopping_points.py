@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.lines import at_setting, heading, looks_of, settings
-from robustseg.results.figures.look import Look, legend, looks, tiles
+from robustseg.results.figures.lines import at_setting, heading, settings, styles_of
 from robustseg.results.figures.run_files import Source, read_epochs
+from robustseg.results.figures.style import Style, legend, styles, tiles
 from robustseg.results.tables.rules import RULES, metric_of
 from robustseg.results.tables.stopping import ORACLE, SCORE, add_selected
 
@@ -24,7 +24,7 @@ def selection(runs: pd.DataFrame, source: Source) -> Figure | None:
     between a mark and that end is the regret.
 
     Args:
-        runs: as `told_apart` gives them.
+        runs: as `line_names` gives them.
         source: of the runs, as for `load_runs`.
 
     Returns:
@@ -39,10 +39,10 @@ def selection(runs: pd.DataFrame, source: Source) -> Figure | None:
         return None
     chosen = add_selected(chosen, read_epochs(chosen["run_id"], source, SCORE), RULES)
     picked = [metric_of(rule) for rule in RULES]
-    found, lines = settings(chosen), list(looks_of(chosen))
+    found, lines = settings(chosen), list(styles_of(chosen))
     height = 1 + _ROW * len(lines)
     figure, axes = tiles(len(found), "Dice of test images", "", height)
-    known = dict(zip(RULES, looks(range(len(RULES))).values(), strict=True))
+    known = dict(zip(RULES, styles(range(len(RULES))).values(), strict=True))
     for axis, setting in zip(axes, found, strict=True):
         means = at_setting(chosen, *setting).groupby("line")[[*picked, ORACLE]].mean()
         for place, line in enumerate(lines):
@@ -56,8 +56,8 @@ def selection(runs: pd.DataFrame, source: Source) -> Figure | None:
                     solid_capstyle="butt",
                     zorder=1,
                 )
-        for at, (rule, look) in enumerate(known.items()):
-            _marks(axis, means, lines, rule, look, _SPREAD * (at / (len(RULES) - 1) - 0.5))
+        for at, (rule, style) in enumerate(known.items()):
+            _marks(axis, means, lines, rule, style, _SPREAD * (at / (len(RULES) - 1) - 0.5))
         axis.set_yticks(range(len(lines)), lines)
         axis.set_ylim(len(lines) - 0.4, -0.6)
         axis.set_title(heading(*setting), fontsize=10)
@@ -67,15 +67,15 @@ def selection(runs: pd.DataFrame, source: Source) -> Figure | None:
 
 
 def _marks(
-    axis: Axes, means: pd.DataFrame, lines: list[str], rule: str, look: Look, off: float
+    axis: Axes, means: pd.DataFrame, lines: list[str], rule: str, style: Style, off: float
 ) -> None:
     """A mark a loss for one rule, a little above or below the others."""
     values = means[metric_of(rule)].reindex(lines)
     axis.plot(
         values,
         [place + off for place in range(len(lines))],
-        color=look.color,
-        marker=look.marker,
+        color=style.color,
+        marker=style.marker,
         markersize=5,
         linestyle="none",
         label=rule,

@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.lines import at_setting, heading, looks_of, settings
-from robustseg.results.figures.look import Look, legend, tiles
+from robustseg.results.figures.lines import at_setting, heading, settings, styles_of
 from robustseg.results.figures.run_files import Source, read_each
+from robustseg.results.figures.style import Style, legend, tiles
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
 
@@ -26,7 +26,7 @@ def thresholds(runs: pd.DataFrame, source: Source) -> Figure | None:
     its own, so that it may lie off the line.
 
     Args:
-        runs: as `told_apart` gives them.
+        runs: as `line_names` gives them.
         source: of the runs, as for `load_runs`.
 
     Returns:
@@ -41,14 +41,14 @@ def thresholds(runs: pd.DataFrame, source: Source) -> Figure | None:
     if chosen.empty:
         return None
     curves = read_each(chosen["run_id"], sources, "thresholds", _reported)
-    found, known = settings(chosen), looks_of(chosen)
+    found, known = settings(chosen), styles_of(chosen)
     figure, axes = tiles(len(found), "threshold", "Dice")
     for axis, setting in zip(axes, found, strict=True):
         part = at_setting(chosen, *setting)
-        for name, look in known.items():
+        for name, style in known.items():
             group = part[part["line"] == name]
             if not group.empty:
-                _draw(axis, group, [curves[run_id] for run_id in group["run_id"]], name, look)
+                _draw(axis, group, [curves[run_id] for run_id in group["run_id"]], name, style)
         axis.axvline(0.5, color="0.35", linestyle=":", linewidth=1.2)
         axis.set_title(heading(*setting), fontsize=10)
     for dash, label in {
@@ -76,11 +76,11 @@ def _reported(run: Run) -> pd.DataFrame:
 
 
 def _draw(
-    axis: Axes, group: pd.DataFrame, curves: list[pd.DataFrame], name: str, look: Look
+    axis: Axes, group: pd.DataFrame, curves: list[pd.DataFrame], name: str, style: Style
 ) -> None:
     mean = pd.concat(curves).groupby("threshold").mean()
     # Lines of one loss have one colour: markers tell them apart.
-    marks: Any = {"color": look.color, "marker": look.marker, "markersize": 3, "markevery": 2}
+    marks: Any = {"color": style.color, "marker": style.marker, "markersize": 3, "markevery": 2}
     axis.plot(mean.index, mean[_TEST], linewidth=1.3, label=name, **marks)
     if _NOISY in mean and mean[_NOISY].notna().any():
         axis.plot(mean.index, mean[_NOISY], linestyle="--", linewidth=1.1, **marks)
@@ -89,8 +89,8 @@ def _draw(
         axis.plot(
             tuned["threshold"],
             tuned["dice_image_tuned"],
-            color=look.color,
-            marker=look.marker,
+            color=style.color,
+            marker=style.marker,
             markersize=6,
             markeredgecolor="white",
             linestyle="none",

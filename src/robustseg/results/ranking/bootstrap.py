@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from robustseg.results.ranking.columns import Array, mean_ranks, wins_of
 from robustseg.results.ranking.ranked_cells import RankedCells
-from robustseg.results.tables.cached_statistics import remembered
+from robustseg.results.tables.cached_statistics import cached
 from robustseg.results.tables.image_scores import Images, check_alike
 from robustseg.results.tables.table_model import LEVEL, Key, Table, direction
 
@@ -33,7 +33,7 @@ def kept_bootstrap(grid: RankedCells, images: Images) -> list[list[float]]:
         [list(place.data) for place in grid.places],
     ]
     shape = len(grid.names), 2 + len(grid.names)
-    return remembered(question, shape, lambda: _bootstrap(grid, images).tolist())
+    return cached(question, shape, lambda: _bootstrap(grid, images).tolist())
 
 
 def _bootstrap(grid: RankedCells, images: Images) -> Array:

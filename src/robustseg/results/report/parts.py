@@ -10,8 +10,8 @@ from markupsafe import Markup
 from robustseg.results.claims.claims_text import render_claims
 from robustseg.results.claims.make_claims import make_claims
 from robustseg.results.claims.sentences import sentence
-from robustseg.results.figures.lines import told_apart
-from robustseg.results.figures.plates import PLATES, Plate, allowed, drawn
+from robustseg.results.figures.figure_specs import FIGURES, FigureSpec, allowed, drawn
+from robustseg.results.figures.lines import line_names
 from robustseg.results.report.data_summary import data_summary
 from robustseg.results.report.embedded import Embedded, embed
 from robustseg.results.report.privacy import without_places
@@ -40,7 +40,7 @@ class FigurePart:
     """A figure with its words."""
 
     anchor: str
-    plate: Plate
+    spec: FigureSpec
     image: Embedded
     alt: str
 
@@ -117,7 +117,7 @@ def dataset_part(
 
 def _left_out(images: str) -> list[str]:
     """Which figures are not on the page since they show more of the data set's images."""
-    names = [plate.name for plate in PLATES if plate not in allowed(images)]
+    names = [spec.name for spec in FIGURES if spec not in allowed(images)]
     if not names:
         return []
     return [
@@ -148,12 +148,12 @@ def _told(remarks: Iterable[str], sources: Sources) -> list[str]:
 def _figures(
     runs: pd.DataFrame, sources: Sources, place: str, images: str
 ) -> tuple[list[FigurePart], list[str]]:
-    runs = told_apart(runs)
+    runs = line_names(runs)
     shown = ", ".join(sorted(runs["line"].unique()))
     parts = []
     figures, remarks = drawn(runs, sources, images)
-    for plate, figure in figures:
-        alt = f"{plate.title} on {place}, for {shown}."
-        image = embed(figure, plate.images != "none")
-        parts.append(FigurePart(f"figure-{plate.name}-{place}", plate, image, alt))
+    for spec, figure in figures:
+        alt = f"{spec.title} on {place}, for {shown}."
+        image = embed(figure, spec.images != "none")
+        parts.append(FigurePart(f"figure-{spec.name}-{place}", spec, image, alt))
     return parts, remarks

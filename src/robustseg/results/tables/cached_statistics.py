@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 Numbers = list[list[float]]
 
 
-def remembered(question: Any, shape: tuple[int, int], compute: Callable[[], Numbers]) -> Numbers:
+def cached(question: Any, shape: tuple[int, int], compute: Callable[[], Numbers]) -> Numbers:
     """Return the answer that was kept for a question; else compute and keep it.
 
     Answers lie in ``statistics/`` of the cache (``ROBUSTSEG_CACHE``, or ``~/.cache/robustseg``).

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from robustseg.errors import ConfigError
-from robustseg.results.tables.cached_statistics import Numbers, remembered
+from robustseg.results.tables.cached_statistics import Numbers, cached
 from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike
 from robustseg.results.tables.paired_tests import (
     RESAMPLES,
@@ -124,7 +124,7 @@ def _tested(table: Table, pairs: Pairs, images: Images, test: str) -> Answers:
     if test == "tukey":
         question.append([[_runs(table, key, images) for key in keys] for keys in table.contests])
     measure = _MEASURES[test]
-    found = remembered(question, (len(pairs), 3), lambda: measure(table, pairs, images))
+    found = cached(question, (len(pairs), 3), lambda: measure(table, pairs, images))
     return dict(zip(pairs, found, strict=True))
 
 
@@ -141,7 +141,7 @@ def add_intervals(table: Table, images: Images) -> Table:
     keys = [key for key, cell in table.cells.items() if cell.samples and not cell.uneven]
     keys = [key for key in keys if key[1].metric in PER_IMAGE]
     question = [_VERSION, "intervals", RESAMPLES, [_runs(table, key, images) for key in keys]]
-    found = remembered(question, (len(keys), 2), lambda: _intervals(table, keys, images))
+    found = cached(question, (len(keys), 2), lambda: _intervals(table, keys, images))
     cells = dict(table.cells)
     for key, (low, high) in zip(keys, found, strict=True):
         interval = None if math.isnan(low) else (low, high)  # of a single image

@@ -27,7 +27,7 @@ _LINE, _NAME = 60, 22  # characters of a line of a label, and of the name of a r
 
 
 @dataclass(frozen=True)
-class Look:
+class Style:
     """What tells a line from the others: two of the three on grey paper."""
 
     color: str
@@ -35,12 +35,12 @@ class Look:
     marker: str
 
 
-def looks(names: Iterable[object]) -> dict[str, Look]:
+def styles(names: Iterable[object]) -> dict[str, Style]:
     """A look for each name, in their order; names beyond the seventh repeat a colour only."""
-    return {str(name): _look(at, at) for at, name in enumerate(dict.fromkeys(names))}
+    return {str(name): _style(at, at) for at, name in enumerate(dict.fromkeys(names))}
 
 
-def loss_looks(lines: Mapping[str, str]) -> dict[str, Look]:
+def loss_styles(lines: Mapping[str, str]) -> dict[str, Style]:
     """A look for each line, in their order: one colour a loss, which it has in every figure.
 
     Lines of one loss differ in marker and dash. Where all are of one loss, each has a colour.
@@ -49,7 +49,7 @@ def loss_looks(lines: Mapping[str, str]) -> dict[str, Look]:
         lines: the loss of each.
     """
     if len(set(lines.values())) == 1:
-        return looks(lines)
+        return styles(lines)
     taken: set[tuple[int, int]] = set()
     found = {}
     for at, (line, loss) in enumerate(lines.items()):
@@ -60,7 +60,7 @@ def loss_looks(lines: Mapping[str, str]) -> dict[str, Look]:
             at % len(_MARKERS),
         )
         taken.add((color, marker))
-        found[line] = _look(color, marker)
+        found[line] = _style(color, marker)
     return found
 
 
@@ -70,8 +70,8 @@ def _color(loss: str) -> int:
     return (known.index(loss) if loss in LOSSES else zlib.crc32(loss.encode())) % len(_COLORS)
 
 
-def _look(color: int, marker: int) -> Look:
-    return Look(
+def _style(color: int, marker: int) -> Style:
+    return Style(
         _COLORS[color % len(_COLORS)],
         _DASHES[marker % len(_DASHES)],
         _MARKERS[marker % len(_MARKERS)],

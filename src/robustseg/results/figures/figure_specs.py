@@ -24,14 +24,14 @@ _TOLD = 10  # files that cannot be read
 
 
 @dataclass(frozen=True)
-class Plate:
+class FigureSpec:
     """A figure and its words.
 
     Attributes:
         name: of its files.
         title: what it shows.
         caption: how to read it.
-        draw: from runs, as `told_apart` gives them, and their sources; None if they do not
+        draw: from runs, as `line_names` gives them, and their sources; None if they do not
             have it. Raises Unreadable where a file cannot be read.
         images: of the data set that it shows, one of `IMAGES`.
     """
@@ -43,14 +43,14 @@ class Plate:
     images: str = "none"
 
 
-PLATES = (
-    Plate(
+FIGURES = (
+    FigureSpec(
         "dice_against_alpha",
         "Test Dice against the share of noisy masks",
         "Mean Dice over test images; the line is the mean over seeds, the band their range.",
         dice_against_alpha,
     ),
-    Plate(
+    FigureSpec(
         "memorisation",
         "Memorisation of noisy masks",
         "Dice of training images against the clean masks (full) and against those they were given "
@@ -59,7 +59,7 @@ PLATES = (
         "reproduced.",
         memorisation,
     ),
-    Plate(
+    FigureSpec(
         "memorisation_by_type",
         "Memorisation by type of noise",
         "The same for images whose masks were wrong in one way. Dash-dotted: the Dice expected of "
@@ -67,7 +67,7 @@ PLATES = (
         "masks; dotted: what the given masks really have, which differs where β was not reached.",
         memorisation_by_type,
     ),
-    Plate(
+    FigureSpec(
         "thresholds",
         "Dice against the threshold",
         "Mean Dice of test images against clean masks (full) and of held-out images against noisy "
@@ -76,7 +76,7 @@ PLATES = (
         "(the mean of those of the evaluations) and the test Dice with it; dotted: ½.",
         thresholds,
     ),
-    Plate(
+    FigureSpec(
         "selection",
         "Test Dice where a rule stops training",
         "Mean over seeds of the test Dice at the evaluation that a rule picks: last averages the "
@@ -85,26 +85,26 @@ PLATES = (
         "evaluation on clean test masks, which no rule can see; the distance to it is the regret.",
         selection,
     ),
-    Plate(
+    FigureSpec(
         "nu",
         "ν of the T-Loss",
         "ν over epochs on a logarithmic axis, from its start at epoch 0; mean over seeds.",
         nu,
     ),
-    Plate(
+    FigureSpec(
         "domain_against_batch_size",
         "Loss over an image or over the batch",
         "Mean Dice over test images against the batch size; bars are the range over seeds.",
         domain_against_batch_size,
     ),
-    Plate(
+    FigureSpec(
         "image_dice",
         "Dice of single test images",
         "The outline is a density, a dot an image (mean over the reported evaluations; 400 at "
         "most are drawn), the bar the median; images of all seeds together.",
         image_dice,
     ),
-    Plate(
+    FigureSpec(
         "examples",
         "Test images and training images",
         "Of the hardest noise setting's runs, one row a loss, first seed; the same images in each. "
@@ -113,7 +113,7 @@ PLATES = (
         examples,
         images="all",
     ),
-    Plate(
+    FigureSpec(
         "disagreement",
         "Training images on which the network agrees least with its mask",
         "Of the training images that a run keeps, those with the lowest Dice of the prediction "
@@ -124,18 +124,18 @@ PLATES = (
 )
 
 
-def allowed(images: str) -> list[Plate]:
+def allowed(images: str) -> list[FigureSpec]:
     """The figures that show no more of the data set's images than that, one of `IMAGES`."""
-    return [plate for plate in PLATES if IMAGES.index(plate.images) <= IMAGES.index(images)]
+    return [spec for spec in FIGURES if IMAGES.index(spec.images) <= IMAGES.index(images)]
 
 
 def drawn(
-    runs: pd.DataFrame, source: Source, images: str = "all", also: Sequence[Plate] = ()
-) -> tuple[list[tuple[Plate, Figure]], list[str]]:
+    runs: pd.DataFrame, source: Source, images: str = "all", also: Sequence[FigureSpec] = ()
+) -> tuple[list[tuple[FigureSpec, Figure]], list[str]]:
     """Draw what the runs have.
 
     Args:
-        runs: as `told_apart` gives them.
+        runs: as `line_names` gives them.
         source: of the runs, as for `load_runs`.
         images: of the data set that may be shown, one of `IMAGES`.
         also: further figures, which are drawn whatever they show.
@@ -145,12 +145,12 @@ def drawn(
     """
     sources = Sources.of(source)
     figures, without = [], defaultdict[str, list[str]](list)
-    for plate in [*allowed(images), *also]:
-        figure, reasons = _drawn(plate, runs, sources)
+    for spec in [*allowed(images), *also]:
+        figure, reasons = _drawn(spec, runs, sources)
         if figure is not None:
-            figures.append((plate, figure))
+            figures.append((spec, figure))
         for reason in reasons:
-            without[reason].append(plate.name)
+            without[reason].append(spec.name)
     remarks = [f"{reason}; left out of {', '.join(names)}." for reason, names in without.items()]
     if len(remarks) > _TOLD:
         remarks[_TOLD:] = [f"And {len(remarks) - _TOLD} more such files."]
@@ -159,7 +159,7 @@ def drawn(
 
 def _without_pictures(runs: pd.DataFrame, sources: Sources, images: str) -> list[str]:
     """Which runs come from a record, where figures of images are wanted, which those lack."""
-    wanted = [plate.name for plate in allowed(images) if plate.images != "none"]
+    wanted = [spec.name for spec in allowed(images) if spec.images != "none"]
     ids = [run_id for run_id in runs["run_id"] if sources.find(run_id).folder is None]
     if not wanted or not ids:
         return []
@@ -170,12 +170,14 @@ def _without_pictures(runs: pd.DataFrame, sources: Sources, images: str) -> list
     ]
 
 
-def _drawn(plate: Plate, runs: pd.DataFrame, sources: Sources) -> tuple[Figure | None, list[str]]:
+def _drawn(
+    spec: FigureSpec, runs: pd.DataFrame, sources: Sources
+) -> tuple[Figure | None, list[str]]:
     """A figure of those runs whose files can be read, and why others are left out."""
     left_out: dict[str, str] = {}
     while True:
         try:
             readable = runs[~runs["run_id"].isin(left_out)]
-            return plate.draw(readable, sources), list(left_out.values())
+            return spec.draw(readable, sources), list(left_out.values())
         except Unreadable as error:
             left_out |= error.reasons
