@@ -7,11 +7,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import wandb
+from pytorch_lightning.loggers import WandbLogger
 
 from robustseg.dashboards.card import make_card
+from robustseg.dashboards.logger import log_restored
 from robustseg.errors import RunFailed
 from robustseg.runs.files import read_csv, read_json
 from robustseg.runs.folder import RunFolder
@@ -105,6 +108,28 @@ def test_images_of_ones_own_data_are_logged_only_when_asked(tiny, tmp_path):
     run(tiny(*own, "logger.images=true", "seed=1"))
     (shown,) = {file.parents[4].name for file in tmp_path.rglob("media/images/examples/*.png")}
     assert "-s1-" in shown
+
+
+class KnownTo(WandbLogger):
+    """wandb's logger of a resumed run of which the server has all steps before one."""
+
+    def __init__(self, step, offline=False):
+        self.run, self.rows = SimpleNamespace(starting_step=step, offline=offline), []
+
+    @property
+    def experiment(self):
+        return self.run
+
+    def log_metrics(self, metrics, step):
+        self.rows.append({"epoch": step, **metrics})
+
+
+def test_epochs_that_were_not_sent_before_a_kill_are_logged_on_resuming():
+    rows = [{"epoch": epoch, "train_loss": 1 / epoch, "step": 3 * epoch} for epoch in range(1, 6)]
+    known = {step: KnownTo(step) for step in (0, 4, 6)}
+    log_restored([*known.values(), offline := KnownTo(0, offline=True)], rows)
+    assert {step: one.rows for step, one in known.items()} == {0: rows, 4: rows[3:], 6: []}
+    assert offline.rows == []
 
 
 def test_a_failing_run_ends_as_failed_and_leaves_no_run_open(tiny, tmp_path):

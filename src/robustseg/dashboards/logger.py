@@ -1,8 +1,9 @@
 """Loggers of a run: made, given its results, and ended."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from hydra.utils import instantiate
 from pytorch_lightning.loggers import Logger, WandbLogger
@@ -45,6 +46,26 @@ def _make_loggers(settings: Settings, identity: Identity, folder: RunFolder) -> 
         settings.experiment,
     )
     return [instantiate(settings.logger.arguments(), _partial_=True)(run=card)]
+
+
+def log_epoch(loggers: Iterable[Logger], row: Mapping[str, Any]) -> None:
+    """Log a row of epochs.csv."""
+    numbers = {key: value for key, value in row.items() if value is not None and key != "epoch"}
+    for logger in loggers:
+        logger.log_metrics(numbers, step=row["epoch"])
+
+
+def log_restored(loggers: Iterable[Logger], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Log again those epochs before the checkpoint that were not sent when the run was killed.
+
+    Only wandb, online, says what it has; the others write files, which keep what was logged.
+    """
+    for logger in loggers:
+        if isinstance(logger, WandbLogger) and not logger.experiment.offline:
+            first = logger.experiment.starting_step
+            for row in rows:
+                if row["epoch"] >= first:
+                    log_epoch([logger], row)
 
 
 def log_results(loggers: list[Logger], settings: Settings, folder: RunFolder) -> None:

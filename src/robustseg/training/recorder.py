@@ -10,6 +10,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from robustseg.dashboards.logger import log_epoch, log_restored
 from robustseg.data.prepare import RunData
 from robustseg.errors import DamagedRun, NaNPredicted, TrainingDiverged
 from robustseg.metrics import THRESHOLDS
@@ -106,6 +107,10 @@ class Recorder(pl.callbacks.Checkpoint):
             if self.hashes[name].of(getattr(self, name)) != digest:
                 raise DamagedRun(f"the rows of {name}.csv are not those of the checkpoint")
 
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log again the restored epochs that a dashboard lacks."""
+        log_restored(trainer.loggers, self.epochs)
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Note that the checkpoint, if there was one, is restored."""
         self.begun = True
@@ -131,10 +136,7 @@ class Recorder(pl.callbacks.Checkpoint):
             row |= self._evaluate(pl_module, epoch)
         row["seconds"] = round(time.monotonic() - self._begin, 3)
         self.epochs.append(row)
-        for logger in trainer.loggers:
-            logger.log_metrics(
-                {k: v for k, v in row.items() if v is not None and k != "epoch"}, step=epoch
-            )
+        log_epoch(trainer.loggers, row)
         self._write(trainer)
 
     def _mean_loss(self, trainer: pl.Trainer, losses: list[float], epoch: int) -> float:
