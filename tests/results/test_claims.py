@@ -155,11 +155,12 @@ def test_equal_losses_are_equally_good(add_run):
         add_run(loss, 0.3, images=images)
     (claim,) = claims_of(add_run).claims
     assert (claim.difference, claim.chance, claim.p_corrected) == (0, 0.5, 1)
-    assert "the networks of gce and of tloss are equally good" in sentence(claim)
+    assert "the networks of GCE and of T-Loss are equally good" in sentence(claim)
 
 
 def test_the_sentence_has_the_numbers(add_run, three_losses):
     claim = next(one for one in claims_of(add_run).claims if one.second == "gce")
+    first = {"mae": "MAE", "tloss": "T-Loss"}[claim.first]
     low, high = claim.interval
     start, end = claim.methods.interval
     verdict = "separated" if start > 0 or end < 0 else "not separated"
@@ -167,8 +168,8 @@ def test_the_sentence_has_the_numbers(add_run, three_losses):
     chance = "<0.001" if claim.chance < 0.001 else f"{claim.chance:.3f}"
     p = "<0.001" if claim.p_corrected < 0.001 else f"{claim.p_corrected:.3f}"
     assert sentence(claim) == (
-        f"dice_image, α=0.3 β=0.5: on these 40 images the networks of {claim.first} are better "
-        f"than those of gce by {claim.difference:.3f} [{low:.3f}, {high:.3f}] (chance of the "
+        f"dice_image, α=0.3 β=0.5: on these 40 images the networks of {first} are better "
+        f"than those of GCE by {claim.difference:.3f} [{low:.3f}, {high:.3f}] (chance of the "
         f"opposite {chance}, corrected p {p}){unsure}; as methods, over three seeds with this "
         f"draw of wrong masks, [{start:.3f}, {end:.3f}]: {verdict}."
     ).replace("-", "−")

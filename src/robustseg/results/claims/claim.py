@@ -42,6 +42,7 @@ class Claim:
         dataset: that the runs were tested on.
         first: labels, as words, of the row whose mean is better.
         second: of the other.
+        names: of both for readers, with the losses as papers write them.
         images: n, how many there are.
         runs: of the first and of the second.
         difference: Δ of means over images, each averaged over all runs of its row; 0 or more.
@@ -59,6 +60,7 @@ class Claim:
     dataset: str
     first: str
     second: str
+    names: tuple[str, str]
     images: int
     runs: tuple[int, int]
     difference: float

@@ -58,6 +58,7 @@ def render_claims(claims: Claims, style: str, decimals: int = 3) -> str:
 def records(claims: Claims) -> list[Record]:
     """A record for each claim, in full precision; what is missing is None.
 
+    ``first`` and ``second`` have the names of our configurations, the sentence those of papers.
     ``seeds_needed`` is 0 where no number of seeds will do, and 1001 for more than 1000.
     """
     return [_record(claim, claims.family) for claim in claims.claims]
@@ -71,8 +72,7 @@ def _line(claim: Claim, decimals: int) -> list[str]:
         of_methods = [interval(methods.interval, decimals), shares, needed(methods)]
     return [
         claim.words,
-        claim.first,
-        claim.second,
+        *claim.names,
         number(claim.difference, decimals),
         interval(claim.interval, decimals),
         small(claim.chance),

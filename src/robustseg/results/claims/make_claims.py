@@ -175,6 +175,7 @@ def _claim(
         dataset=_dataset(table, first),
         first=table.words(first),
         second=table.words(second),
+        names=(table.shown(first), table.shown(second)),
         images=int(n),
         runs=(cells[0].n, cells[1].n),
         difference=difference,

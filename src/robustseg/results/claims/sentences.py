@@ -35,16 +35,17 @@ def sentence(claim: Claim, decimals: int = 3) -> str:
     """What a claim says.
 
     Example:
-        ``dice_image, α=0.7 β=0.7: on these 529 images the networks of tloss are better than those
-        of gce by 0.021 [0.004, 0.039] (chance of the opposite 0.009, corrected p 0.031); as
+        ``dice_image, α=0.7 β=0.7: on these 529 images the networks of T-Loss are better than
+        those of GCE by 0.021 [0.004, 0.039] (chance of the opposite 0.009, corrected p 0.031); as
         methods, over three seeds with this draw of wrong masks, [−0.010, 0.052]: not separated.``
     """
     over = f"on these {claim.images} images"
+    first, second = claim.names
     if claim.difference == 0:
-        found = f"{over} the networks of {claim.first} and of {claim.second} are equally good"
+        found = f"{over} the networks of {first} and of {second} are equally good"
     else:
         found = (
-            f"{over} the networks of {claim.first} are better than those of {claim.second} by "
+            f"{over} the networks of {first} are better than those of {second} by "
             f"{number(claim.difference, decimals)}"
         )
     chances = f"chance of the opposite {small(claim.chance)}"
