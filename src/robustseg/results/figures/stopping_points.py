@@ -20,7 +20,7 @@ _SPREAD = 0.5  # of the rules of a loss, in rows
 def selection(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Test Dice at the evaluation that each rule picks, a row a loss, a panel a noise setting.
 
-    Means over seeds. The grey bar ends at the best evaluation on the clean test masks; what lies
+    Means over seeds. A rule for which no run has recorded what it needs is left out. The grey bar ends at the best evaluation on the clean test masks; what lies
     between a mark and that end is the regret.
 
     Args:
@@ -57,6 +57,8 @@ def selection(runs: pd.DataFrame, source: Source) -> Figure | None:
                     zorder=1,
                 )
         for at, (rule, style) in enumerate(known.items()):
+            if chosen[metric_of(rule)].isna().all():
+                continue
             _marks(axis, means, lines, rule, style, _SPREAD * (at / (len(RULES) - 1) - 0.5))
         axis.set_yticks(range(len(lines)), lines)
         axis.set_ylim(len(lines) - 0.4, -0.6)
