@@ -66,6 +66,10 @@ def test_a_setting_that_cannot_work_is_refused_by_name(tiny, override, said):
         (["loss=gce", "+loss.qq=1"], r"GCELoss takes no 'qq'.*did you mean q"),
         (["+loss.qq=1"], r"TLoss takes no 'qq'.*there are: .*log_nu"),
         (["+optimizer.beta=1"], r"Adam takes no 'beta'.*did you mean betas"),
+        (["model=smp", "+model.features=[4,8]"], r"no 'features'.*there are: .*~model\.features"),
+        (["model=smp", "+model.encoder_dept=3"], r"no 'encoder_dept'.*did you mean encoder_depth"),
+        (["model=smp", "model.arch=fpn", "+model.decoder_channels=[8]"], r"no 'decoder_channels'"),
+        (["model=unet_resnet34", "+model.features=[4,8]"], r"Unet takes no 'features'"),
         (["loss._target_=robustseg.losses.TLos"], r"loss\._target_=robustseg\.losses\.TLos"),
         (["~model.features"], r"needs features"),
         (["scheduler=nu_plateau", "~scheduler.window"], r"NuPlateau needs window"),
@@ -74,6 +78,18 @@ def test_a_setting_that_cannot_work_is_refused_by_name(tiny, override, said):
 def test_an_argument_that_a_target_does_not_take_is_refused(tiny, overrides, said):
     with pytest.raises(ConfigError, match=said):
         check_targets(resolve(tiny(*overrides)))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["+model.encoder_depth=3"],
+        ["model.arch=FPN", "+model.decoder_pyramid_channels=64"],
+        ["model.encoder_name=tu-resnet18", "+model.drop_rate=0.1"],  # timm's own
+    ],
+)
+def test_a_network_may_be_given_what_its_architecture_or_timm_takes(tiny, overrides):
+    check_targets(resolve(tiny("model=smp", *overrides)))
 
 
 def test_a_data_set_of_ones_own_from_before_there_was_a_device_still_works(tiny):

@@ -196,12 +196,39 @@ def _walk(node: Any, path: str) -> None:
         _walk(value, f"{path}.{key}")
 
 
+def _parameters(target: Any, node: Mapping[str, Any]) -> Mapping[str, inspect.Parameter]:
+    """The parameters of what is to be called.
+
+    A network of segmentation-models-pytorch takes any argument and passes it to its encoder, but
+    only the encoders of timm look at it: with others a misspelt one would have no effect.
+    """
+    parameters = inspect.signature(target).parameters
+    module = getattr(target, "__module__", None) or ""
+    if module.partition(".")[0] != "segmentation_models_pytorch":
+        return parameters
+    import segmentation_models_pytorch as smp
+
+    if target is smp.create_model:
+        network = smp.MODEL_ARCHITECTURES_MAPPING.get(str(node.get("arch")).lower())
+        if network is None:  # which it refuses itself
+            return parameters
+        parameters = {**inspect.signature(network).parameters, **parameters}
+    if str(node.get("encoder_name")).startswith(("tu-", "timm-")):
+        return parameters
+    return {name: p for name, p in parameters.items() if p.kind is not p.VAR_KEYWORD}
+
+
+def _remedy(path: str, key: str) -> str:
+    """What to do about an argument of a network that an experiment sets for another one."""
+    return f"; if the experiment sets it: ~model.{key}" if path == "model" else ""
+
+
 def _check_target(node: Mapping[str, Any], path: str) -> None:
     from hydra.utils import get_object  # what only reads results never gets here
 
     target = node["_target_"]
     try:
-        parameters = inspect.signature(get_object(target)).parameters
+        parameters = _parameters(get_object(target), node)
     except Exception as error:
         raise ConfigError(f"{path}._target_={target} cannot be loaded: {error}") from error
     kind = group_of(Settings, path)
@@ -211,7 +238,7 @@ def _check_target(node: Mapping[str, Any], path: str) -> None:
         for key in sorted(given - set(parameters)):
             raise ConfigError(
                 f"{target} takes no '{key}' (setting '{path}.{key}'); "
-                f"{suggestion(key, set(parameters) | own)}"
+                f"{suggestion(key, set(parameters) | own)}{_remedy(path, key)}"
             )
     required = {
         name
