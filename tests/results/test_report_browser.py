@@ -62,7 +62,7 @@ def column(page, at=0):
 def test_every_figure_is_shown(visit):
     page = visit()
     widths = page.eval_on_selector_all("img", "images => images.map(i => i.naturalWidth)")
-    assert len(widths) == 9  # all but domain and threshold_masks
+    assert len(widths) == 9  # all but domain_against_batch_size
     assert all(widths)
 
 
