@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -202,7 +203,7 @@ def _parameters(target: Any, node: Mapping[str, Any]) -> Mapping[str, inspect.Pa
     A network of segmentation-models-pytorch takes any argument and passes it to its encoder, but
     only the encoders of timm look at it: with others a misspelt one would have no effect.
     """
-    parameters = inspect.signature(target).parameters
+    parameters = dict(inspect.signature(target).parameters)
     module = getattr(target, "__module__", None) or ""
     if module.partition(".")[0] != "segmentation_models_pytorch":
         return parameters
@@ -212,7 +213,7 @@ def _parameters(target: Any, node: Mapping[str, Any]) -> Mapping[str, inspect.Pa
         network = smp.MODEL_ARCHITECTURES_MAPPING.get(str(node.get("arch")).lower())
         if network is None:  # which it refuses itself
             return parameters
-        parameters = {**inspect.signature(network).parameters, **parameters}
+        parameters = dict(inspect.signature(network).parameters) | parameters
     if str(node.get("encoder_name")).startswith(("tu-", "timm-")):
         return parameters
     return {name: p for name, p in parameters.items() if p.kind is not p.VAR_KEYWORD}
@@ -228,7 +229,9 @@ def _check_target(node: Mapping[str, Any], path: str) -> None:
 
     target = node["_target_"]
     try:
-        parameters = _parameters(get_object(target), node)
+        with warnings.catch_warnings():  # what it imports may use what torch gives up
+            warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
+            parameters = _parameters(get_object(target), node)
     except Exception as error:
         raise ConfigError(f"{path}._target_={target} cannot be loaded: {error}") from error
     kind = group_of(Settings, path)

@@ -20,8 +20,9 @@ _SPREAD = 0.5  # of the rules of a loss, in rows
 def selection(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Test Dice at the evaluation that each rule picks, a row a loss, a panel a noise setting.
 
-    Means over seeds. A rule for which no run has recorded what it needs is left out. The grey bar ends at the best evaluation on the clean test masks; what lies
-    between a mark and that end is the regret.
+    Means over seeds. A rule for which no run has recorded what it needs is left out. The grey bar
+    ends at the best evaluation on the clean test masks; what lies between a mark and that end is
+    the regret.
 
     Args:
         runs: as `line_names` gives them.
