@@ -60,7 +60,7 @@ def test_weights_that_are_not_to_be_read_are_not_called_damaged(noisy_run, monke
     ("text", "said"),
     [
         ("[1, 2]", "not the configuration of a run"),
-        ("a: 1", "no setting dataset"),
+        ("a: 1", "unknown setting dataset"),
         (": :", "not plain YAML"),
     ],
 )

@@ -262,6 +262,9 @@ def test_values_of_images_have_the_run_s_numbers_as_means(add_run):
     folder = add_run("gce", images=dice_of(0))
     write_csv(folder.images, rows)
     expected = summarise_last({key: np.array([row[key] for row in rows]) for key in rows[0]}, 2)
+    side = read_json(folder.metrics)["run"]["image_size"]
+    for name in ("hd95", "hd95_pos"):  # computed where it is asked for
+        expected[name.replace("hd95", "hd95_pixels")] = expected[name] * side * 2**0.5
     moved = {name: np.array([row[f"{name}_tuned"] for row in rows]) for name in COUNTS}
     tuned = summarise_last({"epoch": np.array([row["epoch"] for row in rows]), **moved}, 2)
     expected |= {f"{name}_tuned": value for name, value in tuned.items()}
