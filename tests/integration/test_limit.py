@@ -96,8 +96,7 @@ def test_one_run_alone_has_the_limit_too(tmp_path, cache):
     words = [*TINY, *places, "trainer.max_epochs=100000", "minutes=50"]
     with Program(words, tmp_path / "output", tmp_path / "errors") as program:
         assert ring_after(program, tmp_path / "runs", 1, lambda name: 2) == 0
-    said = (tmp_path / "errors").read_text().splitlines()
-    assert set(said) <= {"train.py: reading the settings", "  loading PyTorch"}
+    assert (tmp_path / "errors").read_text() == "train.py: reading the settings\n"
     output = (tmp_path / "output").read_text()
     assert output.endswith("The time limit, minutes=…, is reached. The same command resumes.\n")
     (folder,) = (tmp_path / "runs").iterdir()

@@ -92,7 +92,7 @@ def _filters(options: argparse.Namespace) -> argparse.Namespace:
 
 
 def _place(path: Path) -> str:
-    """A source as it was given; of one elsewhere its name only, as the page tells no places."""
+    """A source as it was given; of one elsewhere its name only: the page shows no paths."""
     plain = not path.is_absolute() and ".." not in path.parts and path.parts[:1] != ("~",)
     return str(path) if plain else f"…/{path.name}"
 

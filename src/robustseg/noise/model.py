@@ -74,39 +74,25 @@ class Donors:
 
     def __getitem__(self, index: int) -> tuple[str, np.ndarray]:
         """Id and foreground (uint8 (H, W), ignored pixels 0) of a donor, index in [0, N − 1)."""
+        name, found = self._donor(index)
+        return name, (found == 1).astype(np.uint8)
+
+    def _donor(self, index: int) -> tuple[str, np.ndarray]:
         at = index + (index >= self.own)
-        return self.ids[at], (self.masks[self.rows[at]] == 1).astype(np.uint8)
+        return self.ids[at], self.masks[self.rows[at]]
 
 
-@dataclass(frozen=True)
-class LabelDonors:
-    """The clean label maps of the other images of the set, in the order of their ids.
-
-    Attributes:
-        ids: All ids of the set, sorted.
-        labels: All label maps, uint8 (N, H, W), 255 ignored.
-        rows: Where in `labels` that of each of `ids` lies.
-        own: The position in `ids` of the map being corrupted, which is not a donor.
-    """
-
-    ids: Sequence[str]
-    labels: np.ndarray
-    rows: Sequence[int]
-    own: int
-
-    def __len__(self) -> int:
-        return len(self.ids) - 1
+class LabelDonors(Donors):
+    """The clean label maps of the other images, in `masks`: uint8 (N, H, W), 255 ignored."""
 
     def __getitem__(self, index: int) -> tuple[str, np.ndarray]:
         """Id and label map (uint8 (H, W), ignored pixels 0) of a donor, index in [0, N − 1)."""
-        at = index + (index >= self.own)
-        found = self.labels[self.rows[at]]
-        return self.ids[at], np.where(found == IGNORED, 0, found).astype(np.uint8)
+        name, found = self._donor(index)
+        return name, np.where(found == IGNORED, 0, found).astype(np.uint8)
 
     def of(self, value: int) -> Donors:
         """The masks of one class."""
-        masks = (self.labels == value).astype(np.uint8)
-        return Donors(self.ids, masks, self.rows, self.own)
+        return Donors(self.ids, (self.masks == value).astype(np.uint8), self.rows, self.own)
 
 
 class NoiseModel(Protocol):

@@ -75,7 +75,7 @@ class Swap:
         return done.mask, said
 
     def _swapped(
-        self, mask: np.ndarray, beta: float, rng: np.random.Generator, donors: Donors | LabelDonors
+        self, mask: np.ndarray, beta: float, rng: np.random.Generator, donors: Donors
     ) -> Corruption:
         if len(donors) == 0:
             return unchanged(mask, UNREACHED + "there is no other image")

@@ -93,7 +93,7 @@ class Display:
     def seconds_left(self) -> float | None:
         """From the mean time of the runs trained so far, or the pace of those that train.
 
-        None before either can be told.
+        None before either is known.
         """
         paces = [
             state.seconds_left * state.epochs / (state.epochs - state.epoch)

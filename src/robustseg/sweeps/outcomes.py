@@ -39,7 +39,7 @@ class Outcome:
         seconds: wall time of the job.
         message: why it failed, is busy or was skipped without a folder.
         remark: what a reader of its numbers has to know.
-        differs: conditions of the attempt that it is skipped or resumed from that are others now.
+        differs: how the conditions differ from those of the attempt that is skipped or resumed.
     """
 
     run_id: str
