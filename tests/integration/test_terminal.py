@@ -72,8 +72,10 @@ def test_a_sweep_says_which_run_it_trains_and_each_run_how_far_it_is(screen):
 
 
 def test_a_sweep_in_processes_lists_the_running_runs_with_their_epochs(screen):
+    # 80 slow steps a run: several of the launcher's looks, 2 s apart, see it train.
     lines = screen(
-        *("hydra/launcher=local", "hydra.launcher.n_jobs=1", "loss=tloss,gce"),
+        *("hydra/launcher=local", "hydra.launcher.n_jobs=1", "loss=tloss", "seed=0,1"),
+        *("loss._target_=tests.integration.slow.SlowTLoss", "dataset.batch_size=5"),
         *("trainer.max_epochs=40", "evaluation.every=40", "evaluation.last=1"),
     )
     assert any(re.match(r"0 of 2 ━+ 1 running", line) for line in lines)
