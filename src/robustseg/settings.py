@@ -235,10 +235,24 @@ class DatasetSettings(Group):
             later=True,
         ),
     ] = None
+    classes: Annotated[
+        list[str] | None,
+        Setting(
+            "names of the classes of its label maps, the background first; null: one class of "
+            "foreground",
+            "a list of two or more names, the background first, or null",
+            later=True,
+        ),
+    ] = None
     public: Annotated[
         bool,
         Setting("whether its images may be logged to wandb and shown in a report", identity=False),
     ]
+
+    @property
+    def foreground(self) -> tuple[str, ...]:
+        """Names of the foreground classes; none where masks are binary."""
+        return tuple(self.classes or ())[1:]
 
 
 class NoiseSettings(Group):

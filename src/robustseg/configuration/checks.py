@@ -3,6 +3,7 @@
 import inspect
 import os
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from robustseg.errors import ConfigError
 from robustseg.runs.checked import check_setting, settings_of
 from robustseg.runs.targets import with_current_names
 from robustseg.settings import Part, Settings, group_of, own_settings
+from robustseg.terminal.printable import is_plain, printable
 from robustseg.terminal.suggestion import suggestion
 
 _AUTO = {"accelerator", "precision", "channels_last", "threads"}
@@ -38,6 +40,7 @@ def resolve(cfg: DictConfig) -> Settings:
     check_names(settings)
     _check_length(settings)
     _check_folds(settings)
+    _check_classes(settings)
     _check_precision(settings)
     _check_device(settings)
     return settings
@@ -130,6 +133,26 @@ def _check_folds(settings: Settings) -> None:
         raise ConfigError(
             f"dataset.fold={fold}: of dataset.folds={folds} folds the last is {folds - 1}"
         )
+
+
+def _check_classes(settings: Settings) -> None:
+    names = settings.dataset.classes
+    if names is None:
+        return
+    if len(names) < 2:
+        raise ConfigError(
+            f"dataset.classes={names} needs two names or more, the background first, such as "
+            "dataset.classes=[background,left lung,right lung]; null for binary masks"
+        )
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ConfigError(f"dataset.classes has {twice[0]!r} twice: each class has its own name")
+    for name in names:  # they are part of the names of columns and numbers
+        if not name.strip() or not is_plain(name) or set(name) & set("/,=\n"):
+            raise ConfigError(
+                f"dataset.classes has {printable(name)!r}: a name has letters, and neither / nor "
+                "= nor a comma"
+            )
 
 
 def _check_precision(settings: Settings) -> None:
