@@ -148,10 +148,9 @@ def _check_classes(settings: Settings) -> None:
     if twice:
         raise ConfigError(f"dataset.classes has {twice[0]!r} twice: each class has its own name")
     for name in names:  # they are part of the names of columns and numbers
-        if not name.strip() or not is_plain(name) or set(name) & set("/,=\n"):
+        if not name.strip() or not is_plain(name) or set(name) & set("/,.="):
             raise ConfigError(
-                f"dataset.classes has {printable(name)!r}: a name has letters, and neither / nor "
-                "= nor a comma"
+                f"dataset.classes has {printable(name)!r}: a name has letters, and none of / , . ="
             )
 
 

@@ -18,7 +18,8 @@ class ImageSet:
         ids: N unique names.
         splits: (N,) strings, "train", "val" or "test".
         images: (N, H, W, C) uint8, C 1 or 3.
-        masks: (N, H, W) uint8: 0 background, 1 foreground, 255 ignored.
+        masks: (N, H, W) uint8: 0 background, 1 foreground, 255 ignored; of several classes k the
+            k-th.
         groups: N names of groups (patient, case); "" where unknown.
         digests: N checksums of the images' pixels at this size; None where unknown.
         own_foreground: (N,) share of foreground in the mask at the image's own size; None where

@@ -1,4 +1,4 @@
-"""Metrics of binary segmentation: per-image counts, and what derives from them.
+"""Metrics of segmentation: per-image counts, and what derives from them.
 
 Conventions in one place: a pixel is predicted foreground where its logit is above 0; target
 pixels of value 255 are ignored; an image without foreground scores Dice and Jaccard 1 if
@@ -18,8 +18,10 @@ __all__ = [
     "THRESHOLDS",
     "AveragePrecision",
     "ExpectedCalibrationError",
+    "OneAgainstRest",
     "SegmentationMetrics",
     "ThresholdCounts",
+    "TopLabelCalibrationError",
     "best_threshold",
     "hd95",
     "score_thresholds",
@@ -32,6 +34,7 @@ __getattr__, __dir__, _ = lazy.attach(
     submod_attrs={
         "average_precision": ["AveragePrecision"],
         "calibration": ["ExpectedCalibrationError"],
+        "one_against_rest": ["OneAgainstRest", "TopLabelCalibrationError"],
         "segmentation": ["SegmentationMetrics"],
         "surface": ["hd95"],
         "threshold_counts": ["ThresholdCounts"],

@@ -38,6 +38,7 @@ class Metric:
         needs: the columns of formula and among.
         column: of images.csv that holds each image's value, if there is one.
         measure: class of the metric that is updated with logits, "module:class".
+        of_label_maps: whether it is one of several classes together, which binary runs lack.
         each_epoch: whether every evaluation is written to epochs.csv, as test_<name>.
         in_report: whether the report has a table of it.
     """
@@ -54,6 +55,7 @@ class Metric:
     needs: tuple[str, ...] = ("tp", "fp", "fn", "tn")
     column: str = ""
     measure: str = ""
+    of_label_maps: bool = False
     each_epoch: bool = False
     in_report: bool = False
 
@@ -313,6 +315,18 @@ CATALOGUE = {
             "pixels",
             "down",
             measure="robustseg.metrics.calibration:ExpectedCalibrationError",
+            each_epoch=True,
+            in_report=True,
+        ),
+        Metric(
+            "calibration_error_top",
+            "top-label ECE",
+            "Expected calibration error of the largest probability, of label maps of several "
+            "classes, 15 bins.",
+            "pixels",
+            "down",
+            measure="robustseg.metrics.one_against_rest:TopLabelCalibrationError",
+            of_label_maps=True,
             each_epoch=True,
             in_report=True,
         ),

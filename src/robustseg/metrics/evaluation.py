@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from robustseg.errors import NaNPredicted
-from robustseg.metrics import SegmentationMetrics
+from robustseg.metrics import OneAgainstRest, SegmentationMetrics
 from robustseg.metrics.catalogue import CATALOGUE
+from robustseg.metrics.summary import means_over_classes
 
 _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
@@ -52,16 +53,19 @@ def evaluate(
     batch_size: int,
     precision: str,
     also: Sequence[tuple[Metric, np.ndarray]] = (),
+    classes: Sequence[str] = (),
 ) -> list[dict[str, np.ndarray]]:
     """Per-image counts and scores against one or more masks of the same images, in one pass.
 
     Args:
-        module: uint8 images (B, H, W, C) → logits (B, 1, H, W).
+        module: uint8 images (B, H, W, C) → logits (B, 1, H, W); with K − 1 classes (B, K, H, W).
         images: (N, H, W, C) uint8.
-        masks: each (N, H, W) uint8: 0 background, 1 foreground, 255 ignored.
+        masks: each (N, H, W) uint8: 0 background, 1 foreground, 255 ignored; with classes k the
+            k-th.
         batch_size: images a batch.
         precision: as the trainer's.
         also: further metrics to update in the same pass, each with its masks.
+        classes: names of the foreground classes of label maps; none for binary masks.
 
     Returns:
         For each of the masks the columns of ``images.csv``, N entries each.
@@ -69,7 +73,7 @@ def evaluate(
     Raises:
         NaNPredicted: a logit is NaN.
     """
-    metrics = [SegmentationMetrics() for _ in masks]
+    metrics = [SegmentationMetrics(classes=classes) for _ in masks]
     everything = [*zip(metrics, masks, strict=True), *also]
     update_metrics(module, images, everything, batch_size=batch_size, precision=precision)
     return [metric.rows() for metric in metrics]
@@ -84,6 +88,7 @@ def evaluate_fully(
     precision: str,
     hd95: bool = False,
     also: Sequence[tuple[Metric, np.ndarray]] = (),
+    classes: Sequence[str] = (),
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """As `evaluate` for one mask, with what no image has by itself.
 
@@ -95,18 +100,33 @@ def evaluate_fully(
         precision: as the trainer's.
         hd95: whether to add the HD95 column (share of the image diagonal).
         also: as for `evaluate`.
+        classes: as for `evaluate`.
 
     Returns:
-        The columns of ``images.csv``, and the metrics over all pixels that they do not give.
+        The columns of ``images.csv``, and the metrics over all pixels that they do not give; of
+        several classes each against the rest, and their mean.
 
     Raises:
         NaNPredicted: a logit is NaN.
     """
-    rows = SegmentationMetrics(distances=hd95)
-    pooled = {m.name: resolve_name(m.measure)() for m in CATALOGUE.values() if m.measure}
+    rows = SegmentationMetrics(distances=hd95, classes=classes)
+    pooled: dict[str, Metric] = {}
+    for known in CATALOGUE.values():
+        if known.measure and (classes or not known.of_label_maps):
+            make = resolve_name(known.measure)
+            against = classes and not known.of_label_maps
+            pooled[known.name] = OneAgainstRest(make, classes) if against else make()
     everything = [*((metric, masks) for metric in (rows, *pooled.values())), *also]
     update_metrics(module, images, everything, batch_size=batch_size, precision=precision)
-    return rows.rows(), {name: float(metric.compute()) for name, metric in pooled.items()}
+    numbers: dict[str, float] = {}
+    for name, metric in pooled.items():
+        value = metric.compute()
+        if isinstance(value, dict):
+            each = {f"{name}/{of}": one for of, one in value.items()}
+            numbers |= means_over_classes(each, classes)
+        else:
+            numbers[name] = float(value)
+    return rows.rows(), numbers
 
 
 def update_metrics(

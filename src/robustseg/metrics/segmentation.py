@@ -1,5 +1,7 @@
 """Per-image counts of true and false positives and negatives, and what derives from them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,7 +9,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from robustseg import IGNORED
-from robustseg.metrics.catalogue import CATALOGUE
+from robustseg.metrics.by_class import metrics_of
 from robustseg.metrics.counts import COUNTS
 from robustseg.metrics.summary import summarise
 from robustseg.metrics.surface import hd95
@@ -24,6 +26,12 @@ class SegmentationMetrics(Metric):
     that is computed on the processor, some milliseconds an image. Ignored pixels count there as
     background in both masks. A NaN logit counts as background, so refuse a network that gives
     one, as ``robustseg.metrics.evaluation`` does.
+
+    Args:
+        distances: whether to compute ``hd95``.
+        classes: names of the foreground classes of label maps, without the background; none for
+            binary masks. Logits then have a channel a class, the background's first, the largest
+            says the class, and a column a class ends in its name: ``tp/heart``.
 
     Examples:
         >>> import torch
@@ -43,9 +51,10 @@ class SegmentationMetrics(Metric):
     images: list[Tensor]
     hd95: list[Tensor]
 
-    def __init__(self, distances: bool = False) -> None:
+    def __init__(self, distances: bool = False, classes: Sequence[str] = ()) -> None:
         super().__init__()
         self.distances = distances
+        self.classes = tuple(classes)
         self.add_state("images", default=[], dist_reduce_fx="cat")
         self.add_state("hd95", default=[], dist_reduce_fx="cat")
 
@@ -53,21 +62,24 @@ class SegmentationMetrics(Metric):
         """Count a batch.
 
         Args:
-            logits: (B, 1, H, W), any float dtype; foreground where above 0 (probability ½).
-            target: (B, 1, H, W) uint8; 1 foreground, 0 background, 255 ignored.
+            logits: (B, 1, H, W), any float dtype; foreground where above 0 (probability ½). With
+                K − 1 classes (B, K, H, W).
+            target: (B, 1, H, W) uint8; 1 foreground, 0 background, 255 ignored. With classes k
+                the k-th.
             index: (B,) integers ≥ 0, the positions of the images in the test set. With it, rows
                 come in that order and an image that a distributed sampler repeats counts once;
                 without it, rows come in the order of arrival, process after process.
 
         Raises:
-            ValueError: the shapes differ or are not (B, 1, H, W).
+            ValueError: the shapes are others.
         """
-        counts = confusion(logits, target)
+        masks = _masks(logits, target, len(self.classes))
+        counts = torch.cat([_counts(*one) for one in masks], dim=1)
         if index is None:
             index = torch.full((len(counts),), -1, device=counts.device)
         self.images.append(torch.cat([index.to(counts)[:, None], counts], dim=1))
         if self.distances:
-            self.hd95.append(_distances(logits, target))
+            self.hd95.append(torch.stack([_distances(*one) for one in masks], dim=1))
 
     def compute(self) -> dict[str, float]:
         """Return the numbers of ``summarise`` over all images of all processes."""
@@ -76,14 +88,16 @@ class SegmentationMetrics(Metric):
     def rows(self) -> dict[str, np.ndarray]:
         """Return the columns of ``images.csv``: index, tp, fp, fn, tn, dice, jaccard (, hd95).
 
+        With classes the counts and distances of each, and dice, jaccard and hd95 over them.
+
         Every process must call it: rows of all of them are gathered.
         """
         with self.sync_context(dist_sync_fn=self.dist_sync_fn):
             columns = self._columns()
         scores = {
             metric.column: metric.values(columns)
-            for metric in CATALOGUE.values()
-            if metric.column and metric.column not in columns and set(metric.needs) <= set(columns)
+            for metric in metrics_of(columns).values()
+            if metric.column and metric.column not in columns
         }
         return columns | scores
 
@@ -92,9 +106,12 @@ class SegmentationMetrics(Metric):
         if (rows[:, 0] < 0).any():
             rows[:, 0] = np.arange(len(rows))
         _, first = np.unique(rows[:, 0], return_index=True)
-        columns = dict(zip(("index", *COUNTS), rows[first].T, strict=True))
+        of = [f"/{name}" for name in self.classes] or [""]
+        names = ["index", *(f"{count}{one}" for one in of for count in COUNTS)]
+        columns = dict(zip(names, rows[first].T, strict=True))
         if self.distances:
-            columns["hd95"] = dim_zero_cat(self.hd95).cpu().numpy()[first]
+            distances = dim_zero_cat(self.hd95).cpu().numpy()[first]
+            columns |= {f"hd95{one}": distances[:, at] for at, one in enumerate(of)}
         return columns
 
 
@@ -111,9 +128,33 @@ def confusion(logits: Tensor, target: Tensor) -> Tensor:
     Raises:
         ValueError: the shapes differ or are not (B, 1, H, W).
     """
-    check_shapes(logits, target)
-    foreground, known = target == 1, target != IGNORED
-    predicted = (logits > 0) & known
+    ((predicted, foreground, known),) = _masks(logits, target, 0)
+    return _counts(predicted, foreground, known)
+
+
+def predicted_labels(logits: Tensor) -> Tensor:
+    """Return the label map (B, H, W) uint8 that logits say.
+
+    Args:
+        logits: (B, 1, H, W), 1 where above 0; or (B, K, H, W), the class of the largest.
+    """
+    if logits.shape[1] == 1:
+        return (logits[:, 0] > 0).to(torch.uint8)
+    return logits.argmax(dim=1).to(torch.uint8)
+
+
+def _masks(logits: Tensor, target: Tensor, classes: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """For each foreground class what is predicted, what is true, and which pixels count."""
+    if not classes:
+        check_shapes(logits, target)
+        known = target != IGNORED
+        return [((logits > 0) & known, target == 1, known)]
+    check_label_shapes(logits, target, classes + 1)
+    known, labels = target != IGNORED, predicted_labels(logits).unsqueeze(1)
+    return [((labels == k) & known, target == k, known) for k in range(1, classes + 1)]
+
+
+def _counts(predicted: Tensor, foreground: Tensor, known: Tensor) -> Tensor:
     tp, predictions, positives, pixels = (
         mask.flatten(1).sum(dim=1)
         for mask in (predicted & foreground, predicted, foreground, known)
@@ -122,11 +163,9 @@ def confusion(logits: Tensor, target: Tensor) -> Tensor:
     return torch.stack([tp, fp, fn, pixels - tp - fp - fn], dim=1)
 
 
-def _distances(logits: Tensor, target: Tensor) -> Tensor:
-    predicted = ((logits > 0) & (target != IGNORED)).squeeze(1).cpu().numpy()
-    foreground = (target == 1).squeeze(1).cpu().numpy()
-    values = [hd95(pred, true) for pred, true in zip(predicted, foreground, strict=True)]
-    return torch.tensor(values, device=logits.device)
+def _distances(predicted: Tensor, foreground: Tensor, known: Tensor) -> Tensor:
+    pairs = zip(*(mask.squeeze(1).cpu().numpy() for mask in (predicted, foreground)), strict=True)
+    return torch.tensor([hd95(pred, true) for pred, true in pairs], device=known.device)
 
 
 def check_shapes(logits: Tensor, target: Tensor) -> None:
@@ -134,5 +173,15 @@ def check_shapes(logits: Tensor, target: Tensor) -> None:
     if logits.ndim != 4 or logits.shape[1] != 1 or logits.shape != target.shape:
         raise ValueError(
             "logits and target must both be (B, 1, H, W), "
+            f"got {tuple(logits.shape)} and {tuple(target.shape)}"
+        )
+
+
+def check_label_shapes(logits: Tensor, target: Tensor, channels: int) -> None:
+    """Raise ValueError unless logits are (B, channels, H, W) and the target (B, 1, H, W)."""
+    wanted = (target.shape[0], channels, *target.shape[2:])
+    if target.ndim != 4 or target.shape[1] != 1 or tuple(logits.shape) != wanted:
+        raise ValueError(
+            f"logits must be (B, {channels}, H, W) and target (B, 1, H, W), "
             f"got {tuple(logits.shape)} and {tuple(target.shape)}"
         )

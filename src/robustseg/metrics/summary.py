@@ -1,11 +1,12 @@
 """From per-image counts to the numbers of a run; numpy only."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from robustseg.metrics.by_class import classes_in, metrics_of, pixels_counted
 from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL
 from robustseg.metrics.counts import COUNTS, dice, jaccard
 
@@ -23,11 +24,13 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
 
     Args:
         columns: integer columns ``tp``, ``fp``, ``fn``, ``tn``, one entry an image, and those that
-            other metrics need; more are ignored. A DataFrame will do.
+            other metrics need; more are ignored. A DataFrame will do. Of several classes:
+            ``tp/NAME`` and so on for each.
 
     Returns:
         The metrics of `robustseg.metrics.catalogue` that derive from the columns there are, by
-        name; NaN where one is undefined. Means over ``hd95`` need that column; unnormalised
+        name; NaN where one is undefined. Of several classes those of each class and over all, as
+        `robustseg.metrics.by_class` says. Means over ``hd95`` need that column; unnormalised
         distances may be NaN (see ``surface.hd95``) and then so is their mean. Those that end in
         ``_tuned`` need the counts at a tuned threshold, ``tp_tuned`` and so on.
 
@@ -43,16 +46,16 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
         (1.0, 0.0)
     """
     table = {
-        name: np.asarray(columns[name], dtype=np.float64 if name in _REAL else np.int64)
-        for name in _COLUMNS & set(columns)
+        name: np.asarray(columns[name], dtype=np.float64 if _base(name) in _REAL else np.int64)
+        for name in _relevant(columns)
     }
-    counted = np.sum([table[name] for name in COUNTS], axis=0) > 0
+    counted = pixels_counted(table) > 0
     if not counted.any():
         raise ValueError("there are no images to summarise")
     table = {name: column[counted] for name, column in table.items()}
     numbers = {}
-    for metric in CATALOGUE.values():
-        if metric.formula and set(metric.needs) <= set(table):
+    for metric in metrics_of(table).values():
+        if set(metric.needs) <= set(table):
             chosen = metric.counts_for(table)
             rows = {name: table[name][chosen] for name in metric.needs}
             if metric.over == "pixels":
@@ -60,7 +63,37 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
                 numbers[metric.name] = float(metric.values(sums))
             else:
                 numbers[metric.name] = _mean(metric.values(rows))
-    return numbers
+    return means_over_classes(numbers, classes_in(table))
+
+
+def means_over_classes(numbers: dict[str, float], classes: Sequence[str]) -> dict[str, float]:
+    """Add to numbers of classes their mean over the classes for which they are defined.
+
+    Args:
+        numbers: by name; those of a class as ``dice_pooled/heart``.
+        classes: the foreground classes; none: nothing is added.
+
+    Examples:
+        >>> from robustseg.metrics.summary import means_over_classes
+        >>> means_over_classes({"dice_pooled/a": 0.5, "dice_pooled/b": 0.75}, ["a", "b"])
+        {'dice_pooled': 0.625, 'dice_pooled/a': 0.5, 'dice_pooled/b': 0.75}
+    """
+    result = {}
+    for name, value in numbers.items():
+        base = _base(name)
+        if classes and base not in numbers and base not in result:
+            each = np.array([numbers[f"{base}/{one}"] for one in classes])
+            result[base] = _mean(each[~np.isnan(each)])
+        result[name] = value
+    return result
+
+
+def _relevant(columns: Mapping[str, ArrayLike]) -> list[str]:
+    return [name for name in map(str, columns) if _base(name) in _COLUMNS]
+
+
+def _base(name: str) -> str:
+    return name.partition("/")[0]
 
 
 def summarise_last(columns: Mapping[str, ArrayLike], last: int) -> dict[str, float]:
@@ -84,7 +117,7 @@ def summarise_last(columns: Mapping[str, ArrayLike], last: int) -> dict[str, flo
     if last < 1:
         raise ValueError(f"last must be at least 1, got {last}")
     epoch = np.asarray(columns["epoch"])
-    table = {name: np.asarray(columns[name]) for name in _COLUMNS & set(columns)}
+    table = {name: np.asarray(columns[name]) for name in _relevant(columns)}
     evaluations = [
         summarise({name: column[epoch == value] for name, column in table.items()})
         for value in np.unique(epoch)[-last:]

@@ -1,4 +1,4 @@
-"""nnU-Net's plain convolutional U-Net, two-dimensional, with one foreground logit."""
+"""nnU-Net's plain convolutional U-Net, two-dimensional."""
 
 import math
 
@@ -20,14 +20,15 @@ class PlainUNet(nn.Module):
     Args:
         in_channels: channels of the image, 1 or 3.
         features: width of each stage, from full resolution down; each stage halves the size.
+        classes: channels of the output: 1, the logit of the foreground; or one a class.
 
-    Shapes: (B, in_channels, H, W) → (B, 1, H, W), H and W multiples of 2^(stages − 1).
+    Shapes: (B, in_channels, H, W) → (B, classes, H, W), H and W multiples of 2^(stages − 1).
 
     Raises:
         ValueError: H or W is not such a multiple.
     """
 
-    def __init__(self, in_channels: int, features: list[int]) -> None:
+    def __init__(self, in_channels: int, features: list[int], classes: int = 1) -> None:
         super().__init__()
         stages = len(features)
         self.multiple = 2 ** (stages - 1)
@@ -39,7 +40,7 @@ class PlainUNet(nn.Module):
             kernel_sizes=3,
             strides=[1] + [2] * (stages - 1),
             n_conv_per_stage=2,
-            num_classes=1,
+            num_classes=classes,
             n_conv_per_stage_decoder=2,
             conv_bias=True,
             norm_op=nn.BatchNorm2d,
@@ -52,7 +53,7 @@ class PlainUNet(nn.Module):
         self.network.apply(InitWeights_He(1e-2))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Foreground logits of normalised images."""
+        """Logits of normalised images."""
         height, width = images.shape[-2:]
         if height % self.multiple or width % self.multiple:
             nearest = self.multiple * math.ceil(max(height, width) / self.multiple)

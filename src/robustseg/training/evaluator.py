@@ -1,6 +1,7 @@
 """What is measured of a network at the end of an epoch."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +20,10 @@ from robustseg.metrics import (
     score_thresholds,
     summarise,
 )
+from robustseg.metrics.by_class import pixels_counted
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.evaluation import evaluate, evaluate_fully, update_metrics
+from robustseg.metrics.segmentation import predicted_labels
 from robustseg.metrics.summary import COUNTS
 from robustseg.settings import EvaluationSettings
 
@@ -53,6 +56,7 @@ class Evaluator:
         self.data = data
         self.settings = settings
         self._how: Any = {"batch_size": settings.batch_size, "precision": precision}
+        self._classes: Any = {"classes": data.classes}
         count, sample = len(data.train), min(settings.train_sample, len(data.train))
         drawn = np.random.default_rng(count).choice(count, sample, replace=False)
         self._sample = np.sort(drawn) if sample < count else np.arange(count)
@@ -63,7 +67,7 @@ class Evaluator:
         """Evaluate once.
 
         Args:
-            module: uint8 images (B, H, W, C) → logits (B, 1, H, W).
+            module: uint8 images (B, H, W, C) → logits (B, 1, H, W), or one a class.
             reported: whether images.csv keeps this evaluation.
             last: whether it is the run's last; memorisation is then measured on all images.
 
@@ -71,27 +75,19 @@ class Evaluator:
             NaNPredicted: the network's output is NaN.
         """
         outcome = Evaluation(self.memorisation(module, last))
+        if self.data.classes:
+            return self._of_label_maps(module, outcome, reported)
         noisy = self._heldout(module)
         if noisy is not None:
             tuned = best_threshold(noisy)
             outcome.row["heldout_dice_noisy"] = noisy[THRESHOLDS.index(0.5)]
             outcome.row["heldout_threshold"] = THRESHOLDS[tuned]
         counts = ThresholdCounts()
-        columns, pooled = self._test(module, counts, reported)
+        columns, pooled = self._test(module, [(counts, self.data.test.masks)], reported)
         at = counts.compute()
-        if reported:
-            if noisy is not None:
-                columns |= {f"{name}_tuned": at[name][:, tuned] for name in COUNTS}
-            outcome.images = [
-                {"id": name, **{key: values[i].item() for key, values in columns.items()}}
-                for i, name in enumerate(self.data.test.ids)
-            ]
-        numbers = summarise(columns) | pooled
-        outcome.row |= {
-            f"test_{metric.name}": numbers[metric.name]
-            for metric in CATALOGUE.values()
-            if metric.each_epoch and metric.name in numbers
-        }
+        if reported and noisy is not None:
+            columns |= {f"{name}_tuned": at[name][:, tuned] for name in COUNTS}
+        self._keep(outcome, columns, pooled, reported)
         curves = {f"test_{name}": values for name, values in score_thresholds(at).items()}
         if noisy is not None:
             curves["heldout_dice_noisy"] = noisy
@@ -100,6 +96,40 @@ class Evaluator:
             for k, threshold in enumerate(THRESHOLDS)
         ]
         return outcome
+
+    def _of_label_maps(self, module: nn.Module, outcome: Evaluation, reported: bool) -> Evaluation:
+        """The same of several classes, which have no threshold: the largest probability decides."""
+        heldout = self.data.heldout
+        if heldout is not None and not (heldout.masks == IGNORED).all():
+            (columns,) = evaluate(
+                module, heldout.images, [heldout.masks], **self._how, **self._classes
+            )
+            outcome.row["heldout_dice_noisy"] = summarise(columns)["dice_image"]
+        columns, pooled = self._test(module, [], reported)
+        self._keep(outcome, columns, pooled, reported)
+        return outcome
+
+    def _keep(
+        self,
+        outcome: Evaluation,
+        columns: dict[str, np.ndarray],
+        pooled: dict[str, float],
+        reported: bool,
+    ) -> None:
+        """Add what was found on the test images."""
+        if reported:
+            outcome.images = [
+                {"id": name, **{key: values[i].item() for key, values in columns.items()}}
+                for i, name in enumerate(self.data.test.ids)
+            ]
+        numbers = summarise(columns) | pooled
+        outcome.row |= {
+            f"test_{name}": value
+            for metric in CATALOGUE.values()
+            if metric.each_epoch
+            for name, value in numbers.items()
+            if name.partition("/")[0] == metric.name
+        }
 
     def memorisation(self, module: nn.Module, everything: bool) -> dict[str, float]:
         """Mean Dice of training images against noisy and clean masks, by type of noise.
@@ -117,9 +147,10 @@ class Evaluator:
             [self.data.noisy[index], train.masks[index]],
             also=[(predictions, train.masks[index])],
             **self._how,
+            **self._classes,
         )
         # Noisy masks ignore the pixels that the clean ones ignore.
-        counted = np.sum([clean[name] for name in COUNTS], axis=0) > 0
+        counted = pixels_counted(clean) > 0
         types = self.data.types[index][counted]
         row = {}
         for name, columns in (("noisy", noisy), ("clean", clean)):
@@ -133,12 +164,15 @@ class Evaluator:
         return row | self._changed(predictions.compute()[self._sample if everything else ...])
 
     def _changed(self, predicted: np.ndarray) -> dict[str, float]:
-        """The share of pixels predicted otherwise than at the last evaluation, (n, H, W) bool."""
-        bits = np.packbits(predicted)
-        before, self.predicted = self.predicted, torch.from_numpy(bits)
+        """The share of pixels predicted otherwise than at the last evaluation, (n, H, W) uint8."""
+        kept = predicted if self.data.classes else np.packbits(predicted)
+        before, self.predicted = self.predicted, torch.from_numpy(kept)
         if before is None:
             return {}
-        changed = np.bitwise_count(bits ^ before.numpy()).sum(dtype=np.int64)
+        if self.data.classes:
+            changed = np.count_nonzero(kept != before.numpy())
+        else:
+            changed = np.bitwise_count(kept ^ before.numpy()).sum(dtype=np.int64)
         return {"train_changed": float(changed / predicted.size)}
 
     def _heldout(self, module: nn.Module) -> list[float] | None:
@@ -151,37 +185,34 @@ class Evaluator:
         return score_thresholds(counts.compute())["dice_image"]
 
     def _test(
-        self, module: nn.Module, counts: ThresholdCounts, reported: bool
+        self, module: nn.Module, also: Sequence[tuple[Metric, np.ndarray]], reported: bool
     ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
         """The columns of images.csv, and what no image has by itself."""
-        test = self.data.test
-        also = [(counts, test.masks)]
+        test, how = self.data.test, {"also": also, **self._how, **self._classes}
         if not reported:
-            (columns,) = evaluate(module, test.images, [test.masks], also=also, **self._how)
+            (columns,) = evaluate(module, test.images, [test.masks], **how)
             return columns, {}
         hd95 = self.settings.hd95
-        columns, pooled = evaluate_fully(
-            module, test.images, test.masks, hd95=hd95, also=also, **self._how
-        )
+        columns, pooled = evaluate_fully(module, test.images, test.masks, hd95=hd95, **how)
         columns.pop("index")
         return columns, pooled
 
 
 class _Predictions(Metric):
-    """Where foreground is predicted at ½."""
+    """The label maps that are predicted."""
 
     full_state_update = False
-    foreground: list[Tensor]
+    labels: list[Tensor]
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_state("foreground", default=[], dist_reduce_fx="cat")
+        self.add_state("labels", default=[], dist_reduce_fx="cat")
 
     def update(self, logits: Tensor, target: Tensor) -> None:
-        self.foreground.append(logits[:, 0] > 0)
+        self.labels.append(predicted_labels(logits))
 
     def compute(self) -> np.ndarray:
-        return dim_zero_cat(self.foreground).cpu().numpy()
+        return dim_zero_cat(self.labels).cpu().numpy()
 
 
 def _mean(values: np.ndarray) -> float:

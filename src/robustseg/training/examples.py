@@ -7,6 +7,7 @@ import numpy as np
 
 from robustseg.data.prepare import RunData
 from robustseg.metrics.evaluation import evaluate, predict_logits
+from robustseg.metrics.segmentation import predicted_labels
 from robustseg.runs.files import replacing
 from robustseg.training.module import SegmentationModule
 
@@ -22,8 +23,8 @@ def write_examples(
     Arrays of one length: `id`; `role` (fixed, worst, median, best; train, and train_disagreed for
     those on which the network agrees least with the noisy mask it was given); `dice` against the
     clean mask (NaN for training images); `image` (n, H, W, C), `clean`, `noisy` (the mask trained
-    on; of test images the clean one) and `predicted` (n, H, W), uint8. Halved in size until they
-    fit into 2 MB.
+    on; of test images the clean one) and `predicted` (n, H, W), uint8; with several classes
+    `classes`, the names of the foreground's. Halved in size until they fit into 2 MB.
 
     Args:
         path: of the file.
@@ -42,7 +43,7 @@ def write_examples(
     noisy = np.concatenate([data.test.masks[rows], data.noisy[train]])
     predicted = np.concatenate(
         [
-            (logits[:, 0] > 0).byte().cpu().numpy()
+            predicted_labels(logits).cpu().numpy()
             for _, logits in predict_logits(module, images, batch_size=8, precision=precision)
         ]
     )
@@ -56,7 +57,7 @@ def write_examples(
         "id": np.array([data.test.ids[i] for i in rows] + [data.train.ids[i] for i in train]),
         "role": np.array([role for _, role in test] + train_roles),
         "dice": np.concatenate([dice[rows], np.full(len(train), np.nan)]),
-    }
+    } | ({"classes": np.array(data.classes)} if data.classes else {})
     while True:
         with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **names, **arrays)
@@ -77,7 +78,12 @@ def _training(
     if not len(rest):
         return fixed, ["train"] * len(fixed)
     (against_given,) = evaluate(
-        module, data.train.images[rest], [data.noisy[rest]], batch_size=32, precision=precision
+        module,
+        data.train.images[rest],
+        [data.noisy[rest]],
+        batch_size=32,
+        precision=precision,
+        classes=data.classes,
     )
     least = rest[np.argsort(against_given["dice"], kind="stable")[:_DISAGREED]]
     roles = ["train"] * len(fixed) + ["train_disagreed"] * len(least)

@@ -20,7 +20,7 @@ class SegmentationModule(pl.LightningModule):
     a resumed run repeats it exactly.
 
     Args:
-        network: (B, C, H, W) normalised images → (B, 1, H, W) foreground logits.
+        network: (B, C, H, W) normalised images → (B, 1, H, W) foreground logits, or one a class.
         loss: (logits, target, ignore) → scalar.
         optimizer: makes an optimiser from parameter groups; the network's group comes first.
         loss_lr: learning rate of the loss's own parameters; None where it has none.
@@ -30,6 +30,7 @@ class SegmentationModule(pl.LightningModule):
             graphs, which the GPU replays without waiting for the host to launch each kernel.
         seed: of the run; layers that draw random numbers are reseeded from it at every epoch.
         has_ignored: whether masks have pixels that do not count (255).
+        classes: of label maps, the background included; 1: masks are binary.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class SegmentationModule(pl.LightningModule):
         compiled: bool | str = False,
         seed: int = 0,
         has_ignored: bool = False,
+        classes: int = 1,
     ) -> None:
         super().__init__()
         self.format = torch.channels_last if channels_last else torch.contiguous_format
@@ -60,11 +62,12 @@ class SegmentationModule(pl.LightningModule):
         self._loss_lr = loss_lr
         self._seed = seed
         self._has_ignored = has_ignored
+        self._classes = classes
         self.scheduler: Any = None
         self._losses: list[Tensor] = []
 
     def forward(self, images: Tensor) -> Tensor:
-        """Foreground logits (B, 1, H, W), float32, of uint8 images (B, H, W, C)."""
+        """Logits (B, 1 or classes, H, W), float32, of uint8 images (B, H, W, C)."""
         return self.network(normalise(images).contiguous(memory_format=self.format)).float()
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -73,7 +76,11 @@ class SegmentationModule(pl.LightningModule):
         logits = self(images)
         mask = masks.unsqueeze(1)
         ignore = mask == IGNORED if self._has_ignored else None
-        loss = self.loss(logits, (mask == 1).to(logits.dtype), ignore)
+        if self._classes == 1:
+            target = mask == 1
+        else:
+            target = mask == torch.arange(self._classes, device=mask.device).view(1, -1, 1, 1)
+        loss = self.loss(logits, target.to(logits.dtype), ignore)
         self._losses.append(loss.detach())  # looked at once an epoch: no step waits for it
         return loss
 

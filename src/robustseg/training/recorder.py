@@ -90,11 +90,12 @@ class Recorder(pl.callbacks.Checkpoint):
         self.evaluator.predicted = state_dict["predicted"]
         self.epochs = _rows(self.folder.epochs, done)
         evaluated = [epoch for epoch in self.evaluated if epoch <= done]
-        self.thresholds = _rows(self.folder.thresholds, done) if evaluated else []
+        curved = () if self.data.classes else evaluated  # label maps have no threshold
+        self.thresholds = _rows(self.folder.thresholds, done) if curved else []
         reported = [epoch for epoch in sorted(self.reported) if epoch <= done]
         self.images = _rows(self.folder.images, done) if reported else []
         wanted = [(epoch, name) for epoch in reported for name in self.data.test.ids]
-        curves = [(epoch, threshold) for epoch in evaluated for threshold in THRESHOLDS]
+        curves = [(epoch, threshold) for epoch in curved for threshold in THRESHOLDS]
         if (
             [row["epoch"] for row in self.epochs] != list(range(1, done + 1))
             or [(row["epoch"], row["threshold"]) for row in self.thresholds] != curves
@@ -171,7 +172,7 @@ class Recorder(pl.callbacks.Checkpoint):
 
     def _write(self, trainer: pl.Trainer) -> None:
         write_csv(self.folder.epochs, self.epochs)
-        if self.epochs[-1]["epoch"] in self.evaluated:
+        if self.epochs[-1]["epoch"] in self.evaluated and self.thresholds:
             write_csv(self.folder.thresholds, self.thresholds)
         if self.epochs[-1]["epoch"] in self.reported:
             write_csv(self.folder.images, self.images)

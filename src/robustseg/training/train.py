@@ -3,7 +3,7 @@
 import logging
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -20,12 +20,14 @@ from robustseg.data.batches.augmented import training_batches
 from robustseg.data.batches.on_device import DeviceBatches
 from robustseg.data.prepare import RunData, prepare
 from robustseg.data.sources.source import Source
-from robustseg.errors import DamagedRun, UserError
+from robustseg.errors import ConfigError, DamagedRun, UserError
 from robustseg.losses.regularizers import Regularized
 from robustseg.metrics import summarise_last
+from robustseg.metrics.by_class import classes_in
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.collapse import collapse
-from robustseg.noise.manifest import summary
+from robustseg.metrics.counts import COUNTS
+from robustseg.noise import summary, unfit
 from robustseg.runs.contents import read_metrics
 from robustseg.runs.files import read_csv, replacing, write_csv, write_json
 from robustseg.runs.folder import RunFolder
@@ -79,8 +81,12 @@ def rehearse(settings: Settings, in_channels: int) -> None:
 
     Raises:
         InstantiationException: a constructor refuses its arguments.
+        ConfigError: the noise is not one for such masks.
     """
-    instantiate(settings.noise.model.arguments())
+    classes = settings.dataset.classes
+    model = instantiate(settings.noise.model.arguments())
+    if trouble := unfit(model, None if classes is None else len(classes)):
+        raise ConfigError(trouble)
     _transforms(settings)
     build_module(settings, in_channels)
 
@@ -95,8 +101,10 @@ def build_module(
         instantiate(settings.regularizer.arguments()),
     )
     optimizer, scheduler = settings.optimizer, settings.scheduler
+    classes = len(settings.dataset.classes or [""])
+    channels = {"in_channels": in_channels} | ({"classes": classes} if classes > 1 else {})
     return SegmentationModule(
-        instantiate(settings.model.arguments(), in_channels=in_channels),
+        instantiate(settings.model.arguments(), **channels),
         loss,
         instantiate(optimizer.arguments(), _partial_=True),
         loss_lr=settings.loss.parameter_lr,
@@ -107,6 +115,7 @@ def build_module(
         compiled=settings.trainer.compile,
         seed=settings.seed,
         has_ignored=has_ignored,
+        classes=classes,
     )
 
 
@@ -221,10 +230,9 @@ def _finish(
         torch.save(
             {"network": module.network.state_dict(), "loss": module.loss.state_dict()}, temporary
         )
-    counts = (int(_last_column(folder, name).sum()) for name in ("tp", "fp", "fn", "tn"))
     metrics = {
         **_final_numbers(folder, settings.evaluation.last),
-        "collapsed": collapse(*counts),
+        "collapsed": _collapsed(folder, data.classes),
         "test_images": len(data.test),
         "train_images": len(data.train),
         "noise": summary(data.manifest),
@@ -233,6 +241,15 @@ def _finish(
     }
     write_json(folder.metrics, metrics)
     return read_metrics(folder.metrics)
+
+
+def _collapsed(folder: RunFolder, classes: Sequence[str]) -> str | None:
+    """What the network predicts everywhere; of several classes, "background" if it does of all."""
+    found = set()
+    for of in [f"/{name}" for name in classes] or [""]:
+        counts = (int(_last_column(folder, f"{name}{of}").sum()) for name in COUNTS)
+        found.add(collapse(*counts))
+    return "foreground" if "foreground" in found else found.pop() if len(found) == 1 else None
 
 
 def _final_numbers(folder: RunFolder, last: int) -> dict[str, Any]:
@@ -248,18 +265,29 @@ def _final_numbers(folder: RunFolder, last: int) -> dict[str, Any]:
     end = epochs[-1]
     tuned = "tp_tuned" in columns
     best: dict[int, float] = {}
-    for row in read_csv(folder.thresholds):
+    for row in read_csv(folder.thresholds) if folder.thresholds.exists() else ():
         best[row["epoch"]] = max(best.get(row["epoch"], 0.0), row["test_dice_image"])
     return {
         **summarise_last(columns, last),
         **({"threshold": fmean(row["heldout_threshold"] for row in reported)} if tuned else {}),
-        "dice_image_oracle": fmean(best[row["epoch"]] for row in reported),
+        **({"dice_image_oracle": fmean(best[row["epoch"]] for row in reported)} if best else {}),
         **{
             name: fmean(row.get(f"test_{name}", math.nan) for row in reported)
-            for name in (metric.name for metric in CATALOGUE.values() if metric.measure)
+            for name in _measured(tuple(columns))
         },
         **{name: value for name, value in end.items() if name.startswith(("train_", "nu"))},
         "epochs": end["epoch"],
         "steps": end["step"],
         "evaluations": len(reported),
     }
+
+
+def _measured(columns: Sequence[str]) -> list[str]:
+    """Names of what no image has by itself."""
+    classes = classes_in(columns)
+    names = []
+    for metric in CATALOGUE.values():
+        if metric.measure and (classes or not metric.of_label_maps):
+            own = () if metric.of_label_maps else classes
+            names += [metric.name, *(f"{metric.name}/{name}" for name in own)]
+    return names
