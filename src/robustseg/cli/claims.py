@@ -37,7 +37,8 @@ def main(options: argparse.Namespace) -> int:
     runs, sources = shared.selected(options)
     metrics = shared.split(options.metric) or default_metrics("noise")
     # The losses come in the paper's order, as in tables.
-    asked = TableQuestion(options.experiment, metrics, shared.split(options.loss))
+    losses, by_class = shared.split(options.loss), options.by == "class"
+    asked = TableQuestion(options.experiment, metrics, losses, by_class=by_class)
     claims = make_claims(table_of(runs, sources, asked), Images(sources), options.against)
     print(render_claims(claims, options.format, options.decimals), end="")
     shared.tell([*runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()])

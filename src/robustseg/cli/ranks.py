@@ -83,10 +83,10 @@ def _table(runs: pd.DataFrame, sources: Sources, metric: str) -> Table:
 def _ranking(table: Table, sources: Sources) -> tuple[Ranking, list[str]]:
     """The ranking; without intervals where rows of images do not exist, and why."""
     from robustseg.results.ranking.make_ranking import make_ranking
-    from robustseg.results.tables.image_scores import PER_IMAGE, Images
+    from robustseg.results.tables.image_scores import Images, is_per_image
 
     metric = table.columns[0].metric
-    if metric not in PER_IMAGE:
+    if not is_per_image(metric):
         return make_ranking(table, None), [f"No intervals: {metric} is not a mean over images."]
     try:
         return make_ranking(table, Images(sources)), []

@@ -118,13 +118,18 @@ def filters(options: argparse.Namespace) -> dict[str, list[Any]]:
 
 
 def add_metrics(parser: argparse.ArgumentParser) -> None:
-    """Add --metric and --decimals."""
+    """Add --metric, --by and --decimals."""
     parser.add_argument(
         "--metric",
         nargs="+",
         default=[],
         help="numbers of metrics.json, side by side (default: dice_image, with dice_pooled and "
         "area_ratio where they order losses otherwise; or the layout's)",
+    )
+    parser.add_argument(
+        "--by",
+        choices=("class",),
+        help="class: each number is followed by that of each class of foreground",
     )
     parser.add_argument("--decimals", type=_decimals, default=3, help="of means (default: 3)")
 
@@ -190,6 +195,7 @@ def question(options: argparse.Namespace) -> TableQuestion:
         against=options.against,
         intervals=options.ci,
         published=options.published,
+        by_class=options.by == "class",
     )
 
 

@@ -99,11 +99,21 @@ def _over_classes(metric: Metric, own: list[Metric]) -> Metric:
         metric,
         formula=values,
         among=metric.among and (lambda c: np.asarray(counts(c).any(axis=0))),
+        column="" if metric.among else metric.column,  # the column is over all classes that occur
         needs=tuple(dict.fromkeys(need for one in own for need in one.needs)),
     )
 
 
-def pixels_counted(columns: Mapping[str, NDArray]) -> NDArray[np.int64]:
+def derived(columns: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """Return the columns of images.csv that follow from counts and distances."""
+    return {
+        metric.column: metric.values(columns)
+        for metric in metrics_of(columns).values()
+        if metric.column and metric.column not in metric.needs
+    }
+
+
+def pixels_counted(columns: Columns) -> NDArray[np.int64]:
     """Return how many pixels of each image count, by its counts of whatever class."""
     (first, *_) = (*classes_in(columns), "")
     of = f"/{first}" if first else ""

@@ -9,7 +9,7 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from robustseg import IGNORED
-from robustseg.metrics.by_class import metrics_of
+from robustseg.metrics.by_class import derived
 from robustseg.metrics.counts import COUNTS
 from robustseg.metrics.summary import summarise
 from robustseg.metrics.surface import hd95
@@ -94,12 +94,7 @@ class SegmentationMetrics(Metric):
         """
         with self.sync_context(dist_sync_fn=self.dist_sync_fn):
             columns = self._columns()
-        scores = {
-            metric.column: metric.values(columns)
-            for metric in metrics_of(columns).values()
-            if metric.column and metric.column not in columns
-        }
-        return columns | scores
+        return columns | derived(columns)
 
     def _columns(self) -> dict[str, np.ndarray]:
         rows = dim_zero_cat(self.images).cpu().numpy()

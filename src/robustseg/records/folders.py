@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from robustseg.errors import DataError
-from robustseg.metrics.summary import COUNTS, dice, jaccard, summarise_last
+from robustseg.metrics.by_class import classes_in, derived
+from robustseg.metrics.summary import COUNTS, summarise_last
 from robustseg.records.hashing import hashed_ids, hidden_fingerprint
 from robustseg.records.tables import COSTS, LABEL_NUMBERS, LABEL_TEXTS, OWN, STATUS_TEXTS, TUNED
 from robustseg.runs.config import read_config
@@ -22,8 +23,6 @@ from robustseg.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_DERIVED = {"dice": dice, "jaccard": jaccard}  # from the counts, when a record is read
 
 
 class Unpackable(ValueError):
@@ -203,7 +202,8 @@ def _images(folder: RunFolder, finished: Finished, hashed: bool) -> pa.Table:
 
     path = folder.images
     table = _read_csv(folder, path)
-    lacking = [name for name in ("id", *COUNTS) if name not in table.column_names]
+    counts = _counts(table.column_names)
+    lacking = [name for name in ("id", *counts) if name not in table.column_names]
     if lacking:
         raise Unpackable(f"{path} is damaged: no column {lacking[0]}")
     columns = {name: table[name].to_numpy() for name in table.column_names if name != "id"}
@@ -215,10 +215,16 @@ def _images(folder: RunFolder, finished: Finished, hashed: bool) -> pa.Table:
     order = np.argsort(np.array(ids, dtype=object), kind="stable")  # as Python sorts: by code point
     if hashed:
         ids = hide(ids, finished.status.get("fingerprint"))
-    derived = {*_DERIVED, *(TUNED if _tuned_follows(columns) else ())}
-    kept = [name for name in table.column_names if name not in derived]
+    follow = {*derived(columns), *(TUNED if _tuned_follows(columns) else ())}
+    kept = [name for name in table.column_names if name not in follow]
     table = table.set_column(table.column_names.index("id"), "id", pa.array(ids, pa.string()))
     return table.select(kept).take(pa.array(order))
+
+
+def _counts(columns: Sequence[str]) -> list[str]:
+    """Names of the counts, of each class if there are several."""
+    of = [f"/{name}" for name in classes_in(columns)] or [""]
+    return [f"{count}{one}" for one in of for count in COUNTS]
 
 
 def _tuned_follows(columns: Mapping[str, np.ndarray]) -> bool:
@@ -238,12 +244,11 @@ def _check_images(
     Raises:
         ValueError: it says what contradicts what.
     """
-    for name in (*COUNTS, "epoch"):
+    for name in (*_counts([*columns]), "epoch"):
         if columns[name].dtype.kind != "i" or columns[name].min() < 0:
             raise ValueError(f"column {name} holds no counts")
-    outcome = columns["tp"], columns["fp"], columns["fn"]
-    for name, formula in _DERIVED.items():
-        if name in columns and not np.array_equal(columns[name], formula(*outcome)):
+    for name, values in derived(columns).items():
+        if name in columns and not np.array_equal(columns[name], values):
             raise ValueError(f"{name} is not that of the counts")
     images, evaluations = numbers["test_images"], numbers["evaluations"]
     pairs = len(set(zip(ids, columns["epoch"].tolist(), strict=True)))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.metrics.summary import dice, jaccard
+from robustseg.metrics.by_class import derived
 from robustseg.records.hashing import hashed_ids
 from robustseg.records.layout import INDEX, DamagedRecord, NotKept, Packing
 from robustseg.records.tables import COSTS, OWN, STATUS_TEXTS
@@ -175,8 +175,7 @@ class RecordedRun:
         """
         rows = self.table("images").to_pandas()
         rows = rows.astype({name: "int64" for name in rows if rows[name].dtype.kind in "iu"})
-        outcome = [rows[name].to_numpy() for name in ("tp", "fp", "fn")]
-        rows = rows.assign(dice=dice(*outcome), jaccard=jaccard(*outcome))
+        rows = rows.assign(**derived({name: rows[name].to_numpy() for name in rows}))
         if "fn_tuned" in rows and "tp_tuned" not in rows:
             rows["tp_tuned"] = rows["tp"] + rows["fn"] - rows["fn_tuned"]
             rows["tn_tuned"] = rows["fp"] + rows["tn"] - rows["fp_tuned"]

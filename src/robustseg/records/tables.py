@@ -43,7 +43,7 @@ _REQUIRED = {
     "runs": {"run_id", "public", "hashed", *JSON},
     "epochs": {"run_id", "epoch"},
     "thresholds": {"run_id", "epoch", "threshold"},
-    "images": {"run_id", "id", "epoch", *COUNTS},
+    "images": {"run_id", "id", "epoch"},
 }
 _SCORES = ("dice_image", "dice_image_pos", "dice_pooled", "jaccard_image", "balanced_accuracy")
 # Columns with values from 0 to 1.
@@ -52,6 +52,11 @@ _COLUMNS_LIMIT = 2000
 _BYTES_LIMIT = 1 << 32  # of a part in memory, as its footer declares
 _TEXT_LIMIT = 1 << 20  # bytes of one text
 _LEVEL = 12  # of zstd; higher ones cost seconds and save a hundredth
+
+
+def base(name: str) -> str:
+    """A column's name without that of its class: tp of tp/heart."""
+    return name.partition("/")[0]
 
 
 def encode(table: pa.Table, kind: str) -> bytes:
@@ -171,7 +176,7 @@ def _check_schema(schema: pa.Schema, kind: str) -> None:
             right = pa.types.is_boolean(field.type)
         else:
             right = is_number
-        if field.name in COUNTS or field.name == "epoch":
+        if base(field.name) in COUNTS or field.name == "epoch":
             right = pa.types.is_integer(field.type)
         if not right:
             raise ValueError(f"column {field.name} is of type {field.type}")
@@ -199,13 +204,38 @@ def _check_values(table: pa.Table, kind: str, runs: list[str]) -> None:
     if kind == "runs" and (table.num_rows != len(runs) or len(column_ids(table)) != len(runs)):
         raise ValueError(f"{table.num_rows} rows of {len(runs)} runs")
     if kind == "images" or kind == "epochs":
-        lowest = [name for name in (*COUNTS, "hd95", "epoch") if name in table.column_names]
-        lowest += [f"{name}_tuned" for name in COUNTS if f"{name}_tuned" in table.column_names]
-        for name in lowest:
+        lowest = {*COUNTS, "hd95", "epoch", *(f"{name}_tuned" for name in COUNTS)}
+        for name in (name for name in table.column_names if base(name) in lowest):
             least = pc.min(table[name]).as_py()
             if least is not None and least < 0:
                 raise ValueError(f"column {name} has the value {least}")
-    for name in _SHARES & set(table.column_names):
+    if kind == "images":
+        _check_counts(table)
+    for name in (name for name in table.column_names if base(name) in _SHARES):
         ends = pc.min_max(table[name]).as_py()
         if ends["min"] is not None and not (0 <= ends["min"] and ends["max"] <= 1):
             raise ValueError(f"column {name} has the values {ends['min']} to {ends['max']}")
+
+
+def _check_counts(table: pa.Table) -> None:
+    """Refuse rows without the four counts, of binary masks or of each of some classes.
+
+    Raises:
+        ValueError: naming the column.
+    """
+    import pyarrow.compute as pc
+
+    counted = None
+    first = [name for name in table.column_names if base(name) == COUNTS[0]] or [COUNTS[0]]
+    for name in first:
+        of = name.removeprefix(COUNTS[0])
+        lacking = [f"{one}{of}" for one in COUNTS if f"{one}{of}" not in table.column_names]
+        if lacking:
+            raise ValueError(f"no column {lacking[0]}")
+        there = pc.is_valid(table[name])
+        for one in COUNTS[1:]:
+            if not pc.all(pc.equal(there, pc.is_valid(table[f"{one}{of}"]))).as_py():
+                raise ValueError(f"column {one}{of} has gaps")
+        counted = there if counted is None else pc.or_(counted, there)
+    if not pc.all(counted).as_py():
+        raise ValueError(f"column {first[0]} has gaps")

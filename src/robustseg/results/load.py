@@ -98,12 +98,28 @@ def check_metrics(runs: pd.DataFrame, metrics: Iterable[str]) -> None:
             raise ConfigError(f"no run has a number {metric!r}; {suggestion(metric, known)}")
 
 
+def by_class(runs: pd.DataFrame, metrics: Iterable[str]) -> list[str]:
+    """Return metrics, each with those of the classes behind it that runs have.
+
+    Raises:
+        ConfigError: the runs have one class only.
+    """
+    names = [name for name in metric_names(runs) if name.startswith("dice_image/")]
+    if not names:
+        raise ConfigError("--by class: these runs have one class of foreground only")
+    found = []
+    for metric in metrics:
+        each = (name.replace("dice_image", metric, 1) for name in names)
+        found += [metric, *(name for name in each if name in runs)]
+    return found
+
+
 def _with_pixels(runs: pd.DataFrame) -> pd.DataFrame:
     """With HD95 in pixels, which no run records."""
-    for name in ("hd95", "hd95_pos"):
-        if name in runs:
+    for name in map(str, list(runs)):
+        if name.partition("/")[0] in ("hd95", "hd95_pos"):
             pixels = runs[name].astype(float) * diagonal(1) * runs["image_size"].astype(float)
-            runs[name.replace("hd95", "hd95_pixels")] = pixels
+            runs[name.replace("hd95", "hd95_pixels", 1)] = pixels
     return runs
 
 

@@ -18,7 +18,7 @@ from robustseg.results.claims.intervals import (
 from robustseg.results.tables.cached_statistics import Numbers, cached
 from robustseg.results.tables.comparison import Answers, all_pairs, with_reference
 from robustseg.results.tables.grid import column_words
-from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike
+from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike, is_per_image
 from robustseg.results.tables.table_model import Key, Table, direction
 
 _VERSION = 1  # raise it when a procedure changes, so that what is kept is computed again
@@ -40,7 +40,7 @@ def make_claims(table: Table, images: Images, against: str | None = None) -> Cla
         UnlikeImages: runs to be compared were tested on different images.
     """
     metrics = list(dict.fromkeys(column.metric for column in table.columns))
-    left_out = tuple(name for name in metrics if name not in PER_IMAGE)
+    left_out = tuple(name for name in metrics if not is_per_image(name))
     if len(left_out) == len(metrics):
         raise ConfigError(
             f"{', '.join(left_out)}: no mean over images, of which alone claims can be made; "

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.metrics.summary import COUNTS
+from robustseg.metrics.by_class import pixels_counted
 from robustseg.results.figures.lines import at_setting, heading, settings, styles_of
 from robustseg.results.figures.run_files import Source, read_each
 from robustseg.results.figures.style import Style, tiles
@@ -61,8 +61,8 @@ def image_dice(runs: pd.DataFrame, source: Source) -> Figure | None:
 
 def _dice(run: Run) -> np.ndarray:
     """Dice of each test image with a counted pixel, mean over the reported evaluations."""
-    rows = run.images("id", *COUNTS, "dice")
-    counted = rows[[*COUNTS]].sum(axis=1) > 0
+    rows = run.images()
+    counted = pixels_counted({str(name): column for name, column in rows.items()}) > 0
     return rows[counted].groupby("id", sort=False)["dice"].mean().to_numpy()
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from robustseg.results.ranking.bootstrap import kept_bootstrap
 from robustseg.results.ranking.columns import Array, mean_ranks, rank_in_columns
 from robustseg.results.ranking.ranked_cells import Place, RankedCells
-from robustseg.results.tables.image_scores import PER_IMAGE, Images
+from robustseg.results.tables.image_scores import Images, is_per_image
 from robustseg.results.tables.table_model import Table
 
 
@@ -79,7 +79,7 @@ def make_ranking(table: Table, images: Images | None) -> Ranking:
     names = [grid.names[at] for at in order]
     interval = win = None
     metric = table.columns[0].metric
-    if images is not None and metric in PER_IMAGE:
+    if images is not None and is_per_image(metric):
         found = np.array(kept_bootstrap(grid, images), float)[order]
         interval, win = found[:, :2], found[:, 2:][:, order]
         win[~grid.meet()[order][:, order]] = np.nan

@@ -9,7 +9,7 @@ import numpy as np
 
 from robustseg.errors import ConfigError
 from robustseg.results.tables.cached_statistics import Numbers, cached
-from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike
+from robustseg.results.tables.image_scores import Images, check_alike, is_per_image
 from robustseg.results.tables.paired_tests import (
     RESAMPLES,
     anova_tukey,
@@ -116,7 +116,7 @@ def _family(table: Table, test: str) -> Pairs:
 
 
 def _testable(pair: tuple[Key, Key], test: str) -> bool:
-    return test not in ("images", "best") or pair[0][1].metric in PER_IMAGE
+    return test not in ("images", "best") or is_per_image(pair[0][1].metric)
 
 
 def _tested(table: Table, pairs: Pairs, images: Images, test: str) -> Answers:
@@ -139,7 +139,7 @@ def add_intervals(table: Table, images: Images) -> Table:
         UnlikeImages: runs of one cell were tested on different images.
     """
     keys = [key for key, cell in table.cells.items() if cell.samples and not cell.uneven]
-    keys = [key for key in keys if key[1].metric in PER_IMAGE]
+    keys = [key for key in keys if is_per_image(key[1].metric)]
     question = [_VERSION, "intervals", RESAMPLES, [_runs(table, key, images) for key in keys]]
     found = cached(question, (len(keys), 2), lambda: _intervals(table, keys, images))
     cells = dict(table.cells)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustseg.errors import NoImages, UnlikeImages
-from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL, diagonal
-from robustseg.metrics.summary import COUNTS
+from robustseg.metrics.by_class import metrics_of, pixels_counted
+from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL, diagonal, find
 from robustseg.records.layout import DamagedRecord, NotKept
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
@@ -21,10 +21,22 @@ from robustseg.runs.files import trouble
 if TYPE_CHECKING:
     import pandas as pd
 
-# Metrics that are means over images.
+# Metrics that are means over images; each of them exists by class, too.
 PER_IMAGE = tuple(metric.name for metric in CATALOGUE.values() if metric.per_image)
 _REMEDY = "; force=true trains the run again"
 _JOINT = " + "  # between the ids of runs of several folds; no id of a run has a space
+
+
+def is_per_image(name: str) -> bool:
+    """Whether a number is a mean over images, so that tests can pair them.
+
+    Examples:
+        >>> from robustseg.results.tables.image_scores import is_per_image
+        >>> is_per_image("dice_image"), is_per_image("dice_image/heart"), is_per_image("nu")
+        (True, True, False)
+    """
+    metric = find(name)
+    return metric is not None and metric.per_image
 
 
 def joined(run_ids: Iterable[str]) -> str:
@@ -68,7 +80,8 @@ class Images:
 
         Args:
             run_ids: one or more.
-            metric: one of `PER_IMAGE`; those with ``_pos`` are of the images with foreground.
+            metric: one of `PER_IMAGE`, or such a one of a class; those with ``_pos`` are of the
+                images with foreground.
 
         Returns:
             Ids of the images, sorted, and their values.
@@ -138,12 +151,12 @@ def _averaged(run: Run) -> pd.DataFrame:
 
     try:
         rows = run.images()
-        counted = rows[[*COUNTS]].sum(axis=1) > 0
         columns = {str(name): column for name, column in rows.items()}
+        counted = pixels_counted(columns) > 0
         columns[DIAGONAL] = pd.Series(diagonal_of(run, len(rows)), index=rows.index)
         values = {}
-        for metric in map(CATALOGUE.__getitem__, PER_IMAGE):
-            if set(metric.needs) <= set(columns):
+        for metric in metrics_of(columns).values():
+            if metric.per_image:
                 given = columns.get(metric.column)
                 own = metric.values(columns) if given is None else given.to_numpy()
                 counts = counted & metric.counts_for(columns)

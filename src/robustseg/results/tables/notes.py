@@ -2,7 +2,7 @@
 
 from robustseg.metrics.catalogue import find
 from robustseg.results.tables.grid import COLLAPSED, DIFFERS, STAR
-from robustseg.results.tables.image_scores import PER_IMAGE
+from robustseg.results.tables.image_scores import is_per_image
 from robustseg.results.tables.meaning import meanings
 from robustseg.results.tables.order import REFERENCE, disagreements
 from robustseg.results.tables.rules import rule_notes
@@ -132,7 +132,7 @@ def _tested(table: Table, cells: list[Cell]) -> list[str]:
         said.append(f"Bold: {test.against}, and what cannot be told from it.")
     metrics = dict.fromkeys(column.metric for column in table.columns)
     over_images = test.kind in ("images", "best")
-    left_out = [name for name in metrics if over_images and name not in PER_IMAGE]
+    left_out = [name for name in metrics if over_images and not is_per_image(name)]
     if left_out:
         said.append(f"Not tested, being no mean over images: {', '.join(left_out)}.")
     return said

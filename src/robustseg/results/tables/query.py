@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from robustseg.errors import ConfigError
-from robustseg.results.load import check_metrics
+from robustseg.results.load import by_class, check_metrics
 from robustseg.results.sources import Sources
 from robustseg.results.tables.grid import SLIDES
 from robustseg.results.tables.published import (
@@ -37,6 +37,7 @@ class TableQuestion:
         against: what each cell is compared with; None: the best.
         intervals: whether they are shown, so that it is an error if there can be none.
         published: whether the paper's values are shown.
+        by_class: whether each metric is followed by that of each class.
     """
 
     experiment: str | None = None
@@ -47,6 +48,7 @@ class TableQuestion:
     against: str | None = None
     intervals: bool = False
     published: bool = True
+    by_class: bool = False
 
 
 def answer(
@@ -96,9 +98,10 @@ def table_of(runs: pd.DataFrame, sources: Sources, asked: TableQuestion) -> Tabl
 
     metrics = list(asked.metrics or default_metrics(asked.layout))
     check_metrics(runs, metrics)
-    if not asked.metrics:
-        others = OTHERS if metrics == [REFERENCE] else ()
-        metrics += [name for name in others if name in runs]
+    others = OTHERS if not asked.metrics and metrics == [REFERENCE] else ()
+    if asked.by_class:
+        metrics = by_class(runs, metrics)
+    metrics += [name for name in others if name in runs]
     published = _published(runs, asked.experiment) if asked.published else None
     losses = asked.losses or (published.losses if published else [])
     table = make_table(pool_folds(runs, sources), metrics, published, losses, versus(asked.layout))
