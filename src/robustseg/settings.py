@@ -155,6 +155,46 @@ class Source(Part):
             argument=True,
         ),
     ] = False
+    classes: Annotated[
+        list[str] | None,
+        Setting(
+            "those of dataset.classes, which is where to set them",
+            "a list of names, or null",
+            later=True,
+            argument=True,
+        ),
+    ] = None
+    values: Annotated[
+        dict[int | str, str] | None,
+        Setting(
+            "the class of each value of a label map, such as {80: left lung, 160: right lung}; of "
+            "colours {255/0/0: left lung}, as red/green/blue; ignored stands for values that do "
+            "not count; null: the numbers of dataset.classes themselves, and 255 is ignored",
+            "a mapping such as {1: left lung, 2: right lung, 255: ignored}, or null",
+            later=True,
+            argument=True,
+        ),
+    ] = None
+    class_masks: Annotated[
+        dict[str, str] | None,
+        Setting(
+            "instead of label maps, the name of the binary mask of each foreground class, below "
+            "the mask folder: left/{stem} or {stem}_left; where they overlap the later of "
+            "dataset.classes counts",
+            "a mapping such as {heart: '{stem}_heart'}, or null",
+            later=True,
+            argument=True,
+        ),
+    ] = None
+    sides: Annotated[
+        bool,
+        Setting(
+            "whether the lungs are told apart, the left lung being the patient's; needs "
+            "dataset.classes=[background,left lung,right lung]",
+            later=True,
+            argument=True,
+        ),
+    ] = False
 
 
 class DatasetSettings(Group):

@@ -30,6 +30,7 @@ import xxhash
 from robustseg.data.checked_json import read_checked, shared_folder, write_checked
 from robustseg.data.imageset import ImageSet
 from robustseg.data.resizing import resize_image, resize_mask
+from robustseg.data.selection import is_foreground
 from robustseg.data.sources.files import FileSource
 from robustseg.data.sources.opening import name_trouble, open_regular
 from robustseg.data.sources.source import Record, Source
@@ -63,6 +64,7 @@ class _Opened:
     masks: np.ndarray
     digests: list[str]
     own_foreground: np.ndarray
+    own_classes: np.ndarray | None
 
 
 def load(source: Source, image_size: int, cache: Path) -> ImageSet:
@@ -95,13 +97,14 @@ def load(source: Source, image_size: int, cache: Path) -> ImageSet:
         for remark in source.remarks(cache):
             log.warning("%s", remark)
     shape = (len(records), image_size, image_size, source.channels)
-    opened = _open(folder, shape)
+    classes = len(getattr(source, "classes", None) or ())
+    opened = _open(folder, shape, classes)
     if opened is None:
         with _locked(folder):
-            opened = _open(folder, shape)  # another process may have built it meanwhile
+            opened = _open(folder, shape, classes)  # another process may have built it meanwhile
             if opened is None:
                 _build(source, records, shape, folder)
-                opened = _open(folder, shape)
+                opened = _open(folder, shape, classes)
     if opened is None:
         raise DataError(f"{folder}: damaged as soon as it was written. Check the disk")
     return ImageSet(
@@ -112,6 +115,7 @@ def load(source: Source, image_size: int, cache: Path) -> ImageSet:
         groups=[record.group for record in records],
         digests=opened.digests,
         own_foreground=opened.own_foreground,
+        own_classes=opened.own_classes,
     )
 
 
@@ -122,7 +126,7 @@ def _name(source: Source, image_size: int, cache: Path) -> str:
     return f"{type(source).__name__.lower()}-{image_size}-{digest[:16]}"
 
 
-def _open(folder: Path, shape: tuple[int, ...]) -> _Opened | None:
+def _open(folder: Path, shape: tuple[int, ...], classes: int) -> _Opened | None:
     """The content of a cache folder; None if there is none or it is damaged."""
     if not folder.is_dir():
         return None
@@ -133,10 +137,11 @@ def _open(folder: Path, shape: tuple[int, ...]) -> _Opened | None:
         digests = track(map(_digest, images), len(images), "Checking decoded images")
         if list(digests) != meta["images"] or [*map(_digest, masks)] != meta["masks"]:
             raise ValueError("a checksum is wrong")
+        own = _class_shares(meta, classes)
     except (OSError, ValueError, DataError) as error:
         log.warning("%s: damaged (%s), built again", folder, error)
         return None
-    return _Opened(images, masks, meta["images"], np.array(meta["own_foreground"]))
+    return _Opened(images, masks, meta["images"], np.array(meta["own_foreground"]), own)
 
 
 def _map(file: Path, shape: tuple[int, ...]) -> np.ndarray:
@@ -171,6 +176,8 @@ def _read_meta(file: Path, count: int) -> dict[str, list[Any]]:
     if not isinstance(meta, dict) or meta.pop("files", None) != FILES:
         raise ValueError("of another version")
     kinds = {"images": str, "masks": str, "own_foreground": float}
+    if "own_classes" in meta:
+        kinds["own_classes"] = list
     if meta.keys() != kinds.keys() or not all(
         isinstance(meta[key], list)
         and len(meta[key]) == count
@@ -179,6 +186,16 @@ def _read_meta(file: Path, count: int) -> dict[str, list[Any]]:
     ):
         raise ValueError("meta.json holds something else")
     return meta
+
+
+def _class_shares(meta: dict[str, list[Any]], classes: int) -> np.ndarray | None:
+    """The shares (N, K − 1) of foreground classes before resizing; None of binary masks."""
+    rows = meta.get("own_classes")
+    if rows is None:
+        if classes > 2:
+            raise ValueError("of another version")
+        return None
+    return np.array(rows, float).reshape(len(rows), max(classes - 1, 0))
 
 
 def _build(source: Source, records: list[Record], shape: tuple[int, ...], folder: Path) -> None:
@@ -220,9 +237,10 @@ def _write(source: Source, records: list[Record], shape: tuple[int, ...], folder
     ):
         _header(image_file, shape)
         _header(mask_file, shape[:3])
-        rows = pool.map(lambda record: _resized(source, record, shape[1]), records)
+        classes = len(getattr(source, "classes", None) or ())
+        rows = pool.map(lambda record: _resized(source, record, shape[1], classes), records)
         meta: dict[str, Any] = {"files": FILES, "images": [], "masks": [], "own_foreground": []}
-        for image, mask, share in track(
+        for image, mask, share, of_classes in track(
             rows, len(records), f"Decoding images into {folder.parent}"
         ):
             image_file.write(image.tobytes())
@@ -230,6 +248,8 @@ def _write(source: Source, records: list[Record], shape: tuple[int, ...], folder
             meta["images"].append(_digest(image))
             meta["masks"].append(_digest(mask))
             meta["own_foreground"].append(share)
+            if classes > 2:
+                meta.setdefault("own_classes", []).append(of_classes)
         for file in (image_file, mask_file):
             file.flush()
             os.fsync(file.fileno())
@@ -256,11 +276,20 @@ def _replace(folder: Path, partial: Path) -> None:
             raise
 
 
-def _resized(source: Source, record: Record, size: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """Image (size, size, C), mask (size, size), and foreground's share of the mask before."""
+def _resized(
+    source: Source, record: Record, size: int, classes: int
+) -> tuple[np.ndarray, np.ndarray, float, list[float]]:
+    """Image (size, size, C), mask (size, size), and the shares that foreground and each of its
+    classes had of the mask before.
+    """
     image, mask = source.read(record)
     small = np.ascontiguousarray(resize_image(image, size))
-    return small, np.ascontiguousarray(resize_mask(mask, size)), float((mask == 1).mean())
+    return (
+        small,
+        np.ascontiguousarray(resize_mask(mask, size)),
+        float(is_foreground(mask).mean()),
+        [float((mask == value).mean()) for value in range(1, classes)],
+    )
 
 
 @contextmanager

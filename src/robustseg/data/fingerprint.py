@@ -28,7 +28,7 @@ from robustseg.terminal.progress import track
 
 log = logging.getLogger(__name__)
 
-# "image:" or "mask:" and path → [size, inode, two times of change in ns, SHA-256, traits]
+# "image:", "mask:" or "labels:" and path → [size, inode, two times of change in ns, SHA-256, traits]
 Memo = dict[str, list[Any]]
 
 # A file written twice within the clock's resolution keeps its time: too young to be remembered.
@@ -48,12 +48,15 @@ class Known:
     traits: Traits
 
 
-def known_files(records: Iterable[Record], cache: Path | None = None) -> dict[Path, Known]:
+def known_files(
+    records: Iterable[Record], cache: Path | None = None, *, labels: bool = False
+) -> dict[Path, Known]:
     """What is known of each file of records; files that are new or changed are read.
 
     Args:
         records: of the files.
         cache: folder that remembers what was read; None reads every file.
+        labels: whether masks are label maps, of which the values are counted.
 
     Raises:
         DataError: a file cannot be read.
@@ -62,8 +65,8 @@ def known_files(records: Iterable[Record], cache: Path | None = None) -> dict[Pa
     for record in records:
         if record.image is not None:
             kinds.setdefault(record.image, "image")
-        if record.mask is not None:
-            kinds[record.mask] = "mask"  # of which more is asked
+        for path in record.mask_files:
+            kinds[path] = "labels" if labels else "mask"  # of which more is asked
     keys = {path: f"{kind}:{os.path.abspath(path)}" for path, kind in kinds.items()}
     known = _known([*keys.values()], cache)
     return {path: known[key] for path, key in keys.items()}
@@ -92,7 +95,9 @@ def fingerprint_of(
         image, mask = (
             "-" if path is None else known[path].sha256 for path in (record.image, record.mask)
         )
-        digest.update(json.dumps([record.id, record.split, image, mask]).encode())
+        parts = [None if path is None else known[path].sha256 for path in record.parts]
+        row = [record.id, record.split, image, mask, *([parts] if parts else [])]
+        digest.update(json.dumps(row).encode())
     return digest.hexdigest()
 
 
@@ -116,7 +121,7 @@ def fingerprint_for_run(source: Source, dataset: DatasetSettings, cache: Path) -
 
 
 def _known(keys: list[str], cache: Path | None) -> dict[str, Known]:
-    """What is known of files, by "image:" or "mask:" and their path."""
+    """What is known of files, by "image:", "mask:" or "labels:" and their path."""
     memo_file = None if cache is None or not keys else _memo_file(keys, cache)
     memo = {} if memo_file is None else read_memo(memo_file)
     stats = {key: _stat(_path(key)) for key in keys}
@@ -158,7 +163,9 @@ def _look_at(keys: list[str]) -> dict[str, Known]:
 
 
 def _look(key: str) -> Known:
-    return Known(_hash_file(_path(key)), traits_of(_path(key), mask=key.startswith("mask:")))
+    kind = key.partition(":")[0]
+    traits = traits_of(_path(key), mask=kind != "image", labels=kind == "labels")
+    return Known(_hash_file(_path(key)), traits)
 
 
 def _hash_file(path: str) -> str:

@@ -18,12 +18,14 @@ class ImageSet:
         ids: N unique names.
         splits: (N,) strings, "train", "val" or "test".
         images: (N, H, W, C) uint8, C 1 or 3.
-        masks: (N, H, W) uint8: 0 background, 1 foreground, 255 ignored; of several classes k the
-            k-th.
+        masks: (N, H, W) uint8: 0 background, 1 foreground, 255 ignored; of label maps k is class
+            k of the data set's `classes`.
         groups: N names of groups (patient, case); "" where unknown.
         digests: N checksums of the images' pixels at this size; None where unknown.
         own_foreground: (N,) share of foreground in the mask at the image's own size; None where
             unknown.
+        own_classes: (N, K − 1) the same for each foreground class of label maps; None of binary
+            masks and where unknown.
     """
 
     ids: list[str]
@@ -33,6 +35,7 @@ class ImageSet:
     groups: list[str]
     digests: list[str] | None = None
     own_foreground: np.ndarray | None = None
+    own_classes: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(a) for a in (self.ids, self.splits, self.images, self.masks, self.groups)}
@@ -60,6 +63,7 @@ class ImageSet:
             groups=[self.groups[i] for i in index],
             digests=None if self.digests is None else [self.digests[i] for i in index],
             own_foreground=None if self.own_foreground is None else self.own_foreground[rows],
+            own_classes=None if self.own_classes is None else self.own_classes[rows],
         )
 
     def split(self, name: str) -> ImageSet:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from robustseg import IGNORED
 from robustseg.data.imageset import ImageSet
 from robustseg.data.sources.split import draw, seeded_split
 from robustseg.errors import DataError, OptionError
@@ -65,7 +66,7 @@ def select(
     train_size: int | None = None,
     seed: int = 0,
 ) -> ImageSet:
-    """A part of a set, in its order. An image is positive if its mask has foreground.
+    """A part of a set, in its order. An image is positive if its mask has foreground of any class.
 
     Args:
         imageset: all images.
@@ -107,8 +108,13 @@ def _needed(imageset: ImageSet) -> list[str]:
 
 
 def has_foreground(masks: np.ndarray) -> np.ndarray:
-    """(N,) bool: whether each mask (H, W) has a pixel of value 1."""
-    return np.array([bool((mask == 1).any()) for mask in masks], dtype=bool)
+    """(N,) bool: whether each mask (H, W) has a pixel of a foreground class."""
+    return np.array([bool(is_foreground(mask).any()) for mask in masks], dtype=bool)
+
+
+def is_foreground(mask: np.ndarray) -> np.ndarray:
+    """Where a mask or label map is of a foreground class: neither 0 nor ignored."""
+    return (mask != 0) & (mask != IGNORED)
 
 
 def _with_fraction(imageset: ImageSet, fraction: float, seed: int) -> np.ndarray:

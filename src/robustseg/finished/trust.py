@@ -101,7 +101,7 @@ def _check(node: Any, allowed: set[str], name: str) -> None:
             if key == "_target_":
                 if not isinstance(value, str) or value not in allowed:
                     raise ConfigError(f"{inner}={value!r} is not an allowed class")
-            elif not isinstance(key, str) or key.startswith("_"):
+            elif not isinstance(key, str | int) or str(key).startswith("_"):
                 raise ConfigError(f"{inner} is not a setting of a run")
             else:
                 _check(value, allowed, inner)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from robustseg.data.fingerprint import Known, fingerprint_of, known_files
+from robustseg.data.sources.label_rule import LabelRule, UnnamedValues
 from robustseg.data.sources.masks import MaskRule
 from robustseg.data.sources.source import Record, in_order
 from robustseg.data.sources.traits import Traits, check_depth, mask_reads_anew, remarks_on
@@ -49,11 +50,14 @@ class FileSource(ABC):
         image_bits: bits that images of 16 bits grey use, 8 to 16, of which the upper eight are
             taken; None takes the upper eight of 16, and refuses a set that would keep 64 levels
             or fewer.
+        classes: names of the classes of label maps, the background first; None for binary masks.
+            Two classes are those of a binary mask.
     """
 
     root: str | Path | None
     mask_threshold: float | None = None
     image_bits: int | None = field(default=None, kw_only=True)
+    classes: Sequence[str] | None = field(default=None, kw_only=True)
 
     channels: ClassVar[int]
     needed_splits: ClassVar[tuple[str, ...]] = ("train", "test")
@@ -65,6 +69,23 @@ class FileSource(ABC):
     def rule(self) -> MaskRule:
         """How the values of a mask file are read."""
         return MaskRule(threshold=self.mask_threshold)
+
+    def labels(self) -> LabelRule | None:
+        """How the values of a label map are read; None if mask files are binary."""
+        return None
+
+    def check_classes(self) -> None:
+        """Refuses names of classes that its masks do not have.
+
+        Raises:
+            OptionError: there are more than two.
+        """
+        if self.classes is not None and len(self.classes) > 2:
+            raise OptionError(
+                f"{type(self).__name__} has binary masks: dataset.classes can name two classes, "
+                f"such as dataset.classes=[background,{self.classes[1]}], and not "
+                f"{len(self.classes)}"
+            )
 
     def folder(self) -> Path:
         """The root, checked to be a folder."""
@@ -101,7 +122,7 @@ class FileSource(ABC):
         """Image and mask of one record; see `Source.read`."""
         from robustseg.data.sources.reading import read_pair
 
-        return read_pair(record, self.channels, self.rule(), self.image_bits)
+        return read_pair(record, self.channels, self.labels() or self.rule(), self.image_bits)
 
     def fingerprint(self, cache: Path | None = None) -> str:
         """SHA-256 over ids, splits, file contents and how they are read; see `Source`.
@@ -109,24 +130,28 @@ class FileSource(ABC):
         Options and rules of reading that came later count only where they change what is read.
 
         Raises:
-            DataError: also if 16-bit images would lose most of their grey levels.
+            DataError: also if 16-bit images would lose most of their grey levels, or label maps
+                hold values that are of no class.
         """
-        records = self.records()
-        known = known_files(records, cache)
+        records, labels = self.records(), self.labels()
+        known = known_files(records, cache, labels=labels is not None)
         images, masks = traits_by_role(records, known)
         check_depth(images, self.image_bits)
         rule = self.rule()
         reading: dict[str, object] = {"channels": self.channels, "mask": rule.as_dict()}
         if self.image_bits not in (None, 16):
             reading["image_bits"] = self.image_bits
-        if any(mask_reads_anew(traits, rule) for traits in masks.values()):
+        if labels is not None:
+            check_values(labels, masks)
+            reading["labels"] = labels.as_dict()
+        elif any(mask_reads_anew(traits, rule) for traits in masks.values()):
             reading["mask_pixels"] = 2
         return fingerprint_of(records, reading, known=known)
 
     def remarks(self, cache: Path | None = None) -> list[str]:
         """What a person who trains on it should know: of folders and of files."""
         scan = self.checked_scan()
-        known = known_files(scan.records, cache)
+        known = known_files(scan.records, cache, labels=self.labels() is not None)
         return [*scan.remarks, *remarks_on(*traits_by_role(scan.records, known))]
 
     def _check_options(self) -> None:
@@ -134,6 +159,24 @@ class FileSource(ABC):
         if bits is not None and (type(bits) is not int or not 8 <= bits <= 16):
             raise OptionError(f"dataset.source.image_bits must be 8 to 16, or null, got {bits!r}")
         self.rule()
+        self.check_classes()
+
+
+def check_values(rule: LabelRule, masks: Mapping[Path, Traits]) -> None:
+    """Refuses label maps with values that are of no class, with those of the whole set.
+
+    Raises:
+        UnnamedValues: there are some.
+    """
+    from robustseg.data.sources.label_levels import Level
+
+    levels = {
+        path: [Level(number, colour, pixels) for number, colour, pixels in traits["levels"]]
+        for path, traits in masks.items()
+        if "levels" in traits
+    }
+    if error := rule.unnamed(levels):
+        raise UnnamedValues(error)
 
 
 def traits_by_role(
@@ -144,8 +187,8 @@ def traits_by_role(
     for record in records:
         if record.image is not None:
             images[record.image] = known[record.image].traits
-        if record.mask is not None:
-            masks[record.mask] = known[record.mask].traits
+        for path in record.mask_files:
+            masks[path] = known[path].traits
     return images, masks
 
 

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import regex
 
+from robustseg.data.sources.class_masks import (
+    check_templates,
+    missing_parts,
+    part_naming,
+    parts_of,
+)
 from robustseg.data.sources.files import FileSource, Scan
+from robustseg.data.sources.label_rule import LabelRule
 from robustseg.data.sources.layouts import Place, lone_splits, places
 from robustseg.data.sources.listing import (
     Listing,
@@ -67,6 +74,10 @@ class Folder(FileSource):
             images of a case stay in one split.
         fractions: share of train, val and test in the seeded split.
         split_seed: another seed gives another split.
+        classes: see `FileSource`.
+        values: the class of each value of a label map; see `LabelRule`.
+        class_masks: instead of a label map, the template of the binary mask's name of each
+            foreground class, below the mask folder: "left/{stem}" or "{stem}_left".
     """
 
     channels: int = 3  # type: ignore[misc]  # other sources fix it
@@ -84,6 +95,8 @@ class Folder(FileSource):
     mask_template: str | None = None
     image_template: str | None = None
     recursive: bool = False
+    values: Mapping[int | str, str] | None = None
+    class_masks: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         if self.missing_mask not in ("error", "empty"):
@@ -103,6 +116,7 @@ class Folder(FileSource):
                 "set either dataset.source.mask_suffix or dataset.source.mask_template, not both"
             )
         self.naming()
+        self._check_labels()
         try:
             re.compile(self.group_pattern or "")
         except re.error as error:
@@ -113,6 +127,43 @@ class Folder(FileSource):
     def rule(self) -> MaskRule:
         """How the values of a mask file are read."""
         return MaskRule(self.mask_threshold, self.positive_values, self.ignore_values)
+
+    def labels(self) -> LabelRule | None:
+        """How the values of a label map are read; None if mask files are binary."""
+        if self.classes is None or self.class_masks is not None:
+            return None
+        if self.values is None and len(self.classes) == 2:
+            return None
+        return LabelRule(list(self.classes), self.values, list(self.ignore_values))
+
+    def check_classes(self) -> None:
+        """Any number of classes is read; see `labels`."""
+
+    def _check_labels(self) -> None:
+        """Refuses options of label maps that contradict each other."""
+        if self.class_masks is not None:
+            check_templates(self.class_masks, self.classes)
+            for template in self.class_masks.values():
+                part_naming(self.image_template, template)
+        if self.values is not None and self.classes is None:
+            names = ",".join(["background", *dict.fromkeys(self.values.values())])
+            raise OptionError(
+                "dataset.source.values needs the names of the classes, the background first: "
+                f"'dataset.classes=[{names}]'"
+            )
+        if self.values is not None and self.class_masks is not None:
+            raise OptionError(
+                "set either dataset.source.values, for label maps, or dataset.source.class_masks, "
+                "for one binary mask a class, not both"
+            )
+        if self.labels() is None:
+            return
+        for name in ("mask_threshold", "positive_values"):
+            if getattr(self, name) is not None:
+                raise OptionError(
+                    f"dataset.source.{name} is for binary masks. With dataset.classes name the "
+                    "class of each value: 'dataset.source.values={1: CLASS, 2: CLASS}'"
+                )
 
     def naming(self) -> Naming | None:
         """The rule of names that the settings ask for; None if they leave it open."""
@@ -138,6 +189,9 @@ class Folder(FileSource):
                 f"{table}: no such file, and dataset.source.keep_column={self.keep_column} needs it"
             )
         scan = Scan(remarks=like_split_file(root) if rows is None else [])
+        labels = self.labels()
+        if labels is not None and labels.values is None:
+            scan.recognised.append(f"the values of masks are {labels}; 255 is ignored")
         seen: set[str] = set()
         found = self._places(root)
         scan.recognised.extend(dict.fromkeys(place.told for place in found if place.told))
@@ -149,15 +203,15 @@ class Folder(FileSource):
             scan.errors.extend(rows_without_image(table, rows, seen))
             if len(seen) > len(rows):
                 scan.remarks.append(f"{len(seen) - len(rows)} images are not used by {table.name}")
-        if scan.records and all(record.mask is None for record in scan.records):
+        bare = sum(not record.mask_files for record in scan.records)
+        if scan.records and bare == len(scan.records):
             scan.errors.append(
                 f"{root}: dataset.source.missing_mask=empty, and none of the {len(scan.records)} "
                 "images has a mask. Set dataset.source.mask_suffix or dataset.source.mask_folders"
             )
-        elif any(record.mask is None for record in scan.records):
-            count = sum(record.mask is None for record in scan.records)
+        elif bare:
             scan.remarks.append(
-                f"{count} of {len(scan.records)} images have no mask and count as empty "
+                f"{bare} of {len(scan.records)} images have no mask and count as empty "
                 "(dataset.source.missing_mask=empty)"
             )
         return replace(scan, records=self._split_by_draw(scan.records))
@@ -167,6 +221,8 @@ class Folder(FileSource):
 
     def _pair(self, place: Place, rows: dict[str, SplitRow] | None, scan: Scan) -> set[str]:
         """Adds the pairs of two folders to the scan; returns the ids of all images."""
+        if self.class_masks is not None:
+            return self._pair_classes(place, rows, scan)
         listed = files_by_stem(place.images, glob=self.glob, recursive=self.recursive)
         truths = files_by_stem(place.masks, recursive=self.recursive)
         require_images(listed.files, listed, self.glob)
@@ -201,11 +257,48 @@ class Folder(FileSource):
             scan.errors.extend(missing_masks(used, masks, truths, naming, found))
             used = {k: v for k, v in used.items() if k in masks}
         for stem, image in used.items():
-            part = place.split if rows is None else rows[stem].split
-            case = "" if rows is None else rows[stem].case
-            case = case or self._case(stem, image, scan)
-            scan.records.append(Record(stem, part, image, masks.get(stem), case))
+            scan.records.append(self._record(stem, image, masks.get(stem), place, rows, scan))
         return set(images)
+
+    def _pair_classes(self, place: Place, rows: dict[str, SplitRow] | None, scan: Scan) -> set[str]:
+        """The same where each class has its own masks."""
+        assert self.class_masks is not None and self.classes is not None
+        templates = [self.class_masks[name] for name in self.classes[1:]]
+        namings = [part_naming(self.image_template, template) for template in templates]
+        listed = files_by_stem(place.images, glob=self.glob, recursive=self.recursive)
+        stems = {stem for stem in listed.files if namings[0][1].mask_of(stem) is not None}
+        for below, naming in namings:
+            if place.images == place.masks / below:
+                stems &= {*naming.images_in_one_folder(listed.files)}
+        images = {stem: listed.files[stem] for stem in listed.files if stem in stems}
+        require_images(images, listed, self.image_template or self.glob)
+        scan.errors.extend(dict.fromkeys(listed.errors))
+        scan.remarks.extend(dict.fromkeys(listed.remarks))
+        if rows is not None:
+            images = composed_alike(images, rows)
+        used = {k: v for k, v in images.items() if rows is None or k in rows}
+        parts, errors = parts_of(used, place.masks, namings, self.recursive)
+        scan.errors.extend(errors)
+        if self.missing_mask == "error" and not errors:
+            scan.errors.extend(missing_parts(place.masks, parts, templates, self.classes))
+        for stem, image in used.items():
+            record = self._record(stem, image, None, place, rows, scan)
+            scan.records.append(replace(record, parts=parts[stem]))
+        return set(images)
+
+    def _record(
+        self,
+        stem: str,
+        image: Path,
+        mask: Path | None,
+        place: Place,
+        rows: dict[str, SplitRow] | None,
+        scan: Scan,
+    ) -> Record:
+        """A pair with its split and case."""
+        part = place.split if rows is None else rows[stem].split
+        case = "" if rows is None else rows[stem].case
+        return Record(stem, part, image, mask, case or self._case(stem, image, scan))
 
     def _naming(
         self, listed: Listing, truths: Listing, together: bool

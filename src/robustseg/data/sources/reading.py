@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from robustseg.data.sources.class_masks import laid_over
+from robustseg.data.sources.label_levels import Level, levels_of
+from robustseg.data.sources.label_rule import LabelRule
 from robustseg.data.sources.mask_pixels import mask_of
 from robustseg.data.sources.masks import MaskRule, levels
 from robustseg.data.sources.opening import opened
@@ -16,11 +19,12 @@ from robustseg.errors import DataError
 
 
 def read_pair(
-    record: Record, channels: int, rule: MaskRule, bits: int | None = None
+    record: Record, channels: int, rule: MaskRule | LabelRule, bits: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Image (H, W, channels) and mask (H, W) of a record of files, uint8, at their own size.
 
-    A record without a mask file has an empty mask.
+    A record without a mask file has an empty mask. One of several files, each the mask of a class,
+    has a label map; see `laid_over`.
 
     Raises:
         DataError: a file cannot be read, the sizes differ, or the mask is not a mask.
@@ -28,15 +32,32 @@ def read_pair(
     if record.image is None:
         raise ValueError(f"record {record.id} names no image file")
     image = read_image(record.image, channels, bits)
+    if record.parts:
+        return image, laid_over(read_parts(record, image, rule), image.shape[:2])[0]
     if record.mask is None:
         return image, np.zeros(image.shape[:2], np.uint8)
-    mask = read_mask(record.mask, rule)
+    return image, _fitting(record.mask, record.image, image, rule)
+
+
+def read_parts(
+    record: Record, image: np.ndarray, rule: MaskRule | LabelRule
+) -> list[np.ndarray | None]:
+    """The masks (H, W) of a record's classes; None where a class has no file."""
+    assert record.image is not None
+    return [
+        None if path is None else _fitting(path, record.image, image, rule) for path in record.parts
+    ]
+
+
+def _fitting(path: Path, of: Path, image: np.ndarray, rule: MaskRule | LabelRule) -> np.ndarray:
+    """The mask of a file, which must be as large as its image."""
+    mask = read_mask(path, rule)
     if mask.shape != image.shape[:2]:
         raise DataError(
-            f"{record.mask}: the mask is {size_text(mask)} but its image {record.image.name} is "
-            f"{size_text(image)}. {_size_remedy(record.image, record.mask)}"
+            f"{path}: the mask is {size_text(mask)} but its image {of.name} is "
+            f"{size_text(image)}. {_size_remedy(of, path)}"
         )
-    return image, mask
+    return mask
 
 
 def _size_remedy(image: Path, mask: Path) -> str:
@@ -84,13 +105,25 @@ def _upper_eight(values: np.ndarray, bits: int | None, path: Path) -> np.ndarray
     return (values >> (bits - 8)).astype(np.uint8)[..., None]
 
 
-def read_mask(path: Path, rule: MaskRule) -> np.ndarray:
-    """A mask file as (H, W) uint8: 0 background, 1 foreground, 255 ignored; see `mask_of`."""
+def read_mask(path: Path, rule: MaskRule | LabelRule) -> np.ndarray:
+    """A mask file as (H, W) uint8: 0 background, 1 foreground, 255 ignored; see `mask_of`.
+
+    A `LabelRule` gives the number of each pixel's class instead of 1.
+    """
     with opened(path, "mask") as image:
         try:
-            return mask_of(image, rule)
+            return rule.read(image) if isinstance(rule, LabelRule) else mask_of(image, rule)
         except DataError as error:
-            raise DataError(f"{path}: {error}") from None
+            raise type(error)(f"{path}: {error}") from None
+
+
+def label_levels(path: Path) -> list[Level]:
+    """The values of a label map's file; none if it is no readable one: reading it says why."""
+    try:
+        with opened(path, "mask") as image:
+            return levels_of(image)
+    except DataError:
+        return []
 
 
 def size_text(array: np.ndarray) -> str:

@@ -35,6 +35,7 @@ class Shenzhen(FileSource):
 
     train_fraction: float = 0.7
     split_seed: int = 0
+    sides: bool = False
 
     channels: ClassVar[int] = 1
     drawn_test: ClassVar[bool] = True

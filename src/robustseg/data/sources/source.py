@@ -25,6 +25,7 @@ class Record:
         split: "train", "val" or "test".
         image: the image file; None where images are drawn, not read.
         mask: the mask file; None where it is drawn, or missing and allowed to be.
+        parts: instead of one mask file, one a foreground class; None where a class has none.
         group: images of one group (a patient, a case) belong into one split; "" if unknown.
     """
 
@@ -33,6 +34,12 @@ class Record:
     image: Path | None = None
     mask: Path | None = None
     group: str = ""
+    parts: tuple[Path | None, ...] = ()
+
+    @property
+    def mask_files(self) -> list[Path]:
+        """The files of its mask that there are."""
+        return [path for path in (self.mask, *self.parts) if path is not None]
 
 
 @runtime_checkable
@@ -41,7 +48,8 @@ class Source(Protocol):
 
     A source may also have `stratum`, which gives the stratum of an id that validation splits and
     folds keep in proportion; `split_seed`, of the draws; and `drawn_test`: True if its test split
-    is one draw of many, which folds may replace, and not one that others report on.
+    is one draw of many, which folds may replace, and not one that others report on; `classes`, the
+    names of the classes of its label maps, the background first, or None where masks are binary.
     """
 
     channels: int
@@ -56,7 +64,7 @@ class Source(Protocol):
     def read(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
         """Image (H, W, channels) and mask (H, W) at their own size, both uint8.
 
-        In the mask 0 is background, 1 foreground, 255 ignored.
+        In the mask 0 is background, 1 foreground, 255 ignored; in a label map k is class k.
 
         Raises:
             DataError: a file cannot be read, the sizes differ, or the mask is not a mask.

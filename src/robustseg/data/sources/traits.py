@@ -35,6 +35,7 @@ class Traits(TypedDict, total=False):
         odd_floats: it holds values that are not numbers.
         palette: the colours in use, as `mask_pixels.used_colours` lists them; empty if more than
             `LISTED`. Left out if each index is its own grey level.
+        levels: the values of a label map, number, colour and pixels of each; see `Level`.
     """
 
     turned: bool
@@ -45,15 +46,17 @@ class Traits(TypedDict, total=False):
     mode: str
     odd_floats: bool
     palette: list[list[int]]
+    levels: list[tuple[int | None, int | None, int]]
 
 
-def traits_of(path: str | Path, *, mask: bool) -> Traits:
+def traits_of(path: str | Path, *, mask: bool, labels: bool = False) -> Traits:
     """The traits of a file; none if it is not a readable image; reading it raises the error.
 
     Args:
         path: the file.
         mask: whether it is a mask, for which opacity, palette and mode matter; few pixels of
             images need to be decoded.
+        labels: whether the mask is a label map, of which the values are counted.
     """
     from PIL import Image
 
@@ -61,6 +64,8 @@ def traits_of(path: str | Path, *, mask: bool) -> Traits:
 
     try:
         with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
+            if labels:
+                return _of_any(image) | _of_labels(image)
             return _of_any(image) | (_of_mask(image) if mask else _of_image(image))
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
         return {}
@@ -110,6 +115,12 @@ def _of_mask(image: Image.Image) -> Traits:
             return {}
         return {"palette": used if len(used) <= LISTED else []}
     return {} if is_plain(image.mode) else {"mode": image.mode}
+
+
+def _of_labels(image: Image.Image) -> Traits:
+    from robustseg.data.sources.label_levels import levels_of
+
+    return {"levels": [(one.number, one.colour, one.pixels) for one in levels_of(image)]}
 
 
 def mask_reads_anew(traits: Traits, rule: MaskRule) -> bool:

@@ -13,6 +13,7 @@ from robustseg.data.synthetic.texture import (
     field,
     fractal,
     grid,
+    length,
     shrink,
     smoothstep,
     strokes,
@@ -42,20 +43,48 @@ def draw(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
     Returns:
         Image (size, size, 1) uint8 and mask (size, size) uint8 with 1 inside both lungs.
     """
-    canvas = canvas_side(size)
-    build = _build(rng, canvas)
+    build = _build(rng, canvas_side(size))
     lungs = np.maximum(_lung(rng, -1, build), _lung(rng, 1, build))
+    return _exposed(rng, build, lungs, size), (shrink(lungs, size) > 0).astype(np.uint8)
+
+
+def draw_classes(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
+    """Draw one film whose heart has an edge in the lungs, and its label map.
+
+    Args:
+        rng: Generator in the state that belongs to this film.
+        size: Side of the film in pixels.
+
+    Returns:
+        Image (size, size, 1) uint8 and labels (size, size) uint8: 1 left lung, 2 right lung, 3
+        heart. Sides are the patient's: the left lung is on the right of the image.
+    """
+    build = _build(rng, canvas_side(size))
+    right, left = _lung(rng, -1, build), _lung(rng, 1, build)
+    shape, heart = _heart(rng, build)
+    left, right = np.minimum(left, -heart), np.minimum(right, -heart)
+    image = _exposed(rng, build, np.maximum(left, right), size, shape)
+    labels = np.zeros((size, size), np.uint8)
+    for value, level in enumerate((left, right, heart), start=1):
+        labels[shrink(level, size) > 0] = value
+    return image, labels
+
+
+def _exposed(
+    rng: np.random.Generator, build: Build, lungs: Array, size: int, heart: Array | None = None
+) -> Array:
+    """Return the film (size, size, 1) of a body whose lungs are where their level is positive."""
     air = smoothstep(lungs, -0.003, rng.uniform(0.006, 0.014))
     # Lungs are thin near their edges, and hold more blood near the hila and the base.
     share = rng.uniform(0.55, 0.78) * (0.72 + 0.28 * smoothstep(lungs, 0, 0.07))
     share -= rng.uniform(0.0, 0.25) * np.exp(-((build.out - 0.08) ** 2) / 0.003)
     share -= rng.uniform(0.0, 0.15) * smoothstep(build.y, build.base - 0.25, build.base)
-    depth = tissue(rng, build) * (1 - share * air) + bones(rng, build)
+    depth = tissue(rng, build, heart) * (1 - share * air) + bones(rng, build)
     depth += air * (_vessels(rng, build) + _opacities(rng, build))
     picture = _film(rng, depth)
     grain = rng.uniform(0.5, 2.0) * rng.standard_normal((size, size), dtype=np.float32)
     image = np.clip(shrink(picture, size) + grain, 0, 255).astype(np.uint8)
-    return image[..., None], (shrink(lungs, size) > 0).astype(np.uint8)
+    return image[..., None]
 
 
 def _build(rng: np.random.Generator, canvas: int) -> Build:
@@ -83,6 +112,21 @@ def _lung(rng: np.random.Generator, side: int, build: Build) -> Array:
     side_edges = np.minimum(out - inner, outer - out)
     level = np.minimum(_rounded_minimum(side_edges, dome - build.y, 0.025), build.y - apex)
     return level.astype(np.float32)
+
+
+def _heart(rng: np.random.Generator, build: Build) -> tuple[Array, Array]:
+    """Return a heart, 1 at its edge and less inside, and about the distance to its edge.
+
+    It is an oval whose lower end, the apex, points to the patient's left.
+    """
+    wide, narrow = rng.normal(0.168, 0.012), rng.normal(0.122, 0.008)
+    angle = rng.normal(0.65, 0.12)
+    across = build.side - rng.normal(0.045, 0.008)
+    down = build.y - build.base + rng.normal(0.095, 0.012)
+    along = (np.cos(angle) * across + np.sin(angle) * down) / wide
+    aside = (np.cos(angle) * down - np.sin(angle) * across) / narrow
+    shape = length(along, aside * (1 + 0.18 * along))  # the apex is the pointed end
+    return shape, ((1 - shape) * narrow).astype(np.float32)
 
 
 def _rounded_minimum(a: Array, b: Array, width: float) -> Array:

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from robustseg.errors import OptionError
 
 VERSION = 3  # raise it whenever a picture changes: it is part of the data's fingerprint
 
-CHANNELS = {"dermoscopy": 3, "chest": 1, "histopathology": 3}
+CHANNELS = {"dermoscopy": 3, "chest": 1, "histopathology": 3, "chest_classes": 1}
 KINDS = tuple(CHANNELS)
+CLASSES = {"chest_classes": ("background", "left lung", "right lung", "heart")}
 POSITIVE_FRACTION = 0.129  # of histopathology tiles; the other kinds have foreground always
 
 
@@ -24,8 +26,9 @@ class Synthetic:
     It depends neither on how many pictures there are nor on the order in which they are read.
 
     Args:
-        kind: "dermoscopy" (a lesion on skin, RGB), "chest" (both lungs on an X-ray, grey) or
-            "histopathology" (tumour in a stained tile, RGB; most tiles have none).
+        kind: "dermoscopy" (a lesion on skin, RGB), "chest" (both lungs on an X-ray, grey),
+            "histopathology" (tumour in a stained tile, RGB; most tiles have none) or
+            "chest_classes" (label maps: left lung, right lung and heart, grey).
         size: Side of the square pictures in pixels, 16 to 2048.
         train: Number of training pictures.
         val: Number of validation pictures; 0 for none.
@@ -33,6 +36,8 @@ class Synthetic:
         seed: Non-negative; another seed gives other pictures.
         positive_fraction: Share of histopathology tiles with tumour in [0, 1], kept to within two
             tiles in every split; None for the kind's own: 0.129, and 1 for the other kinds.
+        classes: Names of the classes of label maps, the background first: four for
+            "chest_classes", which needs them, and two for the other kinds, or None.
 
     Raises:
         OptionError: An argument is out of its range.
@@ -49,8 +54,11 @@ class Synthetic:
         test: int = 100,
         seed: int = 0,
         positive_fraction: float | None = None,
+        classes: Sequence[str] | None = None,
     ) -> None:
         _check(kind, size, (train, val, test), seed, positive_fraction)
+        _check_classes(kind, classes)
+        self.classes = classes
         self.kind, self.size, self.seed = kind, size, seed
         self.counts = dict(zip(SPLITS, (train, val, test), strict=True))
         self.channels = CHANNELS[kind]
@@ -77,6 +85,8 @@ class Synthetic:
             return dermoscopy.draw(rng, self.size)
         if self.kind == "chest":
             return chest.draw(rng, self.size)
+        if self.kind == "chest_classes":
+            return chest.draw_classes(rng, self.size)
         return histopathology.draw(rng, self.size, self._positive(split, index))
 
     def _positive(self, split: int, index: int) -> bool:
@@ -119,4 +129,19 @@ def _check(
     if not 0 <= positive_fraction <= 1:
         raise OptionError(
             f"dataset.source.positive_fraction={positive_fraction}: choose a share from 0 to 1"
+        )
+
+
+def _check_classes(kind: str, classes: Sequence[str] | None) -> None:
+    """Raise OptionError unless the names are as many as the classes that a kind draws."""
+    if classes is None and kind not in CLASSES:
+        return
+    if kind in CLASSES and (classes is None or len(classes) != len(CLASSES[kind])):
+        raise OptionError(
+            f"dataset.source.kind={kind} draws {len(CLASSES[kind])} classes, the background "
+            f"included: 'dataset.classes=[{','.join(CLASSES[kind])}]'"
+        )
+    if kind not in CLASSES and classes is not None and len(classes) != 2:
+        raise OptionError(
+            f"dataset.source.kind={kind} draws binary masks: dataset.classes=null or two names"
         )

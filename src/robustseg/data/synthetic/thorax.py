@@ -39,8 +39,12 @@ class Build:
         return (self.scale * np.interp(height, heights, widths)).astype(np.float32)
 
 
-def tissue(rng: np.random.Generator, build: Build) -> Array:
-    """Return the depth of trunk, shoulders, neck, mediastinum, heart and abdomen, without lungs."""
+def tissue(rng: np.random.Generator, build: Build, heart: Array | None = None) -> Array:
+    """Return the depth of trunk, shoulders, neck, mediastinum, heart and abdomen, without lungs.
+
+    The heart is drawn where its shape is given, 1 at its edge and less inside, else at a place of
+    its own.
+    """
     y, out, top, base = build.y, build.out, build.top, build.base
     flank = build.scale * 0.385 + rng.uniform(0.03, 0.13)
     slope, axilla, spread = rng.uniform(0.1, 0.4), rng.uniform(0.30, 0.50), rng.uniform(0.3, 2.0)
@@ -59,16 +63,18 @@ def tissue(rng: np.random.Generator, build: Build) -> Array:
     middle = 0.55 * np.exp(-((out / 0.10) ** 2)) * smoothstep(y, top - 0.1, top + 0.2)
     below = rng.uniform(0.35, 0.75) * smoothstep(y, base - 0.06, base + 0.10)
     depth = body * (wall - shoulders + middle + below * smoothstep(-out, -0.42, -0.25))
-    depth = depth + _heart(rng, build) + _breasts(rng, build) + _gas(rng, build)
+    depth = depth + _heart(rng, build, heart) + _breasts(rng, build) + _gas(rng, build)
     depth *= 1 + 0.05 * fractal(rng, 5, 4, out.shape[0])
     return depth.astype(np.float32)
 
 
-def _heart(rng: np.random.Generator, build: Build) -> Array:
+def _heart(rng: np.random.Generator, build: Build, shape: Array | None) -> Array:
     """Return the heart less the air of the windpipe."""
-    across = (build.side - rng.uniform(0.04, 0.07)) / rng.uniform(0.12, 0.16)
-    down = (build.y - build.base + 0.11) / 0.18
-    heart = 0.35 * smoothstep(-length(across, down), -1.1, -0.6)
+    if shape is None:
+        across = (build.side - rng.uniform(0.04, 0.07)) / rng.uniform(0.12, 0.16)
+        down = (build.y - build.base + 0.11) / 0.18
+        shape = length(across, down)
+    heart = 0.35 * smoothstep(-shape, -1.1, -0.6)
     windpipe = smoothstep(-np.abs(build.side - rng.normal(0, 0.006)), -0.026, -0.012)
     return heart - 0.35 * windpipe * (1 - smoothstep(build.y, build.top, build.top + 0.22))
 
