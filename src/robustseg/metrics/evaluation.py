@@ -1,16 +1,21 @@
-"""Predictions of a network over a set of images, and the rows that its scores derive from."""
+"""Predictions of a network over a set of images, and the rows that its scores derive from.
+
+torchmetrics, whose import takes seconds, is loaded by what measures: predicting does without.
+"""
 
 from collections.abc import Iterator, Sequence
 from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric
 
 from robustseg.errors import NaNPredicted
-from robustseg.metrics import SegmentationMetrics
 from robustseg.metrics.catalogue import CATALOGUE
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
 
 _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
@@ -51,7 +56,7 @@ def evaluate(
     *,
     batch_size: int,
     precision: str,
-    also: Sequence[tuple[Metric, np.ndarray]] = (),
+    also: Sequence[tuple["Metric", np.ndarray]] = (),
 ) -> list[dict[str, np.ndarray]]:
     """Per-image counts and scores against one or more masks of the same images, in one pass.
 
@@ -69,6 +74,8 @@ def evaluate(
     Raises:
         NaNPredicted: a logit is NaN.
     """
+    from robustseg.metrics import SegmentationMetrics
+
     metrics = [SegmentationMetrics() for _ in masks]
     everything = [*zip(metrics, masks, strict=True), *also]
     update_metrics(module, images, everything, batch_size=batch_size, precision=precision)
@@ -83,7 +90,7 @@ def evaluate_fully(
     batch_size: int,
     precision: str,
     hd95: bool = False,
-    also: Sequence[tuple[Metric, np.ndarray]] = (),
+    also: Sequence[tuple["Metric", np.ndarray]] = (),
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """As `evaluate` for one mask, with what no image has by itself.
 
@@ -102,6 +109,8 @@ def evaluate_fully(
     Raises:
         NaNPredicted: a logit is NaN.
     """
+    from robustseg.metrics import SegmentationMetrics
+
     rows = SegmentationMetrics(distances=hd95)
     pooled = {m.name: resolve_name(m.measure)() for m in CATALOGUE.values() if m.measure}
     everything = [*((metric, masks) for metric in (rows, *pooled.values())), *also]
@@ -112,7 +121,7 @@ def evaluate_fully(
 def update_metrics(
     module: nn.Module,
     images: np.ndarray,
-    metrics: Sequence[tuple[Metric, np.ndarray]],
+    metrics: Sequence[tuple["Metric", np.ndarray]],
     *,
     batch_size: int,
     precision: str,
