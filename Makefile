@@ -42,7 +42,7 @@ results: $(STAMP)  ## results.csv, table.md and figures of EXPERIMENT=… from r
 test: $(STAMP)  ## all tests that run in ten minutes on two cores and need no service
 	$(TEST) -m "not slow and not engines and not browser and not gpu and not wandb"
 
-test-all: engines browser  ## every test
+test-all: engines browser  ## every test; one installs the wheel and all it needs (GBs, from the package index)
 	$(TEST) -m "not engines"
 	$(ENGINES)
 

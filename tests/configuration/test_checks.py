@@ -70,6 +70,11 @@ def test_a_setting_that_cannot_work_is_refused_by_name(tiny, override, said):
         (["model=smp", "+model.encoder_dept=3"], r"no 'encoder_dept'.*did you mean encoder_depth"),
         (["model=smp", "model.arch=fpn", "+model.decoder_channels=[8]"], r"no 'decoder_channels'"),
         (["model=unet_resnet34", "+model.features=[4,8]"], r"Unet takes no 'features'"),
+        (["model=smp", "+model.activation=sigmoid"], r"model\.activation: losses .* logits"),
+        (
+            ["model=smp", "model.encoder_name=tu-resnet18", "+model.aux_params={classes: 2}"],
+            r"model\.aux_params: losses .* logits",
+        ),
         (["loss._target_=robustseg.losses.TLos"], r"loss\._target_=robustseg\.losses\.TLos"),
         (["~model.features"], r"needs features"),
         (["scheduler=nu_plateau", "~scheduler.window"], r"NuPlateau needs window"),

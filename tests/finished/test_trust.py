@@ -3,9 +3,11 @@
 import os
 import shutil
 import socket
+from inspect import signature
 from pathlib import Path
 
 import pytest
+import segmentation_models_pytorch as smp
 import torch
 import yaml
 from hydra import compose, initialize_config_dir
@@ -14,7 +16,7 @@ from omegaconf import OmegaConf
 from robustseg.cli.main import main
 from robustseg.errors import DataError
 from robustseg.finished.load import load_run
-from robustseg.finished.trust import build
+from robustseg.finished.trust import MODELS, build
 from robustseg.runs.config import read_config
 from robustseg.settings import Choice, Part, Source
 from tests.conftest import CONF, without_checksums
@@ -65,6 +67,10 @@ HOSTILE = {
     "a model of a folder": {
         "_target_": "segmentation_models_pytorch.Unet",
         "encoder_name": "tu-local-dir:/tmp",
+    },
+    "an activation behind the logits": {
+        "_target_": "segmentation_models_pytorch.FPN",
+        "activation": "sigmoid",
     },
     "a checkpoint of its own": {
         "_target_": "segmentation_models_pytorch.Unet",
@@ -174,3 +180,66 @@ def test_everything_that_ships_can_be_loaded_without_trust(choice, tmp_path):
     }[group]
     built = build(part, name, tmp_path / "config.yaml", trust=False, **added)
     assert type(built).__module__.startswith(("robustseg.", "segmentation_models_pytorch."))
+
+
+# What each is given beside its encoder.
+SMP = {
+    "unet": {"encoder_depth": 3, "decoder_channels": [8, 8, 4]},
+    "unetplusplus": {
+        "encoder_depth": 3,
+        "decoder_channels": [32, 32, 16],
+        "decoder_attention_type": "scse",
+    },
+    "manet": {"decoder_pab_channels": 8, "decoder_channels": [8, 8, 8, 8, 4]},
+    "linknet": {"decoder_use_norm": False},
+    "fpn": {"decoder_pyramid_channels": 16, "decoder_merge_policy": "cat", "decoder_dropout": 0.1},
+    "pspnet": {"psp_out_channels": 16, "psp_dropout": 0.0, "upsampling": 8},
+    "deeplabv3": {"decoder_channels": 8, "decoder_atrous_rates": [2, 4, 6]},
+    "deeplabv3plus": {
+        "encoder_output_stride": 16,
+        "decoder_channels": 8,
+        "decoder_aspp_separable": False,
+        "decoder_aspp_dropout": 0.1,
+    },
+    "pan": {"decoder_channels": 8, "decoder_interpolation": "bilinear"},
+    "upernet": {"decoder_channels": 8},
+    "segformer": {"decoder_segmentation_channels": 8},
+    "dpt": {
+        "encoder_name": "tu-vit_tiny_patch16_224",
+        "decoder_readout": "add",
+        "decoder_intermediate_channels": [8, 8, 8, 8],
+        "decoder_fusion_channels": 8,
+    },
+}
+
+
+def test_every_architecture_of_smp_is_listed_with_all_that_shapes_it():
+    assert set(SMP) == set(smp.MODEL_ARCHITECTURES_MAPPING)
+    left_out = {"in_channels", "activation", "aux_params", "kwargs"}
+    left_out |= {"encoder_output_indices"}  # refuses the lists of a configuration
+    for network in smp.MODEL_ARCHITECTURES_MAPPING.values():
+        taken = set(signature(network).parameters) - left_out
+        assert taken <= MODELS[f"segmentation_models_pytorch.{network.__name__}"]
+        assert taken | {"arch"} <= MODELS["segmentation_models_pytorch.create_model"]
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("arch", SMP)
+def test_every_architecture_of_smp_is_built_from_a_folder_without_trust(arch, by_name):
+    target = "create_model" if by_name else smp.MODEL_ARCHITECTURES_MAPPING[arch].__name__
+    given = {"encoder_name": "resnet18", "encoder_weights": None, "classes": 1, **SMP[arch]}
+    if by_name:
+        given["arch"] = arch
+    part = Part.model_validate({"_target_": f"segmentation_models_pytorch.{target}", **given})
+    network = build(part, "model", Path("config.yaml"), trust=False, in_channels=1)
+    size = {"dpt": 224, "pan": 128}.get(arch, 32)
+    with torch.inference_mode():
+        assert network.eval()(torch.zeros(1, 1, size, size)).shape == (1, 1, size, size)
+
+
+def test_a_trained_network_of_smp_with_arguments_of_its_own_predicts_without_trust(
+    finished, tmp_path
+):
+    run = finished("model=smp", "model.arch=fpn", "+model.decoder_pyramid_channels=16")
+    call = ["evaluate", str(run), "dataset=synthetic", "dataset.source.train=4"]
+    assert main([*call, "dataset.source.test=3", f"paths.cache={tmp_path}"]) == 0

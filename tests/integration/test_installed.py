@@ -1,8 +1,10 @@
 """The installed package, outside of any checkout: from `robustseg init` to a table."""
 
 import os
+import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -17,13 +19,19 @@ def pip(*arguments):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """Where the wheel is installed, beside the libraries of this environment."""
-    folder = tmp_path_factory.mktemp("installed")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
     pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), ".")
-    (wheel,) = folder.glob("*.whl")
-    pip("install", "--no-deps", "--target", str(folder / "site"), str(wheel))
-    return folder / "site"
+    (file,) = folder.glob("*.whl")
+    return file
+
+
+@pytest.fixture(scope="module")
+def site(wheel, tmp_path_factory):
+    """Where the wheel is installed, beside the libraries of this environment."""
+    folder = tmp_path_factory.mktemp("installed") / "site"
+    pip("install", "--no-deps", "--target", str(folder), str(wheel))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +71,53 @@ def test_a_project_trains_an_own_loss_on_own_images_in_a_sweep(command, project)
     assert "dice_image on mine" in table.stdout
     checked = command(project, "data", "check", "dataset=mine")
     assert checked.returncode == 0 and "96×96 (40)" in checked.stdout
+
+
+@pytest.fixture
+def fresh(wheel, tmp_path):
+    """The command in an environment of its own, to which pip brought all that the wheel asks for.
+
+    It takes gigabytes, so it is removed.
+    """
+    folder = tmp_path / "venv"
+    venv.create(folder, with_pip=True)
+    outside = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
+
+    def call(place, program, *arguments):
+        made = subprocess.run(
+            [folder / "bin" / program, *arguments],
+            cwd=place,
+            env=outside,
+            capture_output=True,
+            text=True,
+        )
+        assert made.returncode == 0, made.stdout + made.stderr
+        return made.stdout
+
+    call(tmp_path, "pip", "install", "--quiet", "--no-cache-dir", str(wheel))
+    yield call
+    shutil.rmtree(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_fresh_environment_has_all_that_training_needs(fresh, tmp_path):
+    small = ("dataset.image_size=32", "model.features=[4,8]", "trainer.max_epochs=1")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    fresh(empty, "robustseg", "train", *small, f"paths.cache={tmp_path}/cache")
+    assert "| T-Loss |" in fresh(empty, "robustseg", "table", "--runs", "runs")
+    assert fresh(empty, "robustseg", "init", "lesions")
+    project = empty / "lesions"
+    trained = fresh(
+        project,
+        *("robustseg", "train", "+experiment=own_data", "dataset.root=data", *small),
+        *("dataset.folds=2", "dataset.fold=0,1", "loss=mae,dice_ce", "evaluation.last=1"),
+        f"paths.cache={tmp_path}/cache",
+    )
+    assert "4 runs: 4 done" in trained
+    table = fresh(project, "robustseg", "table", "own_data")
+    assert "| MAE " in table and "| Dice + CE " in table
 
 
 def test_a_project_is_not_written_over_another_folder(command, project):

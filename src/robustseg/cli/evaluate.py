@@ -53,6 +53,8 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the scores and write them."""
+    if not any(override.startswith("dataset=") for override in options.overrides):
+        raise ConfigError("name the data set to score on: dataset=folder dataset.root=/path/to/it")
     begin(options)
     import numpy as np
     from hydra.utils import instantiate
@@ -68,8 +70,6 @@ def main(options: argparse.Namespace) -> int:
     )
     from robustseg.runs.files import write_csv, write_json
 
-    if not any(override.startswith("dataset=") for override in options.overrides):
-        raise ConfigError("name the data set to score on: dataset=folder dataset.root=/path/to/it")
     files = output_files(options.out) if options.out else None
     run = loaded(options)
     size = f"dataset.image_size={run.image_size}"

@@ -246,10 +246,22 @@ def _remedy(path: str, key: str) -> str:
     return f"; if the experiment sets it: ~model.{key}" if path == "model" else ""
 
 
+def _check_logits(target: Any, node: Mapping[str, Any], path: str) -> None:
+    """Refuse what would make a network give anything but logits, which the losses take."""
+    if str(target).startswith("segmentation_models_pytorch."):
+        for key in ("activation", "aux_params"):
+            if node.get(key) is not None:
+                raise ConfigError(
+                    f"{path}.{key}: losses and metrics take the logits that the network gives "
+                    "without it. Leave it out"
+                )
+
+
 def _check_target(node: Mapping[str, Any], path: str) -> None:
     from hydra.utils import get_object  # what only reads results never gets here
 
     target = node["_target_"]
+    _check_logits(target, node, path)
     try:
         with warnings.catch_warnings():  # what it imports may use what torch gives up
             warnings.filterwarnings("ignore", category=FutureWarning, module="torch")

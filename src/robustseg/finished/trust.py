@@ -20,17 +20,29 @@ from robustseg.configuration.checks import check_part
 from robustseg.errors import ConfigError, DataError
 from robustseg.settings import Part
 
-_SMP = (
-    "classes decoder_attention_type decoder_channels decoder_interpolation decoder_use_norm "
-    "encoder_depth encoder_name encoder_weights"
+# Of segmentation-models-pytorch; `check_part` knows which network takes which. activation and
+# aux_params are left out, for a network gives logits.
+_SMP_NETWORKS = (
+    "DPT DeepLabV3 DeepLabV3Plus FPN Linknet MAnet PAN PSPNet Segformer UPerNet Unet UnetPlusPlus"
+)
+_SMP_ARGUMENTS = (
+    "classes decoder_aspp_dropout decoder_aspp_separable decoder_atrous_rates "
+    "decoder_attention_type decoder_channels decoder_dropout decoder_fusion_channels "
+    "decoder_intermediate_channels decoder_interpolation decoder_merge_policy decoder_pab_channels "
+    "decoder_pyramid_channels decoder_readout decoder_segmentation_channels decoder_use_norm "
+    "encoder_depth encoder_name encoder_output_stride encoder_weights psp_dropout "
+    "psp_out_channels upsampling"
 )
 _PLAIN_NAME = re.compile(r"[\w.-]+")  # no ":" or "/": neither a hub ("hf-hub:…") nor a path
 
 # Networks and the arguments they may be given.
 MODELS = {
     "robustseg.models.PlainUNet": {"features"},
-    "segmentation_models_pytorch.Unet": set(_SMP.split()),
-    "segmentation_models_pytorch.create_model": {"arch", *_SMP.split()},
+    **{
+        f"segmentation_models_pytorch.{network}": set(_SMP_ARGUMENTS.split())
+        for network in _SMP_NETWORKS.split()
+    },
+    "segmentation_models_pytorch.create_model": {"arch", *_SMP_ARGUMENTS.split()},
 }
 SOURCES = {
     "robustseg.data.Folder",

@@ -1,17 +1,22 @@
-"""Predictions of a network over a set of images, and the rows that its scores derive from."""
+"""Predictions of a network over a set of images, and the rows that its scores derive from.
+
+torchmetrics, whose import takes seconds, is loaded by what measures: predicting does without.
+"""
 
 from collections.abc import Iterator, Sequence
 from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torchmetrics import Metric
 
 from robustseg.errors import NaNPredicted
-from robustseg.metrics import OneAgainstRest, SegmentationMetrics
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.summary import means_over_classes
+
+if TYPE_CHECKING:
+    from torchmetrics import Metric
 
 _AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
@@ -52,7 +57,7 @@ def evaluate(
     *,
     batch_size: int,
     precision: str,
-    also: Sequence[tuple[Metric, np.ndarray]] = (),
+    also: Sequence[tuple["Metric", np.ndarray]] = (),
     classes: Sequence[str] = (),
 ) -> list[dict[str, np.ndarray]]:
     """Per-image counts and scores against one or more masks of the same images, in one pass.
@@ -73,6 +78,8 @@ def evaluate(
     Raises:
         NaNPredicted: a logit is NaN.
     """
+    from robustseg.metrics import SegmentationMetrics
+
     metrics = [SegmentationMetrics(classes=classes) for _ in masks]
     everything = [*zip(metrics, masks, strict=True), *also]
     update_metrics(module, images, everything, batch_size=batch_size, precision=precision)
@@ -87,7 +94,7 @@ def evaluate_fully(
     batch_size: int,
     precision: str,
     hd95: bool = False,
-    also: Sequence[tuple[Metric, np.ndarray]] = (),
+    also: Sequence[tuple["Metric", np.ndarray]] = (),
     classes: Sequence[str] = (),
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """As `evaluate` for one mask, with what no image has by itself.
@@ -109,6 +116,8 @@ def evaluate_fully(
     Raises:
         NaNPredicted: a logit is NaN.
     """
+    from robustseg.metrics import OneAgainstRest, SegmentationMetrics
+
     rows = SegmentationMetrics(distances=hd95, classes=classes)
     pooled: dict[str, Metric] = {}
     for known in CATALOGUE.values():
@@ -132,7 +141,7 @@ def evaluate_fully(
 def update_metrics(
     module: nn.Module,
     images: np.ndarray,
-    metrics: Sequence[tuple[Metric, np.ndarray]],
+    metrics: Sequence[tuple["Metric", np.ndarray]],
     *,
     batch_size: int,
     precision: str,
