@@ -64,6 +64,7 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.data.prepare import load_selected
     from robustseg.finished.evaluate import (
         check_channels,
+        check_classes,
         evaluate_external,
         output_files,
         overlap,
@@ -77,6 +78,7 @@ def main(options: argparse.Namespace) -> int:
     dataset = settings.dataset
     source = instantiate(dataset.source.arguments())
     check_channels(run, source.channels, dataset.name)
+    check_classes(run, dataset.classes, dataset.name)
     cache = Path(settings.paths.cache)
     images = load_selected(source, cache, dataset)
     if options.split != "all":

@@ -2,10 +2,12 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.run_argument import add_run, begin, loaded, positive, share
+from robustseg.errors import ConfigError
 
 if TYPE_CHECKING:
     from robustseg.finished.predict import Predicted
@@ -17,7 +19,8 @@ def add_parser(subparsers: Any) -> None:
         "predict",
         help="masks and probabilities of new images",
         description="Predict images of any size and write OUT/masks (8-bit PNG: 0, 255), "
-        "OUT/probabilities (16-bit PNG: 65535 p) and OUT/predictions.csv, at the images' own size. "
+        "OUT/probabilities (16-bit PNG: 65535 p) and OUT/predictions.csv, at the images' own size; "
+        "of several classes OUT/masks are label maps (8-bit PNG with a palette: k for class k). "
         "Exit code 1 if a file could not be read; the others are predicted nevertheless.",
         epilog="robustseg predict runs/isic2017-tloss-clean-s0-1f2e3d4c photos '*.tif' -o out",
     )
@@ -27,9 +30,14 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--threshold",
         type=share,
-        default=0.5,
         metavar="P",
-        help="foreground where the probability is above it, in [0, 1) (default: 0.5)",
+        help="foreground where the probability is above it, in [0, 1) (default: 0.5); of several "
+        "classes the largest probability decides",
+    )
+    parser.add_argument(
+        "--class-probabilities",
+        action="store_true",
+        help="OUT/probabilities/CLASS of each class, where there are several",
     )
     parser.add_argument("--overlay", action="store_true", help="OUT/overlays: outline on image")
     parser.add_argument("--batch-size", type=positive, default=8, help="images (default: 8)")
@@ -54,23 +62,35 @@ def main(options: argparse.Namespace) -> int:
 
     images = find_images(options.images)
     table = options.out / "predictions.csv"
-    there = [file for file in (*outputs(images, options.out), table) if file.exists()]
+    run = loaded(options)
+    files = outputs(images, options.out, run.classes)
+    there = [file for file in (*files, table) if file.exists()]
     if there and not options.force:
         raise FileExistsError(
             f"{there[0]} exists: nothing was written. Choose another folder, or add --force"
         )
-    run = loaded(options)
+    if run.classes and options.threshold is not None:
+        raise ConfigError(
+            f"--threshold: {run.folder.run_id} predicts {len(run.classes)} classes, of which the "
+            "most probable is taken; leave it out"
+        )
+    if options.class_probabilities and not run.classes:
+        raise ConfigError(
+            f"--class-probabilities: {run.folder.run_id} has one class of foreground, whose "
+            "probabilities are always written; leave it out"
+        )
     predictions = predict_files(
         run,
         images,
         options.out,
-        threshold=options.threshold,
+        threshold=0.5 if options.threshold is None else options.threshold,
         overlay=options.overlay,
         batch_size=options.batch_size,
         bits=options.image_bits,
+        each_class=options.class_probabilities,
     )
     done = list(track(predictions, len(images), "Predicting"))
-    write_csv(table, [_row(one) for one in done])
+    write_csv(table, [_row(one, run.classes) for one in done])
     failed = [one for one in done if one.error]
     print(f"{len(done) - len(failed)} of {len(done)} images are predicted in {options.out}")
     for one in failed:
@@ -78,7 +98,7 @@ def main(options: argparse.Namespace) -> int:
     return int(bool(failed))
 
 
-def _row(one: "Predicted") -> dict[str, Any]:
+def _row(one: "Predicted", classes: Sequence[str]) -> dict[str, Any]:
     height, width = one.size or (None, None)
     return {
         "id": one.name,
@@ -86,5 +106,6 @@ def _row(one: "Predicted") -> dict[str, Any]:
         "height": height,
         "width": width,
         "foreground": None if one.error else one.foreground,
+        **{f"foreground/{name}": one.shares.get(name) for name in classes},
         "error": one.error or None,
     }

@@ -97,7 +97,8 @@ def _rows(found: "Beliefs", data: "RunData", order: "np.ndarray") -> list[dict[s
     noisy = any(row["dice"] < 1 for row in data.manifest)
     rows = []
     for rank, at in enumerate(order, start=1):
-        row: dict[str, object] = {"rank": rank, "id": data.train.ids[at]}
+        row: dict[str, object] = {"rank": rank, "id": data.train.ids[found.at[at]]}
+        row |= {"class": found.classes[at]} if data.classes else {}
         for method, doubt in found.doubt.items():
             row[f"doubt ({method})"] = float(doubt[at])
         if noisy:
@@ -123,22 +124,27 @@ def _cell(value: Any) -> str:
 
 def _draw(path: Path, data: "RunData", found: "Beliefs", chosen: "np.ndarray", title: str) -> None:
     """A contact sheet of masks and what the network predicts."""
+    import numpy as np
+
     from robustseg.noise.contact_sheet import NOISY, PREDICTED, outline_sheet
 
     kinds = [data.manifest[at]["type"] for at in chosen]
-    texts = [
-        f"{rank}. {'' if kind == 'clean' else kind + ' · '}Dice {found.dice[at]:.2f}"
-        for rank, (at, kind) in enumerate(zip(chosen, kinds, strict=True), start=1)
-    ]
+    texts = []
+    for rank, (at, kind) in enumerate(zip(chosen, kinds, strict=True), start=1):
+        parts = [found.classes[at], "" if kind == "clean" else kind, f"Dice {found.dice[at]:.2f}"]
+        texts.append(f"{rank}. {' · '.join(filter(None, parts))}")
+    images = found.at[chosen]
+    values = [[data.classes.index(found.classes[at]) + 1 if data.classes else 1] for at in chosen]
+    of_class = np.array(values, np.uint8)[:, :, None]
     outlines = {
-        "mask given": (NOISY, data.noisy[chosen]),
-        "prediction": (PREDICTED, found.predicted[chosen]),
+        "mask given": (NOISY, (data.noisy[images] == of_class).astype(np.uint8)),
+        "prediction": (PREDICTED, (found.predicted[images] == of_class).astype(np.uint8)),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     outline_sheet(
         path,
-        data.train.images[chosen],
+        data.train.images[images],
         outlines,
-        list(zip(texts, (data.train.ids[at] for at in chosen), strict=True)),
+        list(zip(texts, (data.train.ids[at] for at in images), strict=True)),
         title=title,
     )

@@ -8,13 +8,13 @@ from typing import Any, Literal
 import numpy as np
 import wandb
 
+from robustseg import IGNORED
 from robustseg.dashboards.card import RunCard
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.pictures import read_examples
 
 Mode = Literal["online", "offline", "disabled"]
-_LABELS = {0: "background", 1: "foreground"}
 _MASKS = ("clean", "noisy", "predicted")
 # Columns of images.csv in the table of test images.
 _SCORES = tuple(dict.fromkeys(m.column for m in CATALOGUE.values() if m.column))
@@ -130,11 +130,17 @@ def _pictures(folder: RunFolder) -> dict[str, Any]:
     return {**panels, "predictions": wandb.Table(columns, list(table.values()))}
 
 
+def _labels(mask: np.ndarray) -> np.ndarray:
+    """A label map whose ignored pixels are background."""
+    return np.where(mask == IGNORED, 0, mask).astype(np.uint8)
+
+
 def _picture(arrays: Mapping[str, np.ndarray], at: int) -> wandb.Image:
     image = arrays["image"][at]
+    classes = arrays["classes"] if "classes" in arrays else ["foreground"]
+    names = {0: "background", **{k: str(name) for k, name in enumerate(classes, 1)}}
     masks: dict[str, Any] = {
-        kind: {"mask_data": (arrays[kind][at] == 1).astype(np.uint8), "class_labels": _LABELS}
-        for kind in _MASKS
+        kind: {"mask_data": _labels(arrays[kind][at]), "class_labels": names} for kind in _MASKS
     }
     return wandb.Image(
         image[..., 0] if image.shape[-1] == 1 else image,

@@ -1,5 +1,6 @@
 """A finished run on images that it was not trained for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,28 @@ def check_channels(run: FinishedRun, channels: int, dataset: str) -> None:
             f"{kinds[channels]}. Read your own with dataset=folder "
             f"dataset.source.channels={run.channels}, or take another run"
         )
+
+
+def check_classes(run: FinishedRun, classes: Sequence[str] | None, dataset: str) -> None:
+    """Raise DataError unless the masks of a data set have the classes of the run.
+
+    Args:
+        run: whose network predicts.
+        classes: of the data set, the background first; None: its masks are binary.
+        dataset: its name.
+    """
+    own = run.settings.dataset.classes
+    if (None if classes is None else list(classes)) == own:
+        return
+    kinds = [
+        "binary masks" if names is None else f"label maps of {', '.join(names)}"
+        for names in (own, classes)
+    ]
+    remedy = "null" if own is None else f"'[{','.join(own)}]'"
+    raise DataError(
+        f"{run.folder.run_id} predicts {kinds[0]}, and {dataset} has {kinds[1]}. Set "
+        f"dataset.classes={remedy}, and dataset.source.values for other values in the files"
+    )
 
 
 def evaluate_external(
@@ -54,6 +77,7 @@ def evaluate_external(
             batch_size=batch_size,
             precision=run.precision,
             hd95=hd95,
+            classes=run.classes,
         )
     except NaNPredicted as error:
         raise DataError(

@@ -30,7 +30,7 @@ class Predictor(nn.Module):
         self.network = network.to(memory_format=self.format)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Foreground logits (B, 1, H, W), float32, of uint8 images (B, H, W, C)."""
+        """Logits (B, 1, H, W), or one a class, float32, of uint8 images (B, H, W, C)."""
         return self.network(normalise(images).contiguous(memory_format=self.format)).float()
 
 
@@ -41,7 +41,7 @@ class FinishedRun:
     Attributes:
         folder: of the run.
         settings: its config.yaml.
-        predictor: uint8 images (B, H, W, C) → foreground logits (B, 1, H, W).
+        predictor: uint8 images (B, H, W, C) → foreground logits (B, 1, H, W), or one a class.
         channels: of its images: 3 RGB, 1 grey.
         image_size: height and width of its images in pixels.
         precision: in which it was evaluated in training.
@@ -59,6 +59,11 @@ class FinishedRun:
     batch_size: int
     nu: float | None
     trust: bool
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the foreground classes of its label maps; none where masks are binary."""
+        return self.settings.dataset.foreground
 
     def build(self, name: str) -> Any:
         """What its settings describe as `dataset.source`, `noise.model` or `loss`."""
@@ -91,7 +96,9 @@ def load_run(path: Path, *, device: str = "auto", trust: bool = False) -> Finish
         raise DataError(f"{error.path} {error.reason}") from error
     settings = read_settings(folder.config)
     weights = _read_weights(folder)
-    network, channels = _network(settings.model, weights["network"], folder, trust)
+    classes = settings.dataset.classes
+    added = {} if classes is None else {"classes": len(classes)}
+    network, channels = _network(settings.model, weights["network"], folder, trust, added)
     predictor = Predictor(network, settings.trainer.channels_last)
     log_nu = next((v for key, v in weights["loss"].items() if key.endswith("log_nu")), None)
     return FinishedRun(
@@ -174,12 +181,13 @@ def _read_weights(folder: RunFolder) -> dict[str, dict[str, Tensor]]:
 
 
 def _network(
-    model: Part, state: dict[str, Tensor], folder: RunFolder, trust: bool
+    model: Part, state: dict[str, Tensor], folder: RunFolder, trust: bool, added: dict[str, int]
 ) -> tuple[nn.Module, int]:
     """The network with its weights, which alone tell for how many channels it was built."""
     wanted = {key: value.shape for key, value in state.items()}
     for channels in (3, 1):
-        network = build(model, "model", folder.config, trust=trust, in_channels=channels)
+        added = {**added, "in_channels": channels}
+        network = build(model, "model", folder.config, trust=trust, **added)
         if not isinstance(network, nn.Module):
             raise DataError(f"{folder.config}: model builds no network but a {type(network)}")
         if {key: value.shape for key, value in network.state_dict().items()} == wanted:

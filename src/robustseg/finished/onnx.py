@@ -22,22 +22,27 @@ _OPSET = 18
 
 
 class _Probabilities(nn.Module):
-    """Probabilities (B, 1, H, W) of uint8 images (B, H, W, C)."""
+    """Probabilities (B, 1, H, W), or of each class, of uint8 images (B, H, W, C)."""
 
     def __init__(self, predictor: nn.Module) -> None:
         super().__init__()
         self.predictor = predictor
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.predictor(image).sigmoid()
+        return probabilities_of(self.predictor(image))
+
+
+def probabilities_of(logits: Tensor) -> Tensor:
+    """The foreground's probability (B, 1, H, W), or that of each of K classes (B, K, H, W)."""
+    return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
 
 
 def export_onnx(run: FinishedRun, path: Path, *, threshold: float = 0.5) -> None:
     """Write the network, with the scaling of its input, as float32 ONNX with a free batch size.
 
     Input `image`: uint8 (N, S, S, C), the image resized to the run's size S. Output
-    `probability`: float32 (N, 1, S, S). What a program must know is in the model's metadata, as
-    `metadata` gives it.
+    `probability`: float32 (N, 1, S, S), of label maps (N, K, S, S), the background first. What a
+    program must know is in the model's metadata, as `metadata` gives it.
 
     Args:
         run: on the CPU.
@@ -79,6 +84,11 @@ def metadata(run: FinishedRun, threshold: float) -> dict[str, str]:
     """What a program must know to feed the model and read its output."""
     size, channels = run.image_size, run.channels
     scaling = "x / 127.5 - 1" if channels == 3 else "x / 255"
+    classes = run.settings.dataset.classes
+    names = classes or ["background", "foreground"]
+    outputs, what = 1, "probability of the foreground"
+    if classes:
+        outputs, what = len(classes), "probability of each class; the largest says the label"
     return {
         "input": f"{INPUT}: uint8 (N, {size}, {size}, {channels})",
         "input_size": str(size),
@@ -86,9 +96,9 @@ def metadata(run: FinishedRun, threshold: float) -> dict[str, str]:
         "resizing": f"to {size} x {size}, bilinear with antialiasing (Pillow's BILINEAR); "
         "proportions are not kept; an orientation tag is not applied",
         "scaling": f"in the model: {scaling}",
-        "output": f"{OUTPUT}: float32 (N, 1, {size}, {size}), probability of the foreground",
-        "threshold": str(threshold),
-        "labels": json.dumps({"0": "background", "1": "foreground"}),
+        "output": f"{OUTPUT}: float32 (N, {outputs}, {size}, {size}), {what}",
+        **({} if classes else {"threshold": str(threshold)}),
+        "labels": json.dumps({str(at): name for at, name in enumerate(names)}),
         "run_id": run.folder.run_id,
         "settings": json.dumps(relevant(run.settings.plain()), sort_keys=True),
     }
@@ -108,7 +118,7 @@ def difference(run: FinishedRun, path: Path, images: np.ndarray) -> float:
     (theirs,) = session.run([OUTPUT], {INPUT: images})
     ours = np.concatenate(
         [
-            logits.sigmoid().cpu().numpy()
+            probabilities_of(logits).cpu().numpy()
             for _, logits in predict_logits(
                 run.predictor, images, batch_size=len(images), precision="32-true"
             )

@@ -3,16 +3,18 @@
 import glob
 import math
 import os
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from robustseg import CLASS_COLORS
 from robustseg.data.resizing import resize_image
 from robustseg.data.sources.listing import IMAGE_ENDINGS, OTHER_FORMATS, ending_of
 from robustseg.data.sources.reading import read_image
@@ -37,6 +39,7 @@ class Predicted:
         name: of its output files, without suffix; may have folders.
         size: (height, width); None if the file is unusable.
         foreground: share of pixels that are foreground.
+        shares: the same of each foreground class by its name; empty where masks are binary.
         error: why the file is unusable; "" if it is not.
     """
 
@@ -44,6 +47,7 @@ class Predicted:
     name: str
     size: tuple[int, int] | None = None
     foreground: float = 0.0
+    shares: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
 
 
@@ -125,12 +129,15 @@ def predict_files(
     overlay: bool = False,
     batch_size: int = 8,
     bits: int | None = None,
+    each_class: bool = False,
 ) -> Iterator[Predicted]:
     """Predict image files and write what is found, batch after batch.
 
     An image is read and resized as in training; its probabilities, computed in float32, are resized
     back (bilinear) and then compared with the threshold. For each image: `masks/NAME.png` (8 bits:
-    0, 255), `probabilities/NAME.png` (16 bits: 65535 p) and, if asked for, `overlays/NAME.png`.
+    0, 255), `probabilities/NAME.png` (16 bits: 65535 p) and, if asked for, `overlays/NAME.png`. Of
+    several classes `masks/NAME.png` is a label map with a palette, k for the k-th class, the one
+    with the largest probability; and `probabilities/CLASS/NAME.png` are written if asked for.
 
     Args:
         run: whose network predicts.
@@ -140,6 +147,7 @@ def predict_files(
         overlay: whether to draw the outline on the image.
         batch_size: images a batch; so many are in memory at their own size.
         bits: that images of 16 bits grey use; None: as the run's were read.
+        each_class: whether to write the probabilities of each class of label maps.
 
     Yields:
         What became of each image, in their order; a file that cannot be read, or on which the
@@ -150,8 +158,8 @@ def predict_files(
     """
     bits = run.settings.dataset.source.get("image_bits") if bits is None else bits
     names = output_names(images)
-    kinds = [MASKS, PROBABILITIES, *([OVERLAYS] if overlay else [])]
-    for folder in {(out / kind / name).parent for kind in kinds for name in names}:
+    wanted = Wanted(out, threshold, overlay, run.classes, each_class)
+    for folder in {wanted.file(kind, name).parent for kind in wanted.kinds for name in names}:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -173,23 +181,50 @@ def predict_files(
                     broken = f"{path}: the output of {run.folder.run_id} on it is NaN"
                     jobs.append(pool.submit(Predicted, path, name, error=broken))
                     continue
-                jobs.append(
-                    pool.submit(_write, path, name, picture, small, out, threshold, overlay)
-                )
+                jobs.append(pool.submit(_write, path, name, picture, small, wanted))
             yield from (job.result() for job in jobs)
 
 
-def outputs(images: Sequence[Path], out: Path) -> list[Path]:
+@dataclass(frozen=True)
+class Wanted:
+    """What to write, and where.
+
+    Attributes:
+        out: the folder.
+        threshold: of binary masks.
+        overlay: whether to draw outlines on the images.
+        classes: names of the foreground classes of label maps; none for binary masks.
+        each_class: whether to write their probabilities.
+    """
+
+    out: Path
+    threshold: float = 0.5
+    overlay: bool = True
+    classes: Sequence[str] = ()
+    each_class: bool = True
+
+    @property
+    def kinds(self) -> list[str]:
+        """Folders, one for each kind of file."""
+        found = [MASKS] if self.classes else [MASKS, PROBABILITIES]
+        if self.each_class:
+            found += [f"{PROBABILITIES}/{file_name(name)}" for name in self.classes]
+        return [*found, *([OVERLAYS] if self.overlay else [])]
+
+    def file(self, kind: str, name: str) -> Path:
+        """The file of a kind for an image."""
+        return self.out / kind / f"{name}.png"
+
+
+def outputs(images: Sequence[Path], out: Path, classes: Sequence[str] = ()) -> list[Path]:
     """The files that prediction may write for these images, of every kind."""
-    return [
-        _file(out, kind, name)
-        for kind in (MASKS, PROBABILITIES, OVERLAYS)
-        for name in output_names(images)
-    ]
+    wanted = Wanted(out, classes=classes)
+    return [wanted.file(kind, name) for kind in wanted.kinds for name in output_names(images)]
 
 
-def _file(out: Path, kind: str, name: str) -> Path:
-    return out / kind / f"{name}.png"
+def file_name(name: str) -> str:
+    """A class's name as that of a folder: letters, digits, - and _ stay."""
+    return re.sub(r"[^\w-]+", "_", name)
 
 
 def _read(path: Path, channels: int, bits: int | None) -> np.ndarray | str:
@@ -202,11 +237,13 @@ def _read(path: Path, channels: int, bits: int | None) -> np.ndarray | str:
 
 
 def _probabilities(run: FinishedRun, images: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """(S, S) float32 of each image (H, W, C), at the size S of the run."""
+    """(S, S) float32 of each image (H, W, C), at the size S of the run; (K, S, S) of K classes."""
     if not images:
         return []
     small = np.stack([resize_image(image, run.image_size) for image in images])
     logits = predict_logits(run.predictor, small, batch_size=len(small), precision=_PRECISION)
+    if run.classes:
+        return [p for _, batch in logits for p in batch.softmax(dim=1).cpu().numpy()]
     return [p for _, batch in logits for p in batch[:, 0].sigmoid().cpu().numpy()]
 
 
@@ -215,31 +252,61 @@ def _write(
     name: str,
     image: np.ndarray,
     small: np.ndarray,
-    out: Path,
-    threshold: float,
-    overlay: bool,
+    wanted: Wanted,
 ) -> Predicted:
-    height, width = image.shape[:2]
-    resized = Image.fromarray(small).resize((width, height), Image.Resampling.BILINEAR)
-    probability = np.asarray(resized)
-    mask = probability > threshold
-    levels = np.rint(probability.astype(np.float64) * 65535).astype(np.uint16)
-    Image.fromarray(mask.astype(np.uint8) * 255).save(_file(out, MASKS, name))
-    Image.fromarray(levels).save(_file(out, PROBABILITIES, name))
-    if overlay:
-        Image.fromarray(outlined(image, mask)).save(_file(out, OVERLAYS, name))
-    return Predicted(path, name, (height, width), float(mask.mean()))
+    size = height, width = image.shape[:2]
+    if wanted.classes:
+        probabilities = np.stack([_resized(one, width, height) for one in small])
+        labels = probabilities.argmax(axis=0).astype(np.uint8)
+        picture = Image.fromarray(labels)
+        picture.putpalette([level for color in _palette(wanted.classes) for level in color])
+        for class_name, probability in zip(wanted.classes, probabilities[1:], strict=True):
+            if wanted.each_class:
+                kind = f"{PROBABILITIES}/{file_name(class_name)}"
+                _levels(probability).save(wanted.file(kind, name))
+    else:
+        probability = _resized(small, width, height)
+        labels = (probability > wanted.threshold).astype(np.uint8)
+        picture = Image.fromarray(labels * 255)
+        _levels(probability).save(wanted.file(PROBABILITIES, name))
+    picture.save(wanted.file(MASKS, name))
+    if wanted.overlay:
+        colors = _palette(wanted.classes)[1:] or [_OUTLINE]
+        drawn = image
+        for value, color in enumerate(colors, 1):
+            drawn = outlined(drawn, labels == value, color)
+        Image.fromarray(drawn).save(wanted.file(OVERLAYS, name))
+    shares = {one: float((labels == at).mean()) for at, one in enumerate(wanted.classes, 1)}
+    return Predicted(path, name, size, float((labels > 0).mean()), shares)
 
 
-def outlined(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _resized(probability: np.ndarray, width: int, height: int) -> np.ndarray:
+    return np.asarray(
+        Image.fromarray(probability).resize((width, height), Image.Resampling.BILINEAR)
+    )
+
+
+def _levels(probability: np.ndarray) -> Image.Image:
+    """As 16 bits."""
+    return Image.fromarray(np.rint(probability.astype(np.float64) * 65535).astype(np.uint16))
+
+
+def _palette(classes: Sequence[str]) -> list[tuple[int, ...]]:
+    """Black, then the colour of each class; empty without classes."""
+    colors = [CLASS_COLORS[at % len(CLASS_COLORS)] for at in range(len(classes))]
+    found = [tuple(int(color[at : at + 2], 16) for at in (1, 3, 5)) for color in colors]
+    return [(0, 0, 0), *found] if found else []
+
+
+def outlined(image: np.ndarray, mask: np.ndarray, color: tuple[int, ...] = _OUTLINE) -> np.ndarray:
     """An image (H, W, C) in colour, with the outline of a mask (H, W) drawn on it.
 
     The line is about 1/200 of the image's diagonal wide, in a casing that is dark.
     """
-    picture = np.ascontiguousarray(np.repeat(image, 3 // image.shape[2], axis=2))
+    picture = np.repeat(image, 3 // image.shape[2], axis=2).copy()
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     width = max(1, round(float(np.hypot(*mask.shape)) / 200))
     casing = width + 2 * math.ceil(width / 3)
-    for color, thickness in ((_CASING, casing), (_OUTLINE, width)):
-        cv2.drawContours(picture, contours, -1, color, thickness)
+    for one, thickness in ((_CASING, casing), (color, width)):
+        cv2.drawContours(picture, contours, -1, one, thickness)
     return picture

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from robustseg import IGNORED
 from robustseg.data.prepare import RunData, prepare
-from robustseg.errors import DataError, NotInstalled
+from robustseg.errors import ConfigError, DataError, NotInstalled
 from robustseg.finished.load import FinishedRun
 from robustseg.losses import TLoss
 from robustseg.losses.reduction import count_pixels
 from robustseg.losses.tloss import squared_residuals
 from robustseg.metrics.evaluation import predict_logits
-from robustseg.metrics.segmentation import confusion
+from robustseg.metrics.segmentation import SegmentationMetrics, confusion, predicted_labels
 from robustseg.metrics.summary import dice
 from robustseg.runs.files import trouble
 
@@ -29,18 +29,22 @@ DICE = "1 - Dice"  # a method
 
 @dataclass(frozen=True, eq=False)
 class Beliefs:
-    """N training masks as the network sees them.
+    """n training masks as the network sees them; with several classes, each class of an image.
 
     Attributes:
-        doubt: (N,) by method, higher where a mask is less believed. The first method is the run's
+        doubt: (n,) by method, higher where a mask is less believed. The first method is the run's
             own; then `DICE`, of mask and prediction; "cleanlab" if it was asked for.
-        dice: (N,) of the prediction against the mask given.
-        predicted: (N, H, W) uint8, foreground 1.
+        dice: (n,) of the prediction against the mask given.
+        predicted: (N, H, W) uint8, foreground 1, or k for the k-th class.
+        at: (n,) places of the images among the N; several of one image where there are classes.
+        classes: of each, the name of the class, or "" where masks are binary.
     """
 
     doubt: dict[str, np.ndarray]
     dice: np.ndarray
     predicted: np.ndarray
+    at: np.ndarray
+    classes: Sequence[str]
 
     @property
     def method(self) -> str:
@@ -111,6 +115,9 @@ def beliefs(
     (`TLoss.weight`); of such a run the doubt is 1 / w, of any other S / D. An image without
     counted pixels is not doubted.
 
+    Of label maps each class of an image is a mask to doubt, with the squared residual of the class
+    over the pixels counted, whatever the loss: the T-Loss weighs an image, not a class.
+
     Args:
         run: whose network predicts.
         images: (N, H, W, C) uint8.
@@ -122,7 +129,11 @@ def beliefs(
         NotInstalled: cleanlab is asked for and not installed.
         DataError: the network predicts NaN, or a loss with a ν is not a T-Loss of the package.
     """
-    loss = _t_loss(run)
+    loss = None if run.classes else _t_loss(run)
+    if compare and run.classes:
+        raise ConfigError(
+            f"--compare: {run.folder.run_id} has several classes, and cleanlab scores whole images"
+        )
     if compare and find_spec("cleanlab") is None:
         raise NotInstalled("--compare needs cleanlab: pip install cleanlab")
     doubts, scores, quality, predicted = [], [], [], []
@@ -137,11 +148,15 @@ def beliefs(
                 "believes no mask: take another run"
             )
         given = torch.from_numpy(np.array(masks[place])).unsqueeze(1)
+        predicted.append(predicted_labels(logits).numpy())
+        if run.classes:
+            doubts.append(_residuals(logits, given))
+            scores.append(_scores(logits, given, run.classes))
+            continue
         ignore = given == IGNORED
         target = (given == 1).to(logits.dtype)
         doubts.append(_doubt(loss, logits, target, ignore))
         scores.append(dice(*confusion(logits, given)[:, :3].T.numpy()))
-        predicted.append((logits[:, 0] > 0).to(torch.uint8).numpy())
         if compare:
             quality.append(_label_quality(logits, given))
     agreement = np.concatenate(scores)
@@ -149,7 +164,28 @@ def beliefs(
     methods = {own: np.concatenate(doubts), DICE: 1 - agreement}
     if compare:
         methods["cleanlab"] = -np.concatenate(quality)
-    return Beliefs(methods, agreement, np.concatenate(predicted))
+    names = run.classes or ("",)
+    at = np.repeat(np.arange(len(images)), len(names))
+    return Beliefs(methods, agreement, np.concatenate(predicted), at, [*names] * len(images))
+
+
+def _residuals(logits: Tensor, given: Tensor) -> np.ndarray:
+    """Mean squared residual of each image and foreground class, (B · classes,)."""
+    probabilities = logits.double().softmax(dim=1)[:, 1:]
+    values = torch.arange(1, logits.shape[1]).view(1, -1, 1, 1)
+    known = given != IGNORED
+    squares = ((given == values).double() - probabilities).square() * known
+    pixels = known.flatten(1).sum(dim=1, keepdim=True).clamp(min=1)
+    return (squares.flatten(2).sum(dim=2) / pixels).flatten().numpy()
+
+
+def _scores(logits: Tensor, given: Tensor, classes: Sequence[str]) -> np.ndarray:
+    """Dice of each image and class, (B · classes,); 1 where both masks are empty."""
+    metric = SegmentationMetrics(classes=classes)
+    metric.update(logits, given)
+    rows = metric.rows()
+    each = [dice(*(rows[f"{count}/{name}"] for count in ("tp", "fp", "fn"))) for name in classes]
+    return np.stack(each, axis=1).ravel()
 
 
 def _t_loss(run: FinishedRun) -> TLoss | None:

@@ -17,6 +17,7 @@ from robustseg.metrics.summary import dice
 from robustseg.results.figures.lines import hardest, heading, settings
 from robustseg.results.figures.run_files import Source, Unreadable, read_each
 from robustseg.results.figures.style import name_row
+from robustseg.results.load import of_label_maps
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
 from robustseg.runs.pictures import read_examples
@@ -77,7 +78,8 @@ def _chosen(runs: pd.DataFrame, sources: Sources) -> pd.DataFrame:
         folder is not None and folder.weights.is_file() and folder.examples.is_file()
         for folder in folders
     ]
-    kept = runs[there]
+    # Label maps have no threshold: the most probable class is taken.
+    kept = runs[np.array(there) & ~of_label_maps(runs).to_numpy()]
     return kept if kept.empty else _first_seeds(hardest(kept))
 
 

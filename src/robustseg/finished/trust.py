@@ -52,6 +52,7 @@ SOURCES = {
 }
 NOISES = {
     "robustseg.noise.Annotator",
+    "robustseg.noise.Confuse",
     "robustseg.noise.Elastic",
     "robustseg.noise.Legacy",
     "robustseg.noise.Markov",

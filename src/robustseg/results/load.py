@@ -114,6 +114,12 @@ def by_class(runs: pd.DataFrame, metrics: Iterable[str]) -> list[str]:
     return found
 
 
+def of_label_maps(runs: pd.DataFrame) -> pd.Series[bool]:
+    """Return which runs have several classes."""
+    names = [name for name in runs if str(name).startswith("dice_image/")]
+    return runs[names].notna().any(axis=1)
+
+
 def _with_pixels(runs: pd.DataFrame) -> pd.DataFrame:
     """With HD95 in pixels, which no run records."""
     for name in map(str, list(runs)):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from robustseg.runs.files import DamagedFile
 from robustseg.runs.folder import RunFolder
+from robustseg.terminal.printable import is_plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,12 +19,13 @@ _KINDS = {
     "id": "U",
     "role": "U",
     "dice": "f",
+    "classes": "U",
     **dict.fromkeys(("image", "clean", "noisy", "predicted"), "u"),
 }
 
 
 def read_examples(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a run's examples.npz, one entry an image.
+    """The arrays of a run's examples.npz, one entry an image; of label maps also `classes`.
 
     Args:
         path: of the file in its run folder, whose status may have its checksum.
@@ -54,8 +56,10 @@ def _check(arrays: dict[str, np.ndarray]) -> None:
         ValueError: naming the array.
     """
     for name, array in arrays.items():
-        dimensions = {"image": 4, "id": 1, "role": 1, "dice": 1}.get(name, 3)
+        dimensions = {"image": 4, "id": 1, "role": 1, "dice": 1, "classes": 1}.get(name, 3)
         if array.dtype.kind != _KINDS[name] or array.ndim != dimensions:
             raise ValueError(f"{name} is of the type {array.dtype} and {array.ndim} dimensions")
-        if len(array) != len(arrays["role"]):
+        if len(array) != len(arrays["role"]) and name != "classes":
             raise ValueError(f"{name} has {len(array)} entries")
+    if not all(is_plain(name) for name in arrays.get("classes", ())):
+        raise ValueError("classes has control characters")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from matplotlib.typing import LineStyleType
 from robustseg import IGNORED
 from robustseg.results.figures.lines import hardest, heading, settings, styles_of
 from robustseg.results.figures.run_files import Source, read_each
-from robustseg.results.figures.style import name_row
+from robustseg.results.figures.style import class_colors, name_row
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
 from robustseg.runs.pictures import read_examples
@@ -125,14 +125,27 @@ def _figure(runs: pd.DataFrame, source: Source, choose: Choice) -> Figure | None
             _draw(cell, arrays, at)
         name_row(row[0], name)
     figure.suptitle(heading(*settings(chosen)[-1]), fontsize=10)
-    handles = [Line2D([], [], color=_OUTLINES[key], linestyle=_DASHES[key]) for key in _NAMES]
+    _add_legend(figure, dict.fromkeys(one for of in kept.values() for one in _classes(of)))
+    return figure
+
+
+def _add_legend(figure: Figure, classes: Iterable[str]) -> None:
+    """What dashes mean, and colours: of kinds of masks, or of classes where there are several."""
+    colors = {str(name): color for name, color in class_colors(classes).items() if name}
+    named = [("white" if colors else _OUTLINES[key], _DASHES[key], _NAMES[key]) for key in _NAMES]
+    named += [(color, "-", name) for name, color in colors.items()]
+    handles = [Line2D([], [], color=color, linestyle=dash) for color, dash, _ in named]
     for handle in handles:
         handle.set(linewidth=2)
     figure.legend(
-        handles, list(_NAMES.values()), loc="outside lower center", ncols=3, fontsize=8,
+        handles, [name for *_, name in named], loc="outside lower center", ncols=3, fontsize=8,
         facecolor="0.35", labelcolor="white", edgecolor="none",
     )  # fmt: skip
-    return figure
+
+
+def _classes(arrays: Arrays) -> list[str]:
+    """Names of the foreground classes; one without a name where masks are binary."""
+    return [str(name) for name in arrays["classes"]] if "classes" in arrays else [""]
 
 
 def _examples(run: Run) -> Path | None:
@@ -157,11 +170,16 @@ def _training(roles: np.ndarray) -> np.ndarray:
 
 
 def _agreement(arrays: Arrays, at: int, name: str) -> float:
-    """Dice of a prediction against the clean or the given mask, at the size that is stored."""
-    target, counted = arrays[name][at] == 1, arrays[name][at] != IGNORED
-    predicted = (arrays["predicted"][at] == 1) & counted
-    total = int(target.sum() + predicted.sum())
-    return 2 * int((target & predicted).sum()) / total if total else 1.0
+    """Dice of a prediction against the clean or the given mask, at the size that is stored.
+
+    Of several classes the mean over those that occur.
+    """
+    counted, found = arrays[name][at] != IGNORED, []
+    for value, _ in enumerate(_classes(arrays), 1):
+        target, predicted = arrays[name][at] == value, (arrays["predicted"][at] == value) & counted
+        total = int(target.sum() + predicted.sum())
+        found += [2 * int((target & predicted).sum()) / total] if total else []
+    return sum(found) / len(found) if found else 1.0
 
 
 def _draw(cell: Axes, arrays: Arrays, at: int) -> None:
@@ -169,15 +187,11 @@ def _draw(cell: Axes, arrays: Arrays, at: int) -> None:
     cell.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=255)
     role = str(arrays["role"][at])
     training = role.startswith("train")
+    colors = class_colors(_classes(arrays))
     for name in ("clean", "noisy", "predicted") if training else ("clean", "predicted"):
-        mask = np.pad((arrays[name][at] == 1).astype(float), 1)
-        if mask.any():
-            grid = [np.arange(-1, size + 1) for size in image.shape[1::-1]]
-            cell.contour(*grid, mask, levels=[0.5], colors="black", linewidths=2)
-            cell.contour(
-                *grid, mask, levels=[0.5], colors=_OUTLINES[name], linewidths=1.2,
-                linestyles=[_DASHES[name]],
-            )  # fmt: skip
+        for value, (label, color) in enumerate(colors.items(), 1):
+            mask = (arrays[name][at] == value).astype(float)
+            _outline(cell, mask, color if label else _OUTLINES[name], _DASHES[name])
     title = f"test: Dice {arrays['dice'][at]:.2f}"
     if training:
         given, clean = (_agreement(arrays, at, name) for name in ("noisy", "clean"))
@@ -185,3 +199,12 @@ def _draw(cell: Axes, arrays: Arrays, at: int) -> None:
     cell.set_title(title, fontsize=8)
     cell.set_xlim(-0.5, image.shape[1] - 0.5)
     cell.set_ylim(image.shape[0] - 0.5, -0.5)
+
+
+def _outline(cell: Axes, mask: np.ndarray, color: str, dash: LineStyleType) -> None:
+    if mask.any():
+        grid = [np.arange(-1, size + 1) for size in mask.shape[::-1]]
+        cell.contour(*grid, np.pad(mask, 1), levels=[0.5], colors="black", linewidths=2)
+        cell.contour(
+            *grid, np.pad(mask, 1), levels=[0.5], colors=color, linewidths=1.2, linestyles=[dash]
+        )

@@ -15,6 +15,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from matplotlib.typing import LineStyleType
 
+from robustseg import CLASS_COLORS
 from robustseg.results.names import LOSSES
 
 # Okabe and Ito's colours for the colour-blind; dashes and markers for grey paper.
@@ -34,6 +35,11 @@ class Style:
     color: str
     dash: LineStyleType
     marker: str
+
+
+def class_colors(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each class of label maps, in their order."""
+    return {name: CLASS_COLORS[at % len(CLASS_COLORS)] for at, name in enumerate(names)}
 
 
 def styles(names: Iterable[object]) -> dict[str, Style]:
