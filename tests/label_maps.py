@@ -24,12 +24,14 @@ class LabelMaps:
         train: training images.
         test: test images.
         seed: another one gives others.
+        classes: their names.
     """
 
     channels = 3
     drawn_test = True
 
-    def __init__(self, size: int, train: int, test: int, seed: int = 0) -> None:
+    def __init__(self, size, train, test, seed=0, classes=NAMES):
+        assert len(classes) == len(NAMES)
         self.size, self.train, self.test, self.seed = size, train, test, seed
 
     def records(self):

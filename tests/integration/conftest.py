@@ -53,11 +53,12 @@ def results():
 def bits(folder):
     weights = torch.load(RunFolder(folder).weights, weights_only=True)
     epochs = pd.read_csv(folder / "epochs.csv", dtype=str)
+    thresholds = folder / "thresholds.csv"
     tensors = {f"{part}.{k}": v for part, state in weights.items() for k, v in state.items()}
     return (
         (folder / "metrics.json").read_bytes(),
         (folder / "images.csv").read_bytes(),
-        (folder / "thresholds.csv").read_bytes(),
+        thresholds.read_bytes() if thresholds.exists() else b"",  # label maps have none
         epochs.drop(columns=["seconds", "evaluation_seconds"]).to_csv(),
         (folder / "noise.csv").read_bytes(),
         {name: tensor.numpy().tobytes() for name, tensor in tensors.items()},

@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Write the page."""
-    from robustseg.results.load import check_metrics, load_runs
+    from robustseg.results.load import by_class, check_metrics, load_runs, of_label_maps
     from robustseg.results.report.page import Question, write_page
     from robustseg.runs.files import write_text
     from robustseg.runs.selection import select
@@ -55,6 +55,8 @@ def main(options: argparse.Namespace) -> int:
     metrics = shared.split(options.metric)
     check_metrics(runs, metrics)
     usual = [metric for metric in METRICS if metric in runs and runs[metric].notna().any()]
+    if of_label_maps(runs).any():
+        usual[:1] = by_class(runs, usual[:1])  # of the first, Dice, a table a class
     question = Question(
         options.experiment,
         metrics or usual,
