@@ -1,9 +1,10 @@
 """From a source to what a run trains and is tested on."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,9 +18,9 @@ from robustseg.data.imageset import ImageSet
 from robustseg.data.selection import hold_out, select
 from robustseg.data.sources.files import FileSource
 from robustseg.data.sources.source import Source
-from robustseg.errors import DataError
-from robustseg.noise import inject
-from robustseg.noise.model import NoiseModel
+from robustseg.errors import ConfigError, DataError
+from robustseg.noise import inject, inject_labels, unfit
+from robustseg.noise.model import LabelMapModel, NoiseModel
 from robustseg.settings import DatasetSettings, NoiseSettings
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class RunData:
         test: test images; their masks are clean.
         heldout: the validation images with masks corrupted as those of training are; None where
             the data set has no validation split.
+        classes: names of the foreground classes of label maps; none where masks are binary.
     """
 
     train: ImageSet
@@ -43,11 +45,19 @@ class RunData:
     manifest: list[dict[str, Any]]
     test: ImageSet
     heldout: ImageSet | None = None
+    classes: tuple[str, ...] = ()
 
     @property
     def types(self) -> np.ndarray:
-        """(N,) strings: the type of noise of each training mask, "clean" where there is none."""
-        return np.array([row["type"] for row in self.manifest])
+        """(N,) strings: the type of noise of each training mask, "clean" where there is none.
+
+        "several" of a label map whose classes have different types.
+        """
+        types: dict[str, set[str]] = {row["id"]: set() for row in self.manifest}
+        for row in self.manifest:
+            types[row["id"]] |= {row["type"]} - {"clean"}
+        names = {name: "several" if len(of) > 1 else "".join(of) for name, of in types.items()}
+        return np.array([names[name] or "clean" for name in self.train.ids])
 
     def split_rows(self) -> list[dict[str, str]]:
         """One row an image: id, split, case, and pixels, a checksum of the image as trained on.
@@ -96,11 +106,12 @@ def prepare(
     found = [*check_foreground(images, source), *check_classes(images, source)]
     for warning in [*found, *_leaks(images, source, cache)]:
         log.warning("%s", warning)
-    noisy, manifest = corrupt(train, noise, model)
+    noisy, manifest = corrupt(train, noise, model, dataset.classes)
     heldout = images.split("val")
     if len(heldout):
-        heldout = replace(heldout, masks=corrupt(heldout, noise, model)[0])
-    return RunData(train, noisy, manifest, test, heldout if len(heldout) else None)
+        heldout = replace(heldout, masks=corrupt(heldout, noise, model, dataset.classes)[0])
+    parts = train, noisy, manifest, test, heldout if len(heldout) else None
+    return RunData(*parts, classes=dataset.foreground)
 
 
 def _leaks(images: ImageSet, source: Source, cache: Path) -> list[str]:
@@ -121,12 +132,31 @@ def pixels_name(digest: str) -> str:
 
 
 def corrupt(
-    images: ImageSet, noise: NoiseSettings, model: NoiseModel
+    images: ImageSet,
+    noise: NoiseSettings,
+    model: NoiseModel | LabelMapModel,
+    classes: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, list[dict[str, Any]]]:
-    """Noisy masks (N, H, W) of images, and what was done to each, one row a mask."""
-    return inject(
-        images.masks, images.ids, model, alpha=noise.alpha, beta=noise.beta, seed=noise.seed
-    )
+    """Noisy masks (N, H, W) of images, and what was done to each.
+
+    Args:
+        images: with their clean masks.
+        noise: how much of it.
+        model: what is done to a mask.
+        classes: names of the classes of label maps, the background first; None: masks are binary.
+
+    Returns:
+        The masks, and one row a mask, or one a foreground class of each.
+
+    Raises:
+        ConfigError: the model is not one for such masks.
+    """
+    if trouble := unfit(model, None if classes is None else len(classes)):
+        raise ConfigError(trouble)
+    how: dict[str, Any] = {"alpha": noise.alpha, "beta": noise.beta, "seed": noise.seed}
+    if classes is not None:
+        return inject_labels(images.masks, images.ids, model, classes=classes, **how)
+    return inject(images.masks, images.ids, cast(NoiseModel, model), **how)
 
 
 def load_selected(source: Source, cache: Path, dataset: DatasetSettings) -> ImageSet:

@@ -4,7 +4,7 @@ from robustseg.noise.annotator import Annotator
 from robustseg.noise.confuse import Confuse
 from robustseg.noise.elastic import Elastic
 from robustseg.noise.injection import inject
-from robustseg.noise.label_maps import inject_labels
+from robustseg.noise.label_maps import inject_labels, unfit
 from robustseg.noise.legacy import Legacy
 from robustseg.noise.manifest import COLUMNS, summary
 from robustseg.noise.markov import Markov
@@ -31,4 +31,5 @@ __all__ = [
     "inject",
     "inject_labels",
     "summary",
+    "unfit",
 ]

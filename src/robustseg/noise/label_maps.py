@@ -63,8 +63,8 @@ def inject_labels(
         >>> [(row["class"], row["type"], row["reached"]) for row in manifest]
         [('left', 'missed', 0.25), ('right', 'missed', 0.25)]
     """
-    if isinstance(model, OrderedModel):
-        raise ValueError(f"noise={type(model).__name__.lower()} is for binary masks only")
+    if trouble := unfit(model, len(classes)):
+        raise ValueError(trouble)
     check_set(labels, ids, alpha, beta, len(classes))
     rows = sorted(range(len(ids)), key=lambda i: ids[i])
     names = [ids[i] for i in rows]
@@ -86,6 +86,24 @@ def inject_labels(
     for name, before, after in zip(ids, labels, noisy, strict=True):
         manifest += _rows(name, before, after, classes, beta, done.get(name))
     return noisy, manifest
+
+
+def unfit(model: NoiseModel | LabelMapModel, classes: int | None) -> str:
+    """Say why a model cannot corrupt such masks; "" if it can.
+
+    Args:
+        model: what is done to a mask, or to a label map.
+        classes: of label maps, the background included; None: masks are binary.
+    """
+    name = type(model).__name__.lower()
+    if classes is None:
+        binary = hasattr(model, "corrupt")
+        return "" if binary else f"noise={name} is for label maps: set dataset.classes"
+    if isinstance(model, OrderedModel):
+        return f"noise={name} is for binary masks only: take noise=morphological"
+    if classes < 3 and not hasattr(model, "corrupt"):
+        return f"noise={name} needs two or more foreground classes in dataset.classes"
+    return ""
 
 
 def _by_class(
