@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from robustseg import IGNORED
-from robustseg.data.checking.classes import (
-    class_shares,
-    class_troubles,
-    measured_classes,
-    proposal,
-    undecided_text,
+from robustseg.data.checking.classes import class_troubles, proposal, undecided_text
+from robustseg.data.checking.duplicates import Pair, across_splits
+from robustseg.data.checking.foreground import Foreground, measured, troubles
+from robustseg.data.checking.label_maps import (
+    by_class,
+    class_table,
+    label_rule,
+    level_shares,
+    overlaps,
+    unnamed,
 )
-from robustseg.data.checking.duplicates import Appearance, Pair, across_splits, thumbnail
-from robustseg.data.checking.foreground import Foreground, foreground_share, measured, troubles
 from robustseg.data.checking.once import once
-from robustseg.data.resizing import resize_mask
-from robustseg.data.selection import is_foreground
-from robustseg.data.sources.class_masks import laid_over
+from robustseg.data.checking.seen import Seen, class_names, see
 from robustseg.data.sources.files import FileSource, Scan
-from robustseg.data.sources.folder import Folder
-from robustseg.data.sources.label_levels import Level, level_text, shares_of
-from robustseg.data.sources.label_rule import LabelRule, UnnamedValues
 from robustseg.data.sources.masks import not_binary
-from robustseg.data.sources.reading import FileFacts, file_facts, label_levels, read_parts
+from robustseg.data.sources.reading import FileFacts
 from robustseg.data.sources.source import SPLITS, Record, Source
-from robustseg.data.sources.traits import Traits, check_depth, remarks_on, traits_of
+from robustseg.data.sources.traits import Traits, check_depth, remarks_on
 from robustseg.errors import DataError
 from robustseg.terminal.progress import track
 
@@ -92,29 +87,6 @@ class Report:
     label_maps: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What one record looks like; an error instead if it cannot be read."""
-
-    record: Record
-    error: str = ""
-    unnamed: bool = False  # the error is that of values of no class
-    size: str = ""
-    square: bool = True
-    foreground: float = 0.0  # share of the pixels that are not ignored
-    own_share: float = 0.0  # share of all pixels
-    small_share: float = 0.0  # the same at the size trained at; see `foreground_share`
-    image: FileFacts | None = None
-    mask: FileFacts | None = None
-    appearance: Appearance | None = None
-    traits: tuple[Traits, dict[Path, Traits]] = ({}, {})  # of the files of image and mask
-    counts: tuple[int, ...] = ()  # pixels of each class of a label map, the background first
-    small_shares: tuple[float, ...] = ()  # see `class_shares`
-    twice: int = 0  # pixels that several classes claim
-    undecided: bool = False  # a lung's side is
-    levels: Mapping[Path, Sequence[Level]] = field(default_factory=dict)
-
-
 def check(source: Source, image_size: int | None = None) -> Report:
     """Reads every file of a source, continues past broken ones, and reports.
 
@@ -133,8 +105,8 @@ def check(source: Source, image_size: int | None = None) -> Report:
         return Report(name, root, errors=[str(error)])
     records, errors, remarks = scan.records, scan.errors, scan.remarks
     with ThreadPoolExecutor() as pool:
-        see = partial(_see, source, image_size)
-        seen = list(track(pool.map(see, records), len(records), "Checking"))
+        look_at = partial(see, source, image_size)
+        seen = list(track(pool.map(look_at, records), len(records), "Checking"))
     whole = [one for one in seen if not one.error]
     splits = [split for split in SPLITS if any(r.split == split for r in records)]
     duplicates = across_splits([one.appearance for one in whole if one.appearance is not None])
@@ -142,11 +114,11 @@ def check(source: Source, image_size: int | None = None) -> Report:
     empty, remarkable = troubles(
         [one for one in found if one.images], image_size, source, [one.record for one in whole]
     )
-    names = _classes(source)
-    lost, worth = class_troubles(_by_class(whole, names), image_size)
+    names = class_names(source)
+    lost, worth = class_troubles(by_class(whole, names), image_size)
     empty, remarkable = [*empty, *lost], [*remarkable, *worth]
     remarkable += undecided_text(one.record.id for one in whole if one.undecided)
-    levels, colours = _level_shares(source, seen)
+    levels, colours = level_shares(source, seen)
     return Report(
         name=name,
         root=root,
@@ -160,7 +132,7 @@ def check(source: Source, image_size: int | None = None) -> Report:
         vanished={one.split: one.vanished for one in found},
         errors=[
             *once([*errors, *_unreadable(seen)]),
-            *_unnamed(source, seen),
+            *unnamed(source, seen),
             *_shallow(source, whole),
             *(empty if whole and not errors else []),
         ],
@@ -169,152 +141,13 @@ def check(source: Source, image_size: int | None = None) -> Report:
         read={split: sum(one.record.split == split for one in whole) for split in splits},
         values=_values(seen),
         levels=levels,
-        classes=_class_table(whole, names),
-        overlaps=_overlaps(whole),
-        label_maps=proposal(levels, colours) if _labels(source) is None else [],
+        classes=class_table(whole, names),
+        overlaps=overlaps(whole),
+        label_maps=proposal(levels, colours) if label_rule(source) is None else [],
     )
 
 
-def _labels(source: Source) -> LabelRule | None:
-    return source.labels() if isinstance(source, FileSource) else None
-
-
-def _unnamed(source: Source, seen: Sequence[_Seen]) -> list[str]:
-    """The error of values that are of no class, with those of the whole set."""
-    rule = _labels(source)
-    if rule is None:
-        return []
-    text = rule.unnamed({path: of for one in seen for path, of in one.levels.items()})
-    return [text] if text else []
-
-
-def _level_shares(source: Source, seen: Sequence[_Seen]) -> tuple[dict[str, float], bool]:
-    """The share of pixels of each value of label maps, and whether they are colours."""
-    rule = _labels(source)
-    files = [levels for one in seen for levels in one.levels.values()]
-    colours = any(one.number is None for levels in files for one in levels)
-    colours = colours if rule is None else rule.colours
-    shares = shares_of(files, colours)
-    return {level_text(c, colours): share for c, share in shares.items() if c is not None}, colours
-
-
-def _by_class(seen: Sequence[_Seen], names: Sequence[str]) -> dict[str, list[Foreground]]:
-    if not seen or not names:
-        return {}
-    counts = np.array([one.counts for one in seen], float)
-    pixels = np.array([[np.prod([*map(int, one.size.split("×"))])] for one in seen])
-    small = np.array([one.small_shares for one in seen])
-    splits = np.array([one.record.split for one in seen])
-    return measured_classes(splits, small, counts[:, 1:] / pixels, names)
-
-
-def _class_table(seen: Sequence[_Seen], names: Sequence[str]) -> dict[str, dict[str, float | int]]:
-    """The share of pixels of each class, and how many images of each split have it."""
-    if not seen or not names:
-        return {}
-    counts = np.array([one.counts for one in seen])
-    splits = [split for split in SPLITS if any(one.record.split == split for one in seen)]
-    return {
-        name: {"share": float(counts[:, at].sum() / max(counts.sum(), 1))}
-        | {
-            split: sum(one.counts[at] > 0 for one in seen if one.record.split == split)
-            for split in splits
-        }
-        for at, name in enumerate(names)
-    }
-
-
-def _overlaps(seen: Sequence[_Seen]) -> dict[str, float | int]:
-    """In how many images several classes claim a pixel, and the share of such pixels."""
-    if not any(one.record.parts for one in seen):
-        return {}
-    foreground = sum(sum(one.counts[1:]) for one in seen)
-    twice = sum(one.twice for one in seen)
-    return {
-        "images": sum(one.twice > 0 for one in seen),
-        "share": twice / max(foreground, 1),
-    }
-
-
-def _see(source: Source, image_size: int | None, record: Record) -> _Seen:
-    levels = _levels(source, record)
-    try:
-        image, mask = source.read(record)
-        counted = int((mask != IGNORED).sum())
-        small = mask if image_size is None else resize_mask(mask, image_size)
-        foreground = is_foreground(mask)
-        classes = len(_classes(source))
-        return _Seen(
-            record,
-            counts=tuple(np.bincount(mask.ravel(), minlength=classes)[:classes].tolist()),
-            small_shares=tuple(class_shares(small, classes)),
-            twice=_claimed_twice(source, record, image),
-            undecided=getattr(source, "sides", False) and counted < mask.size,
-            levels=levels,
-            size=f"{image.shape[1]}×{image.shape[0]}",
-            square=image.shape[0] == image.shape[1],
-            foreground=int(foreground.sum()) / max(counted, 1),
-            own_share=float(foreground.mean()),
-            small_share=foreground_share(small),
-            image=None if record.image is None else file_facts(record.image),
-            mask=_mask_facts(record),
-            appearance=Appearance(
-                record.id,
-                record.split,
-                hashlib.sha256(str(image.shape).encode() + image.tobytes()).hexdigest(),
-                thumbnail(image),
-            ),
-            traits=(
-                {} if record.image is None else traits_of(record.image, mask=False),
-                {path: traits_of(path, mask=True) for path in record.mask_files},
-            ),
-        )
-    except DataError as error:
-        return _Seen(
-            record,
-            error=str(error),
-            unnamed=isinstance(error, UnnamedValues),
-            mask=_facts_if_any(record),
-            levels=levels,
-        )
-
-
-def _mask_facts(record: Record) -> FileFacts | None:
-    """What the mask files of a record hold together; None if there are none."""
-    facts = [file_facts(path, values=True) for path in record.mask_files]
-    if not facts:
-        return None
-    return replace(facts[0], values=tuple(sorted({v for one in facts for v in one.values})))
-
-
-def _facts_if_any(record: Record) -> FileFacts | None:
-    """What a mask holds, if it can be opened, for what is said of all masks together."""
-    try:
-        return _mask_facts(record)
-    except DataError:
-        return None
-
-
-def _classes(source: Source) -> Sequence[str]:
-    """The names of the classes of label maps; none of binary masks."""
-    names = getattr(source, "classes", None) or ()
-    return names if len(names) > 2 else ()
-
-
-def _levels(source: Source, record: Record) -> dict[Path, Sequence[Level]]:
-    """The values of a record's label map, or of a mask file that might be one."""
-    may_be = isinstance(source, Folder) and source.class_masks is None
-    return {record.mask: label_levels(record.mask)} if may_be and record.mask else {}
-
-
-def _claimed_twice(source: Source, record: Record, image: np.ndarray) -> int:
-    """How many pixels several classes claim where each has its own mask."""
-    if not record.parts or not isinstance(source, FileSource):
-        return 0
-    return laid_over(read_parts(record, image, source.rule()), image.shape[:2])[1]
-
-
-def _unreadable(seen: Sequence[_Seen]) -> list[str]:
+def _unreadable(seen: Sequence[Seen]) -> list[str]:
     """What is wrong with files; of masks that are not binary with the values of all of them."""
     errors: list[str] = []
     levels: dict[str, tuple[float, ...]] = {}
@@ -333,7 +166,7 @@ def _too_many(mask: FileFacts) -> str:
     return not_binary(mask.values) if mask.values and np.isfinite(mask.values).all() else ""
 
 
-def _values(seen: Sequence[_Seen]) -> dict[str, int]:
+def _values(seen: Sequence[Seen]) -> dict[str, int]:
     """In how many masks each value is, in order of the values."""
     counts = Counter(
         value for one in seen if one.mask for value in one.mask.values if np.isfinite(value)
@@ -341,23 +174,23 @@ def _values(seen: Sequence[_Seen]) -> dict[str, int]:
     return {f"{value:g}": counts[value] for value in sorted(counts)}
 
 
-def _foreground(seen: Sequence[_Seen], split: str) -> Foreground:
+def _foreground(seen: Sequence[Seen], split: str) -> Foreground:
     of_split = [one for one in seen if one.record.split == split]
     own = np.array([one.own_share for one in of_split])
     return measured(split, (one.small_share for one in of_split), own)
 
 
-def _files_of(seen: Sequence[_Seen]) -> tuple[dict[Path, Traits], dict[Path, Traits]]:
+def _files_of(seen: Sequence[Seen]) -> tuple[dict[Path, Traits], dict[Path, Traits]]:
     images = {one.record.image: one.traits[0] for one in seen if one.record.image is not None}
     masks = {path: traits for one in seen for path, traits in one.traits[1].items()}
     return images, masks
 
 
-def _of_files(seen: Sequence[_Seen]) -> list[str]:
+def _of_files(seen: Sequence[Seen]) -> list[str]:
     return remarks_on(*_files_of(seen))
 
 
-def _shallow(source: Source, seen: Sequence[_Seen]) -> list[str]:
+def _shallow(source: Source, seen: Sequence[Seen]) -> list[str]:
     """The error of 16-bit images that use few bits."""
     if isinstance(source, FileSource):
         try:
@@ -379,19 +212,19 @@ def _cases(records: Sequence[Record]) -> dict[str, int]:
     return {split: len(groups[split]) for split in SPLITS if split in groups}
 
 
-def _modes(one: _Seen) -> str:
+def _modes(one: Seen) -> str:
     image = "drawn" if one.image is None else one.image.mode
     mask = one.mask.mode if one.mask is not None else "drawn" if one.image is None else "none"
     return f"{image}/{mask}"
 
 
-def _histogram(seen: Sequence[_Seen], split: str) -> list[int]:
+def _histogram(seen: Sequence[Seen], split: str) -> list[int]:
     """How many images of a split have a foreground share in each class of SHARES."""
     shares = [one.foreground for one in seen if one.record.split == split]
     return np.bincount(np.searchsorted(SHARES, shares), minlength=len(SHARES)).tolist()
 
 
-def _warnings(seen: Sequence[_Seen], duplicates: Sequence[Pair], names: Sequence[str]) -> list[str]:
+def _warnings(seen: Sequence[Seen], duplicates: Sequence[Pair], names: Sequence[str]) -> list[str]:
     warnings = []
     long = sum(not one.square for one in seen)
     if long:

@@ -39,6 +39,8 @@ def render_text(report: Report) -> str:
     lines += _listed("warnings", report.warnings)
     lines += _listed("errors", report.errors)
     if report.label_maps:
+        if not any(report.read.values()):
+            lines += ["", "values  " + _level_shares(report.levels)]
         lines += ["", "to train on the values as classes, add", f"  {' '.join(report.label_maps)}"]
     total = len(report.errors)
     lines += ["", f"{total} error{'s' * (total != 1)}" if total else "no errors"]
