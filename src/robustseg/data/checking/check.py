@@ -14,7 +14,7 @@ import numpy as np
 from robustseg.data.checking.classes import class_troubles, proposal, undecided_text
 from robustseg.data.checking.duplicates import Pair, across_splits
 from robustseg.data.checking.foreground import Foreground, measured, troubles
-from robustseg.data.checking.label_maps import (
+from robustseg.data.checking.label_check import (
     by_class,
     class_table,
     label_rule,
