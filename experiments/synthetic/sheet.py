@@ -11,24 +11,42 @@ import numpy as np
 from PIL import Image
 
 from robustseg.data.synthetic import Synthetic
+from robustseg.data.synthetic.source import CLASSES, KINDS
+from robustseg.runs.class_colors import class_color
 
 COLUMNS, ROWS = 8, 3
 POSITIVE_SHARE = 0.5  # of the tiles on the sheet; most tiles of the dataset are negative
 
 
 def sheet(kind: str, size: int, seed: int) -> np.ndarray:
-    """Return rows of pictures, and under each row the same with the mask's outline in green."""
+    """Return rows of pictures, and under each row the same with the outline of each class."""
     share = POSITIVE_SHARE if kind == "histopathology" else None
+    names = CLASSES.get(kind)
     source = Synthetic(
-        kind, size, train=COLUMNS * ROWS, val=0, test=0, seed=seed, positive_fraction=share
+        kind,
+        size,
+        train=COLUMNS * ROWS,
+        val=0,
+        test=0,
+        seed=seed,
+        positive_fraction=share,
+        classes=names,
     )
+    green = [(0, 255, 0)]
+    colours = [
+        tuple(bytes.fromhex(class_color(k)[1:])) for k in range(1, len(names or ()))
+    ] or green
     plain, outlined = [], []
     for record in source.records():
         image, mask = source.read(record)
         image = np.repeat(image, 3 // image.shape[2], axis=2)
-        contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        drawn = image.copy()
+        for value, colour in enumerate(colours, start=1):
+            one = (mask == value).astype(np.uint8)
+            contours, _ = cv2.findContours(one, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+            cv2.drawContours(drawn, contours, -1, colour, 1)
         plain.append(image)
-        outlined.append(cv2.drawContours(image.copy(), contours, -1, (0, 255, 0), 1))
+        outlined.append(drawn)
     rows = []
     for row in range(ROWS):
         part = slice(row * COLUMNS, (row + 1) * COLUMNS)
@@ -37,12 +55,12 @@ def sheet(kind: str, size: int, seed: int) -> np.ndarray:
 
 
 def main() -> None:
-    """Write dermoscopy.png, chest.png and histopathology.png, in 255 colours to keep them small."""
+    """Write a PNG of each kind, in 255 colours to keep them small."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=96, help="side of a picture in pixels")
     arguments = parser.parse_args()
-    for kind in ("dermoscopy", "chest", "histopathology"):
+    for kind in KINDS:
         picture = Image.fromarray(sheet(kind, arguments.size, arguments.seed))
         path = Path(__file__).with_name(f"{kind}.png")
         picture.quantize(255, method=Image.Quantize.MEDIANCUT).save(path, optimize=True)

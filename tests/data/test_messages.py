@@ -212,6 +212,54 @@ def nothing(root):
     pass
 
 
+def label_maps(change=lambda number, labels: labels):
+    """Masks of 0, 1 and 2: the right half of each disc is 2."""
+
+    def made(root):
+        for k in range(10):
+            path = root / "masks" / f"im{k}.png"
+            labels = (np.asarray(Image.open(path)) > 0).astype(np.uint8)
+            labels[:, 20:] *= 2
+            Image.fromarray(change(k, labels)).save(path)
+
+    return made
+
+
+def odd_value(number, labels):
+    labels[0, :3] = 7
+    return labels
+
+
+def small_b(*numbers):
+    """A class of a pixel that no smaller picture keeps in some label maps."""
+
+    def change(number, labels):
+        if number in numbers:
+            labels[labels == 2] = 1
+            labels[0, 0] = 2
+        return labels
+
+    return change
+
+
+def in_test_only(root):
+    label_maps(lambda k, labels: np.where(labels == 2, 2 * (k < 8), labels).astype("u1"))(root)
+    rows = [f"im{k},{'train' if k < 8 else 'test'}," for k in range(10)]
+    (root / "split.csv").write_text("\n".join(["id,split,case", *rows]) + "\n")
+
+
+def class_masks(root):
+    for k in range(10):
+        path = root / "masks" / f"im{k}.png"
+        for name in "ab":
+            shutil.copy(path, path.with_stem(f"im{k}_{name}"))
+        path.unlink()
+    (root / "masks" / "im3_b.png").unlink()
+
+
+THREE = {"classes": ["background", "a", "b"]}
+
+
 FIFO = os.mkfifo
 # input → what is done to ten discs of 40×40 pixels, options of the source, dataset.image_size
 CASES = {
@@ -226,6 +274,27 @@ CASES = {
     "a mask with NaN": (with_nan, {}),
     "a mask in CMYK": (cmyk, {}),
     "a palette mask of two equally bright colours": (equal_palette, {}),
+    "label maps with a value that no class has": (label_maps(odd_value), THREE),
+    "a label map in colour without colours in `values`": (
+        lambda root: each(root / "masks", lambda m: np.stack([m, 0 * m, 0 * m], -1)),
+        THREE,
+    ),
+    "`values` with a name that is no class": (label_maps(), {**THREE, "values": {1: "a", 2: "c"}}),
+    "`values` without `dataset.classes`": (label_maps(), {"values": {1: "a", 2: "b"}}),
+    "`mask_threshold` with `dataset.classes`": (label_maps(), {**THREE, "mask_threshold": 1}),
+    "a class that no label map has": (label_maps(), {"classes": ["background", "a", "b", "c"]}),
+    "a class that vanishes at `image_size`": (label_maps(small_b(*range(10))), THREE, 16),
+    "a class that some label maps lose at `image_size`": (label_maps(small_b(0, 1, 4)), THREE, 16),
+    "a class that no test image has": (in_test_only, THREE),
+    "label maps of the numbers of classes": (label_maps(), THREE),
+    "`class_masks` and a missing mask": (
+        class_masks,
+        {**THREE, "class_masks": {"a": "{stem}_a", "b": "{stem}_b"}},
+    ),
+    "`class_masks` with a folder that is not there": (
+        class_masks,
+        {**THREE, "class_masks": {"a": "{stem}_a", "b": "left/{stem}"}},
+    ),
     "`missing_mask=empty` and no mask that matches": (
         rename("masks", "{}_lesion{}"),
         {"missing_mask": "empty"},
@@ -320,7 +389,7 @@ def discs(tmp_path):
 
 
 def train(source, size, settings, cache):
-    dataset = settings.dataset.changed(image_size=size)
+    dataset = settings.dataset.changed(image_size=size, classes=source.classes)
     return prepare(source, cache, dataset, settings.noise, Morphological())
 
 

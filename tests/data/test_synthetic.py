@@ -11,14 +11,18 @@ from skimage.filters import threshold_otsu
 
 from robustseg.data.sources.source import SPLITS, Record, Source
 from robustseg.data.synthetic import Synthetic
-from robustseg.data.synthetic.source import KINDS
+from robustseg.data.synthetic.source import CLASSES, KINDS
 from robustseg.errors import DataError
 
 CONFIGS = Path(__file__).parents[2] / "conf" / "dataset"
 
 
+def synthetic(kind, **arguments):
+    return Synthetic(kind=kind, classes=CLASSES.get(kind), **arguments)
+
+
 def drawn(kind, count, size=64, **arguments):
-    source = Synthetic(kind=kind, size=size, train=count, val=0, test=0, **arguments)
+    source = synthetic(kind, size=size, train=count, val=0, test=0, **arguments)
     pairs = [source.read(record) for record in source.records()]
     return np.stack([image for image, _ in pairs]), np.stack([mask for _, mask in pairs])
 
@@ -44,15 +48,15 @@ def tiles():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("size", [16, 50, 64, 160])
-def test_a_source_gives_images_and_binary_masks_of_the_size_asked_for(kind, size):
-    source = Synthetic(kind=kind, size=size, train=2, val=1, test=1)
+def test_a_source_gives_images_and_masks_of_the_size_asked_for(kind, size):
+    source = synthetic(kind, size=size, train=2, val=1, test=1)
     assert isinstance(source, Source)
     for record in source.records():
         image, mask = source.read(record)
         assert image.dtype == mask.dtype == np.uint8
         assert image.shape == (size, size, source.channels)
         assert mask.shape == (size, size)
-        assert set(np.unique(mask)) <= {0, 1}
+        assert set(np.unique(mask)) <= {*range(len(CLASSES.get(kind, (0, 1))))}
         assert image.std() > 5
 
 
@@ -72,8 +76,8 @@ def test_records_are_unique_and_in_the_order_of_the_splits():
     seed=st.integers(0, 2**40),
 )
 def test_a_picture_depends_on_neither_the_others_nor_their_order(kind, split, index, more, seed):
-    few = Synthetic(kind=kind, size=16, train=4, val=4, test=4, seed=seed)
-    many = Synthetic(kind=kind, size=16, train=4 + more, val=4, test=9, seed=seed)
+    few = synthetic(kind, size=16, train=4, val=4, test=4, seed=seed)
+    many = synthetic(kind, size=16, train=4 + more, val=4, test=9, seed=seed)
     name = f"synthetic_{split}_{index:04d}"
     expected = {record.id: few.read(record) for record in few.records()}[name]
     wanted = next(record for record in reversed(many.records()) if record.id == name)
@@ -85,20 +89,21 @@ def test_a_picture_depends_on_neither_the_others_nor_their_order(kind, split, in
 def test_seeds_splits_and_indices_give_different_pictures(kind):
     pictures = []
     for seed in (0, 1):
-        source = Synthetic(kind=kind, size=32, train=3, val=3, test=3, seed=seed)
+        source = synthetic(kind, size=32, train=3, val=3, test=3, seed=seed)
         pictures += [source.read(record)[0].tobytes() for record in source.records()]
     assert len(set(pictures)) == 18
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_mask_is_the_same_outline_at_every_size(kind):
-    small = drawn(kind, 12, size=48)[1] > 0
-    large = drawn(kind, 12, size=144)[1] > 0
+    small = drawn(kind, 12, size=48)[1]
+    large = drawn(kind, 12, size=144)[1]
     # The centre of a small pixel is the centre of the middle one of nine.
     centres = large[:, 1::3, 1::3]
     for a, b in zip(small, centres, strict=True):
         assert np.mean(a != b) < 0.02
-    assert dice(small, centres) > 0.98
+    for value in range(1, len(CLASSES.get(kind, (0, 1)))):
+        assert dice(small == value, centres == value) > 0.97 + 0.01 * (kind not in CLASSES)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -159,6 +164,25 @@ def test_lungs_are_darker_than_the_chest_around_them(films):
         assert image[mask > 0].mean() < image[around].mean()
 
 
+def test_a_heart_lies_between_the_lungs_and_to_the_patients_left():
+    images, labels = drawn("chest_classes", 60)
+    columns = np.arange(64)
+    for image, one in zip(images[..., 0].astype(float), labels, strict=True):
+        left, right, heart = (one == value for value in (1, 2, 3))
+        for mask in (left, right, heart):
+            assert ndimage.label(mask, np.ones((3, 3)))[1] == 1
+        places = [(mask.sum(0) @ columns) / mask.sum() for mask in (right, heart, left)]
+        assert places == sorted(places)  # the patient's left is the image's right
+        # Its edge is seen where it meets a lung.
+        beside = ndimage.binary_dilation(heart, iterations=3) & (left | right)
+        within = ndimage.binary_dilation(left | right, iterations=3) & heart
+        assert image[within].mean() > image[beside].mean() + 5
+    shares = [(labels == value).mean() for value in (1, 2, 3)]
+    # Means of left lung, right lung and heart over the drawn films; no two classes alike in size.
+    assert 0.08 < shares[0] < shares[1] < 0.15
+    assert 0.04 < shares[2] < 0.09
+
+
 @pytest.mark.parametrize("fraction", [0.0, 0.129, 0.5, 1.0])
 @pytest.mark.parametrize("seed", [0, 7])
 def test_the_share_of_tiles_with_tumour_is_the_one_asked_for(fraction, seed):
@@ -191,7 +215,15 @@ def test_tumour_is_as_large_as_in_ebhi_seg_and_holds_more_stain(tiles):
     assert np.mean(np.array(differences) < 0) > 0.9
 
 
-@pytest.mark.parametrize("name", ["synthetic", "synthetic_chest", "synthetic_histopathology"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "synthetic",
+        "synthetic_chest",
+        "synthetic_chest_classes",
+        "synthetic_histopathology",
+    ],
+)
 def test_the_configuration_builds_its_source(name):
     config = OmegaConf.load(CONFIGS / f"{name}.yaml")
     assert config.name == name
@@ -211,6 +243,9 @@ def test_the_configuration_builds_its_source(name):
         ({"seed": -3}, "seed=-3: choose 0 or more"),
         ({"positive_fraction": 0.5}, "leave it null"),
         ({"kind": "histopathology", "positive_fraction": 1.5}, "from 0 to 1"),
+        ({"kind": "chest_classes"}, r"'dataset.classes=\[background,left lung,right lung,heart\]'"),
+        ({"kind": "chest_classes", "classes": ["a", "b"]}, "draws 4 classes"),
+        ({"classes": ["a", "b", "c"]}, "binary masks: dataset.classes=null or two names"),
     ],
 )
 def test_a_wrong_argument_is_refused_with_the_remedy(arguments, remedy):

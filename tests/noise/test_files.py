@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from robustseg.noise import COLUMNS, inject
+from robustseg.noise import COLUMNS, inject, inject_labels
 from robustseg.noise.contact_sheet import CLEAN, NOISY, contact_sheet
 from robustseg.noise.export import export
 from robustseg.noise.morphological import Morphological
+from robustseg.runs.class_colors import class_color, class_palette
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,46 @@ def test_contact_sheet(tmp_path, corrupted, channels):
         wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
         assert np.count_nonzero(np.abs(sheet - wanted).sum(axis=-1) < 30) > 100
     assert sheet.shape[1] > sheet.shape[0]
+
+
+@pytest.fixture(scope="module")
+def label_maps(blobs):
+    masks, ids = blobs(3, 48)
+    labels = masks.copy()
+    labels[:, :, 24:] *= 2
+    labels[0, 0] = 255
+    classes = ["background", "left", "right"]
+    noisy, manifest = inject_labels(
+        labels, ids, Morphological(), classes=classes, alpha=1, beta=0.5, seed=0
+    )
+    return labels, noisy, manifest
+
+
+def test_contact_sheet_of_label_maps(tmp_path, label_maps):
+    labels, noisy, manifest = label_maps
+    colors = {"left": class_color(1), "right": class_color(2)}
+    path = tmp_path / "sheet.png"
+    images = np.full((3, 48, 48, 1), 128, np.uint8)
+    contact_sheet(path, images, labels, noisy, manifest, classes=colors)
+    sheet = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    for color in colors.values():
+        wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
+        assert np.count_nonzero(np.abs(sheet - wanted).sum(axis=-1) < 30) > 100
+
+
+def test_export_of_label_maps(tmp_path, label_maps):
+    _, noisy, manifest = label_maps
+    files = export(tmp_path, noisy, ["a.png", "b.png", "c.png"], manifest, class_palette())
+    for file, labels in zip(files, noisy, strict=True):
+        picture = Image.open(file)
+        assert picture.mode == "P"
+        assert np.array_equal(np.asarray(picture), labels)
+        colours = np.asarray(picture.convert("RGB"))
+        assert {"#" + bytes(c).hex() for c in colours[labels == 2]} == {class_color(2)}
+    with (tmp_path / "noise.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == (*COLUMNS, "class")
+    assert [row["class"] for row in rows] == ["left", "right"] * 3
 
 
 def test_contact_sheet_of_nothing(tmp_path, corrupted):

@@ -29,8 +29,9 @@ def add_parser(subparsers: Any) -> None:
     writer = commands.add_parser(
         "export",
         help="noisy masks as PNG under the original file names, with their manifest",
-        description="Write the noisy masks (0, 255; 128 where ignored) at dataset.image_size and "
-        "noise.csv, so that any other program can train on them.",
+        description="Write the noisy masks (0, 255; 128 where ignored; label maps as palette "
+        "files of the labels, 255 where ignored) at dataset.image_size and noise.csv, so that any "
+        "other program can train on them.",
         epilog="robustseg noise export out dataset=isic2017 dataset.root=/data/isic2017 "
         "noise=legacy noise.alpha=0.7 noise.beta=0.7",
     )
@@ -49,9 +50,12 @@ def add_parser(subparsers: Any) -> None:
 def preview(options: argparse.Namespace) -> int:
     """Draw a contact sheet of noisy masks."""
     from robustseg.noise.contact_sheet import contact_sheet
+    from robustseg.runs.class_colors import class_color
 
     settings, _, images, noisy, manifest = _corrupted(options)
-    rows = [at for at, row in enumerate(manifest) if row["type"] != "clean"][: options.count]
+    changed = _noisy(manifest)
+    rows = [at for at, name in enumerate(images.ids) if name in changed][: options.count]
+    shown = {images.ids[at] for at in rows}
     if not rows:
         print("no mask is noisy: set noise.alpha above 0")
         return 1
@@ -63,25 +67,37 @@ def preview(options: argparse.Namespace) -> int:
         images.images[rows],
         images.masks[rows],
         noisy[rows],
-        [manifest[at] for at in rows],
+        [row for row in manifest if row["id"] in shown],
         title=title,
+        classes={
+            name: class_color(value)
+            for value, name in enumerate(settings.dataset.foreground, start=1)
+        }
+        or None,
     )
-    print(f"{len(rows)} noisy masks of {len(manifest)} are drawn in {options.out}")
+    print(f"{len(rows)} noisy masks of {len(images)} are drawn in {options.out}")
     return 0
+
+
+def _noisy(manifest: "list[dict[str, Any]]") -> set[str]:
+    """The ids of masks to which something was done."""
+    return {row["id"] for row in manifest if row["type"] != "clean"}
 
 
 def export(options: argparse.Namespace) -> int:
     """Write noisy masks and their manifest."""
     from robustseg.noise.export import export as write
+    from robustseg.runs.class_colors import class_palette
 
-    _, source, images, noisy, manifest = _corrupted(options)
+    settings, source, images, noisy, manifest = _corrupted(options)
     names = {r.id: r.mask.name if r.mask else f"{r.id}.png" for r in source.records()}
     if len({Path(name).stem.lower() for name in names.values()}) < len(names):
         # The same name in several subfolders.
         names = {name: f"{name}.png" for name in names}
-    write(options.folder, noisy, [names[name] for name in images.ids], manifest)
-    changed = sum(row["type"] != "clean" for row in manifest)
-    print(f"{len(manifest)} masks, {changed} of them noisy, are in {options.folder}")
+    palette = class_palette() if settings.dataset.classes else None
+    write(options.folder, noisy, [names[name] for name in images.ids], manifest, palette)
+    changed = len(_noisy(manifest))
+    print(f"{len(images)} masks, {changed} of them noisy, are in {options.folder}")
     return 0
 
 
@@ -100,5 +116,5 @@ def _corrupted(
     if options.split != "all":
         images = images.split(options.split)
     model = instantiate(settings.noise.model.arguments())
-    noisy, manifest = corrupt(images, settings.noise, model)
+    noisy, manifest = corrupt(images, settings.noise, model, settings.dataset.classes)
     return settings, source, images, noisy, manifest

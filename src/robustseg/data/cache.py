@@ -279,8 +279,9 @@ def _replace(folder: Path, partial: Path) -> None:
 def _resized(
     source: Source, record: Record, size: int, classes: int
 ) -> tuple[np.ndarray, np.ndarray, float, list[float]]:
-    """Image (size, size, C), mask (size, size), and the shares that foreground and each of its
-    classes had of the mask before.
+    """Image (size, size, C), mask (size, size), and foreground's share of the mask before.
+
+    Last the same of each foreground class of a label map.
     """
     image, mask = source.read(record)
     small = np.ascontiguousarray(resize_image(image, size))

@@ -28,7 +28,8 @@ from robustseg.terminal.progress import track
 
 log = logging.getLogger(__name__)
 
-# "image:", "mask:" or "labels:" and path → [size, inode, two times of change in ns, SHA-256, traits]
+# "image:", "mask:" or "labels:" and path →
+# [size, inode, two times of change in ns, SHA-256, traits]
 Memo = dict[str, list[Any]]
 
 # A file written twice within the clock's resolution keeps its time: too young to be remembered.

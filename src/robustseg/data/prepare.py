@@ -10,6 +10,7 @@ import numpy as np
 
 from robustseg import IGNORED
 from robustseg.data.cache import load
+from robustseg.data.checking.classes import check_classes
 from robustseg.data.checking.foreground import check_foreground
 from robustseg.data.checking.leaks import leaks
 from robustseg.data.folds import hold_out_fold
@@ -102,7 +103,8 @@ def prepare(
     for name, part in (("training", train), ("test", test)):
         if not len(part):
             raise DataError(f"there are no {name} images: check the data set's folders and splits")
-    for warning in [*check_foreground(images, source), *_leaks(images, source, cache)]:
+    found = [*check_foreground(images, source), *check_classes(images, source)]
+    for warning in [*found, *_leaks(images, source, cache)]:
         log.warning("%s", warning)
     noisy, manifest = corrupt(train, noise, model, dataset.classes)
     heldout = images.split("val")

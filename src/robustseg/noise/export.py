@@ -14,16 +14,24 @@ _WRITTEN = 128  # how an ignored pixel is written, between background 0 and fore
 
 
 def export(
-    folder: Path, masks: np.ndarray, names: Sequence[str], manifest: Sequence[Row]
+    folder: Path,
+    masks: np.ndarray,
+    names: Sequence[str],
+    manifest: Sequence[Row],
+    palette: Sequence[int] | None = None,
 ) -> list[Path]:
     """Writes masks as 8-bit PNG (0 background, 255 foreground, 128 ignored) and their manifest.
+
+    Label maps are written as palette PNG: the indices are the labels, 255 ignored.
 
     Args:
         folder: Where to; made if it is not there. `noise.csv` is written last.
         masks: uint8 (N, H, W) with 0, 1 and 255 = ignored.
         names: The original file names of the N masks, without folder; another suffix than .png
             is replaced by .png.
-        manifest: Their rows.
+        manifest: Their rows, one a mask or one a class of each label map.
+        palette: Of label maps red, green and blue of the 256 labels in turn; None: masks are
+            binary.
 
     Returns:
         The PNG files.
@@ -32,8 +40,9 @@ def export(
         ValueError: Numbers differ, a name has a folder, or two masks would be one file.
         FileExistsError: A file is there already that no earlier export has written.
     """
-    if not len(masks) == len(names) == len(manifest):
-        raise ValueError(f"{len(masks)} masks, {len(names)} names, {len(manifest)} manifest rows")
+    rows = len(manifest) if palette is None else len({row["id"] for row in manifest})
+    if not len(masks) == len(names) == rows:
+        raise ValueError(f"{len(masks)} masks, {len(names)} names, {rows} manifest rows")
     for name in names:
         if name in ("", ".", "..") or PurePath(name).name != name or "\\" in name:
             raise ValueError(f"{name!r} is not a plain file name")
@@ -50,6 +59,9 @@ def export(
     grey = np.zeros(256, np.uint8)
     grey[1], grey[IGNORED] = 255, _WRITTEN
     for file, mask in zip(files, masks, strict=True):
-        Image.fromarray(grey[mask]).save(file)
+        picture = Image.fromarray(grey[mask] if palette is None else np.asarray(mask))
+        if palette is not None:
+            picture.putpalette(list(palette))
+        picture.save(file)
     write(folder / MANIFEST, manifest)
     return files

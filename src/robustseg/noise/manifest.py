@@ -105,8 +105,9 @@ def _mean_dice(manifest: Sequence[Row], kind: str) -> float:
 
 
 def write(path: Path, manifest: Sequence[Row]) -> None:
-    """Writes a manifest as CSV with the columns `COLUMNS`."""
+    """Writes a manifest as CSV with the columns `COLUMNS`, and `class` of label maps."""
+    columns = dict.fromkeys([*COLUMNS, *(manifest[0] if manifest else ())])
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(manifest)

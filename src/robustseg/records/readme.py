@@ -20,6 +20,7 @@ _DATA = {
     "folder": "the user's own",
     "synthetic": _DRAWN,
     "synthetic_chest": _DRAWN,
+    "synthetic_chest_classes": _DRAWN,
     "synthetic_histopathology": _DRAWN,
 }
 

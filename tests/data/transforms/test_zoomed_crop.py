@@ -64,6 +64,19 @@ def test_labels_stay_labels():
         assert set(np.unique(crop(image=IMAGE, mask=mask)["mask"])) == {0, 1, 255}
 
 
+def test_where_three_classes_meet_none_is_lost():
+    mask = np.where(ROWS < 30, 1, np.where(COLUMNS < 30, 2, 3)).astype(np.uint8)
+    crop = ZoomedCrop(SIZE, zoom=(0.7, 1.0), p_zoom=1.0)
+    crop.set_random_state(np.random.default_rng(1), random.Random(1))
+    for _ in range(50):
+        out = crop(image=IMAGE, mask=mask)
+        assert set(np.unique(out["mask"])) == {1, 2, 3}
+        rows, columns = out["image"][..., 0] / 4.0, out["image"][..., 1] / 4.0
+        clear = (np.abs(rows - 29.5) > 0.5) & (np.abs(columns - 29.5) > 0.5)
+        nearest = mask[np.rint(rows).astype(int), np.rint(columns).astype(int)]
+        assert (out["mask"] == nearest)[clear].all()
+
+
 def test_an_image_that_is_too_small_is_refused():
     with pytest.raises(ValueError, match=r"does not fit in an image of 20×60: set dataset"):
         ZoomedCrop(SIZE)(image=IMAGE[:20], mask=IMAGE[:20, :, 0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,16 +11,24 @@ from pathlib import Path
 
 import numpy as np
 
-from robustseg import IGNORED
-from robustseg.data.checking.duplicates import Appearance, Pair, across_splits, thumbnail
-from robustseg.data.checking.foreground import Foreground, foreground_share, measured, troubles
+from robustseg.data.checking.classes import class_troubles, proposal, undecided_text
+from robustseg.data.checking.duplicates import Pair, across_splits
+from robustseg.data.checking.foreground import Foreground, measured, troubles
+from robustseg.data.checking.label_check import (
+    by_class,
+    class_table,
+    label_rule,
+    level_shares,
+    overlaps,
+    unnamed,
+)
 from robustseg.data.checking.once import once
-from robustseg.data.resizing import resize_mask
+from robustseg.data.checking.seen import Seen, class_names, see
 from robustseg.data.sources.files import FileSource, Scan
 from robustseg.data.sources.masks import not_binary
-from robustseg.data.sources.reading import FileFacts, file_facts
+from robustseg.data.sources.reading import FileFacts
 from robustseg.data.sources.source import SPLITS, Record, Source
-from robustseg.data.sources.traits import Traits, check_depth, remarks_on, traits_of
+from robustseg.data.sources.traits import Traits, check_depth, remarks_on
 from robustseg.errors import DataError
 from robustseg.terminal.progress import track
 
@@ -50,6 +57,13 @@ class Report:
         read: images by split that could be read with their masks; all else but `images` and
             `cases` is of these.
         values: masks by the values that they hold; empty if masks are drawn.
+        levels: share of the pixels of all label maps by value, the commonest first; of mask files
+            of several values also where they are not read as label maps.
+        classes: of each foreground class of label maps its share of the pixels that are not
+            ignored, and the images that have it by split.
+        overlaps: where each class has its own mask, in how many images several claim a pixel, and
+            the share of such pixels of all foreground.
+        label_maps: overrides that read masks of several values as label maps.
     """
 
     name: str
@@ -67,23 +81,10 @@ class Report:
     recognised: list[str] = field(default_factory=list)
     read: dict[str, int] = field(default_factory=dict)
     values: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What one record looks like; an error instead if it cannot be read."""
-
-    record: Record
-    error: str = ""
-    size: str = ""
-    square: bool = True
-    foreground: float = 0.0  # share of the pixels that are not ignored
-    own_share: float = 0.0  # share of all pixels
-    small_share: float = 0.0  # the same at the size trained at; see `foreground_share`
-    image: FileFacts | None = None
-    mask: FileFacts | None = None
-    appearance: Appearance | None = None
-    traits: tuple[Traits, Traits] = ({}, {})  # of the files of image and mask
+    levels: dict[str, float] = field(default_factory=dict)
+    classes: dict[str, dict[str, float | int]] = field(default_factory=dict)
+    overlaps: dict[str, float | int] = field(default_factory=dict)
+    label_maps: list[str] = field(default_factory=list)
 
 
 def check(source: Source, image_size: int | None = None) -> Report:
@@ -104,8 +105,8 @@ def check(source: Source, image_size: int | None = None) -> Report:
         return Report(name, root, errors=[str(error)])
     records, errors, remarks = scan.records, scan.errors, scan.remarks
     with ThreadPoolExecutor() as pool:
-        see = partial(_see, source, image_size)
-        seen = list(track(pool.map(see, records), len(records), "Checking"))
+        look_at = partial(see, source, image_size)
+        seen = list(track(pool.map(look_at, records), len(records), "Checking"))
     whole = [one for one in seen if not one.error]
     splits = [split for split in SPLITS if any(r.split == split for r in records)]
     duplicates = across_splits([one.appearance for one in whole if one.appearance is not None])
@@ -113,6 +114,11 @@ def check(source: Source, image_size: int | None = None) -> Report:
     empty, remarkable = troubles(
         [one for one in found if one.images], image_size, source, [one.record for one in whole]
     )
+    names = class_names(source)
+    lost, worth = class_troubles(by_class(whole, names), image_size)
+    empty, remarkable = [*empty, *lost], [*remarkable, *worth]
+    remarkable += undecided_text(one.record.id for one in whole if one.undecided)
+    levels, colours = level_shares(source, seen)
     return Report(
         name=name,
         root=root,
@@ -126,58 +132,28 @@ def check(source: Source, image_size: int | None = None) -> Report:
         vanished={one.split: one.vanished for one in found},
         errors=[
             *once([*errors, *_unreadable(seen)]),
+            *unnamed(source, seen),
             *_shallow(source, whole),
             *(empty if whole and not errors else []),
         ],
-        warnings=[*remarks, *_of_files(whole), *remarkable, *_warnings(whole, duplicates)],
+        warnings=[*remarks, *_of_files(whole), *remarkable, *_warnings(whole, duplicates, names)],
         recognised=scan.recognised,
         read={split: sum(one.record.split == split for one in whole) for split in splits},
         values=_values(seen),
+        levels=levels,
+        classes=class_table(whole, names),
+        overlaps=overlaps(whole),
+        label_maps=proposal(levels, colours) if label_rule(source) is None else [],
     )
 
 
-def _see(source: Source, image_size: int | None, record: Record) -> _Seen:
-    try:
-        image, mask = source.read(record)
-        counted = int((mask != IGNORED).sum())
-        small = mask if image_size is None else resize_mask(mask, image_size)
-        return _Seen(
-            record,
-            size=f"{image.shape[1]}×{image.shape[0]}",
-            square=image.shape[0] == image.shape[1],
-            foreground=int((mask == 1).sum()) / max(counted, 1),
-            own_share=float((mask == 1).mean()),
-            small_share=foreground_share(small),
-            image=None if record.image is None else file_facts(record.image),
-            mask=None if record.mask is None else file_facts(record.mask, values=True),
-            appearance=Appearance(
-                record.id,
-                record.split,
-                hashlib.sha256(str(image.shape).encode() + image.tobytes()).hexdigest(),
-                thumbnail(image),
-            ),
-            traits=(
-                {} if record.image is None else traits_of(record.image, mask=False),
-                {} if record.mask is None else traits_of(record.mask, mask=True),
-            ),
-        )
-    except DataError as error:
-        return _Seen(record, error=str(error), mask=_facts_if_any(record.mask))
-
-
-def _facts_if_any(mask: Path | None) -> FileFacts | None:
-    """What a mask holds, if it can be opened, for what is said of all masks together."""
-    try:
-        return None if mask is None else file_facts(mask, values=True)
-    except DataError:
-        return None
-
-
-def _unreadable(seen: Sequence[_Seen]) -> list[str]:
+def _unreadable(seen: Sequence[Seen]) -> list[str]:
     """What is wrong with files; of masks that are not binary with the values of all of them."""
     errors: list[str] = []
     levels: dict[str, tuple[float, ...]] = {}
     for one in seen:
+        if one.unnamed:
+            continue
         if one.error and one.mask and one.error == f"{one.record.mask}: {_too_many(one.mask)}":
             levels[str(one.record.mask)] = one.mask.values
         elif one.error:
@@ -190,7 +166,7 @@ def _too_many(mask: FileFacts) -> str:
     return not_binary(mask.values) if mask.values and np.isfinite(mask.values).all() else ""
 
 
-def _values(seen: Sequence[_Seen]) -> dict[str, int]:
+def _values(seen: Sequence[Seen]) -> dict[str, int]:
     """In how many masks each value is, in order of the values."""
     counts = Counter(
         value for one in seen if one.mask for value in one.mask.values if np.isfinite(value)
@@ -198,23 +174,23 @@ def _values(seen: Sequence[_Seen]) -> dict[str, int]:
     return {f"{value:g}": counts[value] for value in sorted(counts)}
 
 
-def _foreground(seen: Sequence[_Seen], split: str) -> Foreground:
+def _foreground(seen: Sequence[Seen], split: str) -> Foreground:
     of_split = [one for one in seen if one.record.split == split]
     own = np.array([one.own_share for one in of_split])
     return measured(split, (one.small_share for one in of_split), own)
 
 
-def _files_of(seen: Sequence[_Seen]) -> tuple[dict[Path, Traits], dict[Path, Traits]]:
+def _files_of(seen: Sequence[Seen]) -> tuple[dict[Path, Traits], dict[Path, Traits]]:
     images = {one.record.image: one.traits[0] for one in seen if one.record.image is not None}
-    masks = {one.record.mask: one.traits[1] for one in seen if one.record.mask is not None}
+    masks = {path: traits for one in seen for path, traits in one.traits[1].items()}
     return images, masks
 
 
-def _of_files(seen: Sequence[_Seen]) -> list[str]:
+def _of_files(seen: Sequence[Seen]) -> list[str]:
     return remarks_on(*_files_of(seen))
 
 
-def _shallow(source: Source, seen: Sequence[_Seen]) -> list[str]:
+def _shallow(source: Source, seen: Sequence[Seen]) -> list[str]:
     """The error of 16-bit images that use few bits."""
     if isinstance(source, FileSource):
         try:
@@ -236,19 +212,19 @@ def _cases(records: Sequence[Record]) -> dict[str, int]:
     return {split: len(groups[split]) for split in SPLITS if split in groups}
 
 
-def _modes(one: _Seen) -> str:
+def _modes(one: Seen) -> str:
     image = "drawn" if one.image is None else one.image.mode
     mask = one.mask.mode if one.mask is not None else "drawn" if one.image is None else "none"
     return f"{image}/{mask}"
 
 
-def _histogram(seen: Sequence[_Seen], split: str) -> list[int]:
+def _histogram(seen: Sequence[Seen], split: str) -> list[int]:
     """How many images of a split have a foreground share in each class of SHARES."""
     shares = [one.foreground for one in seen if one.record.split == split]
     return np.bincount(np.searchsorted(SHARES, shares), minlength=len(SHARES)).tolist()
 
 
-def _warnings(seen: Sequence[_Seen], duplicates: Sequence[Pair]) -> list[str]:
+def _warnings(seen: Sequence[Seen], duplicates: Sequence[Pair], names: Sequence[str]) -> list[str]:
     warnings = []
     long = sum(not one.square for one in seen)
     if long:
@@ -256,10 +232,10 @@ def _warnings(seen: Sequence[_Seen], duplicates: Sequence[Pair]) -> list[str]:
             f"{long} images are not square and will be squeezed to a square of dataset.image_size"
         )
     full = [one.record.mask for one in seen if one.foreground == 1]
-    if full:
+    if full and not names:
         warnings.append(f"{_files(full)}: foreground everywhere")
     values = Counter(one.mask.values[-1] for one in seen if one.mask and one.mask.binary)
-    if len(values) > 1:
+    if len(values) > 1 and not names:
         listed = ", ".join(f"{value:g} in {count}" for value, count in values.most_common(6))
         warnings.append(f"the foreground has different values ({listed} masks): one class or more?")
     for kind, text in (("exact", "the same pixels"), ("near", "nearly the same picture")):

@@ -28,12 +28,20 @@ def render_text(report: Report) -> str:
         lines += ["", *_split_table(report)]
     if any(report.read.values()):
         lines += ["", "sizes   " + _sizes(report.sizes), "modes   " + _counts(report.modes)]
-        if report.values:
+        if report.values and not report.classes:
             lines.append("values  " + _mask_values(report.values))
-        lines += ["", *_foreground_table(report)]
+        if report.levels and (report.classes or report.label_maps):
+            lines.append("values  " + _level_shares(report.levels))
+        lines += ["", *(_class_table(report) if report.classes else _foreground_table(report))]
+        if report.overlaps:
+            lines += ["", _overlap_text(report.overlaps)]
     lines += _listed("duplicates across splits", [_pair_text(p) for p in report.duplicates])
     lines += _listed("warnings", report.warnings)
     lines += _listed("errors", report.errors)
+    if report.label_maps:
+        if not any(report.read.values()):
+            lines += ["", "values  " + _level_shares(report.levels)]
+        lines += ["", "to train on the values as classes, add", f"  {' '.join(report.label_maps)}"]
     total = len(report.errors)
     lines += ["", f"{total} error{'s' * (total != 1)}" if total else "no errors"]
     return "\n".join(lines)
@@ -90,6 +98,31 @@ def _mask_values(values: dict[str, int]) -> str:
     rest = len(values) - len(first)
     more = f" and {rest} more up to {list(values)[-1]}" if rest > 0 else ""
     return f"{', '.join(first)}{more} masks"
+
+
+def _level_shares(levels: dict[str, float]) -> str:
+    """The values of label maps with their share of all pixels."""
+    first = [f"{value} ({share:.2%})" for value, share in list(levels.items())[:_VALUES]]
+    rest = len(levels) - len(first)
+    return ", ".join(first) + (f" and {rest} more" if rest > 0 else "") + " of all pixels"
+
+
+def _class_table(report: Report) -> list[str]:
+    """Each class with its share of the pixels and the images of each split that have it."""
+    splits = [split for split in report.images if report.read.get(split)]
+    rows = [["class", "pixels", *splits]]
+    for name, of in report.classes.items():
+        rows.append([name, f"{of['share']:.2%}", *(str(of[split]) for split in splits)])
+    return _columns(rows)
+
+
+def _overlap_text(overlaps: dict[str, float | int]) -> str:
+    if not overlaps["images"]:
+        return "no two classes overlap"
+    return (
+        f"classes overlap in {overlaps['images']} images, {overlaps['share']:.2%} of the "
+        "foreground: the later of dataset.classes counts"
+    )
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from robustseg import IGNORED
 from robustseg.data.imageset import ImageSet
+from robustseg.data.selection import is_foreground
 from robustseg.data.sources.files import FileSource
 from robustseg.data.sources.source import Record, Source
 from robustseg.errors import DataError
@@ -61,7 +62,7 @@ def foreground_of(images: ImageSet) -> list[Foreground]:
 
 def foreground_share(mask: np.ndarray) -> float:
     """The share of a mask's pixels that are foreground; NaN if it has no background."""
-    count = int((mask == 1).sum())
+    count = int(is_foreground(mask).sum())
     if count and count == int((mask != IGNORED).sum()):
         return float("nan")
     return count / mask.size
@@ -105,7 +106,9 @@ def troubles(
     empty = [one for one in found if not one.positive]
     gone = [one for one in empty if one.before]
     never = [one for one in empty if not one.before]
-    full = [one for one in found if one.full == one.images]
+    # A label map may be of foreground classes everywhere.
+    classes = len(getattr(source, "classes", None) or ())
+    full = [one for one in found if one.full == one.images and classes <= 2]
     errors: list[str] = []
     warnings: list[str] = []
     for group, text in (
@@ -160,11 +163,16 @@ def _rule(source: Source, records: Sequence[Record]) -> str:
     """The rule that reads the masks, and what values they hold."""
     if not isinstance(source, FileSource):
         return ""
+    rule = source.labels() or source.rule()
     values = _values(records)
     listed = ", ".join(f"{value:g}" for value in values[:8]) + (", …" if len(values) > 8 else "")
     held = f", and the masks hold {listed}" if values else ", and there are no mask files"
-    remedy = "Correct dataset.source.mask_threshold or dataset.source.positive_values, or the masks"
-    return f". The rule is {source.rule()}{held}. {remedy}"
+    settings = (
+        "dataset.source.mask_threshold or dataset.source.positive_values"
+        if source.labels() is None
+        else "dataset.source.values"
+    )
+    return f". The rule is {rule}{held}. Correct {settings}, or the masks"
 
 
 def _values(records: Sequence[Record]) -> list[float]:
@@ -172,9 +180,9 @@ def _values(records: Sequence[Record]) -> list[float]:
     from robustseg.data.sources.reading import file_facts
 
     values: set[float] = set()
-    for record in [record for record in records if record.mask is not None][:LOOKED_AT]:
-        assert record.mask is not None
-        values.update(file_facts(record.mask, values=True).values)
+    for record in [record for record in records if record.mask_files][:LOOKED_AT]:
+        for path in record.mask_files:
+            values.update(file_facts(path, values=True).values)
     return sorted(values)
 
 

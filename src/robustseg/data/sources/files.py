@@ -74,6 +74,10 @@ class FileSource(ABC):
         """How the values of a label map are read; None if mask files are binary."""
         return None
 
+    def reading(self) -> dict[str, object]:
+        """What else than the rules changes the reading, as plain values, for the fingerprint."""
+        return {}
+
     def check_classes(self) -> None:
         """Refuses names of classes that its masks do not have.
 
@@ -139,6 +143,7 @@ class FileSource(ABC):
         check_depth(images, self.image_bits)
         rule = self.rule()
         reading: dict[str, object] = {"channels": self.channels, "mask": rule.as_dict()}
+        reading |= self.reading()
         if self.image_bits not in (None, 16):
             reading["image_bits"] = self.image_bits
         if labels is not None:

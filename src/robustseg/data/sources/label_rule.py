@@ -182,7 +182,7 @@ class LabelRule:
 
         named: dict[int | str, str] = dict(self.values or {})
         if self.values is None:
-            named = dict(enumerate(self.classes))
+            named = {**dict(enumerate(self.classes)), IGNORED: LEFT_OUT}
         named |= {level_text(code, self.colours): LEFT_OUT for code in [*sorted(lost)][:_SHOWN]}
         return shlex.quote(f"dataset.source.values={as_override(named)}")
 

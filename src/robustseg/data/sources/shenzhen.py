@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from robustseg.data.sources.files import FileSource, Scan, subfolder
 from robustseg.data.sources.listing import files_by_stem, orphans, require_images
 from robustseg.data.sources.source import Record
 from robustseg.data.sources.split import seeded_split
-from robustseg.errors import DataError
+from robustseg.errors import DataError, OptionError
 
+if TYPE_CHECKING:
+    import numpy as np
+
+LEFT, RIGHT = "left lung", "right lung"  # the patient's
 FILM = re.compile(r"CHNCXR_\d+_(?P<tuberculosis>[01])")
 
 
@@ -29,6 +33,8 @@ class Shenzhen(FileSource):
         image_bits: see `FileSource`.
         train_fraction: share of training films, in (0, 1); the others are for testing.
         split_seed: the paper publishes no split, so this one is drawn; see `seeded_split`.
+        sides: whether masks become label maps of the left and the right lung; see `sides_of`.
+        classes: see `FileSource`; with `sides` the background, "left lung" and "right lung".
 
     Source: Jaeger et al., Quant Imaging Med Surg 2014; masks: Stirenko et al., arXiv 1803.01199.
     """
@@ -39,6 +45,34 @@ class Shenzhen(FileSource):
 
     channels: ClassVar[int] = 1
     drawn_test: ClassVar[bool] = True
+
+    def check_classes(self) -> None:
+        """Refuses names of other classes than the masks have."""
+        if not self.sides:
+            if self.classes is not None and len(self.classes) > 2:
+                raise OptionError(
+                    "Shenzhen's masks are of both lungs together. To tell them apart: "
+                    "dataset.source.sides=true"
+                )
+        elif sorted([*(self.classes or [])][1:]) != [LEFT, RIGHT]:
+            raise OptionError(
+                "dataset.source.sides=true gives two classes with the patient's sides: "
+                f"'dataset.classes=[background,{LEFT},{RIGHT}]'"
+            )
+
+    def read(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
+        """Image and mask of one film; see `Source.read`."""
+        image, mask = super().read(record)
+        if not self.sides:
+            return image, mask
+        from robustseg.data.sources.sides import sides_of
+
+        left, right = (list(self.classes or ()).index(name) for name in (LEFT, RIGHT))
+        return image, sides_of(mask, left, right)
+
+    def reading(self) -> dict[str, object]:
+        """What else changes the reading, for the fingerprint."""
+        return {"sides": [*(self.classes or ())].index(LEFT)} if self.sides else {}
 
     def scan(self) -> Scan:
         """Looks for films and their masks."""

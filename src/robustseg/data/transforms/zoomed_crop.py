@@ -7,6 +7,7 @@ import albumentations as A
 import numpy as np
 from scipy import ndimage
 
+from robustseg import IGNORED
 from robustseg.data.transforms.drawing import check_factors, two_sided
 
 
@@ -16,7 +17,8 @@ class ZoomedCrop(A.DualTransform):
     With probability `p_zoom` pixel i of the crop, counted from its centre, is taken at
     `⌊side/2⌉ + u·i`, with u below or above 1 with equal probability and uniform on either side: a
     field of u·`size` pixels, also from outside of the unzoomed crop. Images are interpolated by
-    cubic splines, masks linearly and cut at ½. As in the public T-Loss code the centre then is half
+    cubic splines, masks linearly and cut at ½; where three classes or more of a label map meet,
+    and none has ½, the largest counts. As in the public T-Loss code the centre then is half
     a pixel to the lower right of that of an unzoomed crop, and with `zoom=[low, 1]` half of the
     draws are u = 1, which do no more than this.
 
@@ -56,9 +58,14 @@ class ZoomedCrop(A.DualTransform):
         """Crop mask (H, W); each of its values is a label."""
         if u is None:
             return self._plain(mask)
+        labels = np.unique(mask)
+        shares = np.stack([self._sampled(mask == label, u, order=1) for label in labels])
         cropped = np.zeros((self.size, self.size), mask.dtype)
-        for label in np.unique(mask):
-            cropped[self._sampled(mask == label, u, order=1) >= 0.5] = label
+        for label, share in zip(labels, shares, strict=True):
+            cropped[share >= 0.5] = label
+        if not set(labels.tolist()) <= {0, 1, IGNORED}:  # binary masks stay as they always were
+            meeting = shares.max(axis=0) < 0.5
+            cropped[meeting] = labels[shares.argmax(axis=0)][meeting]
         return cropped
 
     def _plain(self, img: np.ndarray) -> np.ndarray:
