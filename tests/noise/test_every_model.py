@@ -7,7 +7,7 @@ import pytest
 import yaml
 from hydra.utils import instantiate
 
-from robustseg.noise import inject
+from robustseg.noise import inject, unfit
 from robustseg.noise.model import UNREACHED
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "noise").glob("*.yaml"))
@@ -30,9 +30,21 @@ def config(name):
     return yaml.safe_load((FILES[0].parent / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
-@pytest.fixture(params=NAMES)
+def model_of(name):
+    return instantiate(config(name)["model"])
+
+
+# The others are of label maps only.
+BINARY = [name for name in NAMES if not unfit(model_of(name), None)]
+
+
+@pytest.fixture(params=BINARY)
 def named(request):
-    return request.param, instantiate(config(request.param)["model"])
+    return request.param, model_of(request.param)
+
+
+def test_what_is_of_label_maps_only():
+    assert {*NAMES} - {*BINARY} == {"confuse"}
 
 
 def test_keys():

@@ -439,7 +439,7 @@ def damaged(trained, tmp_path):
         ("epochs.csv", b"epoch,nu\n", "is damaged: no epoch"),
         ("thresholds.csv", None, "is missing"),
         ("thresholds.csv", b"epoch,threshold\n1,0.5\n", "is damaged: no column test_dice_image"),
-        ("images.csv", b"garbage\n", "is damaged: Usecols"),
+        ("images.csv", b"garbage\n", "is damaged: column 'garbage' holds no numbers"),
         ("images.csv", b"\xff\xfe\x00", "is damaged: "),
         ("examples.npz", b"PK\x03\x04", "is damaged: File is not a zip file"),
         ("examples.npz", b"", "is damaged: File is not a zip file"),

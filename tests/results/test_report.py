@@ -375,7 +375,7 @@ def test_a_page_tells_what_could_not_be_read(hostile, tmp_path, refused):
     page = tmp_path / "page.html"
     assert main(["report", "--runs", str(runs), "-o", str(page)]) == 0
     text = Parsed(page.read_text(encoding="utf-8")).text
-    assert f" {noisy[0].name}/images.csv is damaged: Usecols" in text
+    assert f" {noisy[0].name}/images.csv is damaged: column 'garbage' holds no numbers" in text
     assert f"{noisy[1].name} unreadable status.json cannot be read (Permission denied)" in text
     assert str(tmp_path) not in page.read_text(encoding="utf-8")
 

@@ -53,6 +53,8 @@ class RunData:
 
         "several" of a label map whose classes have different types.
         """
+        if not self.classes:
+            return np.array([row["type"] for row in self.manifest])
         types: dict[str, set[str]] = {row["id"]: set() for row in self.manifest}
         for row in self.manifest:
             types[row["id"]] |= {row["type"]} - {"clean"}

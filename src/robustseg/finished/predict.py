@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from robustseg import CLASS_COLORS
 from robustseg.data.resizing import resize_image
 from robustseg.data.sources.listing import IMAGE_ENDINGS, OTHER_FORMATS, ending_of
 from robustseg.data.sources.reading import read_image
@@ -22,6 +21,7 @@ from robustseg.data.sources.traits import check_depth, traits_of
 from robustseg.errors import DataError
 from robustseg.finished.load import FinishedRun
 from robustseg.metrics.evaluation import predict_logits
+from robustseg.runs.class_colors import class_color, class_palette
 
 MASKS, PROBABILITIES, OVERLAYS = "masks", "probabilities", "overlays"  # folders
 _OUTLINE, _CASING = (86, 180, 233), (20, 20, 20)  # sky blue of Okabe and Ito on a dark line
@@ -259,7 +259,7 @@ def _write(
         probabilities = np.stack([_resized(one, width, height) for one in small])
         labels = probabilities.argmax(axis=0).astype(np.uint8)
         picture = Image.fromarray(labels)
-        picture.putpalette([level for color in _palette(wanted.classes) for level in color])
+        picture.putpalette(class_palette())
         for class_name, probability in zip(wanted.classes, probabilities[1:], strict=True):
             if wanted.each_class:
                 kind = f"{PROBABILITIES}/{file_name(class_name)}"
@@ -271,7 +271,8 @@ def _write(
         _levels(probability).save(wanted.file(PROBABILITIES, name))
     picture.save(wanted.file(MASKS, name))
     if wanted.overlay:
-        colors = _palette(wanted.classes)[1:] or [_OUTLINE]
+        values = range(1, len(wanted.classes) + 1)
+        colors = [tuple(bytes.fromhex(class_color(k)[1:])) for k in values] or [_OUTLINE]
         drawn = image
         for value, color in enumerate(colors, 1):
             drawn = outlined(drawn, labels == value, color)
@@ -289,13 +290,6 @@ def _resized(probability: np.ndarray, width: int, height: int) -> np.ndarray:
 def _levels(probability: np.ndarray) -> Image.Image:
     """As 16 bits."""
     return Image.fromarray(np.rint(probability.astype(np.float64) * 65535).astype(np.uint16))
-
-
-def _palette(classes: Sequence[str]) -> list[tuple[int, ...]]:
-    """Black, then the colour of each class; empty without classes."""
-    colors = [CLASS_COLORS[at % len(CLASS_COLORS)] for at in range(len(classes))]
-    found = [tuple(int(color[at : at + 2], 16) for at in (1, 3, 5)) for color in colors]
-    return [(0, 0, 0), *found] if found else []
 
 
 def outlined(image: np.ndarray, mask: np.ndarray, color: tuple[int, ...] = _OUTLINE) -> np.ndarray:
