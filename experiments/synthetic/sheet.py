@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from robustseg import CLASS_COLORS
 from robustseg.data.synthetic import Synthetic
 from robustseg.data.synthetic.source import CLASSES, KINDS
-from robustseg.runs.class_colors import class_color
 
 COLUMNS, ROWS = 8, 3
 POSITIVE_SHARE = 0.5  # of the tiles on the sheet; most tiles of the dataset are negative
@@ -32,10 +32,7 @@ def sheet(kind: str, size: int, seed: int) -> np.ndarray:
         positive_fraction=share,
         classes=names,
     )
-    green = [(0, 255, 0)]
-    colours = [
-        tuple(bytes.fromhex(class_color(k)[1:])) for k in range(1, len(names or ()))
-    ] or green
+    colours = CLASS_COLORS[: len(names) - 1] if names else ("#00FF00",)
     plain, outlined = [], []
     for record in source.records():
         image, mask = source.read(record)
@@ -44,7 +41,7 @@ def sheet(kind: str, size: int, seed: int) -> np.ndarray:
         for value, colour in enumerate(colours, start=1):
             one = (mask == value).astype(np.uint8)
             contours, _ = cv2.findContours(one, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-            cv2.drawContours(drawn, contours, -1, colour, 1)
+            cv2.drawContours(drawn, contours, -1, tuple(bytes.fromhex(colour[1:])), 1)
         plain.append(image)
         outlined.append(drawn)
     rows = []

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from robustseg import CLASS_COLORS
 from robustseg.noise import COLUMNS, inject, inject_labels
 from robustseg.noise.contact_sheet import CLEAN, NOISY, contact_sheet
 from robustseg.noise.export import export
 from robustseg.noise.morphological import Morphological
-from robustseg.runs.class_colors import class_color, class_palette
 
 
 @pytest.fixture(scope="module")
@@ -50,25 +50,24 @@ def label_maps(blobs):
 
 def test_contact_sheet_of_label_maps(tmp_path, label_maps):
     labels, noisy, manifest = label_maps
-    colors = {"left": class_color(1), "right": class_color(2)}
     path = tmp_path / "sheet.png"
     images = np.full((3, 48, 48, 1), 128, np.uint8)
-    contact_sheet(path, images, labels, noisy, manifest, classes=colors)
+    contact_sheet(path, images, labels, noisy, manifest, classes=["left", "right"])
     sheet = np.asarray(Image.open(path).convert("RGB")).astype(int)
-    for color in colors.values():
+    for color in CLASS_COLORS[:2]:
         wanted = [int(color[i : i + 2], 16) for i in (1, 3, 5)]
         assert np.count_nonzero(np.abs(sheet - wanted).sum(axis=-1) < 30) > 100
 
 
 def test_export_of_label_maps(tmp_path, label_maps):
     _, noisy, manifest = label_maps
-    files = export(tmp_path, noisy, ["a.png", "b.png", "c.png"], manifest, class_palette())
+    files = export(tmp_path, noisy, ["a.png", "b.png", "c.png"], manifest, label_maps=True)
     for file, labels in zip(files, noisy, strict=True):
         picture = Image.open(file)
         assert picture.mode == "P"
         assert np.array_equal(np.asarray(picture), labels)
         colours = np.asarray(picture.convert("RGB"))
-        assert {"#" + bytes(c).hex() for c in colours[labels == 2]} == {class_color(2)}
+        assert {"#" + bytes(c).hex() for c in colours[labels == 2]} == {CLASS_COLORS[1].lower()}
     with (tmp_path / "noise.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == (*COLUMNS, "class")

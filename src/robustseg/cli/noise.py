@@ -50,7 +50,6 @@ def add_parser(subparsers: Any) -> None:
 def preview(options: argparse.Namespace) -> int:
     """Draw a contact sheet of noisy masks."""
     from robustseg.noise.contact_sheet import contact_sheet
-    from robustseg.runs.class_colors import class_color
 
     settings, _, images, noisy, manifest = _corrupted(options)
     changed = _noisy(manifest)
@@ -69,11 +68,7 @@ def preview(options: argparse.Namespace) -> int:
         noisy[rows],
         [row for row in manifest if row["id"] in shown],
         title=title,
-        classes={
-            name: class_color(value)
-            for value, name in enumerate(settings.dataset.foreground, start=1)
-        }
-        or None,
+        classes=settings.dataset.foreground,
     )
     print(f"{len(rows)} noisy masks of {len(images)} are drawn in {options.out}")
     return 0
@@ -87,15 +82,14 @@ def _noisy(manifest: "list[dict[str, Any]]") -> set[str]:
 def export(options: argparse.Namespace) -> int:
     """Write noisy masks and their manifest."""
     from robustseg.noise.export import export as write
-    from robustseg.runs.class_colors import class_palette
 
     settings, source, images, noisy, manifest = _corrupted(options)
     names = {r.id: r.mask.name if r.mask else f"{r.id}.png" for r in source.records()}
     if len({Path(name).stem.lower() for name in names.values()}) < len(names):
         # The same name in several subfolders.
         names = {name: f"{name}.png" for name in names}
-    palette = class_palette() if settings.dataset.classes else None
-    write(options.folder, noisy, [names[name] for name in images.ids], manifest, palette)
+    files = [names[name] for name in images.ids]
+    write(options.folder, noisy, files, manifest, label_maps=bool(settings.dataset.classes))
     changed = len(_noisy(manifest))
     print(f"{len(images)} masks, {changed} of them noisy, are in {options.folder}")
     return 0

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import AbstractPathEffect, withStroke
 from matplotlib.typing import LineStyleType
 
+from robustseg import CLASS_COLORS
 from robustseg.noise.manifest import Row
 
 CLEAN, NOISY, PREDICTED = "#00e5ff", "#ffd60a", "#ff2d78"
@@ -30,7 +31,7 @@ def contact_sheet(
     *,
     title: str = "",
     columns: int = 6,
-    classes: Mapping[str, str] | None = None,
+    classes: Sequence[str] = (),
 ) -> None:
     """Draws a contact sheet: each image with both outlines, and over it its type, Dice and id.
 
@@ -42,8 +43,8 @@ def contact_sheet(
         manifest: The rows of these N masks, one a mask or one a class of each label map.
         title: What the sheet shows.
         columns: Images in a row.
-        classes: Of label maps the foreground classes with their colours: the clean outline of each
-            is dashed. None: masks are binary.
+        classes: Names of the foreground classes of label maps: each has its colour, and the clean
+            outline is dashed. None where masks are binary.
     """
     rows: dict[str, list[Row]] = {}
     for row in manifest:
@@ -52,10 +53,13 @@ def contact_sheet(
         raise ValueError("a contact sheet needs as many images, masks and rows, and at least one")
     captions = [(_caption(of), name) for name, of in rows.items()]
     outlines = {"clean": (CLEAN, clean), "noisy": (NOISY, noisy)}
-    if classes is not None:
+    if classes:
         outlines = {
-            f"{name}, {kind}": (color, (masks == value).astype(np.uint8))
-            for value, (name, color) in enumerate(classes.items(), start=1)
+            f"{name}, {kind}": (
+                CLASS_COLORS[at % len(CLASS_COLORS)],
+                (masks == at + 1).astype("u1"),
+            )
+            for at, name in enumerate(classes)
             for kind, masks in (("clean", clean), ("noisy", noisy))
         }
     dashed = {name for name in outlines if name.endswith(", clean")}

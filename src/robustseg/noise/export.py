@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image
 
-from robustseg import IGNORED
+from robustseg import CLASS_COLORS, IGNORED
 from robustseg.noise.manifest import Row, write
 
 MANIFEST = "noise.csv"
@@ -18,11 +18,12 @@ def export(
     masks: np.ndarray,
     names: Sequence[str],
     manifest: Sequence[Row],
-    palette: Sequence[int] | None = None,
+    *,
+    label_maps: bool = False,
 ) -> list[Path]:
     """Writes masks as 8-bit PNG (0 background, 255 foreground, 128 ignored) and their manifest.
 
-    Label maps are written as palette PNG: the indices are the labels, 255 ignored.
+    Label maps are written as palette PNG: the indices are the labels, 255 is ignored.
 
     Args:
         folder: Where to; made if it is not there. `noise.csv` is written last.
@@ -30,8 +31,7 @@ def export(
         names: The original file names of the N masks, without folder; another suffix than .png
             is replaced by .png.
         manifest: Their rows, one a mask or one a class of each label map.
-        palette: Of label maps red, green and blue of the 256 labels in turn; None: masks are
-            binary.
+        label_maps: Whether the masks are label maps.
 
     Returns:
         The PNG files.
@@ -40,7 +40,7 @@ def export(
         ValueError: Numbers differ, a name has a folder, or two masks would be one file.
         FileExistsError: A file is there already that no earlier export has written.
     """
-    rows = len(manifest) if palette is None else len({row["id"] for row in manifest})
+    rows = len({row["id"] for row in manifest}) if label_maps else len(manifest)
     if not len(masks) == len(names) == rows:
         raise ValueError(f"{len(masks)} masks, {len(names)} names, {rows} manifest rows")
     for name in names:
@@ -59,9 +59,15 @@ def export(
     grey = np.zeros(256, np.uint8)
     grey[1], grey[IGNORED] = 255, _WRITTEN
     for file, mask in zip(files, masks, strict=True):
-        picture = Image.fromarray(grey[mask] if palette is None else np.asarray(mask))
-        if palette is not None:
-            picture.putpalette(list(palette))
+        picture = Image.fromarray(np.asarray(mask) if label_maps else grey[mask])
+        if label_maps:
+            picture.putpalette(_palette())
         picture.save(file)
     write(folder / MANIFEST, manifest)
     return files
+
+
+def _palette() -> bytes:
+    """Red, green and blue of the labels in turn: black, the classes' colours, grey for ignored."""
+    colors = [CLASS_COLORS[at % len(CLASS_COLORS)] for at in range(IGNORED - 1)]
+    return bytes.fromhex("".join(color[1:] for color in ("#000000", *colors, "#808080")))
