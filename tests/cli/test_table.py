@@ -149,7 +149,7 @@ def test_a_table_from_its_csv(add_run, table, tmp_path):
         (["--layout", "domain", "--metric", "dice_image"], 2, "the runs do not differ in domain"),
         (["--against", "gc"], 2, "no row has loss='gc'; did you mean gce?"),
         (["--where", "alhpa=0.3"], 2, "did you mean alpha?"),
-        (["--runs", "/nowhere"], 1, "no such directory: /nowhere; make some with: python train.py"),
+        (["--runs", "/nowhere"], 1, "no such directory: /nowhere; make some with: robustseg train"),
     ],
 )
 def test_mistakes_are_answered_with_what_would_help(add_run, table, arguments, code, message):

@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import select
 import struct
 import subprocess
 import sys
@@ -17,11 +18,31 @@ from tests.integration.test_train import ROOT
 COLUMNS = 80
 
 
-@pytest.fixture
-def screen(tmp_path, cache):
-    """A function that sweeps in a terminal, and gives each line it ever showed."""
+class Shown:
+    """What a terminal showed of a call.
 
-    def call(*arguments):
+    Attributes:
+        code: exit code.
+        raw: all that was written, with the terminal's codes.
+        lines: each line that was ever shown.
+        restored: whether the terminal is as before, with its cursor.
+    """
+
+    def __init__(self, code, raw, restored):
+        self.code = code
+        self.raw = raw
+        self.lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", raw))
+        self.restored = restored and raw.rfind("\x1b[?25h") >= raw.rfind("\x1b[?25l")
+
+
+@pytest.fixture
+def terminal(tmp_path, cache):
+    """A function that trains in a terminal.
+
+    It types Ctrl-C as soon as the terminal has shown `interrupt_at`, a pattern.
+    """
+
+    def call(*arguments, interrupt_at=None):
         places = [
             f"paths.runs={tmp_path}/runs",
             f"paths.logs={tmp_path}/logs",
@@ -29,31 +50,53 @@ def screen(tmp_path, cache):
         ]
         terminal, end = pty.openpty()
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
+        before = termios.tcgetattr(terminal)
         # COLUMNS would win over the size of the terminal.
         environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")}
+        raw = b""
         with subprocess.Popen(
-            [sys.executable, "train.py", "-m", *TINY, *places, *arguments],
+            [sys.executable, "train.py", *TINY, *places, *arguments],
             cwd=ROOT,
             env=environment | {"TERM": "xterm"},
             stdin=end,
             stdout=end,
             stderr=end,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # who gets the Ctrl-C
         ) as program:
-            os.close(end)
-            shown = b"".join(iter(lambda: _read(terminal), b""))
+            while part := _read(terminal, program):
+                raw += part
+                if interrupt_at and re.search(interrupt_at, raw.decode(errors="ignore")):
+                    os.write(terminal, b"\x03")
+                    interrupt_at = None
+        restored = termios.tcgetattr(terminal) == before
+        os.close(end)
         os.close(terminal)
-        text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
-        assert program.returncode == 0, text
-        return re.split(r"[\r\n]+", text)
+        return Shown(program.returncode, raw.decode(), restored)
 
     return call
 
 
-def _read(terminal):
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # the program has closed its end
-        return b""
+@pytest.fixture
+def screen(terminal):
+    """A function that sweeps in a terminal, and gives each line it ever showed."""
+
+    def call(*arguments):
+        shown = terminal("-m", *arguments)
+        assert shown.code == 0, shown.raw
+        return shown.lines
+
+    return call
+
+
+def _read(terminal, program):
+    """What is shown next; nothing once the program has ended and all is read."""
+    while True:
+        ended = program.poll() is not None  # before looking for its last words
+        if select.select([terminal], [], [], 0.1)[0]:
+            return os.read(terminal, 65536)
+        if ended:
+            return b""
 
 
 def test_a_sweep_says_which_run_it_trains_and_each_run_how_far_it_is(screen):
@@ -83,3 +126,31 @@ def test_a_sweep_in_processes_lists_the_running_runs_with_their_epochs(screen):
     assert any(re.match(r"2 of 2 ━+ 2 done", line) for line in lines)
     assert any(re.match(r"  \S+-tloss-\S+ +epoch \d+/40", line) for line in lines)
     assert all(len(line.rstrip()) < COLUMNS - 2 for line in lines if " of 2 ━" in line)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ends"),
+    [
+        ((), []),
+        (("-m", "loss=tloss,mae,gce"), ["3 runs: 1 interrupted, 2 not begun."]),
+        (
+            ("-m", "loss=tloss,mae,gce", "hydra/launcher=local", "hydra.launcher.n_jobs=1"),
+            ["3 runs: 1 interrupted, 2 not begun."],
+        ),
+    ],
+    ids=["one run", "a sweep", "a sweep in processes"],
+)
+def test_ctrl_c_is_answered_by_one_line_and_leaves_the_terminal_as_it_was(
+    terminal, arguments, ends
+):
+    settings = ("trainer.max_epochs=100000", "evaluation.every=100000", "evaluation.last=1")
+    shown = terminal(*arguments, *settings, interrupt_at=r"epoch \d{2,}/100000")
+    assert shown.code == 130, shown.raw
+    assert shown.restored
+    assert "Traceback" not in shown.raw
+    after = shown.lines[next(at for at, line in enumerate(shown.lines) if "^C" in line) + 1 :]
+    told = [line.partition(" Table: ")[0] for line in after if line.startswith(("Inter", "3 runs"))]
+    assert told == ["Interrupted. The same command resumes from the last checkpoint.", *ends]
+    if not arguments:  # nothing but the bar comes before that line, and nothing after it
+        assert all(line.startswith("epoch ") for line in after[: after.index(told[0])] if line)
+        assert not any(after[after.index(told[0]) + 1 :])

@@ -57,7 +57,7 @@ def test_a_sweep_goes_on_after_a_failure_and_then_skips_what_is_done(places, tmp
     assert done.returncode == 1
     assert "4 runs: 2 done, 2 failed" in done.stdout
     assert "is not a multiple of 2" in done.stdout
-    again = call(tmp_path, *grid, "loss=mae,gce", "noise.alpha=0")
+    again = call(tmp_path, "loss=mae,gce", *grid, "noise.alpha=0")  # on both sides of -m
     assert "4 runs: 2 skipped, 2 failed" in again.stdout
     assert again.returncode == 1
     assert len(list((tmp_path / "runs").iterdir())) == 4

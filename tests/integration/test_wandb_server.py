@@ -148,7 +148,9 @@ def test_a_run_is_logged_while_it_trains(train, logged, tmp_path):
 
 
 def test_a_killed_run_continues_where_it_was(server, train, logged, tmp_path):
-    call = ["logger.mode=online", "loss=mae", "trainer.max_epochs=150"]
+    # On a fast machine, too, it trains for longer than the 15 seconds between two sendings.
+    slow = ["loss=tloss", "loss._target_=tests.integration.slow.SlowTLoss"]
+    call = ["logger.mode=online", *slow, "trainer.max_epochs=200"]
     program = train(*call)
     (name,) = wait_for_runs(tmp_path / "runs", 1, program)
     epochs = tmp_path / "runs" / name / "epochs.csv"
@@ -163,7 +165,7 @@ def test_a_killed_run_continues_where_it_was(server, train, logged, tmp_path):
     assert train(*call).wait(240) == 0
     run, history = logged(again=True)
     _compare(tmp_path / "runs", run, history)
-    assert len(history) == 150
+    assert len(history) == 200
 
 
 def test_an_offline_run_is_synced_once(train, logged, environment, tmp_path):

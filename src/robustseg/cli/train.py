@@ -62,7 +62,7 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     code, interrupted = 0, False
     try:
         try:
-            sys.argv = [program, *_without_folder(arguments)]
+            sys.argv = [program, *_for_hydra(arguments)]
             import_from_here()
             import hydra
 
@@ -88,7 +88,9 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     except KeyboardInterrupt:
         interrupted = True
         if not limit.is_over():
-            print("\nInterrupted. The same command resumes from the last epoch.", file=sys.stderr)
+            print(
+                "\nInterrupted. The same command resumes from the last checkpoint.", file=sys.stderr
+            )
             code = 130
     code = max(code, sweep.summarise(interrupted=interrupted))
     if interrupted and limit.is_over():
@@ -96,8 +98,13 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     return code
 
 
-def _without_folder(arguments: Sequence[str]) -> list[str]:
-    """The arguments without --config-dir, whose folder is looked up as all commands do it."""
+def _for_hydra(arguments: Sequence[str]) -> list[str]:
+    """The arguments as Hydra's parser takes them.
+
+    --config-dir is left out: its folder is looked up as all commands do it. -m comes first, for
+    overrides on both sides of it would be "unrecognized arguments".
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_config_dir(parser)
-    return parser.parse_known_args(arguments)[1]
+    rest = parser.parse_known_args(arguments)[1]
+    return sorted(rest, key=lambda word: word not in _TRAIN)

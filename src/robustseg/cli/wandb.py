@@ -148,7 +148,7 @@ def _states(sources: Sources, experiment: str | None) -> list[RunState]:
     chosen = [run for run in runs if experiment is None or experiment in run.experiments]
     if not chosen:
         known = {name for run in runs for name in run.experiments}
-        hint = suggestion(str(experiment), known) if known else "none is of any experiment"
+        hint = suggestion(str(experiment), known) if known else "none is of any: leave it out"
         raise NoRuns(f"no run in {sources} is of the experiment '{experiment}'; {hint}")
     return chosen
 

@@ -74,7 +74,7 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
     return runs
 
 
-_REMEDY = "; make some with: python train.py -m loss=tloss,gce,mae noise.alpha=0.3,0.5,0.7"
+_REMEDY = "; make some with: robustseg train -m loss=tloss,gce,mae noise.alpha=0.3,0.5,0.7"
 
 
 _OF_DATA = ("data", "fingerprint", "data_folder")

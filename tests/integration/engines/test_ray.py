@@ -91,7 +91,7 @@ def test_ctrl_c_stops_the_tasks_and_says_how_to_go_on(sweep, tmp_path):
         os.killpg(program.pid, signal.SIGINT)
         assert program.wait(timeout=120) == 130
     output = (tmp_path / "output").read_text()
-    assert "The same command resumes from the last epoch." in output
+    assert "The same command resumes from the last checkpoint." in output
     for name, pid in held.items():
         process = Path(f"/proc/{pid}")
         wait_until("the task's process is gone", lambda at=process: not at.exists(), timeout=10)

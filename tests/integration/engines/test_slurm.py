@@ -162,7 +162,7 @@ def test_ctrl_c_cancels_the_jobs(sweep, tmp_path):
         os.killpg(program.pid, signal.SIGINT)
         assert program.wait(timeout=120) == 130
     output = (tmp_path / "output").read_text()
-    assert "The same command resumes from the last epoch." in output
+    assert "The same command resumes from the last checkpoint." in output
     assert "2 runs: 2 interrupted." in output
     queue = subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True)
     assert queue.stdout == ""
