@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from robustseg import label_palette
 from robustseg.data.resizing import resize_image
 from robustseg.data.sources.listing import IMAGE_ENDINGS, OTHER_FORMATS, ending_of
 from robustseg.data.sources.reading import read_image
@@ -21,7 +22,6 @@ from robustseg.data.sources.traits import check_depth, traits_of
 from robustseg.errors import DataError
 from robustseg.finished.load import FinishedRun
 from robustseg.metrics.evaluation import predict_logits
-from robustseg.runs.class_colors import class_color, class_palette
 
 MASKS, PROBABILITIES, OVERLAYS = "masks", "probabilities", "overlays"  # folders
 _OUTLINE, _CASING = (86, 180, 233), (20, 20, 20)  # sky blue of Okabe and Ito on a dark line
@@ -259,7 +259,7 @@ def _write(
         probabilities = np.stack([_resized(one, width, height) for one in small])
         labels = probabilities.argmax(axis=0).astype(np.uint8)
         picture = Image.fromarray(labels)
-        picture.putpalette(class_palette())
+        picture.putpalette(label_palette())
         for class_name, probability in zip(wanted.classes, probabilities[1:], strict=True):
             if wanted.each_class:
                 kind = f"{PROBABILITIES}/{file_name(class_name)}"
@@ -271,10 +271,10 @@ def _write(
         _levels(probability).save(wanted.file(PROBABILITIES, name))
     picture.save(wanted.file(MASKS, name))
     if wanted.overlay:
-        values = range(1, len(wanted.classes) + 1)
-        colors = [tuple(bytes.fromhex(class_color(k)[1:])) for k in values] or [_OUTLINE]
+        levels = label_palette()
+        own = [tuple(levels[3 * k : 3 * k + 3]) for k in range(1, len(wanted.classes) + 1)]
         drawn = image
-        for value, color in enumerate(colors, 1):
+        for value, color in enumerate(own or [_OUTLINE], 1):
             drawn = outlined(drawn, labels == value, color)
         Image.fromarray(drawn).save(wanted.file(OVERLAYS, name))
     shares = {one: float((labels == at).mean()) for at, one in enumerate(wanted.classes, 1)}

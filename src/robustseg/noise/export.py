@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 import numpy as np
 from PIL import Image
 
-from robustseg import CLASS_COLORS, IGNORED
+from robustseg import IGNORED, label_palette
 from robustseg.noise.manifest import Row, write
 
 MANIFEST = "noise.csv"
@@ -61,13 +61,7 @@ def export(
     for file, mask in zip(files, masks, strict=True):
         picture = Image.fromarray(np.asarray(mask) if label_maps else grey[mask])
         if label_maps:
-            picture.putpalette(_palette())
+            picture.putpalette(label_palette())
         picture.save(file)
     write(folder / MANIFEST, manifest)
     return files
-
-
-def _palette() -> bytes:
-    """Red, green and blue of the labels in turn: black, the classes' colours, grey for ignored."""
-    colors = [CLASS_COLORS[at % len(CLASS_COLORS)] for at in range(IGNORED - 1)]
-    return bytes.fromhex("".join(color[1:] for color in ("#000000", *colors, "#808080")))

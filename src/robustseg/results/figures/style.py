@@ -15,8 +15,8 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 from matplotlib.typing import LineStyleType
 
+from robustseg import CLASS_COLORS
 from robustseg.results.names import LOSSES
-from robustseg.runs.class_colors import class_color
 
 # Okabe and Ito's colours for the colour-blind; dashes and markers for grey paper.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -39,7 +39,7 @@ class Style:
 
 def class_colors(names: Iterable[str]) -> dict[str, str]:
     """A colour for each class of label maps, in their order."""
-    return {name: class_color(value) for value, name in enumerate(names, 1)}
+    return {name: CLASS_COLORS[at % len(CLASS_COLORS)] for at, name in enumerate(names)}
 
 
 def styles(names: Iterable[object]) -> dict[str, Style]:
