@@ -42,6 +42,21 @@ def test_export_writes_each_mask_and_what_was_done_to_it(tmp_path, split, count)
         assert mask.sum() == int(row["area_noisy"])
 
 
+def test_export_of_label_maps_has_a_row_a_class(tmp_path):
+    drawn = ["dataset=synthetic_chest_classes", *SMALL, "noise.alpha=0.5", "noise.beta=0.5"]
+    assert main(["noise", "export", str(tmp_path), *drawn]) == 0
+    rows, masks = read(tmp_path)
+    assert len(masks) == 10
+    assert [row["class"] for row in rows] == ["left lung", "right lung", "heart"] * 10
+    noisy = {row["id"] for row in rows if row["type"] != "clean"}
+    assert len(noisy) == 5
+    for at, row in enumerate(rows):
+        labels = masks[row["id"]]
+        assert set(np.unique(labels)) <= {0, 1, 2, 3}
+        assert (labels == at % 3 + 1).sum() == int(row["area_noisy"])
+        assert (float(row["dice"]) < 1) <= (row["id"] in noisy)
+
+
 def test_export_of_masks_of_one_name_in_subfolders(tmp_path):
     for number in range(10):
         for kind, value in (("images", 90), ("masks", 255)):

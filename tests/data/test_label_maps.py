@@ -273,6 +273,31 @@ def test_a_mask_a_class_in_folders_or_by_suffix(tmp_path):
     assert lenient.fingerprint() != before
 
 
+def test_folders_of_classes_beside_that_of_images(tmp_path):
+    root = tmp_path / "set"
+    for number in range(6):
+        for folder, value in (("images", None), ("one", 1), ("two", 2)):
+            labels = squares(number)
+            labels = labels if value is None else np.where(labels == value, 255, 0)
+            (root / folder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(labels.astype(np.uint8)).save(root / folder / f"im{number}.png")
+    options = {
+        "classes": ["background", "a", "b"],
+        "class_masks": {"a": "one/{stem}", "b": "two/{stem}"},
+        "mask_folders": ["."],
+    }
+    source = Folder(root, **options)
+    for record in source.records():
+        expected = squares(int(record.id[2:]))
+        expected[expected == 3] = 0
+        assert np.array_equal(source.read(record)[1], expected)
+    assert source.checked_scan().remarks == []
+    Image.fromarray(squares(0)).save(root / "two" / "other.png")
+    assert source.checked_scan().remarks == [
+        "1 masks have no image and are left out: other.png",
+    ]
+
+
 def test_masks_of_classes_beside_their_images(tmp_path):
     root = tmp_path / "set"
     root.mkdir()

@@ -78,7 +78,7 @@ def others(value):
         case list():
             return [[*value, 1], [*value, "x"], [*value, {"_target_": "x"}]]
         case _:
-            return [7, 12, 0.5, "x", True]
+            return [7, 12, 0.5, "x", True, ["x", "y"], {"x": "y"}]
 
 
 def altered(settings, path, value):
@@ -224,6 +224,17 @@ def test_one_number_in_two_spellings_is_one_run(config):
     one = changed(changed(config, "noise.alpha", 1), "noise.beta", 1)
     other = changed(changed(config, "noise.alpha", 1.0), "noise.beta", 1.0)
     assert identify(one, "f") == identify(other, "f")
+
+
+def test_keys_that_json_has_made_text_are_the_same_run(config):
+    named = {1: "a", 2: "b", 10: "ignored"}
+    one, other = (
+        changed(config, "dataset.source.values", values)
+        for values in (named, dict(sorted((str(k), name) for k, name in named.items())))
+    )
+    assert identify(one, "data").run_id == identify(other, "data").run_id
+    more = changed(config, "dataset.source.values", {**named, 10: "b"})
+    assert identify(more, "data").run_id != identify(one, "data").run_id
 
 
 def test_the_id_is_readable(config):

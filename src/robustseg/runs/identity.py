@@ -72,7 +72,8 @@ def _counting(config: Mapping[str, Any], kind: type[Group] | None) -> dict[str, 
         if kind and rule and rule.later and value == default_of(kind, key):
             continue
         inner = group_of(kind, key)
-        kept[key] = _counting(value, inner) if isinstance(value, Mapping) else _number(value)
+        # As text, as JSON has keys: numbers would be sorted otherwise.
+        kept[str(key)] = _counting(value, inner) if isinstance(value, Mapping) else _number(value)
     return kept
 
 
@@ -81,7 +82,7 @@ def _number(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_number(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: _number(item) for key, item in value.items()}
+        return {str(key): _number(item) for key, item in value.items()}
     if isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     return value

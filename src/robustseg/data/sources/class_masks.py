@@ -56,8 +56,8 @@ def part_naming(image_template: str | None, template: str) -> tuple[str, Naming]
 
 def parts_of(
     images: Mapping[str, Path], folder: Path, namings: Sequence[tuple[str, Naming]], recursive: bool
-) -> tuple[dict[str, tuple[Path | None, ...]], list[str]]:
-    """The mask files of each image, one a foreground class, and what is wrong with them.
+) -> tuple[dict[str, tuple[Path | None, ...]], list[str], dict[str, Path]]:
+    """The mask files of each image, one a foreground class, what is wrong, and files of no use.
 
     Args:
         images: by stem.
@@ -86,7 +86,10 @@ def parts_of(
                 if mask in there and there[mask] != images[stem]
             }
         )
-    return {stem: tuple(of.get(stem) for of in columns) for stem in images}, errors
+    used = {*images.values(), *(path for of in columns for path in of.values())}
+    listed = [path for listing in listings.values() for path in listing.files.values()]
+    unused = {str(path): path for path in listed if path not in used}
+    return {stem: tuple(of.get(stem) for of in columns) for stem in images}, errors, unused
 
 
 def missing_parts(

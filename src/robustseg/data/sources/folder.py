@@ -277,8 +277,10 @@ class Folder(FileSource):
         if rows is not None:
             images = composed_alike(images, rows)
         used = {k: v for k, v in images.items() if rows is None or k in rows}
-        parts, errors = parts_of(used, place.masks, namings, self.recursive)
+        parts, errors, unused = parts_of(images, place.masks, namings, self.recursive)
+        parts = {stem: of for stem, of in parts.items() if stem in used}
         scan.errors.extend(errors)
+        scan.remarks.extend(orphans(unused, {}))
         if self.missing_mask == "error" and not errors:
             scan.errors.extend(missing_parts(place.masks, parts, templates, self.classes))
         for stem, image in used.items():

@@ -58,12 +58,20 @@ def levels_of(image: Image.Image) -> list[Level]:
         raw = _raw(image)
         coloured = raw.ndim == 3 and bool((raw != raw[..., :1]).any())
         codes = _packed(raw) if coloured else _numbers(raw if raw.ndim == 2 else raw[..., 0])
-        values, many = np.unique(codes, return_counts=True)
         found = [
             Level(None, code, count) if coloured else Level(code, None, count)
-            for code, count in zip(values.tolist(), many.tolist(), strict=True)
+            for code, count in counts_of(codes).items()
         ]
     return sorted(found, key=lambda one: -one.pixels)[:LISTED]
+
+
+def counts_of(codes: np.ndarray) -> dict[int, int]:
+    """The different numbers of an array in order, and how many of each there are."""
+    if codes.dtype == np.uint8:  # many times as fast
+        many = np.bincount(codes.ravel())
+        return {value: int(many[value]) for value in np.flatnonzero(many).tolist()}
+    values, many = np.unique(codes, return_counts=True)
+    return dict(zip(values.tolist(), many.tolist(), strict=True))
 
 
 def codes_of(image: Image.Image, colours: bool) -> np.ndarray:

@@ -140,13 +140,14 @@ class LabelRule:
         """
         import numpy as np
 
-        found, at = np.unique(codes, return_inverse=True)
-        table = self.table
-        lost = [value for value in found.tolist() if value not in table]
+        from robustseg.data.sources.label_levels import counts_of
+
+        found, table = list(counts_of(codes)), self.table
+        lost = [value for value in found if value not in table]
         if lost:
             raise UnnamedValues(f"the mask holds values that no class has: {self._listed(lost)}")
-        labels = np.array([table[value] for value in found.tolist()], np.uint8)
-        return labels[at].reshape(codes.shape)
+        labels = np.array([table[value] for value in found], np.uint8)
+        return labels[np.searchsorted(found, codes)]
 
     def unnamed(self, files: Mapping[Path, Sequence[Level]]) -> str:
         """The error of values in the files of a set that are of no class; "" if there are none."""
