@@ -94,6 +94,13 @@ def unfit(model: NoiseModel | LabelMapModel, classes: int | None) -> str:
     Args:
         model: what is done to a mask, or to a label map.
         classes: of label maps, the background included; None: masks are binary.
+
+    Examples:
+        >>> from robustseg.noise import Confuse, Missed, unfit
+        >>> unfit(Missed(), None), unfit(Confuse(), 4)
+        ('', '')
+        >>> unfit(Confuse(), None)
+        'noise=confuse is for label maps: set dataset.classes'
     """
     name = type(model).__name__.lower()
     if classes is None:
