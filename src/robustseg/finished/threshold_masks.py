@@ -79,7 +79,7 @@ def _chosen(runs: pd.DataFrame, sources: Sources) -> pd.DataFrame:
         for folder in folders
     ]
     # Label maps have no threshold: the most probable class is taken.
-    kept = runs[np.array(there) & ~of_label_maps(runs).to_numpy()]
+    kept = runs[np.array(there, bool) & ~of_label_maps(runs).to_numpy()]
     return kept if kept.empty else _first_seeds(hardest(kept))
 
 

@@ -66,6 +66,15 @@ class TopLabelCalibrationError(ExpectedCalibrationError):
     The confidence of a pixel is the largest of its softmax probabilities, and its label is right if
     that class is the true one: the calibration error of Guo et al. (ICML 2017), torchmetrics'
     ``MulticlassCalibrationError(norm="l1")``.
+
+    Examples:
+        >>> import torch
+        >>> from robustseg.metrics import TopLabelCalibrationError
+        >>> logits = torch.tensor([0.7, 0.2, 0.1]).log().view(1, 3, 1, 1)
+        >>> metric = TopLabelCalibrationError()
+        >>> metric.update(logits, torch.tensor([[[[0]]]], dtype=torch.uint8))
+        >>> round(metric.compute(), 4)
+        0.3
     """
 
     def update(self, logits: Tensor, target: Tensor) -> None:
