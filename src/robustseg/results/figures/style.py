@@ -28,7 +28,7 @@ _WIDTH, _HEIGHT = 3.4, 2.8  # inches a panel
 _LETTERS = 0.6  # to which letters shrink at most
 _LINE, _NAME = 60, 18  # characters of a line of a label, and of the name of a row
 _KEYS, _KEY = 2, 0.17  # rows of a legend for which there is room, and inches that one takes
-_LIGHTEST = 0.6  # share of white in the last of a loss's colours
+_LIGHTEST = 0.45  # share of white in the last of a loss's colours
 
 
 @dataclass(frozen=True)
