@@ -178,6 +178,7 @@ def test_ctrl_c_ends_with_130(called, monkeypatch, capsys):
         (1, ["dataset=folder", "dataset.root=nowhere"]),
         (2, ["dataset=folder"]),
         (1, ["-m", "dataset.image_size=31"]),
+        (1, ["-m", "loss=gce", "loss.q=7,0.5", "trainer.max_epochs=1"]),
         (2, ["noise.alpha=2"]),
         (2, ["noise.alhpa=1"]),
         (2, ["loss=gce", "loss.q=7"]),
@@ -187,12 +188,10 @@ def test_ctrl_c_ends_with_130(called, monkeypatch, capsys):
 )
 def test_train(code, arguments, tmp_path, cache):
     places = [f"paths.runs={tmp_path}/r", f"paths.logs={tmp_path}", f"paths.cache={cache}"]
-    flags = [word for word in arguments if word.startswith("-")]  # Hydra wants them first
-    overrides = [word for word in arguments if word not in flags]
     own = TINY
     if "dataset=folder" in arguments:
         own = [one for one in TINY if not one.startswith("dataset.source.")]
-    done = call(tmp_path, *flags, *own, *places, *overrides)
+    done = call(tmp_path, *own, *places, *arguments)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
 

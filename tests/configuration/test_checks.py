@@ -70,6 +70,13 @@ def test_a_setting_that_cannot_work_is_refused_by_name(tiny, override, said):
         (["model=smp", "+model.encoder_dept=3"], r"no 'encoder_dept'.*did you mean encoder_depth"),
         (["model=smp", "model.arch=fpn", "+model.decoder_channels=[8]"], r"no 'decoder_channels'"),
         (["model=unet_resnet34", "+model.features=[4,8]"], r"Unet takes no 'features'"),
+        (
+            ["model=smp", "model.encoder_name=resnet-18"],
+            r"no model\.encoder_name=.*mean resnet18\?",
+        ),
+        (["model=smp", "model.encoder_name=zzzz"], r"no model\.encoder_name=zzzz; the docu"),
+        (["model=smp", "model.arch=unnet"], r"no model\.arch=unnet; did you mean unet\?"),
+        (["model=unet_resnet34", "model.encoder_name=resnet"], r"did you mean resnet"),
         (["model=smp", "+model.activation=sigmoid"], r"model\.activation: losses .* logits"),
         (
             ["model=smp", "model.encoder_name=tu-resnet18", "+model.aux_params={classes: 2}"],

@@ -24,6 +24,8 @@ SAID = [
     ("loss = mae", "'loss' is not NAME=VALUE; write it without spaces, such as loss=mae"),
     ("loss", "'loss' is not NAME=VALUE; write it without spaces, such as loss=tloss"),
     ("loss=tloss,gce", "loss=tloss,gce has several values: add -m to train with each of them"),
+    ("seed=[0,1,2]", "a whole number ≥ 0 and below 2^32. To train with each: -m seed=0,1,2"),
+    ("model=smp model.features=[4]", "model has model.name, model.arch,"),
     ("dataset.root=/data/a=b", "needs quotes: 'dataset.root=\"/data/a=b\"'"),
     ("dataset.root=/data/brain[1]", "needs quotes: 'dataset.root=\"/data/brain[1]\"'"),
     ("dataset.root=[", "needs quotes: 'dataset.root=\"[\"'"),

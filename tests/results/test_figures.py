@@ -3,10 +3,13 @@
 import errno
 import math
 import shutil
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import rgb_to_hsv, to_rgb
 
 from robustseg.cli.main import main
 from robustseg.finished.threshold_masks import threshold_masks
@@ -24,7 +27,7 @@ from robustseg.results.figures.memorisation import (
 from robustseg.results.figures.nu import nu
 from robustseg.results.figures.panels import disagreement, examples
 from robustseg.results.figures.stopping_points import selection
-from robustseg.results.figures.style import loss_styles, styles
+from robustseg.results.figures.style import loss_styles, resize, styles
 from robustseg.results.figures.thresholds import thresholds
 from robustseg.results.load import load_runs
 from robustseg.results.names import LOSSES
@@ -220,7 +223,7 @@ def test_examples_are_of_the_hardest_setting_and_the_same_in_each_row(runs, trai
     rows = np.reshape(figure.get_axes(), (2, 7))
     with np.load(trained / named(runs, "gce") / "examples.npz") as file:
         fixed = float(file["dice"][list(file["role"]).index("fixed")])
-    assert rows[0, 0].get_title() == f"test: Dice {fixed:.2f}"
+    assert rows[0, 0].get_title() == f"test\nDice {fixed:.2f}"
     for first, second in rows.T:
         assert [len(first.images), len(second.images)] in ([0, 0], [1, 1])
         if first.images:
@@ -239,7 +242,9 @@ def test_disagreement_begins_with_the_image_that_fits_its_mask_least(runs, train
     dice = both / np.maximum(noisy.sum((1, 2)) + predicted.sum((1, 2)), 1)
     shown = [title for title in titles(figure)[:4] if title]
     least = sorted(dice[training])[: len(shown)]
-    assert [title.split(",")[0] for title in shown] == [f"training: given {d:.2f}" for d in least]
+    assert [title.splitlines()[:2] for title in shown] == [
+        ["training", f"given {d:.2f}"] for d in least
+    ]
 
 
 def test_a_run_keeps_the_training_images_that_it_has_learnt_least(runs, trained):
@@ -263,11 +268,42 @@ def test_a_loss_has_one_colour_in_every_figure():
     whole = loss_styles({name: name for name in LOSSES})
     assert len({(style.color, style.marker) for style in whole.values()}) == len(LOSSES)
     some = loss_styles({"MAE a": "mae", "MAE b": "mae", "T-Loss": "tloss"})
-    assert some["MAE a"].color == some["MAE b"].color == whole["mae"].color
+    assert some["MAE a"].color == whole["mae"].color
     assert some["MAE a"].marker != some["MAE b"].marker
     assert some["T-Loss"].color == whole["tloss"].color
+    shades = loss_styles({"T-Loss": "tloss"} | {f"MAE {name}": "mae" for name in "abcd"})
+    tones = [rgb_to_hsv(to_rgb(shades[f"MAE {name}"].color)) for name in "abcd"]
+    assert np.ptp([hue for hue, _, _ in tones]) < 0.01  # one colour, lighter and lighter
+    assert np.all(np.diff([saturation for _, saturation, _ in tones]) < -0.1)
     variants = loss_styles({"a": "mae", "b": "mae"})  # of one loss, colours tell them apart
     assert variants["a"].color != variants["b"].color
+
+
+def test_a_legend_and_the_names_of_rows_have_room_however_long_they_are(trained, runs):
+    for draw in (dice_against_alpha, thresholds, memorisation, examples):
+        long = runs.assign(line=runs["line"] + " augmentation=flips_gamma_and_more regularizer=x")
+        for width in (None, 3.5):
+            figure = draw(long, trained)
+            if width:
+                resize(figure, width)
+            figure.draw_without_rendering()
+            renderer = FigureCanvasAgg(figure).get_renderer()
+            (key,) = figure.legends
+            box, page = key.get_window_extent(renderer), figure.bbox
+            assert page.x0 <= box.x0 and box.x1 <= page.x1
+            if width:  # letters are not made too small to read
+                continue
+            names = [text for axis in figure.axes for text in axis.texts if text.get_rotation()]
+            spans = [text.get_window_extent(renderer) for text in names]
+            for above, below in pairwise(spans):
+                assert below.y1 <= above.y0 + 1
+
+
+def test_a_legend_lists_lines_in_the_order_of_the_table_and_only_what_is_drawn(trained, runs):
+    figure = thresholds(runs, trained)
+    told = [text.get_text() for text in figure.legends[0].get_texts()]
+    lines = list(dict.fromkeys(runs["line"]))
+    assert told == [*lines, "test images, clean masks", "½"]  # no image is held out
 
 
 def test_settings_are_named_as_their_overrides(add_run):
@@ -344,9 +380,9 @@ def test_masks_by_threshold_are_those_that_training_kept(runs, trained):
         assert np.array_equal(masks[1], kept["predicted"][at] == 1)
         assert ((masks[0] >= masks[1]) & (masks[1] >= masks[2])).all()
         assert ((probability >= 0) & (probability <= 1)).all()
-        assert rows[2 * at + 1, 0].get_title() == kept["id"][at]
+        assert rows[2 * at + 1, 0].get_title().replace("\n", "") == kept["id"][at]
         both = 2 * (masks[2] & mask).sum() / max(1, masks[2].sum() + mask.sum())
-        assert rows[2 * at + 1, 5].get_title() == f"> 0.75: Dice {both:.2f}"
+        assert rows[2 * at + 1, 5].get_title() == f"> 0.75\nDice {both:.2f}"
 
 
 def test_a_run_that_lost_a_file_is_left_out_and_said(trained, tmp_path, capsys):
@@ -388,7 +424,7 @@ def test_figures_of_training_images_show_no_test_images(runs, trained):
     for spec in allowed("train"):
         figure = spec.draw(runs, trained)
         for cell in figure.axes if figure and spec.images != "none" else []:
-            assert not cell.images or cell.get_title().startswith("training:")
+            assert not cell.images or cell.get_title().startswith("training\n")
 
 
 def test_unlike_runs_are_not_averaged(add_run, tmp_path, capsys):

@@ -217,3 +217,13 @@ def test_paper_shows_all_tables(visit):
     assert not page.locator(".filters").is_visible()
     assert len(page.pdf()) > 10_000
     assert page.locator("details.more").first.get_attribute("open") is not None
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_cut_on_a_telephone(visit, scheme):
+    page = visit(viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for part in (".results", ".card", "nav", "pre"):
+        for one in page.locator(part).all():
+            if one.is_visible():
+                assert one.evaluate("e => e.scrollWidth - e.clientWidth") <= 0, part

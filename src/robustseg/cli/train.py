@@ -84,7 +84,7 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
             raise error from None
         if not sweep.tells(error):
             print(printable(f"{program}: {explained}", keep="\n"), file=sys.stderr)
-        code = explained.exit_code
+            code = explained.exit_code
     except KeyboardInterrupt:
         interrupted = True
         if not limit.is_over():

@@ -17,7 +17,7 @@ from robustseg.runs.checked import check_setting, settings_of
 from robustseg.runs.targets import with_current_names
 from robustseg.settings import Part, Settings, group_of, own_settings
 from robustseg.terminal.printable import is_plain, printable
-from robustseg.terminal.suggestion import suggestion
+from robustseg.terminal.suggestion import nearest, suggestion
 
 _AUTO = {"accelerator", "precision", "channels_last", "threads"}
 # Arguments that the program adds.
@@ -246,28 +246,44 @@ def _remedy(path: str, key: str) -> str:
     return f"; if the experiment sets it: ~model.{key}" if path == "model" else ""
 
 
-def _check_logits(target: Any, node: Mapping[str, Any], path: str) -> None:
-    """Refuse what would make a network give anything but logits, which the losses take."""
-    if str(target).startswith("segmentation_models_pytorch."):
-        for key in ("activation", "aux_params"):
-            if node.get(key) is not None:
-                raise ConfigError(
-                    f"{path}.{key}: losses and metrics take the logits that the network gives "
-                    "without it. Leave it out"
-                )
+def _check_network(target: str, node: Mapping[str, Any], path: str) -> None:
+    """Refuse what a network of segmentation-models-pytorch refuses late, or gives no logits with.
+
+    Its encoders tu-NAME are timm's, which knows their names.
+    """
+    if not target.startswith("segmentation_models_pytorch."):
+        return
+    import segmentation_models_pytorch as smp
+
+    for key in ("activation", "aux_params"):
+        if node.get(key) is not None:
+            raise ConfigError(
+                f"{path}.{key}: losses and metrics take the logits that the network gives "
+                "without it. Leave it out"
+            )
+    arch, encoder = str(node.get("arch")), str(node.get("encoder_name"))
+    if "arch" in node and arch.lower() not in smp.MODEL_ARCHITECTURES_MAPPING:
+        known = suggestion(arch.lower(), smp.MODEL_ARCHITECTURES_MAPPING)
+        raise ConfigError(f"there is no {path}.arch={arch}; {known}")
+    names = smp.encoders.get_encoder_names()
+    timm = encoder.startswith(("tu-", "timm-"))
+    if "encoder_name" in node and not timm and encoder not in names:
+        near = nearest(encoder, names)
+        known = f"did you mean {near}?" if near else "the documentation of smp lists them"
+        raise ConfigError(f"there is no {path}.encoder_name={encoder}; {known}")
 
 
 def _check_target(node: Mapping[str, Any], path: str) -> None:
     from hydra.utils import get_object  # what only reads results never gets here
 
     target = node["_target_"]
-    _check_logits(target, node, path)
     try:
         with warnings.catch_warnings():  # what it imports may use what torch gives up
             warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
             parameters = _parameters(get_object(target), node)
     except Exception as error:
         raise ConfigError(f"{path}._target_={target} cannot be loaded: {error}") from error
+    _check_network(str(target), node, path)
     kind = group_of(Settings, path)
     own = own_settings(kind) if kind is not None and issubclass(kind, Part) else frozenset()
     given = {key for key in node if not key.startswith("_")} - own

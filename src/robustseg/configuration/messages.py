@@ -119,7 +119,7 @@ def _no_setting(key: str, conf: Path, overrides: Sequence[str]) -> str:
     value = next((o.partition("=")[2] for o in overrides if o.partition("=")[0] == key), None)
     folders = [folder for home in (conf, *own_folders()) for folder in home.iterdir()]
     groups = {folder.name for folder in folders if folder.is_dir()}
-    chosen = [o for o in overrides if o.partition("=")[0] in groups]
+    chosen = [o.partition(",")[0] for o in overrides if o.partition("=")[0] in groups]
     keys = list(_keys(_composed(conf, chosen), ""))
     said = f"unknown setting {key}"
     meant = _meant(key, keys, groups)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ from robustseg.runs.pictures import read_examples
 
 _THRESHOLDS = (0.25, 0.5, 0.75)
 _CELL = 1.5  # inches
+_NAME = 12  # characters of a line of an image's name
 _IMAGES = 2  # test images, the same for all runs on the same data
 
 
@@ -119,17 +121,23 @@ def _figure(found: dict[str, tuple[_Kept, np.ndarray]], above: str) -> Figure:
     names = list(found)
     rows = [(at, name) for at in range(_IMAGES) for name in names if at < len(found[name][0].ids)]
     columns = 3 + len(_THRESHOLDS)
-    figure = Figure(figsize=(_CELL * columns, (_CELL + 0.25) * len(rows) + 0.4))
+    figure = Figure(figsize=(_CELL * columns, (_CELL + 0.35) * len(rows) + 0.4))
     figure.set_layout_engine("constrained")
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for line, (at, name) in zip(axes, rows, strict=True):
         one, probabilities = found[name]
         image, mask, probability = one.images[at], one.masks[at], probabilities[at]
-        shown = [(image if image.shape[-1] == 3 else image[..., 0], 255, one.ids[at])]
+        shown = [
+            (
+                image if image.shape[-1] == 3 else image[..., 0],
+                255,
+                textwrap.fill(one.ids[at], _NAME),
+            )
+        ]
         shown += [(mask == 1, 1, "clean mask"), (probability, 1, "probability")]
         for threshold in _THRESHOLDS:
             cut = probability > threshold
-            shown.append((cut, 1, f"> {threshold:g}: Dice {_dice(cut, mask):.2f}"))
+            shown.append((cut, 1, f"> {threshold:g}\nDice {_dice(cut, mask):.2f}"))
         for cell, (picture, highest, title) in zip(line, shown, strict=True):
             cell.imshow(picture, cmap="gray", vmin=0, vmax=highest)
             cell.set_title(title, fontsize=8)

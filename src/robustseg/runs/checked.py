@@ -80,4 +80,7 @@ def _message(error: ValidationError, config: Mapping[str, Any]) -> str:
 
 
 def _refusal(name: str, value: Any, wanted: str) -> str:
-    return f"{name}={printable(str(value))} is out of range: it must be {wanted}"
+    said = f"{name}={printable(str(value))} is out of range: it must be {wanted}"
+    if isinstance(value, list) and len(value) > 1 and "list" not in wanted:
+        said += f". To train with each: -m {name}={','.join(printable(str(one)) for one in value)}"
+    return said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -27,6 +29,7 @@ def dice_against_alpha(
     if runs["alpha"].nunique() < 2:
         return None
     strengths = sorted(runs["beta"].dropna().unique())
+    shares = sorted(map(float, runs["alpha"].unique()))
     known = styles_of(runs)
     faint = min(0.15, 0.7 / len(known))  # many bands overlap
     title = entry.title if (entry := find(metric)) else metric
@@ -50,5 +53,13 @@ def dice_against_alpha(
                 label=name,
             )
         axis.set_title(f"β = {beta:g}", fontsize=10)
-    legend(figure, axes)
+        if _apart(shares):
+            axis.set_xticks(shares, [f"{share:g}" for share in shares])
+    legend(figure, axes, known)
     return figure
+
+
+def _apart(values: list[float]) -> bool:
+    """Whether there is room for a tick at each of some values."""
+    gaps = [after - before for before, after in pairwise(values)]
+    return min(gaps) >= (values[-1] - values[0]) / 10

@@ -47,7 +47,7 @@ def memorisation(runs: pd.DataFrame, source: Source) -> Figure | None:
         )
         axis.set_title(heading(*setting), fontsize=10)
     _key(axes[0], {":": "if every given mask is learnt"})
-    legend(figure, axes)
+    legend(figure, axes, styles_of(noisy))
     return figure
 
 
@@ -86,7 +86,7 @@ def memorisation_by_type(runs: pd.DataFrame, source: Source) -> Figure | None:
                 axis.axhline(floor, color="0.35", linestyle="-.", linewidth=1)
             axis.set_title(f"{heading(*setting)}: {kind}", fontsize=9)
     _key(axes[0, 0], {":": "given masks' own Dice", "-.": "expected if memorised"})
-    legend(figure, axes.flat)
+    legend(figure, axes.flat, styles_of(noisy))
     return figure
 
 

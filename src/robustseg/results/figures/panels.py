@@ -114,7 +114,7 @@ def _figure(runs: pd.DataFrame, source: Source, choose: Choice) -> Figure | None
     kept = read_each(first[lines], sources, "examples", lambda run: _kept(_examples(run)))
     places = choose(kept)
     columns = max(map(len, places.values()))
-    figure = Figure(figsize=(_CELL * columns, (_CELL + 0.3) * len(lines) + 0.6))
+    figure = Figure(figsize=(_CELL * columns, (_CELL + 0.45) * len(lines) + 0.6))
     figure.set_layout_engine("constrained")
     axes = figure.subplots(len(lines), columns, squeeze=False)
     for row, name in zip(axes, lines, strict=True):
@@ -192,10 +192,10 @@ def _draw(cell: Axes, arrays: Arrays, at: int) -> None:
         for value, (label, color) in enumerate(colors.items(), 1):
             mask = (arrays[name][at] == value).astype(float)
             _outline(cell, mask, color if label else _OUTLINES[name], _DASHES[name])
-    title = f"test: Dice {arrays['dice'][at]:.2f}"
+    title = f"test\nDice {arrays['dice'][at]:.2f}"  # narrow, for the columns of a journal
     if training:
         given, clean = (_agreement(arrays, at, name) for name in ("noisy", "clean"))
-        title = f"training: given {given:.2f},\nclean {clean:.2f}"
+        title = f"training\ngiven {given:.2f}\nclean {clean:.2f}"
     cell.set_title(title, fontsize=8)
     cell.set_xlim(-0.5, image.shape[1] - 0.5)
     cell.set_ylim(image.shape[0] - 0.5, -0.5)

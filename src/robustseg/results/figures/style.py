@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import textwrap
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
@@ -21,11 +23,13 @@ from robustseg.results.names import LOSSES
 # Okabe and Ito's colours for the colour-blind; dashes and markers for grey paper.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _DASHES: tuple[LineStyleType, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
-_MARKERS = ("o", "s", "^", "D", "v", "<", ">", "p", "h")  # all of an area, however small
+_MARKERS = ("o", "s", "^", "D", "v", "<", ">", "d")  # all of an area, however small
 _APART = {"tloss_area": 6, "tloss_area_mean": 5}  # not those of T-Loss, GCE and MAE beside them
 _WIDTH, _HEIGHT = 3.4, 2.8  # inches a panel
 _LETTERS = 0.6  # to which letters shrink at most
-_LINE, _NAME = 60, 22  # characters of a line of a label, and of the name of a row
+_LINE, _NAME = 60, 18  # characters of a line of a label, and of the name of a row
+_KEYS, _KEY = 2, 0.17  # rows of a legend for which there is room, and inches that one takes
+_LIGHTEST = 0.45  # share of white in the last of a loss's colours
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ def styles(names: Iterable[object]) -> dict[str, Style]:
 def loss_styles(lines: Mapping[str, str]) -> dict[str, Style]:
     """A look for each line, in their order: one colour a loss, which it has in every figure.
 
-    Lines of one loss differ in marker and dash. Where all are of one loss, each has a colour.
+    Lines of one loss differ in marker, dash and, the later the lighter, shade. Where all are of
+    one loss, each has a colour.
 
     Args:
         lines: the loss of each.
@@ -59,6 +64,7 @@ def loss_styles(lines: Mapping[str, str]) -> dict[str, Style]:
         return styles(lines)
     taken: set[tuple[int, int]] = set()
     found = {}
+    counts, drawn = Counter(lines.values()), Counter[str]()
     for at, (line, loss) in enumerate(lines.items()):
         color = _color(loss)
         shifts = range(len(_MARKERS))
@@ -67,7 +73,8 @@ def loss_styles(lines: Mapping[str, str]) -> dict[str, Style]:
             at % len(_MARKERS),
         )
         taken.add((color, marker))
-        found[line] = _style(color, marker)
+        found[line] = _style(color, marker, drawn[loss] / max(1, counts[loss] - 1))
+        drawn[loss] += 1
     return found
 
 
@@ -79,9 +86,10 @@ def _color(loss: str) -> int:
     return (known.index(loss) if loss in LOSSES else zlib.crc32(loss.encode())) % len(_COLORS)
 
 
-def _style(color: int, marker: int) -> Style:
+def _style(color: int, marker: int, light: float = 0.0) -> Style:
+    own = np.array(to_rgb(_COLORS[color % len(_COLORS)]))
     return Style(
-        _COLORS[color % len(_COLORS)],
+        to_hex(own + light * _LIGHTEST * (1 - own)).upper(),
         _DASHES[marker % len(_DASHES)],
         _MARKERS[marker % len(_MARKERS)],
     )
@@ -130,29 +138,42 @@ def tiles(count: int, x: str, y: str, height: float = _HEIGHT) -> tuple[Figure, 
 
 
 def name_row(first: Axes, name: str) -> None:
-    """Write the name of a row of pictures left of its first, where no title can run into it."""
+    """Write the name of a row of pictures left of its first, where no title can run into it.
+
+    Words that are longer than the row is high are written smaller.
+    """
+    lines = textwrap.wrap(name, _NAME, break_long_words=False, break_on_hyphens=False)
     first.text(
-        *(-0.08, 0.5, textwrap.fill(name, _NAME, break_long_words=False)),
+        *(-0.08, 0.5, "\n".join(lines)),
         transform=first.transAxes,
         rotation=90,
         ha="right",
         va="center",
-        fontsize=9,
+        fontsize=9 * min(1.0, _NAME / max(map(len, lines), default=1)),
     )
 
 
-def legend(figure: Figure, axes: Iterable[Axes]) -> None:
-    """One legend below the panels, of all that any of them shows."""
-    found: dict[str, Artist] = {}
+def legend(figure: Figure, axes: Iterable[Axes], order: Iterable[str] = ()) -> None:
+    """One legend below the panels, of all that any of them shows; the figure grows by it.
+
+    Args:
+        figure: to which it belongs.
+        axes: its panels.
+        order: of labels; others come last.
+    """
+    shown: dict[str, Artist] = {}
     for axis in axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    found = {textwrap.fill(label, _LINE): handle for label, handle in found.items()}
+            shown.setdefault(label, handle)
+    labels = [label for label in dict.fromkeys([*order, *shown]) if label in shown]
+    found = {textwrap.fill(label, _LINE): shown[label] for label in labels}
+    columns = _columns(figure, found)
+    figure.set_figheight(figure.get_figheight() + _KEY * max(0, _rows(found, columns) - _KEYS))
     figure.legend(
         list(found.values()),
         list(found),
         loc="outside lower center",
-        ncols=_columns(figure, found),
+        ncols=columns,
         frameon=False,
         fontsize=8,
     )
@@ -161,8 +182,13 @@ def legend(figure: Figure, axes: Iterable[Axes]) -> None:
 def _columns(figure: Figure, labels: Iterable[str], letters: float = 1.0) -> int:
     """As many columns of a legend as there is room for."""
     lengths = [len(line) for label in labels for line in label.splitlines()]
-    room = int(figure.get_figwidth() / (letters * (0.5 + 0.057 * max(lengths, default=1))))
+    room = int(figure.get_figwidth() / (letters * (0.55 + 0.063 * max(lengths, default=1))))
     return max(1, min(room, len([*labels])))
+
+
+def _rows(labels: Iterable[str], columns: int) -> int:
+    """Rows of a legend."""
+    return -(-sum(label.count("\n") + 1 for label in labels) // columns)
 
 
 def resize(figure: Figure, width: float) -> None:
@@ -173,13 +199,16 @@ def resize(figure: Figure, width: float) -> None:
         width: in inches.
     """
     before, height = figure.get_size_inches()
+    keys = [[text.get_text() for text in key.get_texts()] for key in figure.legends]
+    tall = sum(_rows(labels, _columns(figure, labels)) for labels in keys)
     figure.set_size_inches(width, height * width / before)
     letters = max(min(1.0, width / before), _LETTERS)
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         text.set_fontsize(text.get_fontsize() * letters)
-    for key in [*figure.legends]:  # its columns cannot be changed
-        labels = [text.get_text() for text in key.get_texts()]
+    more = sum(_rows(labels, _columns(figure, labels, letters)) for labels in keys) - tall
+    figure.set_figheight(figure.get_figheight() + _KEY * letters * max(0, more))
+    for key, labels in zip([*figure.legends], keys, strict=True):  # columns cannot be changed
         key.remove()
         figure.legend(
             [handle for handle in key.legend_handles if handle is not None],

@@ -51,13 +51,12 @@ def thresholds(runs: pd.DataFrame, source: Source) -> Figure | None:
                 _draw(axis, group, [curves[run_id] for run_id in group["run_id"]], name, style)
         axis.axvline(0.5, color="0.35", linestyle=":", linewidth=1.2)
         axis.set_title(heading(*setting), fontsize=10)
-    for dash, label in {
-        "-": "test images, clean masks",
-        "--": "held-out images, noisy masks",
-    }.items():
-        axes[0].plot([], [], color="0.35", linestyle=dash, label=label)
-    axes[0].plot([], [], color="0.35", linestyle=":", linewidth=1.2, label="½")
-    legend(figure, axes)
+    held_out = any(_NOISY in curve and curve[_NOISY].notna().any() for curve in curves.values())
+    keys = {"-": "test images, clean masks", "--": "held-out images, noisy masks", ":": "½"}
+    for dash, label in keys.items():
+        if dash != "--" or held_out:
+            axes[0].plot([], [], color="0.35", linestyle=dash, linewidth=1.2, label=label)
+    legend(figure, axes, known)
     return figure
 
 
@@ -79,7 +78,6 @@ def _draw(
     axis: Axes, group: pd.DataFrame, curves: list[pd.DataFrame], name: str, style: Style
 ) -> None:
     mean = pd.concat(curves).groupby("threshold").mean()
-    # Lines of one loss have one colour: markers tell them apart.
     marks: Any = {"color": style.color, "marker": style.marker, "markersize": 3, "markevery": 2}
     axis.plot(mean.index, mean[_TEST], linewidth=1.3, label=name, **marks)
     if _NOISY in mean and mean[_NOISY].notna().any():
