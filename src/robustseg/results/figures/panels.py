@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +113,7 @@ def _figure(runs: pd.DataFrame, source: Source, choose: Choice) -> Figure | None
     lines = [name for name in styles_of(runs) if name in first.index]
     kept = read_each(first[lines], sources, "examples", lambda run: _kept(_examples(run)))
     places = choose(kept)
+    colors = class_colors(one for of in kept.values() for one in _classes(of))
     columns = max(map(len, places.values()))
     figure = Figure(figsize=(_CELL * columns, (_CELL + 0.45) * len(lines) + 0.6))
     figure.set_layout_engine("constrained")
@@ -122,16 +123,15 @@ def _figure(runs: pd.DataFrame, source: Source, choose: Choice) -> Figure | None
         for cell in row:
             cell.axis("off")
         for at, cell in zip(shown, row, strict=False):
-            _draw(cell, arrays, at)
+            _draw(cell, arrays, at, colors)
         name_row(row[0], name)
     figure.suptitle(heading(*settings(chosen)[-1]), fontsize=10)
-    _add_legend(figure, dict.fromkeys(one for of in kept.values() for one in _classes(of)))
+    _add_legend(figure, {name: color for name, color in colors.items() if name})
     return figure
 
 
-def _add_legend(figure: Figure, classes: Iterable[str]) -> None:
+def _add_legend(figure: Figure, colors: Mapping[str, str]) -> None:
     """What dashes mean, and colours: of kinds of masks, or of classes where there are several."""
-    colors = {str(name): color for name, color in class_colors(classes).items() if name}
     named = [("white" if colors else _OUTLINES[key], _DASHES[key], _NAMES[key]) for key in _NAMES]
     named += [(color, "-", name) for name, color in colors.items()]
     handles = [Line2D([], [], color=color, linestyle=dash) for color, dash, _ in named]
@@ -182,16 +182,15 @@ def _agreement(arrays: Arrays, at: int, name: str) -> float:
     return sum(found) / len(found) if found else 1.0
 
 
-def _draw(cell: Axes, arrays: Arrays, at: int) -> None:
+def _draw(cell: Axes, arrays: Arrays, at: int, colors: Mapping[str, str]) -> None:
     image = arrays["image"][at]
     cell.imshow(image if image.shape[-1] == 3 else image[..., 0], cmap="gray", vmin=0, vmax=255)
     role = str(arrays["role"][at])
     training = role.startswith("train")
-    colors = class_colors(_classes(arrays))
     for name in ("clean", "noisy", "predicted") if training else ("clean", "predicted"):
-        for value, (label, color) in enumerate(colors.items(), 1):
+        for value, label in enumerate(_classes(arrays), 1):
             mask = (arrays[name][at] == value).astype(float)
-            _outline(cell, mask, color if label else _OUTLINES[name], _DASHES[name])
+            _outline(cell, mask, colors[label] if label else _OUTLINES[name], _DASHES[name])
     title = f"test\nDice {arrays['dice'][at]:.2f}"  # narrow, for the columns of a journal
     if training:
         given, clean = (_agreement(arrays, at, name) for name in ("noisy", "clean"))

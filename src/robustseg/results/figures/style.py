@@ -43,7 +43,8 @@ class Style:
 
 def class_colors(names: Iterable[str]) -> dict[str, str]:
     """A colour for each class of label maps, in their order."""
-    return {name: CLASS_COLORS[at % len(CLASS_COLORS)] for at, name in enumerate(names)}
+    every = dict.fromkeys(names)
+    return {name: CLASS_COLORS[at % len(CLASS_COLORS)] for at, name in enumerate(every)}
 
 
 def styles(names: Iterable[object]) -> dict[str, Style]:
@@ -87,9 +88,11 @@ def _color(loss: str) -> int:
 
 
 def _style(color: int, marker: int, light: float = 0.0) -> Style:
-    own = np.array(to_rgb(_COLORS[color % len(_COLORS)]))
+    red, green, blue = (
+        c + light * _LIGHTEST * (1 - c) for c in to_rgb(_COLORS[color % len(_COLORS)])
+    )
     return Style(
-        to_hex(own + light * _LIGHTEST * (1 - own)).upper(),
+        to_hex((red, green, blue)).upper(),
         _DASHES[marker % len(_DASHES)],
         _MARKERS[marker % len(_MARKERS)],
     )
