@@ -63,6 +63,8 @@ def test_numbers_of_a_run_are_those_of_its_rows(trained):
     assert verify(RunFolder(trained)).state == "verified"
     manifest = read_csv(trained / "noise.csv")
     assert [row["class"] for row in manifest] == [*CLASSES] * 10
+    assert numbers["noise"]["noisy"] == 5
+    assert sum(numbers["noise"]["counts"].values()) == 10 * len(CLASSES)
 
 
 def test_the_masks_trained_on_are_corrupted_class_by_class(tiny):

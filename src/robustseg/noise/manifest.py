@@ -76,8 +76,8 @@ def summary(manifest: Sequence[Row]) -> dict[str, Any]:
     Returns:
         `counts` and `dice` (the mean of Dice(noisy, clean)) by type, `reached` (the mean of
         |noisy △ clean| / |clean| over the images chosen to be noisy, None if there are none;
-        NaN rows are left out), `noisy` (how many were chosen) and `unreached` (how many of them
-        missed β, see `note`).
+        NaN rows are left out), `noisy` (how many were chosen) and `unreached` (how many rows of
+        them missed β, see `note`). Of label maps a row is one class of an image.
 
     Examples:
         >>> import numpy as np
@@ -95,7 +95,7 @@ def summary(manifest: Sequence[Row]) -> dict[str, Any]:
         "counts": dict(sorted(counts.items())),
         "dice": {kind: _mean_dice(manifest, kind) for kind in sorted(counts)},
         "reached": float(np.mean(reached)) if reached else None,
-        "noisy": len(chosen),
+        "noisy": len({line["id"] for line in chosen}),
         "unreached": sum(line["note"].startswith(UNREACHED) for line in chosen),
     }
 
