@@ -327,6 +327,15 @@ class LossSettings(Choice):
         Ge(0),
         Setting("learning rate of the loss's own parameters", "a rate ≥ 0, or null"),
     ] = None
+    include_background: Annotated[
+        bool,
+        Setting(
+            "of region losses on label maps: whether the background is one of the classes that "
+            "they are the mean of",
+            later=True,
+            argument=True,
+        ),
+    ] = False
 
 
 class OptimizerSettings(Choice):
