@@ -81,9 +81,10 @@ def _color(loss: str) -> int:
 
 
 def _style(color: int, marker: int, light: float = 0.0) -> Style:
-    own = np.array(to_rgb(_COLORS[color % len(_COLORS)]))
+    own = to_rgb(_COLORS[color % len(_COLORS)])
+    red, green, blue = (part + light * _LIGHTEST * (1 - part) for part in own)
     return Style(
-        to_hex(own + light * _LIGHTEST * (1 - own)).upper(),
+        to_hex((red, green, blue)).upper(),
         _DASHES[marker % len(_DASHES)],
         _MARKERS[marker % len(_MARKERS)],
     )
