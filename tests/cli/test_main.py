@@ -60,3 +60,18 @@ def test_a_reader_that_has_seen_enough_is_no_error(words):
             [sys.executable, *words], cwd=ROOT, stdout=gone, stderr=subprocess.PIPE, text=True
         )
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["tabel"], "robustseg: error: there is no command 'tabel'; did you mean table?"),
+        (["wandb", "snc"], "robustseg wandb: error: there is no command 'snc'; did you mean sync?"),
+        (["qqq"], "there is no command 'qqq'; there are: claims, data, evaluate"),
+    ],
+)
+def test_a_misspelt_command_is_answered_with_the_one_that_was_meant(words, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err

@@ -3,6 +3,8 @@
 import csv
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -263,3 +265,17 @@ def test_a_pattern_that_finds_nothing_says_what_may_be_meant(tmp_path, word, sai
     (tmp_path / "photos [v1]").mkdir()
     Image.fromarray(picture(5, 7)).save(tmp_path / "photos [v1]" / "a.png")
     assert find_images([f"{tmp_path}/photos [[]v1]/*.png"])
+
+
+def test_predicting_loads_nothing_that_only_training_and_scoring_need(noisy_run, tmp_path):
+    """What takes seconds: torchmetrics, and with it torchvision, matplotlib and scipy.signal."""
+    Image.fromarray(picture(32, 32)).save(tmp_path / "a.png")
+    heavy = {"torchmetrics", "pytorch_lightning", "torchvision", "matplotlib", "wandb", "scipy"}
+    code = (
+        "import sys; from robustseg.cli.main import main\n"
+        f"assert main({['predict', str(noisy_run), str(tmp_path / 'a.png')]} + "
+        f"['-o', {str(tmp_path / 'out')!r}, '--device', 'cpu']) == 0\n"
+        f"print(sorted({heavy} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

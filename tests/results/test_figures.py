@@ -339,11 +339,15 @@ def test_figures_have_the_format_and_width_asked_for(trained, tmp_path, name, wi
     assert main(["figures", "mine", "--runs", str(trained), "--out", str(tmp_path), *words]) == 0
     files = list((tmp_path / "mine").iterdir())
     assert {file.suffix for file in files} == {".pdf", ".png"}
-    assert (tmp_path / "mine" / "nu.pdf").read_bytes().startswith(b"%PDF")
+    nu_file = (tmp_path / "mine" / "nu.pdf").read_bytes()
+    assert nu_file.startswith(b"%PDF") and b"/Subject" in nu_file
     for file in files:
         if file.suffix == ".png":
+            (spec,) = (spec for spec in FIGURES if spec.name == file.stem)
             with Image.open(file) as picture:
                 assert picture.width == pytest.approx(120 * width, abs=1)
+                assert picture.info["Title"] == spec.title
+                assert picture.info["Description"] == spec.caption
 
 
 def test_nu_s_ticks_are_plain_numbers(runs, trained):

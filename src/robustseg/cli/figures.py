@@ -148,9 +148,8 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     for spec, figure in figures:
         for kind in formats:
-            undated = {"Date" if kind == "svg" else "CreationDate": None}
             file = folder / f"{spec.name}.{kind}"
-            figure.savefig(file, dpi=120, metadata=None if kind == "png" else undated)
+            figure.savefig(file, dpi=120, metadata=_words(spec, kind))
             if small and kind == "png" and spec.images != "none":
                 _reduce(file)
     said = " and ".join(kind.upper() for kind in formats)
@@ -158,10 +157,22 @@ def save(
     return 0
 
 
+def _words(spec: FigureSpec, kind: str) -> dict[str, str | None]:
+    """Title and caption as a file of a format keeps them, without the date."""
+    caption = "Subject" if kind == "pdf" else "Description"
+    dates = {"svg": "Date", "pdf": "CreationDate"}
+    undated = {dates[kind]: None} if kind in dates else {}
+    return {"Title": spec.title, caption: spec.caption, **undated}
+
+
 def _reduce(file: Path) -> None:
     """Write a picture with 256 colours, a third of its size."""
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
+    words = PngInfo()
     with Image.open(file, formats=["PNG"]) as picture:
+        for name in ("Title", "Description"):
+            words.add_itxt(name, picture.info[name])
         reduced = picture.convert("RGB").quantize(256)
-    reduced.save(file, optimize=True)
+    reduced.save(file, optimize=True, pnginfo=words)

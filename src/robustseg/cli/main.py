@@ -2,9 +2,10 @@
 
 import argparse
 import errno
+import re
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from robustseg import __version__
 from robustseg.cli import (
@@ -29,6 +30,7 @@ from robustseg.cli import (
 from robustseg.errors import NotInstalled, UserError
 from robustseg.terminal.output import close_quietly, print_anything
 from robustseg.terminal.printable import printable
+from robustseg.terminal.suggestion import suggestion
 
 _RESULTS = (table, claims, ranks, status, runs, figures, results, report)
 _COMMANDS = (init, train, *_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
@@ -120,6 +122,14 @@ class _Parser(argparse.ArgumentParser):
         if not hasattr(options, "prog"):  # the innermost parser is the first to end
             options.prog = self.prog
         return options, rest
+
+    def error(self, message: str) -> NoReturn:
+        """Name the command that was meant, where argparse lists them all."""
+        found = re.match(r"argument COMMAND: invalid choice: '(.*)' \(choose from (.*)\)", message)
+        if found:
+            known = suggestion(found[1], re.findall(r"[\w-]+", found[2]))
+            message = f"there is no command {found[1]!r}; {known}"
+        super().error(message)
 
 
 def _told(options: argparse.Namespace, error: UserError) -> int:

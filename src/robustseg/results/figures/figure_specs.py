@@ -62,9 +62,10 @@ FIGURES = (
     FigureSpec(
         "memorisation_by_type",
         "Memorisation by type of noise",
-        "The same for images whose masks were wrong in one way. Dash-dotted: the Dice expected of "
-        "full memorisation, 2/(2+β) for dilated, 2(1−β)/(2−β) for eroded and 1−β/2 for moved "
-        "masks; dotted: what the given masks really have, which differs where β was not reached.",
+        "Dice of training images against clean (full) and given masks (dashed), by the way in "
+        "which their masks were wrong. Dash-dotted: the Dice expected of full memorisation, "
+        "2/(2+β) for dilated, 2(1−β)/(2−β) for eroded and 1−β/2 for moved masks; dotted: what the "
+        "given masks really have, which differs where β was not reached.",
         memorisation_by_type,
     ),
     FigureSpec(

@@ -88,9 +88,8 @@ def _color(loss: str) -> int:
 
 
 def _style(color: int, marker: int, light: float = 0.0) -> Style:
-    red, green, blue = (
-        c + light * _LIGHTEST * (1 - c) for c in to_rgb(_COLORS[color % len(_COLORS)])
-    )
+    own = to_rgb(_COLORS[color % len(_COLORS)])
+    red, green, blue = (part + light * _LIGHTEST * (1 - part) for part in own)
     return Style(
         to_hex((red, green, blue)).upper(),
         _DASHES[marker % len(_DASHES)],
