@@ -1,4 +1,4 @@
-"""Networks that go through torch.compile, once a process for all runs of one shape."""
+"""Networks that go through torch.compile, whose code the runs of a process share."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,31 +23,31 @@ _kept: list[_Kept] = []  # one at most
 
 
 class CompiledNetwork:
-    """Calls a network: compiled with full batches, as it is with others.
+    """Computes full batches with compiled code, and others with the network itself.
 
-    Code is compiled for one shape and depends on nothing else. Smaller batches, at the end of a
-    pass, would need code of their own, or code for batches of any size. torch makes the latter at
-    the first of them and takes it for full batches, too, from then on: a resumed run, or the
-    second of a process, would round differently.
+    Code is compiled for one shape and depends on nothing else. By default torch compiles code for
+    any number of images when it meets a second number, a smaller last batch, and takes it for full
+    batches too from then on: a resumed run, or the second of a process, would round differently.
 
-    torch keeps compiled code by class and looks, at each call, whether it fits the network: its
-    structure, settings, mode, and shapes and formats of its weights, which are inputs of the code.
-    So the next run of a shape takes the code that is there, and no weight of a run before.
+    torch keeps code by class, and checks at each call that it fits the network: its structure,
+    attributes and mode, and shape and format of the weights, which are inputs of the code. So a
+    run takes the code that an earlier one of the same shape has left, but no weights of it.
 
     Args:
         network: (B, C, H, W) normalised images → logits.
-        settings: of the run; `trainer.compile` is true or "graphs".
-        weights: what is added to the settings to build the network.
+        settings: of the run; `trainer.compile` is true or "graphs" (which replays the code as CUDA
+            graphs, without waiting for the host to launch each kernel).
+        channels: what the network was built with beside the settings, such as in_channels=3.
 
     Example: ``CompiledNetwork(network, settings, in_channels=3)(images)``.
     """
 
-    def __init__(self, network: nn.Module, settings: Settings, **weights: int) -> None:
+    def __init__(self, network: nn.Module, settings: Settings, **channels: int) -> None:
         graphs = settings.trainer.compile == "graphs"
-        _keep(None if graphs else _shape(settings, weights))  # a CUDA graph has fixed addresses
+        _keep(None if graphs else _shape(settings, channels))  # CUDA graphs hold their weights
         mode = "reduce-overhead" if graphs else None
         self._network = network
-        self._compiled = torch.compile(network, mode=mode, dynamic=False).__call__
+        self._compiled = torch.compile(network, mode=mode, dynamic=False)
         self._training = settings.dataset.batch_size
         self._evaluation = settings.evaluation.batch_size
 
@@ -69,12 +69,12 @@ def forgotten_on_failure() -> Iterator[None]:
         raise
 
 
-def _shape(settings: Settings, weights: dict[str, int]) -> Any:
+def _shape(settings: Settings, channels: dict[str, int]) -> Any:
     """What compiled code depends on."""
     trainer = settings.trainer
     return (
         settings.model.arguments(),
-        weights,
+        channels,
         settings.dataset.image_size,
         settings.dataset.batch_size,
         settings.evaluation.batch_size,
@@ -88,8 +88,8 @@ def _shape(settings: Settings, weights: dict[str, int]) -> Any:
 def _keep(shape: Any) -> None:
     """Keep the code that is there if it is for this shape, else drop it.
 
-    It is dropped, too, if it has more graphs than such a network needs: they would count towards
-    the limit at which torch stops compiling.
+    That of a network in more pieces is dropped as well: torch stops compiling at a number of
+    versions of a piece, and how many there are must not depend on earlier runs.
     """
     if shape is None or not _kept or _kept[0].shape != shape or _graphs() > _GRAPHS:
         _forget()
@@ -98,7 +98,7 @@ def _keep(shape: Any) -> None:
 
 
 def _graphs() -> int:
-    """How many graphs were compiled since code is kept."""
+    """How many graphs were compiled since code was last dropped."""
     return _compiled_so_far() - _kept[0].before
 
 
