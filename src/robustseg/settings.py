@@ -404,9 +404,10 @@ class TrainerSettings(Group):
     compile: Annotated[
         Literal[True, False, "graphs"],
         Setting(
-            "true: torch.compile the network (half a minute or more at first, wants a C++ "
+            "true: torch.compile the network for full batches (half a minute or more at the first "
+            "run of a shape, which the next of a process need not spend again; wants a C++ "
             "compiler; results differ in rounding, so it is another run); graphs: and replay it "
-            "as CUDA graphs",
+            "as CUDA graphs, which each run compiles again",
             later=True,
         ),
     ] = False

@@ -1,13 +1,12 @@
 """Whole runs on miniature data: what is written, skipped, resumed, and what failures leave."""
 
 import json
-from functools import partialmethod
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import nn
 
 from robustseg.data.batches.on_device import DeviceBatches
 from robustseg.errors import RunFailed
@@ -33,6 +32,7 @@ RESUMED = {
     "smp": ["model=smp"],
     "workers": ["dataset.num_workers=1", *NOISY],
 }
+COMPILED = ["trainer.compile=true", "evaluation.batch_size=5", *NOISY]
 
 
 @pytest.fixture
@@ -258,7 +258,13 @@ def test_a_sweep_forces_a_run_once(
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 4])
-@pytest.mark.parametrize("overrides", RESUMED.values(), ids=RESUMED)
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        *(pytest.param(overrides, id=name) for name, overrides in RESUMED.items()),
+        pytest.param(COMPILED, id="compiled", marks=pytest.mark.slow),
+    ],
+)
 def test_a_resumed_run_ends_in_the_same_numbers(
     tiny, tmp_path, finished, monkeypatch, crash_in_epoch, overrides, epoch
 ):
@@ -293,7 +299,7 @@ def test_images_kept_on_the_device_give_the_same_numbers(tiny, only_run, noisy, 
 
 @pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 def test_a_compiled_network_learns_the_same(tiny, tmp_path, monkeypatch, backend):
-    monkeypatch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend=backend))
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
     losses, weights = [], []
     for compiled in ("false", "true"):
         place = tmp_path / compiled

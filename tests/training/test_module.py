@@ -1,5 +1,4 @@
 import math
-from functools import partialmethod
 
 import numpy as np
 import pytest
@@ -195,22 +194,6 @@ def test_nothing_in_a_step_waits_for_the_device(tiny, name, ignored):
     done = operations(lambda: built.training_step((images, masks), 0).backward())
     assert "aten::convolution_backward" in done
     assert not done & WAITING
-
-
-def test_every_run_of_a_process_is_compiled(tiny, monkeypatch):
-    """More of them than torch compiles versions of one class."""
-    graphs = []
-
-    def backend(graph, inputs):
-        graphs.append(graph)
-        return graph.forward
-
-    monkeypatch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend=backend))
-    for width in range(1, 11):
-        before = len(graphs)
-        settings = ["trainer.compile=true", f"model.features=[{width},{2 * width}]"]
-        build_module(resolve(tiny(*settings)), 3)(torch.zeros(1, 16, 16, 3, dtype=torch.uint8))
-        assert len(graphs) > before
 
 
 def test_a_waiting_operation_is_seen():

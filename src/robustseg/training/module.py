@@ -26,8 +26,7 @@ class SegmentationModule(pl.LightningModule):
         loss_lr: learning rate of the loss's own parameters; None where it has none.
         scheduler: makes a schedule from the optimiser; None for a constant rate.
         channels_last: memory format of the network and its input.
-        compiled: whether the network goes through torch.compile; "graphs": and is captured in CUDA
-            graphs, which the GPU replays without waiting for the host to launch each kernel.
+        compiled: computes what the network does; None: the network itself.
         seed: of the run; layers that draw random numbers are reseeded from it at every epoch.
         has_ignored: whether masks have pixels that do not count (255).
         classes: of label maps, the background included; 1: masks are binary.
@@ -42,7 +41,7 @@ class SegmentationModule(pl.LightningModule):
         loss_lr: float | None = None,
         scheduler: Callable[[torch.optim.Optimizer], Any] | None = None,
         channels_last: bool = False,
-        compiled: bool | str = False,
+        compiled: Callable[[Tensor], Tensor] | None = None,
         seed: int = 0,
         has_ignored: bool = False,
         classes: int = 1,
@@ -50,12 +49,7 @@ class SegmentationModule(pl.LightningModule):
         super().__init__()
         self.format = torch.channels_last if channels_last else torch.contiguous_format
         self.network = network.to(memory_format=self.format)
-        if compiled:
-            # Graphs belong to the class: those of an earlier run of the process would be met
-            # again, and count towards the limit at which torch stops compiling.
-            torch._dynamo.reset()
-            mode = "reduce-overhead" if compiled == "graphs" else None
-            self.network.compile(mode=mode)  # in place: names of weights stay as they are
+        self._compiled = compiled
         self.loss = loss
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
@@ -68,7 +62,8 @@ class SegmentationModule(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, 1 or classes, H, W), float32, of uint8 images (B, H, W, C)."""
-        return self.network(normalise(images).contiguous(memory_format=self.format)).float()
+        network = self._compiled or self.network
+        return network(normalise(images).contiguous(memory_format=self.format)).float()
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Loss of a batch of uint8 images (B, H, W, C) and masks (B, H, W)."""

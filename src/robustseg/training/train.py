@@ -34,6 +34,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import Identity
 from robustseg.runs.labels import labels
 from robustseg.settings import Settings
+from robustseg.training.compiled import CompiledNetwork, forgotten_on_failure
 from robustseg.training.examples import write_examples
 from robustseg.training.module import SegmentationModule
 from robustseg.training.progress import make_progress
@@ -55,7 +56,7 @@ def train(
         What was written to metrics.json.
     """
     torch.set_num_threads(settings.trainer.threads)
-    with open_loggers(settings, identity, folder) as loggers:
+    with forgotten_on_failure(), open_loggers(settings, identity, folder) as loggers:
         data = prepare(
             source,
             Path(settings.paths.cache),
@@ -103,8 +104,10 @@ def build_module(
     optimizer, scheduler = settings.optimizer, settings.scheduler
     classes = len(settings.dataset.classes or [""])
     channels = {"in_channels": in_channels} | ({"classes": classes} if classes > 1 else {})
+    network = instantiate(settings.model.arguments(), **channels)
+    compiled = CompiledNetwork(network, settings, **channels) if settings.trainer.compile else None
     return SegmentationModule(
-        instantiate(settings.model.arguments(), **channels),
+        network,
         loss,
         instantiate(optimizer.arguments(), _partial_=True),
         loss_lr=settings.loss.parameter_lr,
@@ -112,7 +115,7 @@ def build_module(
         if scheduler.is_built
         else None,
         channels_last=settings.trainer.channels_last,
-        compiled=settings.trainer.compile,
+        compiled=compiled,
         seed=settings.seed,
         has_ignored=has_ignored,
         classes=classes,
