@@ -118,7 +118,7 @@ def grid(
         axis.tick_params(which="both", labelsize=8)
         axis.label_outer()
         if x == "epoch":
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     for axis in axes[-1]:
         axis.set_xlabel(x, fontsize=9)
     for axis in axes[:, 0]:
