@@ -168,6 +168,16 @@ def test_a_table_by_class_of_folders_and_of_their_record(trained, tmp_path, caps
     ]
 
 
+def test_numbers_of_label_maps_stand_beside_no_published_ones(finished, tmp_path, capsys):
+    run = finished("loss=gce", *SETTINGS, "dataset.name=shenzhen", "noise.alpha=0.7")
+    assert command("table", "--runs", run.parent) == 0
+    assert "GCE" in (table := capsys.readouterr().out)
+    assert "published" not in table
+    binary = finished("loss=gce", "dataset.name=shenzhen", "noise.alpha=0.7", "noise.beta=0.7")
+    assert command("table", "--runs", binary.parent) == 0
+    assert "| published" in capsys.readouterr().out
+
+
 def test_by_class_is_refused_where_there_is_one(finished, capsys):
     runs = finished("loss=gce").parent
     assert command("table", "--runs", runs, "--by", "class") == 2

@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from robustseg.results.load import of_label_maps
 from robustseg.results.report.calls import training_calls
 from robustseg.results.report.curve import HEIGHT, WIDTH
 from robustseg.results.report.experiment_readme import readme_html, readme_title
@@ -105,7 +106,7 @@ def _datasets(question: Question, runs: pd.DataFrame, sources: Sources) -> list[
     for name in sorted(runs["dataset"].unique()):
         chosen = runs[runs["dataset"] == name]
         published = None
-        if question.published:
+        if question.published and not of_label_maps(chosen).any():
             published = load_published(question.experiment, name, experiments_folder())
         images = question.images
         if images is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from robustseg.errors import ConfigError
-from robustseg.results.load import by_class, check_metrics
+from robustseg.results.load import by_class, check_metrics, of_label_maps
 from robustseg.results.sources import Sources
 from robustseg.results.tables.grid import SLIDES
 from robustseg.results.tables.published import (
@@ -203,6 +203,6 @@ def versus(layout: str) -> str | None:
 
 def _published(runs: pd.DataFrame, experiment: str | None) -> Published | None:
     datasets = runs["dataset"].unique()
-    if len(datasets) > 1:
+    if len(datasets) > 1 or of_label_maps(runs).any():  # what is published is of binary masks
         return None
     return load_published(experiment, datasets[0], experiments_folder())
