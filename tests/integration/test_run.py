@@ -361,7 +361,7 @@ def test_all_losses_see_the_same_masks(tiny, tmp_path):
         (["loss=gce", "loss.q=-1"], r"failed\. q must lie in \[0\.01, 1\], not -1$"),
         (
             ["model=unet_resnet34", "model.encoder_name=resnet-18", "model.encoder_weights=null"],
-            r"Wrong encoder name `resnet-18`, nearest of \d+: resnet18, ",
+            r"there is no model\.encoder_name=resnet-18; did you mean resnet18\?$",
         ),
         (["noise=elastic", "noise.model.smoothness=-1"], r"failed\. noise\.model\.smoothness must"),
     ],

@@ -130,7 +130,7 @@ def test_filters(add_run):
 
 
 def test_questions_without_an_answer_say_what_would_help(add_run, tmp_path):
-    with pytest.raises(NoRuns, match=r"no such directory: .*absent.*python train\.py"):
+    with pytest.raises(NoRuns, match=r"no such directory: .*absent.*robustseg train -m loss="):
         load_runs(tmp_path / "absent")
     add_run("gce", name="running").update_status(state="running")
     with pytest.raises(NoRuns, match=r"no finished run in .*\(1 unfinished\).*python train\.py"):
