@@ -133,7 +133,9 @@ def test_questions_without_an_answer_say_what_would_help(add_run, tmp_path):
     with pytest.raises(NoRuns, match=r"no such directory: .*absent.*robustseg train -m loss="):
         load_runs(tmp_path / "absent")
     add_run("gce", name="running").update_status(state="running")
-    with pytest.raises(NoRuns, match=r"no finished run in .*\(1 unfinished\).*robustseg train -m loss="):
+    with pytest.raises(
+        NoRuns, match=r"no finished run in .*\(1 unfinished\).*robustseg train -m loss="
+    ):
         load_runs(add_run.runs)
     add_run("gce", 0.3, experiments=["tloss"])
     with pytest.raises(NoRuns, match="dataset=syntetic; did you mean synthetic"):

@@ -208,7 +208,7 @@ class Wanted:
         """Folders, one for each kind of file."""
         found = [MASKS] if self.classes else [MASKS, PROBABILITIES]
         if self.each_class:
-            found += [f"{PROBABILITIES}/{file_name(name)}" for name in self.classes]
+            found += [f"{PROBABILITIES}/{name}" for name in class_folders(self.classes)]
         return [*found, *([OVERLAYS] if self.overlay else [])]
 
     def file(self, kind: str, name: str) -> Path:
@@ -222,9 +222,17 @@ def outputs(images: Sequence[Path], out: Path, classes: Sequence[str] = ()) -> l
     return [wanted.file(kind, name) for kind in wanted.kinds for name in output_names(images)]
 
 
-def file_name(name: str) -> str:
-    """A class's name as that of a folder: letters, digits, - and _ stay."""
-    return re.sub(r"[^\w-]+", "_", name)
+def class_folders(classes: Sequence[str]) -> list[str]:
+    """A folder's name for each class: letters, digits, - and _ stay, and no two are alike.
+
+    Examples:
+        >>> class_folders(["left lung", "heart"]), class_folders(["a b", "A_b"])
+        (['left_lung', 'heart'], ['1_a_b', '2_A_b'])
+    """
+    names = [re.sub(r"[^\w-]+", "_", name) for name in classes]
+    if len({name.lower() for name in names}) == len(names):
+        return names
+    return [f"{at}_{name}" for at, name in enumerate(names, 1)]
 
 
 def _read(path: Path, channels: int, bits: int | None) -> np.ndarray | str:
@@ -260,10 +268,10 @@ def _write(
         labels = probabilities.argmax(axis=0).astype(np.uint8)
         picture = Image.fromarray(labels)
         picture.putpalette(label_palette())
-        for class_name, probability in zip(wanted.classes, probabilities[1:], strict=True):
-            if wanted.each_class:
-                kind = f"{PROBABILITIES}/{file_name(class_name)}"
-                _levels(probability).save(wanted.file(kind, name))
+        if wanted.each_class:
+            folders = class_folders(wanted.classes)
+            for folder, probability in zip(folders, probabilities[1:], strict=True):
+                _levels(probability).save(wanted.file(f"{PROBABILITIES}/{folder}", name))
     else:
         probability = _resized(small, width, height)
         labels = (probability > wanted.threshold).astype(np.uint8)
