@@ -1,5 +1,6 @@
 """Runs in processes of their own, which can be killed."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -42,6 +43,23 @@ def train_after(cfg, before):
     if before is not None:
         before()
     run(cfg)
+
+
+def recorded(folder):
+    """How many epochs a run has recorded."""
+    return len(folder.epochs.read_text().splitlines()) - 1 if folder.epochs.exists() else 0
+
+
+def kill_after(epochs, forked, cfg, folder, rng):
+    """Train a run in a process that is killed shortly after it has recorded so many epochs."""
+    process = forked(target=train_after, args=(cfg, None))
+    process.start()
+    while recorded(folder) < epochs:
+        time.sleep(0.005)
+    time.sleep(rng.uniform(0, 0.1))
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.verify import verify
 from robustseg.training.run import run
 from tests.conftest import TINY
-from tests.integration.conftest import train_after
+from tests.integration.conftest import kill_after, recorded, train_after
 
 ROOT = Path(__file__).parents[2]
 SHORT = [
@@ -92,11 +92,6 @@ def test_a_death_at_any_rename_changes_nothing(tiny, tmp_path, in_process, whole
         assert len(list(place.iterdir())) == 1  # nothing had to be set aside
 
 
-def recorded(folder):
-    """How many epochs a run has recorded."""
-    return len(folder.epochs.read_text().splitlines()) - 1 if folder.epochs.exists() else 0
-
-
 def kill_at_random(forked, cfg, seconds, rng):
     """Kill a run after a random time; say how far it was, or None if it was finished."""
     process = forked(target=train_after, args=(cfg, None))
@@ -134,14 +129,7 @@ def test_random_kills_change_nothing_with_any_schedule(
     cfg, rng = tiny(*overrides), random.Random(scheduler)
     folder = RunFolder(tmp_path / "runs" / undisturbed.name)
     for epochs in (rng.randint(0, 2), rng.randint(3, 5)):
-        process = forked(target=train_after, args=(cfg, None))
-        process.start()
-        while recorded(folder) < epochs:
-            time.sleep(0.005)
-        time.sleep(rng.uniform(0, 0.1))
-        process.kill()
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
+        kill_after(epochs, forked, cfg, folder, rng)
     assert in_process(cfg) == 0
     assert results(folder.path) == results(undisturbed)
 

@@ -3,8 +3,6 @@
 import csv
 import json
 import random
-import signal
-import time
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +24,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.verify import verify
 from robustseg.training.train import build_module, rehearse
 from tests.conftest import ROOT
-from tests.integration.conftest import train_after
-from tests.integration.test_killed import recorded
+from tests.integration.conftest import kill_after
 from tests.label_maps import LABEL_MAPS, NAMES, LabelMaps
 
 SETTINGS = (
@@ -115,14 +112,7 @@ def test_a_killed_run_ends_in_the_numbers_of_one_that_is_not(
     cfg, rng = tiny(*overrides), random.Random(0)
     folder = RunFolder(tmp_path / "runs" / undisturbed.name)
     for epochs in (1, 4):
-        process = forked(target=train_after, args=(cfg, None))
-        process.start()
-        while recorded(folder) < epochs:
-            time.sleep(0.005)
-        time.sleep(rng.uniform(0, 0.1))
-        process.kill()
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
+        kill_after(epochs, forked, cfg, folder, rng)
     assert in_process(cfg) == 0
     assert results(folder.path) == results(undisturbed)
 

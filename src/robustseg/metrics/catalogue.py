@@ -92,7 +92,12 @@ def diagonal(image_size: float) -> float:
 
 def find(name: str) -> Metric | None:
     """Return the metric of a number; ``train_dice_clean/dilate`` is of ``train_dice_clean``."""
-    return CATALOGUE.get(name.partition("/")[0])
+    return CATALOGUE.get(base_name(name))
+
+
+def base_name(name: str) -> str:
+    """A number's or column's name without that of its class or type: tp of ``tp/heart``."""
+    return name.partition("/")[0]
 
 
 def _positive(c: Columns) -> NDArray[np.bool_]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robustseg.metrics.by_class import classes_in, metrics_of, pixels_counted
-from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL
+from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL, base_name
 from robustseg.metrics.counts import COUNTS, dice, jaccard
 
 __all__ = ["COUNTS", "dice", "jaccard", "summarise", "summarise_last"]
@@ -46,7 +46,7 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
         (1.0, 0.0)
     """
     table = {
-        name: np.asarray(columns[name], dtype=np.float64 if _base(name) in _REAL else np.int64)
+        name: np.asarray(columns[name], dtype=np.float64 if base_name(name) in _REAL else np.int64)
         for name in _relevant(columns)
     }
     counted = pixels_counted(table) > 0
@@ -80,7 +80,7 @@ def means_over_classes(numbers: dict[str, float], classes: Sequence[str]) -> dic
     """
     result = {}
     for name, value in numbers.items():
-        base = _base(name)
+        base = base_name(name)
         if classes and base not in numbers and base not in result:
             each = np.array([numbers[f"{base}/{one}"] for one in classes])
             result[base] = _mean(each[~np.isnan(each)])
@@ -89,11 +89,7 @@ def means_over_classes(numbers: dict[str, float], classes: Sequence[str]) -> dic
 
 
 def _relevant(columns: Mapping[str, ArrayLike]) -> list[str]:
-    return [name for name in map(str, columns) if _base(name) in _COLUMNS]
-
-
-def _base(name: str) -> str:
-    return name.partition("/")[0]
+    return [name for name in map(str, columns) if base_name(name) in _COLUMNS]
 
 
 def summarise_last(columns: Mapping[str, ArrayLike], last: int) -> dict[str, float]:

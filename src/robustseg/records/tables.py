@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robustseg.metrics.catalogue import base_name
 from robustseg.records.layout import DamagedRecord, Part, read_part
 from robustseg.runs.files import trouble
 
@@ -52,11 +53,6 @@ _COLUMNS_LIMIT = 2000
 _BYTES_LIMIT = 1 << 32  # of a part in memory, as its footer declares
 _TEXT_LIMIT = 1 << 20  # bytes of one text
 _LEVEL = 12  # of zstd; higher ones cost seconds and save a hundredth
-
-
-def base(name: str) -> str:
-    """A column's name without that of its class: tp of tp/heart."""
-    return name.partition("/")[0]
 
 
 def encode(table: pa.Table, kind: str) -> bytes:
@@ -176,7 +172,7 @@ def _check_schema(schema: pa.Schema, kind: str) -> None:
             right = pa.types.is_boolean(field.type)
         else:
             right = is_number
-        if base(field.name) in COUNTS or field.name == "epoch":
+        if base_name(field.name) in COUNTS or field.name == "epoch":
             right = pa.types.is_integer(field.type)
         if not right:
             raise ValueError(f"column {field.name} is of type {field.type}")
@@ -205,13 +201,13 @@ def _check_values(table: pa.Table, kind: str, runs: list[str]) -> None:
         raise ValueError(f"{table.num_rows} rows of {len(runs)} runs")
     if kind == "images" or kind == "epochs":
         lowest = {*COUNTS, "hd95", "epoch", *(f"{name}_tuned" for name in COUNTS)}
-        for name in (name for name in table.column_names if base(name) in lowest):
+        for name in (name for name in table.column_names if base_name(name) in lowest):
             least = pc.min(table[name]).as_py()
             if least is not None and least < 0:
                 raise ValueError(f"column {name} has the value {least}")
     if kind == "images":
         _check_counts(table)
-    for name in (name for name in table.column_names if base(name) in _SHARES):
+    for name in (name for name in table.column_names if base_name(name) in _SHARES):
         ends = pc.min_max(table[name]).as_py()
         if ends["min"] is not None and not (0 <= ends["min"] and ends["max"] <= 1):
             raise ValueError(f"column {name} has the values {ends['min']} to {ends['max']}")
@@ -226,7 +222,7 @@ def _check_counts(table: pa.Table) -> None:
     import pyarrow.compute as pc
 
     counted = None
-    first = [name for name in table.column_names if base(name) == COUNTS[0]] or [COUNTS[0]]
+    first = [name for name in table.column_names if base_name(name) == COUNTS[0]] or [COUNTS[0]]
     for name in first:
         of = name.removeprefix(COUNTS[0])
         lacking = [f"{one}{of}" for one in COUNTS if f"{one}{of}" not in table.column_names]
