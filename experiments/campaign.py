@@ -52,7 +52,8 @@ def plan() -> list[Part]:
     parts += _lesions("tloss_why", "types", "decay", "crops")
     parts += [*_tables("1,2"), Part(positive, tiles, tissue, ("seed=1,2",))]
     parts += [Part(tiles, tiles, tissue, ("seed=1,2",)), *_tables("1,2", (), "_area")]
-    return parts + _lesions("tloss_area", "clean", "types", "annotators", "panel", "models")
+    parts += _lesions("tloss_area", "clean", "types", "annotators", "panel", "models")
+    return [*parts, Part("tloss_area_tiles", "tloss_area_tiles", tissue, ())]
 
 
 def _tables(seeds: str, narrowed: tuple[str, ...] = (), part: str = "") -> list[Part]:
