@@ -336,6 +336,16 @@ class LossSettings(Choice):
             argument=True,
         ),
     ] = False
+    empty_weight: Annotated[
+        Number,
+        Ge(0),
+        Setting(
+            "of tloss_area: weight of an image whose mask is empty",
+            "a weight ≥ 0",
+            later=True,
+            argument=True,
+        ),
+    ] = 1.0
 
 
 class OptimizerSettings(Choice):

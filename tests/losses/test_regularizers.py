@@ -220,6 +220,26 @@ def test_penalty_is_summed_over_pixels_on_the_scale_of_an_image(kind, loss, draw
     close(masked, sum(images) / 2)
 
 
+@pytest.mark.parametrize("kind", [reg.LabelNoisePenalty, reg.ConfidencePenalty])
+@pytest.mark.parametrize("dimension", ["pixels", "label", "mean"])
+def test_a_penalty_beside_the_t_loss_by_area_is_as_large_as_its_area(kind, dimension, draw):
+    """D_i of its D pixels count, so that is the share of the sum, once regularised or twice."""
+    logits, target, _ = draw(2, 1, 8, 8)
+    target[0, :, 2:], target[1, :, 5:] = 0, 0
+    base = losses.AreaTLoss(dimension=dimension)
+    means = torch.stack(
+        [
+            reg.Regularized(losses.MAELoss(), kind(0.1))(z, y) - losses.mae_loss(z, y)
+            for z, y in zip(logits.split(1), target.split(1), strict=True)
+        ]
+    )
+    expected = (base.dimensions(logits, target) * means).mean()
+    once = reg.Regularized(base, kind(0.1))
+    close(once(logits, target) - base(logits, target), expected)
+    twice = reg.Regularized(once, kind(0.1))
+    close(twice(logits, target) - base(logits, target), 2 * expected)
+
+
 def test_parameters_of_the_loss_are_kept():
     module = reg.Regularized(losses.TLoss(log_nu=1.0), reg.LabelNoisePenalty())
     assert [name for name, _ in module.named_parameters()] == ["loss.log_nu"]

@@ -219,20 +219,40 @@ def test_dilated_and_eroded_masks_of_one_object(beta):
 
 
 @pytest.mark.parametrize("dimension", ["label", "mean"])
-@given(level=st.floats(-6, 6))
-def test_an_empty_mask_is_never_without_a_gradient(dimension, level):
-    """However far foreground has spread, all of it is pushed down: by κ of the squared error's
-    gradient at the least, where the imagewise Dice loss has next to none."""
+@given(level=st.floats(-6, 6), weight=st.sampled_from([0.5, 1.0, 3.0]), nu=st.floats(0.01, 50))
+def test_an_empty_mask_has_the_gradient_of_the_squared_error(dimension, level, weight, nu):
+    """However far foreground has spread, all of it is pushed down, where the imagewise Dice loss
+    has next to none; where there is none left, the push ends, unlike the T-Loss's."""
     logits = torch.full((1, 1, 32, 32), level, dtype=torch.float64, requires_grad=True)
     target = torch.zeros_like(logits)
-    loss = losses.AreaTLoss(-3.0, dimension=dimension).double()
+    loss = losses.AreaTLoss(math.log(nu), dimension=dimension, empty_weight=weight).double()
     loss(logits, target).backward()
     p = logits.detach().sigmoid()
-    squared = p * p * (1 - p)
-    assert (logits.grad >= 0.01 * squared).all()
+    torch.testing.assert_close(logits.grad, weight * p * p * (1 - p))
+    assert loss.log_nu.grad == 0
     other = logits.detach().requires_grad_()
     losses.dice_loss(other, target).backward()
     assert logits.grad.sum() > 100 * other.grad.abs().sum()
+
+
+@pytest.mark.parametrize("dimension", ["label", "mean"])
+def test_an_image_is_empty_by_its_counted_pixels(dimension, draw):
+    """A batch of one image with foreground, and of the same one where all of that is ignored."""
+    logits, _, _ = draw(2, 1, 8, 8)
+    target, ignore = torch.zeros_like(logits), torch.zeros(2, 1, 8, 8, dtype=torch.bool)
+    target[:, :, :4], ignore[1, :, :4] = 1, True
+    options = {"log_nu": log(1.0), "dimension": dimension}
+    alone = losses.area_t_loss(logits[:1], target[:1], **options)
+    rest = squared_residuals(logits[1:, :, 4:], target[1:, :, 4:], None)[0] / 2
+    together = losses.area_t_loss(logits, target, ignore, **options)
+    torch.testing.assert_close(2 * together, alone + rest)
+
+
+def test_smoothed_labels_of_an_empty_mask_are_empty_still(draw):
+    logits, _, _ = draw(1, 1, 8, 8)
+    target = torch.full_like(logits, 0.05)
+    value = losses.area_t_loss(logits, target, log_nu=log(1.0))
+    torch.testing.assert_close(value, squared_residuals(logits, target, None)[0] / 2)
 
 
 @pytest.mark.parametrize("dimension", CHOICES)
@@ -268,7 +288,14 @@ def test_ignored_pixels_have_no_area(draw):
 
 @pytest.mark.parametrize(
     "options",
-    [{"dimension": "area"}, {"floor": 0.0}, {"floor": -0.1}, {"floor": 1.5}, {"log_nu": math.nan}],
+    [
+        {"dimension": "area"},
+        {"floor": 0.0},
+        {"floor": -0.1},
+        {"floor": 1.5},
+        {"empty_weight": -1.0},
+        {"log_nu": math.nan},
+    ],
 )
 def test_wrong_options_are_refused(options, draw):
     name = next(iter(options))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from robustseg.losses.inputs import full_precision
-from robustseg.losses.options import Range, check_options, constraints_of
+from robustseg.losses.options import NonNegative, Range, check_options, constraints_of
 from robustseg.losses.overlap import counted
 from robustseg.losses.reduction import count_pixels
 from robustseg.losses.tloss import TLoss, squared_residuals, student_t
@@ -25,14 +25,18 @@ def area_t_loss(
     log_precision: float = 0.0,
     dimension: Dimension = "label",
     floor: Floor = 0.01,
+    empty_weight: NonNegative = 1.0,
 ) -> Tensor:
     """Student-t negative log-likelihood of each image's residual, with its area for D.
 
     That is :func:`robustseg.losses.t_loss` with D_i = max(min(A_i, (D - A_i)/κ), κD) in place of
-    the D counted pixels: as many dimensions as the mask has pixels, but κD for one that is empty
+    the D counted pixels: as many dimensions as the mask has pixels, but κD for one that is tiny
     or fills its image. The gradient weighs residuals by (ν + D_i) / (ν e^-λ + S), next to A_i / S
     for ν much below S: the inverse of a relative error, which is the same for small and large
     masks, where the T-Loss has D / S.
+
+    An image without foreground has no relative error. Its loss is S/2, the squared error, whose
+    weight is 1: that of an image with S = D_i.
 
     Args:
         logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
@@ -47,6 +51,8 @@ def area_t_loss(
         floor: κ, in [0.0001, 1]: the least D_i as a share of the counted pixels D, and the share
             of background below which D_i falls from A_i to it: a mask that fills its image is
             fitted by a bias, to S → 0.
+        empty_weight: weight of an image with no pixel of foreground (y at least ½), at least 0;
+            not for "pixels".
 
     Returns:
         The mean over images, not divided by the areas of the batch: alone in its batch an image
@@ -65,6 +71,10 @@ def area_t_loss(
     squares = squared_residuals(logits, target, ignore)
     counts = dimensions(logits, target, ignore, dimension=dimension, floor=floor)
     values = student_t(squares, counts, log_nu=log_nu, log_precision=log_precision)
+    if dimension != "pixels":
+        # As D/S or κD/S its weight has no bound, and a bias fits all empty masks at once, or none.
+        empty = ~has_foreground(target, ignore)
+        values = torch.where(empty, empty_weight * squares.double() / 2, values)
     return values.mean().to(logits.dtype)
 
 
@@ -91,6 +101,14 @@ def dimensions(
     return channels * torch.maximum(torch.minimum(areas, (pixels - areas) / floor), floor * pixels)
 
 
+def has_foreground(target: Tensor, ignore: Tensor | None) -> Tensor:
+    """Return whether an image has a counted pixel that is foreground, y at least ½, (B,), bool."""
+    foreground = target[:, int(target.shape[1] > 1) :] >= 0.5
+    if ignore is not None:
+        foreground = foreground & ~ignore
+    return foreground.flatten(1).any(1)
+
+
 class AreaTLoss(TLoss):
     """:func:`area_t_loss` with its parameter ln ν, which is learnt with the network.
 
@@ -100,12 +118,13 @@ class AreaTLoss(TLoss):
         log_precision: λ, Σ⁻¹ being e^λ I.
         dimension: "label", "mean" or "pixels": what D_i is, as for the function.
         floor: κ, the least D_i as a share of the counted pixels, in [0.0001, 1].
+        empty_weight: weight of an image without foreground, at least 0.
 
     Examples:
         >>> import torch
         >>> from robustseg.losses import AreaTLoss
         >>> AreaTLoss(dimension="mean")
-        AreaTLoss(learn=True, log_precision=0.0, dimension=mean, floor=0.01)
+        AreaTLoss(learn=True, log_precision=0.0, dimension=mean, floor=0.01, empty_weight=1.0)
         >>> small, large = torch.zeros(2, 1, 8, 8)
         >>> small[:, :2], large[:, :4] = 1, 1
         >>> AreaTLoss().dimensions(torch.zeros(2, 1, 8, 8), torch.stack([small, large]))
@@ -119,11 +138,13 @@ class AreaTLoss(TLoss):
         log_precision: float = 0.0,
         dimension: Dimension = "label",
         floor: float = 0.01,
+        empty_weight: float = 1.0,
     ) -> None:
         super().__init__(log_nu, learn, log_precision)
-        check_options(constraints_of(area_t_loss), {"dimension": dimension, "floor": floor})
+        options = {"dimension": dimension, "floor": floor, "empty_weight": empty_weight}
+        check_options(constraints_of(area_t_loss), options)
         self.dimension: Dimension = dimension
-        self.floor = float(floor)
+        self.floor, self.empty_weight = float(floor), float(empty_weight)
 
     def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
         """Return the loss, a scalar."""
@@ -135,6 +156,7 @@ class AreaTLoss(TLoss):
             log_precision=self.log_precision,
             dimension=self.dimension,
             floor=self.floor,
+            empty_weight=self.empty_weight,
         )
 
     def dimensions(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
@@ -143,4 +165,5 @@ class AreaTLoss(TLoss):
 
     def extra_repr(self) -> str:
         """Return the options."""
-        return f"{super().extra_repr()}, dimension={self.dimension}, floor={self.floor}"
+        own = f"dimension={self.dimension}, floor={self.floor}, empty_weight={self.empty_weight}"
+        return f"{super().extra_repr()}, {own}"

@@ -3,7 +3,8 @@
 Each takes a loss and its arguments and returns the regularised scalar, for logits (B, 1, H, W) with
 a sigmoid and two classes, or (B, C, H, W) with a softmax. A penalty is a mean over pixels if the
 loss is on the scale of a pixel, and a sum over the pixels of an image if the loss is on the scale
-of an image (`image_scale`, like the T-Loss), where a mean would be negligible.
+of an image (`image_scale`, like the T-Loss), where a mean would be negligible; beside the T-Loss by
+area it is D_i / D of that sum.
 """
 
 from robustseg.losses.regularizers.boundary_smoothing import BoundarySmoothing

@@ -1,5 +1,6 @@
 """A loss with a regulariser."""
 
+from collections.abc import Callable
 from typing import cast
 
 from torch import Tensor, nn
@@ -22,6 +23,11 @@ class Regularized(nn.Module):
     def image_scale(self) -> bool:
         """Return whether the loss is on the scale of an image."""
         return cast(bool, self.loss.image_scale)
+
+    @property
+    def dimensions(self) -> Callable[..., Tensor] | None:
+        """Return how many values of an image the loss counts, as a function, if it says so."""
+        return getattr(self.loss, "dimensions", None)
 
     def forward(self, logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
         """Return the regularised loss, a scalar; arguments as the loss'."""
