@@ -206,3 +206,18 @@ def test_every_kind_of_error_has_a_code_of_the_rule():
     assert {kind.exit_code for kind in kinds} == {1, 2}
     wrong = {kind for kind in kinds if kind.exit_code == 2}
     assert wrong == {errors.ConfigError, errors.OptionError}
+
+
+@pytest.mark.parametrize(
+    ("call", "ending"),
+    [
+        (["noise", "preview", "-o", "sheet.txt"], ".png"),
+        (["suspects", "run", "--sheet", "sheet.jpg"], ".png"),
+        (["export", "run", "-o", "model.txt"], ".onnx"),
+    ],
+)
+def test_a_file_of_another_format_is_refused_before_any_work(call, ending, capsys):
+    with pytest.raises(SystemExit) as refusal:
+        main(call)
+    assert refusal.value.code == 2
+    assert f"{call[-1]}: name a file that ends in {ending}" in capsys.readouterr().err

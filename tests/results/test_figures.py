@@ -3,6 +3,7 @@
 import errno
 import math
 import shutil
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -64,6 +65,20 @@ def test_memorisation_shows_the_columns_of_epochs_csv(runs, trained):
     assert lines(axis, "-")[0].get_ydata() == pytest.approx(epochs["train_dice_clean"])
     learnt = pd.read_csv(trained / named(runs, "gce") / "noise.csv")["dice"].mean()
     assert lines(axis, ":")[0].get_ydata() == pytest.approx([learnt, learnt])
+
+
+def test_more_losses_than_a_panel_has_room_for_have_one_each(runs, trained, monkeypatch):
+    module = sys.modules["robustseg.results.figures.memorisation"]
+    monkeypatch.setattr(module, "_TOGETHER", 1)
+    figure = memorisation(runs, trained)
+    assert figure.get_suptitle() == "α = 0.5, β = 0.7"
+    axes = dict(zip(titles(figure), figure.get_axes(), strict=True))
+    assert axes.keys() == set(runs[runs.alpha == 0.5].line) and len(axes) > 1
+    epochs = pd.read_csv(trained / named(runs, "gce") / "epochs.csv")
+    (given,) = lines(axes["GCE"], "--")
+    assert given.get_ydata() == pytest.approx(epochs["train_dice_noisy"])
+    (key,) = figure.legends
+    assert "GCE" not in [text.get_text() for text in key.get_texts()]
 
 
 def test_memorisation_by_type_has_both_floors(runs, trained):
@@ -345,7 +360,7 @@ def test_figures_have_the_format_and_width_asked_for(trained, tmp_path, name, wi
         if file.suffix == ".png":
             (spec,) = (spec for spec in FIGURES if spec.name == file.stem)
             with Image.open(file) as picture:
-                assert picture.width == pytest.approx(120 * width, abs=1)
+                assert picture.width == pytest.approx(300 * width, abs=1)
                 assert picture.info["Title"] == spec.title
                 assert picture.info["Description"] == spec.caption
 

@@ -3,9 +3,9 @@
 import argparse
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
+from robustseg.cli.file_argument import file_ending
 from robustseg.cli.run_argument import add_run, begin, loaded, share
 
 
@@ -20,7 +20,7 @@ def add_parser(subparsers: Any) -> None:
         epilog="robustseg export runs/isic2017-tloss-clean-s0-1f2e3d4c -o lesions.onnx",
     )
     add_run(parser, device=False)
-    parser.add_argument("-o", "--out", type=Path, required=True, help="ONNX file")
+    parser.add_argument("-o", "--out", type=file_ending(".onnx"), required=True, help="ONNX file")
     parser.add_argument(
         "--threshold",
         type=share,

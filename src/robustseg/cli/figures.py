@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf")
 WIDTHS = {"single": 3.5, "double": 7.2}  # inches
+_SCREEN, _PRINT = 120, 300  # dots an inch
 
 
 def add_parser(subparsers: Any) -> None:
@@ -64,7 +65,8 @@ def main(options: argparse.Namespace) -> int:
         for _, figure in figures:
             resize(figure, WIDTHS[options.width])
     folder = options.out / (options.experiment or "")
-    return save(figures, [*noted, *remarks], folder, options.format)
+    dots = _PRINT if options.width else _SCREEN
+    return save(figures, [*noted, *remarks], folder, options.format, dots=dots)
 
 
 def draw(
@@ -121,6 +123,7 @@ def save(
     folder: Path,
     formats: Sequence[str],
     small: bool = False,
+    dots: int = _SCREEN,
 ) -> int:
     """Write what `draw` gave, and say so.
 
@@ -130,6 +133,7 @@ def save(
         folder: to write to.
         formats: some of `FORMATS`.
         small: pictures in 256 colours: to be kept in git.
+        dots: of a PNG, an inch.
 
     Returns:
         Exit code; 1 if there is no figure.
@@ -149,7 +153,7 @@ def save(
     for spec, figure in figures:
         for kind in formats:
             file = folder / f"{spec.name}.{kind}"
-            figure.savefig(file, dpi=120, metadata=_words(spec, kind))
+            figure.savefig(file, dpi=dots, metadata=_words(spec, kind))
             if small and kind == "png" and spec.images != "none":
                 _reduce(file)
     said = " and ".join(kind.upper() for kind in formats)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robustseg.cli.file_argument import file_ending
 from robustseg.cli.overrides import add_overrides
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ def add_parser(subparsers: Any) -> None:
         help="a contact sheet: image, clean and noisy outline, type, Dice",
         epilog="robustseg noise preview noise=markov noise.alpha=1 -o markov.png",
     )
-    viewer.add_argument("-o", "--out", type=Path, default=Path("noise.png"), help="PNG file")
+    viewer.add_argument(
+        "-o", "--out", type=file_ending(".png"), default=Path("noise.png"), help="PNG file"
+    )
     viewer.add_argument("--count", type=int, default=24, help="noisy images to show (default: 24)")
     viewer.set_defaults(main=preview)
     writer = commands.add_parser(

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robustseg.cli.file_argument import file_ending
 from robustseg.cli.overrides import add_overrides
 from robustseg.cli.run_argument import add_run, begin, loaded, positive
 from robustseg.errors import ConfigError
@@ -42,7 +43,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--top", type=positive, default=20, help="to list (default: 20)")
     parser.add_argument("-o", "--out", type=Path, help="CSV file of all training masks")
-    parser.add_argument("--sheet", type=Path, help="PNG file: the worst with both outlines")
+    parser.add_argument(
+        "--sheet", type=file_ending(".png"), help="PNG file: the worst with both outlines"
+    )
     parser.add_argument("--count", type=positive, default=24, help="on the sheet (default: 24)")
     parser.add_argument(
         "--compare", action="store_true", help="with cleanlab's label quality score"

@@ -54,9 +54,9 @@ FIGURES = (
         "memorisation",
         "Memorisation of noisy masks",
         "Dice of training images against the clean masks (full) and against those they were given "
-        "(dashed), mean over seeds. Where the dashed curve is above the full one, the noise has "
-        "been learnt; the dotted line is where the full one ends if every given mask is "
-        "reproduced.",
+        "(dashed), mean over seeds; of many losses at the setting with the most and worst wrong "
+        "masks only. Where the dashed curve is above the full one, the noise has been learnt; the "
+        "dotted line is where the full one ends if every given mask is reproduced.",
         memorisation,
     ),
     FigureSpec(
@@ -73,7 +73,7 @@ FIGURES = (
         "Dice against the threshold",
         "Mean Dice of test images against clean masks (full) and of held-out images against noisy "
         "ones (dashed) by the probability above which a pixel is foreground, over seeds and "
-        "reported evaluations. The mark is the threshold that is best on the noisy held-out masks "
+        "reported evaluations. The star is the threshold that is best on the noisy held-out masks "
         "(the mean of those of the evaluations) and the test Dice with it; dotted: ½.",
         thresholds,
     ),

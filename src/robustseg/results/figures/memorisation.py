@@ -8,20 +8,30 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.lines import at_setting, averaged, heading, settings, styles_of
+from robustseg.results.figures.lines import (
+    at_setting,
+    averaged,
+    hardest,
+    heading,
+    settings,
+    styles_of,
+)
 from robustseg.results.figures.run_files import Source, read_epochs
 from robustseg.results.figures.style import Style, grid, legend, tiles
 
 _MARKED = 8  # markers a line, about
+_HIGH, _LOW = 2.8, 1.9  # inches a panel
+_TOGETHER = 6  # losses that two curves each can be told apart of in one panel
 _AGAINST = {"noisy": "--", "clean": "-"}
 
 
 def memorisation(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Dice of training images against the masks they were given and against the clean ones.
 
-    One panel a noise setting; means over seeds. Where a curve against the given masks rises above
-    the one against the clean masks, the network has learnt the noise. The dotted line is the Dice
-    against the clean masks of a network that reproduces every given mask.
+    One panel a noise setting, or, with more losses than a panel has room for, one a loss at the
+    setting with the most and worst wrong masks; means over seeds. Where a curve against the given
+    masks rises above the one against the clean masks, the network has learnt the noise. The dotted
+    line is the Dice against the clean masks of a network that reproduces every given mask.
 
     Args:
         runs: as `line_names` gives them.
@@ -38,16 +48,25 @@ def memorisation(runs: pd.DataFrame, source: Source) -> Figure | None:
         return None
     curves = read_epochs(noisy["run_id"], source)
     found = settings(noisy)
-    figure, axes = tiles(len(found), "epoch", "Dice of training images")
-    for axis, setting in zip(axes, found, strict=True):
-        part = at_setting(noisy, *setting)
-        _draw({"": axis}, part, curves, styles_of(noisy))
+    panels = [(heading(*setting), at_setting(noisy, *setting)) for setting in found]
+    names = list(styles_of(noisy))
+    if apart := len(names) > _TOGETHER:
+        worst = hardest(noisy)
+        panels = [(name, worst[worst["line"] == name]) for name in styles_of(worst)]
+    figure, axes = tiles(len(panels), "epoch", "Dice of training images", _LOW if apart else _HIGH)
+    for axis, (title, part) in zip(axes, panels, strict=True):
+        _draw({"": axis}, part, curves, styles_of(part))
+        if apart:  # the title is the line's name
+            for line in axis.get_lines():
+                line.set_label("")
         axis.axhline(
             _given_dice(part, ["clean", *_kinds(part)]), color="0.35", linestyle=":", linewidth=1.2
         )
-        axis.set_title(heading(*setting), fontsize=10)
-    _key(axes[0], {":": "if every given mask is learnt"})
-    legend(figure, axes, styles_of(noisy))
+        axis.set_title(title, fontsize=10)
+    if apart:
+        figure.suptitle(heading(*found[-1]), fontsize=10)
+    _key(axes[0], {":": "given masks' own Dice"})
+    legend(figure, axes, () if apart else names)
     return figure
 
 

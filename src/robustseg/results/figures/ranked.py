@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.style import loss_styles
+from robustseg.results.figures.style import legend, loss_styles
 from robustseg.results.names import loss_name
 from robustseg.results.ranking.make_ranking import Ranking
 from robustseg.terminal.printable import printable
@@ -12,8 +12,6 @@ _WIDTH, _ROW = 5.4, 0.3  # inches
 
 def ranks(ranking: Ranking) -> Figure:
     """Mean rank of each loss, the best on top, with its interval.
-
-    The thin grey line is the range of mean ranks with one setting left out.
 
     Args:
         ranking: as `make_ranking` gives it.
@@ -28,6 +26,10 @@ def ranks(ranking: Ranking) -> Figure:
         if ranking.interval is not None:
             axis.plot(ranking.interval[at], [at, at], color=color, linewidth=3, alpha=0.45)
         axis.plot(ranking.mean[at], at, color=color, marker=known[name].marker, markersize=6)
+    if ranking.interval is not None:
+        axis.plot([], [], color="0.35", linewidth=3, alpha=0.45, label="95 % interval")
+    axis.plot([], [], color="0.7", linewidth=1.2, label="range with one setting left out")
+    legend(figure, [axis])
     axis.set_yticks(range(count), [_shown(name) for name in ranking.names])
     axis.set_ylim(count - 0.4, -0.6)
     axis.set_xlim(0.8, max(count, 2) + 0.2)

@@ -20,12 +20,17 @@ from matplotlib.typing import LineStyleType
 from robustseg import CLASS_COLORS
 from robustseg.results.names import LOSSES
 
-# Okabe and Ito's colours for the colour-blind; dashes and markers for grey paper.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+# Okabe and Ito's colours for the colour-blind, and as many again for whole tables of losses; dashes
+# and markers for grey paper.
+_COLORS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"),
+    *("#882255", "#999933", "#6A51A3", "#8C8C8C", "#7A4B12", "#DC267F"),
+)
 _DASHES: tuple[LineStyleType, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "<", ">", "d")  # all of an area, however small
 _APART = {"tloss_area": 6, "tloss_area_mean": 5}  # not those of T-Loss, GCE and MAE beside them
 _WIDTH, _HEIGHT = 3.4, 2.8  # inches a panel
+_LOWEST = 1.7  # inches that a row of panels keeps in a narrow figure
 _LETTERS = 0.6  # to which letters shrink at most
 _LINE, _NAME = 60, 18  # characters of a line of a label, and of the name of a row
 _KEYS, _KEY = 2, 0.17  # rows of a legend for which there is room, and inches that one takes
@@ -48,7 +53,7 @@ def class_colors(names: Iterable[str]) -> dict[str, str]:
 
 
 def styles(names: Iterable[object]) -> dict[str, Style]:
-    """A look for each name, in their order; names beyond the seventh repeat a colour only."""
+    """A look for each name, in their order; names beyond the thirteenth repeat a colour only."""
     return {str(name): _style(at, at) for at, name in enumerate(dict.fromkeys(names))}
 
 
@@ -194,7 +199,7 @@ def _rows(labels: Iterable[str], columns: int) -> int:
 
 
 def resize(figure: Figure, width: float) -> None:
-    """Give a figure another width, in the same proportions; letters shrink less than panels.
+    """Give a figure another width; letters shrink less than panels, and these less in height.
 
     Args:
         figure: to change.
@@ -203,7 +208,9 @@ def resize(figure: Figure, width: float) -> None:
     before, height = figure.get_size_inches()
     keys = [[text.get_text() for text in key.get_texts()] for key in figure.legends]
     tall = sum(_rows(labels, _columns(figure, labels)) for labels in keys)
-    figure.set_size_inches(width, height * width / before)
+    grids = [axis.get_gridspec() for axis in figure.axes]
+    rows = max((spec.nrows for spec in grids if spec is not None), default=1)
+    figure.set_size_inches(width, max(height * width / before, min(height, rows * _LOWEST)))
     letters = max(min(1.0, width / before), _LETTERS)
     for text in figure.findobj(Text):
         assert isinstance(text, Text)

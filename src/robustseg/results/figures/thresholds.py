@@ -21,7 +21,7 @@ def thresholds(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Dice against the threshold, a line a loss, a panel a noise setting.
 
     Means over seeds and reported evaluations, of the test images against their clean masks (full)
-    and of held-out images against noisy ones (dashed), which is all that a user can see. The mark
+    and of held-out images against noisy ones (dashed), which is all that a user can see. The star
     is what tables report: the mean tuned threshold and the mean Dice with it, each evaluation at
     its own, so that it may lie off the line.
 
@@ -56,6 +56,8 @@ def thresholds(runs: pd.DataFrame, source: Source) -> Figure | None:
     for dash, label in keys.items():
         if dash != "--" or held_out:
             axes[0].plot([], [], color="0.35", linestyle=dash, linewidth=1.2, label=label)
+    if held_out:
+        axes[0].plot([], [], color="0.35", marker="*", linestyle="none", label="tuned threshold")
     legend(figure, axes, known)
     return figure
 
@@ -88,8 +90,8 @@ def _draw(
             tuned["threshold"],
             tuned["dice_image_tuned"],
             color=style.color,
-            marker=style.marker,
-            markersize=6,
+            marker="*",
+            markersize=11,
             markeredgecolor="white",
             linestyle="none",
         )
