@@ -56,7 +56,9 @@ def opened(path: Path, kind: str) -> Iterator[Image.Image]:
     except DataError:
         raise
     except FileNotFoundError:
-        raise DataError(f"{path}: the {kind} file is gone. Restore it or remove the pair") from None
+        raise DataError(
+            f"{path}: the {kind} file is gone. Restore it, or remove what belongs to it"
+        ) from None
     except PermissionError:
         raise DataError(f"{path}: not allowed to read the {kind} file. Change its mode") from None
     except Image.DecompressionBombError as error:
@@ -70,7 +72,7 @@ def opened(path: Path, kind: str) -> Iterator[Image.Image]:
         reason = "no " + ", ".join(FORMATS) if unknown else str(error) or type(error).__name__
         raise DataError(
             f"{path}: the {kind} cannot be read ({size} bytes; {reason}). "
-            "It is damaged or no image: fetch it again or remove the pair"
+            "It is damaged or no image: fetch it again, or remove it with what belongs to it"
         ) from error
 
 
