@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import label as components
 
-from robustseg.noise import Confuse, Missed, Morphological, Swap, inject, inject_labels
-from robustseg.noise.model import UNREACHED
+from robustseg.noise import Confuse, Missed, Morphological, Swap, inject, inject_labels, label_maps
+from robustseg.noise.model import UNREACHED, Donors, LabelDonors
 from tests.noise.test_every_model import BINARY, NAMES, ORDERED, config
 
 CLASSES = ["background", "left", "right", "heart"]
@@ -64,6 +64,41 @@ def test_maps_stay_maps_of_the_classes(name, maps):
         if row["requested"] == 0:
             np.testing.assert_array_equal(noisy[at], labels[at])
     assert sum(row["requested"] > 0 for row in manifest) == 3 * 3
+
+
+class Eager(LabelDonors):
+    """Donors whose masks of a class are all made at once."""
+
+    def of(self, value):
+        return Donors(self.ids, (self.masks == value).astype(np.uint8), self.rows, self.own)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_masks_of_donors_are_those_of_their_class(name, maps, monkeypatch):
+    labels, ids = maps(5)
+    model = instantiate(config(name)["model"])
+    lazy = [injected(labels, ids[::-1], model, seed) for seed in range(3)]
+    monkeypatch.setattr(label_maps, "LabelDonors", Eager)
+    for seed, (noisy, manifest) in enumerate(lazy):
+        expected, rows = injected(labels, ids[::-1], model, seed)
+        np.testing.assert_array_equal(noisy, expected)
+        assert manifest == rows
+
+
+def test_a_donor_costs_one_map_and_none_cost_nothing(maps):
+    labels, ids = maps(4)
+
+    class Files(list):
+        """Maps of which each is read by itself; comparing them all is no array."""
+
+    donors = LabelDonors(ids, Files(labels), range(4), 1).of(2)
+    assert len(donors) == 3
+    for index, at in enumerate((0, 2, 3)):
+        found, mask = donors[index]
+        assert (found, mask.dtype) == (ids[at], np.uint8)
+        np.testing.assert_array_equal(mask, labels[at] == 2)
+    donors = LabelDonors(ids, labels, range(4), 1).of(2)
+    np.testing.assert_array_equal(donors.masks, labels == 2)
 
 
 @given(seed=st.integers(0, 2**31), order=st.permutations(range(5)), low=st.floats(0, 1))

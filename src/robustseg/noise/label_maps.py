@@ -68,10 +68,11 @@ def inject_labels(
     check_set(labels, ids, alpha, beta, len(classes))
     rows = sorted(range(len(ids)), key=lambda i: ids[i])
     names = [ids[i] for i in rows]
+    positions = {name: at for at, name in enumerate(names)}
     noisy = np.array(labels, order="C")
     done: dict[str, Mapping[int, Corruption]] = {}
     for name in noisy_ids(names, alpha, seed):
-        at = names.index(name)
+        at = positions[name]
         clean = labels[rows[at]]
         seen = np.where(clean == IGNORED, 0, clean).astype(np.uint8)
         donors = LabelDonors(names, labels, rows, at)
