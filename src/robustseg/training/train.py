@@ -18,9 +18,10 @@ from pytorch_lightning.trainer.states import TrainerStatus
 from robustseg.dashboards.logger import log_results, open_loggers
 from robustseg.data.batches.augmented import training_batches
 from robustseg.data.batches.on_device import DeviceBatches
+from robustseg.data.fingerprint import fingerprint_for_run
 from robustseg.data.prepare import RunData, prepare
 from robustseg.data.sources.source import Source
-from robustseg.errors import ConfigError, DamagedRun, UserError
+from robustseg.errors import ConfigError, DamagedRun, DataError, UserError
 from robustseg.losses.regularizers import Regularized
 from robustseg.metrics import summarise_last
 from robustseg.metrics.by_class import classes_in
@@ -54,6 +55,9 @@ def train(
 
     Returns:
         What was written to metrics.json.
+
+    Raises:
+        DataError: the data are not those that the run is named after.
     """
     torch.set_num_threads(settings.trainer.threads)
     with forgotten_on_failure(), open_loggers(settings, identity, folder) as loggers:
@@ -64,6 +68,7 @@ def train(
             settings.noise,
             instantiate(settings.noise.model.arguments()),
         )
+        _check_unchanged(settings, identity, source)
         write_csv(folder.manifest, data.manifest)
         write_csv(folder.split, data.split_rows())
         module = build_module(settings, source.channels, data.has_ignored)
@@ -120,6 +125,18 @@ def build_module(
         has_ignored=has_ignored,
         classes=classes,
     )
+
+
+def _check_unchanged(settings: Settings, identity: Identity, source: Source) -> None:
+    """Refuses data that changed between the run's id and their being decoded."""
+    found = fingerprint_for_run(source, settings.dataset, Path(settings.paths.cache))
+    if found != identity.fingerprint:
+        raise DataError(
+            f"{settings.dataset.root or 'the data'}: changed while the run started (fingerprint "
+            f"{identity.fingerprint[:8]} before, {found[:8]} now), so nothing was trained. Wait "
+            "until no other program writes there, and repeat the call: on the changed data it is "
+            "another run"
+        )
 
 
 def _fit(
