@@ -7,7 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import label as components
 
-from robustseg.noise import Confuse, Missed, Morphological, Swap, inject, inject_labels, label_maps
+from robustseg.noise import (
+    Confuse,
+    Missed,
+    Mixture,
+    Morphological,
+    Swap,
+    inject,
+    inject_labels,
+    label_maps,
+    unfit,
+)
 from robustseg.noise.model import UNREACHED, Donors, LabelDonors
 from tests.noise.test_every_model import BINARY, NAMES, ORDERED, config
 
@@ -199,6 +209,22 @@ def test_what_cannot_be_confused_says_so():
     np.testing.assert_array_equal(noisy, labels)
     assert manifest[0]["note"].startswith(UNREACHED)
     assert manifest[1]["note"] == "empty mask left as it is"
+
+
+@pytest.mark.parametrize("classes", [None, 2, 3])
+def test_a_mixture_is_fit_if_all_that_it_draws_are(classes, maps):
+    def mixture(weight):
+        return Mixture({"a": Confuse(), "b": Missed()}, weights={"a": weight, "b": 1})
+
+    for model in (mixture(1), Mixture({"both": mixture(1)}, weights={"both": 1})):
+        assert "noise=mixture: a corrupts whole label maps" in unfit(model, classes)
+    assert unfit(mixture(0), classes) == ""
+    if classes:
+        labels, ids = maps(2, 24)
+        labels[(labels > classes - 1) & (labels != 255)] = 0
+        with pytest.raises(ValueError, match="cannot be in a mixture"):
+            injected(labels, ids, mixture(1), classes=CLASSES[:classes])
+        injected(labels, ids, mixture(0), classes=CLASSES[:classes])
 
 
 def test_what_is_refused(maps):

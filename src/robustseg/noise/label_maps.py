@@ -8,6 +8,7 @@ import numpy as np
 from robustseg import IGNORED
 from robustseg.noise.injection import check_set, noisy_ids, note_of, stream
 from robustseg.noise.manifest import Row, row
+from robustseg.noise.mixture import Mixture
 from robustseg.noise.model import (
     Corruption,
     LabelDonors,
@@ -102,8 +103,20 @@ def unfit(model: NoiseModel | LabelMapModel, classes: int | None) -> str:
         ('', '')
         >>> unfit(Confuse(), None)
         'noise=confuse is for label maps: set dataset.classes'
+
+    A mixture draws for each class by itself, so models of whole label maps are unfit for it.
     """
     name = type(model).__name__.lower()
+    if isinstance(model, Mixture):
+        drawn = zip(model.names, model.models, model.shares, strict=True)
+        for part, inner, share in drawn:
+            if share and not hasattr(inner, "corrupt"):
+                return (
+                    f"noise={name}: {part} corrupts whole label maps and cannot be in a mixture. "
+                    f"Leave it out: noise.model.weights.{part}=0"
+                )
+            if share and (trouble := unfit(inner, classes)):
+                return trouble
     if classes is None:
         binary = hasattr(model, "corrupt")
         return "" if binary else f"noise={name} is for label maps: set dataset.classes"
