@@ -2,6 +2,7 @@
 
 import logging
 import math
+import traceback
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.trainer.connectors import checkpoint_connector
 from pytorch_lightning.trainer.states import TrainerStatus
 
 from robustseg.dashboards.logger import log_results, open_loggers
@@ -46,6 +48,9 @@ warnings.filterwarnings("ignore", module="pytorch_lightning")
 warnings.filterwarnings("ignore", module="lightning_fabric")  # that srun is there and not used
 warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch")
+
+# What of Lightning's connector restores; it saves checkpoints, too.
+_RESTORING = ("_restore_modules_and_callbacks", "restore_training_state")
 
 
 def train(
@@ -177,10 +182,10 @@ def _fit(
     checkpoint = str(folder.checkpoint) if folder.checkpoint.exists() else None
     try:
         trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
-    except (UserError, OSError, MemoryError, torch.OutOfMemoryError):
+    except (UserError, OSError, MemoryError, torch.OutOfMemoryError, torch.AcceleratorError):
         raise
     except Exception as error:
-        if checkpoint and not recorder.begun:  # restoring a damaged one raises nearly anything
+        if _is_of_restoring(error):  # a checkpoint that cannot be used raises nearly anything
             raise _unusable(folder.checkpoint, error) from error
         raise
     except SystemExit as error:  # how Lightning ends on Ctrl-C and SIGTERM, and submitit's jobs
@@ -225,6 +230,19 @@ def _epochs_saved(checkpoint: Path) -> int:
         raise
     except Exception as error:
         raise _unusable(checkpoint, error) from error
+
+
+def _is_of_restoring(error: Exception) -> bool:
+    """Whether an error was raised where Lightning restores a checkpoint.
+
+    Between that and the first batch a device may fail to start, or a logger to reach its server: no
+    reason to give a checkpoint up.
+    """
+    return any(
+        frame.f_globals.get("__name__") == checkpoint_connector.__name__
+        and frame.f_code.co_name in _RESTORING
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    )
 
 
 def _unusable(checkpoint: Path, error: Exception) -> DamagedRun:
