@@ -47,6 +47,23 @@ def test_holds_what_the_source_reads(isic_root, tmp_path):
     assert isinstance(images.split("train").images, np.memmap)
 
 
+def test_files_that_change_while_they_are_decoded_fill_no_cache(isic_root, tmp_path, monkeypatch):
+    source, read = Isic2017(isic_root), Isic2017.read
+    (image,) = isic_root.glob("*/ISIC_0000003.jpg")
+    other = Image.open(image).transpose(Image.Transpose.ROTATE_180)
+
+    def late(self, record):
+        other.save(image)
+        return read(self, record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Isic2017, "read", late)
+        with pytest.raises(DataError, match=f"{isic_root}: changed while it was decoded"):
+            load(source, 32, tmp_path / "cache")
+    assert built(tmp_path / "cache") == []
+    assert len(load(source, 32, tmp_path / "cache")) == 8
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_resizing(tmp_path, channels):
     # 96 × 64 pixels: a ramp across, and classes 0, 1, ignored; to 16 × 16.

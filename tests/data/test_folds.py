@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -210,6 +211,70 @@ def test_only_a_split_that_was_mended_has_another_fingerprint(crossing, tiny, tm
     images = replace(images, ids=[f"im{k}" for k in range(8)])
     split = hold_out(images, 0.5, source.stratum)
     assert not set(split.split("train").groups) & set(split.split("val").groups)
+
+
+def write_split(root, rows):
+    header = "id,split,case" if any(len(row) == 3 for row in rows) else "id,split"
+    (root / "split.csv").write_text("\n".join([header, *map(",".join, rows)]) + "\n")
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [("dataset.folds=3", "dataset.fold=1"), ("dataset.val_fraction=0.3",)],
+    ids=["folds", "val_fraction"],
+)
+def test_runs_that_hold_out_other_images_have_other_fingerprints(
+    overrides, tiles_root, tiny, tmp_path
+):
+    dataset = resolve(tiny(*overrides, "dataset.image_size=16")).dataset
+    source = Folder(tiles_root, fractions={"train": 0.75, "val": 0, "test": 0.25})
+    drawn = [(record.id, record.split) for record in source.records()]
+    own = [(name, "test" if name.startswith("P3") else "train") for name, _ in drawn]
+    files = {
+        "none": None,
+        "as drawn": drawn,
+        "own": own,
+        "own, cases": [(name, split, name[:2]) for name, split in own],
+        "own, other cases": [(name, split, f"{name[:2]}{name[-1]}") for name, split in own],
+    }
+    found = {}
+    for name, rows in files.items():
+        if rows is not None:
+            write_split(tiles_root, rows)
+        images = load_selected(source, tmp_path / "cache", dataset)
+        held = tuple(zip(images.ids, images.splits.tolist(), strict=True))
+        found[name] = (fingerprint_for_run(source, dataset, tmp_path / "cache"), held)
+    for one, other in combinations(found, 2):
+        if found[one][1] != found[other][1]:
+            assert found[one][0] != found[other][0], f"{one} and {other}"
+    assert found["own"][1] != found["own, cases"][1] != found["own, other cases"][1]
+    if dataset.folds:
+        assert found["none"][1] != found["as drawn"][1]
+    # Without cases of split.csv a run keeps the id that it had.
+    write_split(tiles_root, own)
+    assert found["own"][0] == source.fingerprint()
+
+
+def test_cases_that_change_nothing_change_no_fingerprint(tiles_root, tiny, tmp_path):
+    plain = resolve(tiny()).dataset
+    folds = resolve(tiny("dataset.folds=3", "dataset.fold=1")).dataset
+    own = [
+        (p.stem, "test" if p.stem.startswith("P3") else "train")
+        for p in sorted((tiles_root / "images").iterdir())
+    ]
+    write_split(tiles_root, own)
+    by_pattern = Folder(tiles_root, group_pattern=r"P\d+")
+    before = by_pattern.fingerprint()
+    assert fingerprint_for_run(by_pattern, folds, tmp_path) == before  # the setting tells them
+    write_split(tiles_root, [(name, split, name[:2]) for name, split in own])
+    assert fingerprint_for_run(by_pattern, folds, tmp_path) == before  # the same cases again
+    source = Folder(tiles_root)
+    assert fingerprint_for_run(source, plain, tmp_path) == before
+    cased = fingerprint_for_run(source, folds, tmp_path)
+    assert cased != before
+    tests = [(name, split, name[:2] if split == "train" else "Q") for name, split in own]
+    write_split(tiles_root, tests)
+    assert fingerprint_for_run(source, folds, tmp_path) == cased
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,9 @@ def test_values_that_cannot_be(values, told):
         ({"classes": ["background", "ignored", "a"]}, "'ignored'.*Take another name"),
         ({"values": {1: "heart"}, "ignore_values": [1]}, "both named and ignored"),
         ({"values": BY_COLOUR, "ignore_values": [1]}, "ignore_values is for numbers"),
+        ({"ignore_values": [1.5]}, "are whole numbers: dataset.source.ignore_values has 1.5"),
+        ({"ignore_values": [True]}, "ignore_values has True"),
+        ({"ignore_values": ["nine"]}, "ignore_values has 'nine'"),
     ],
 )
 def test_options_that_contradict_each_other(tmp_path, options, told):

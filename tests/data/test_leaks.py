@@ -60,6 +60,25 @@ def test_pairs_within_a_split_are_no_leak(root, tmp_path):
     assert len(leaks(images, tmp_path / "cache")) == 1  # kept whatever the splits were
 
 
+@pytest.mark.parametrize(("copies", "pairs"), [(4, 5), (2000, 500 * 1000 * 2 + 500 * 500)])
+def test_copies_are_counted_and_push_no_near_pair_out(copies, pairs, root, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_KEPT", 3)  # fewer than the pairs of four copies
+    images = load(Folder(root), 48, tmp_path / "cache")
+    blank = np.zeros((copies, 48, 48, 3), np.uint8)
+    splits = ["train", "test", "val", "test"] * (copies // 4)
+    images = replace(
+        images,
+        ids=[*images.ids, *(f"blank{at}" for at in range(copies))],
+        splits=np.array([*images.splits, *splits]),
+        images=np.concatenate([images.images, blank]),
+        masks=np.concatenate([images.masks, blank[..., 0]]),
+        groups=[""] * (len(images) + copies),
+        digests=[*images.digests, *["blank"] * copies],
+    )
+    (said,) = leaks(images, tmp_path / "cache")
+    assert f"{pairs + 1} pairs of the same pixels, 1 pair of nearly the same picture" in said
+
+
 def test_pictures_are_compared_once(root, tmp_path, monkeypatch):
     images = load(Folder(root), 48, tmp_path / "cache")
     first = leaks(images, tmp_path / "cache")

@@ -15,6 +15,7 @@ from robustseg.data.cache import load
 from robustseg.errors import RunFailed
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.survey import look
+from robustseg.training import recorder
 from robustseg.training.module import SegmentationModule
 from robustseg.training.run import run
 
@@ -137,6 +138,32 @@ def test_an_unfinished_run_that_is_damaged_begins_anew(
     assert str(aside) in caplog.text
     status = RunFolder(unfinished).read_status()
     assert len(status["attempts"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ((recorder, "log_restored"), RuntimeError("no server")),
+        ((SegmentationModule, "configure_optimizers"), RuntimeError("no device")),
+        ((recorder.Recorder, "load_state_dict"), torch.AcceleratorError("device lost")),
+    ],
+)
+def test_what_fails_beside_restoring_costs_no_checkpoint(
+    tiny, tmp_path, whole, unfinished, results, monkeypatch, caplog, where, error
+):
+    def fail(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*where, fail)
+        with pytest.raises(RunFailed, match=str(error)):
+            run(tiny("experiment_name=mine"))
+    assert RunFolder(unfinished).checkpoint.exists()
+    with caplog.at_level(logging.INFO):
+        run(tiny("experiment_name=mine"))
+    assert "resumes from its last checkpoint" in caplog.text
+    assert "restarts" not in caplog.text
+    assert results(unfinished) == results(whole)
 
 
 @pytest.mark.parametrize(

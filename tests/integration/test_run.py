@@ -16,8 +16,10 @@ from robustseg.runs.lock import JOB
 from robustseg.runs.survey import look
 from robustseg.training import memory, recorder
 from robustseg.training import run as run_module
+from robustseg.training import train as train_module
 from robustseg.training.module import SegmentationModule
 from robustseg.training.run import run
+from tests.data.conftest import disc, picture, save
 from tests.integration.conftest import bits as results
 
 NOISY = ["noise.alpha=0.5", "noise.beta=0.7"]
@@ -327,6 +329,32 @@ def test_a_failure_is_recorded_with_its_traceback_and_tried_again(tiny, only_run
     assert not (only_run() / "lock").exists()
     run(tiny())
     assert RunFolder(only_run()).read_status()["state"] == "done"
+
+
+def test_data_that_change_after_the_run_got_its_id_are_not_trained_on(
+    tiny, tmp_path, only_run, monkeypatch
+):
+    root = tmp_path / "mine"
+    for number in range(8):
+        for kind, array in (("images", picture(number)), ("masks", disc(4 + number))):
+            save(root / kind / f"im{number}.png", array)
+    given = ("dataset=folder", f"dataset.root={root}")
+    prepare = train_module.prepare
+
+    def late(*args):
+        save(root / "masks/im0.png", disc(12))
+        return prepare(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_module, "prepare", late)
+        with pytest.raises(RunFailed, match=f"{root}: changed while the run started"):
+            run(tiny(*given))
+    refused = RunFolder(only_run())
+    assert not refused.split.exists() and not refused.epochs.exists()
+    assert refused.read_status()["error"]["type"] == "DataError"
+    run(tiny(*given))  # a run of its own
+    done = [path for path in (tmp_path / "runs").iterdir() if (path / "metrics.json").exists()]
+    assert len(done) == 1 and done[0] != refused.path
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tiny, only_run):

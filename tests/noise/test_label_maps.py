@@ -7,8 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import label as components
 
-from robustseg.noise import Confuse, Missed, Morphological, Swap, inject, inject_labels
-from robustseg.noise.model import UNREACHED
+from robustseg.noise import (
+    Confuse,
+    Missed,
+    Mixture,
+    Morphological,
+    Swap,
+    inject,
+    inject_labels,
+    label_maps,
+    unfit,
+)
+from robustseg.noise.model import UNREACHED, Donors, LabelDonors
 from tests.noise.test_every_model import BINARY, NAMES, ORDERED, config
 
 CLASSES = ["background", "left", "right", "heart"]
@@ -64,6 +74,41 @@ def test_maps_stay_maps_of_the_classes(name, maps):
         if row["requested"] == 0:
             np.testing.assert_array_equal(noisy[at], labels[at])
     assert sum(row["requested"] > 0 for row in manifest) == 3 * 3
+
+
+class Eager(LabelDonors):
+    """Donors whose masks of a class are all made at once."""
+
+    def of(self, value):
+        return Donors(self.ids, (self.masks == value).astype(np.uint8), self.rows, self.own)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_masks_of_donors_are_those_of_their_class(name, maps, monkeypatch):
+    labels, ids = maps(5)
+    model = instantiate(config(name)["model"])
+    lazy = [injected(labels, ids[::-1], model, seed) for seed in range(3)]
+    monkeypatch.setattr(label_maps, "LabelDonors", Eager)
+    for seed, (noisy, manifest) in enumerate(lazy):
+        expected, rows = injected(labels, ids[::-1], model, seed)
+        np.testing.assert_array_equal(noisy, expected)
+        assert manifest == rows
+
+
+def test_a_donor_costs_one_map_and_none_cost_nothing(maps):
+    labels, ids = maps(4)
+
+    class Files(list):
+        """Maps of which each is read by itself; comparing them all is no array."""
+
+    donors = LabelDonors(ids, Files(labels), range(4), 1).of(2)
+    assert len(donors) == 3
+    for index, at in enumerate((0, 2, 3)):
+        found, mask = donors[index]
+        assert (found, mask.dtype) == (ids[at], np.uint8)
+        np.testing.assert_array_equal(mask, labels[at] == 2)
+    donors = LabelDonors(ids, labels, range(4), 1).of(2)
+    np.testing.assert_array_equal(donors.masks, labels == 2)
 
 
 @given(seed=st.integers(0, 2**31), order=st.permutations(range(5)), low=st.floats(0, 1))
@@ -164,6 +209,22 @@ def test_what_cannot_be_confused_says_so():
     np.testing.assert_array_equal(noisy, labels)
     assert manifest[0]["note"].startswith(UNREACHED)
     assert manifest[1]["note"] == "empty mask left as it is"
+
+
+@pytest.mark.parametrize("classes", [None, 2, 3])
+def test_a_mixture_is_fit_if_all_that_it_draws_are(classes, maps):
+    def mixture(weight):
+        return Mixture({"a": Confuse(), "b": Missed()}, weights={"a": weight, "b": 1})
+
+    for model in (mixture(1), Mixture({"both": mixture(1)}, weights={"both": 1})):
+        assert "noise=mixture: a corrupts whole label maps" in unfit(model, classes)
+    assert unfit(mixture(0), classes) == ""
+    if classes:
+        labels, ids = maps(2, 24)
+        labels[(labels > classes - 1) & (labels != 255)] = 0
+        with pytest.raises(ValueError, match="cannot be in a mixture"):
+            injected(labels, ids, mixture(1), classes=CLASSES[:classes])
+        injected(labels, ids, mixture(0), classes=CLASSES[:classes])
 
 
 def test_what_is_refused(maps):

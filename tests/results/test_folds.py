@@ -17,6 +17,7 @@ from robustseg.results.tables.pooled_folds import pool_folds
 from robustseg.results.tables.render import render
 from robustseg.results.tables.results_file import from_records, records
 from robustseg.runs.files import read_json, write_csv, write_json
+from robustseg.runs.folder import RunFolder
 
 FOLDS = 3
 
@@ -142,6 +143,19 @@ def test_missing_folds_are_told_and_not_compared_with_whole_cells(add_fold):
         [{k: v for k, v in row.items() if v is not None} for row in records(table)], ["loss"]
     )
     assert "[2 of 3 folds]" in render(again, "md")
+
+
+def test_folds_of_two_groupings_are_not_pooled(add_fold):
+    for fold in range(FOLDS):
+        add_fold("gce", fold)
+    for path in add_fold.runs.iterdir():
+        folder = RunFolder(path)
+        metrics = read_json(folder.metrics)
+        grouping = "1f2e" if metrics["settings"]["dataset"]["fold"] < 2 else "99aa"
+        folder.update_status(fingerprint=grouping * 16, data_folder="mine", run=metrics["run"])
+    table = table_of(add_fold.runs)
+    assert [row[-1] for row in table.rows] == ["mine 1f2e1f2e", "mine 99aa99aa"]
+    assert [found.folds.there for found in table.cells.values()] == [2, 1]
 
 
 def test_seeds_of_different_folds_have_no_interval(add_fold):

@@ -1,5 +1,7 @@
 """What is measured of a network: against numpy on whole arrays."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,37 @@ def test_changed_is_the_share_of_the_samples_pixels_predicted_otherwise(data, la
     sample = np.sort(np.random.default_rng(9).choice(9, 4, replace=False))
     pixels = data.train.images[sample]
     assert row["train_changed"] == ((pixels > 128) != (pixels > 200)).mean()
+
+
+class OnDisk(np.ndarray):
+    """An array that may be sliced, as a memory map is, but of which no list of rows is copied."""
+
+    def __getitem__(self, index):
+        if isinstance(index, np.ndarray):
+            raise AssertionError("copies what is indexed")
+        return super().__getitem__(index)
+
+
+@pytest.mark.parametrize(("sample", "last"), [(4, True), (9, False)])
+def test_measuring_all_training_images_copies_none(data, sample, last):
+    settings = SETTINGS.changed(train_sample=sample)
+    expected = Evaluator(data, settings, "32-true")(Brightness(), reported=False, last=last)
+    on_disk = {name: getattr(data.train, name).view(OnDisk) for name in ("images", "masks")}
+    train = replace(data.train, **on_disk)
+    disk = replace(data, train=train, noisy=data.noisy.view(OnDisk))
+    outcome = Evaluator(disk, settings, "32-true")(Brightness(), reported=False, last=last)
+    assert outcome.row == expected.row
+    assert "train_dice_noisy" in outcome.row
+
+
+@pytest.mark.parametrize("sample", [4, 9])
+def test_predictions_of_the_sample_alone_are_kept(data, sample):
+    evaluator = Evaluator(data, SETTINGS.changed(train_sample=sample), "32-true")
+    for last in (False, True):
+        evaluator(Brightness(), reported=False, last=last)
+        rows = np.sort(np.random.default_rng(9).choice(9, sample, replace=False))
+        bits = np.packbits(data.train.images[rows, ..., 0] > 128)
+        np.testing.assert_array_equal(evaluator.predicted.numpy(), bits)
 
 
 def test_held_out_masks_that_are_all_ignored_choose_no_threshold(data):

@@ -1,10 +1,12 @@
 """Which images a run keeps."""
 
 import numpy as np
+import pytest
 import torch
 
 from robustseg.data.imageset import ImageSet
 from robustseg.data.prepare import RunData
+from robustseg.training import examples
 from robustseg.training.examples import write_examples
 
 SIZE = 16
@@ -56,6 +58,30 @@ def test_the_training_images_that_fit_their_masks_least_are_kept(tmp_path):
         ("train_disagreed", "train8"),
         ("train_disagreed", "train3"),
     ]
+
+
+@pytest.mark.parametrize("copied", [1, 4, 64])
+def test_the_least_learnt_are_those_of_all_parts(copied, tmp_path, monkeypatch):
+    monkeypatch.setattr(examples, "_COPIED", copied)
+    train, test = image_set("train", [8] * 12), image_set("test", [2])
+    noisy = train.masks.copy()
+    for at, error in enumerate([1, 1, 2, 5, 1, 7, 4, 3, 6, 2, 1, 3]):
+        noisy[at, :, 8 - error : 8] = 0
+    data = RunData(train, noisy, [{"type": "erode"}] * 12, test)
+    write_examples(tmp_path / "examples.npz", Bright(), data, np.array([0.5]), "32-true")
+    with np.load(tmp_path / "examples.npz") as file:
+        assert file["id"][-3:].tolist() == ["train5", "train8", "train3"]
+
+
+def test_an_image_whose_pixels_are_all_ignored_is_no_best_example(tmp_path):
+    train, test = image_set("train", [8] * 3), image_set("test", [2, 4, 6, 8, 3])
+    test.masks[[2, 4]] = 255
+    data = RunData(train, train.masks, [{"type": "clean"}] * 3, test)
+    dice = np.array([0.5, 0.1, 1.0, 0.7, 1.0])
+    write_examples(tmp_path / "examples.npz", Bright(), data, dice, "32-true")
+    with np.load(tmp_path / "examples.npz") as file:
+        kept = dict(zip(file["role"].tolist(), file["id"].tolist(), strict=True))
+    assert (kept["worst"], kept["median"], kept["best"]) == ("test1", "test0", "test3")
 
 
 def test_with_clean_masks_some_training_images_are_kept(tmp_path):

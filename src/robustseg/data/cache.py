@@ -103,7 +103,7 @@ def load(source: Source, image_size: int, cache: Path) -> ImageSet:
         with _locked(folder):
             opened = _open(folder, shape, classes)  # another process may have built it meanwhile
             if opened is None:
-                _build(source, records, shape, folder)
+                _build(source, records, shape, folder, cache)
                 opened = _open(folder, shape, classes)
     if opened is None:
         raise DataError(f"{folder}: damaged as soon as it was written. Check the disk")
@@ -198,8 +198,15 @@ def _class_shares(meta: dict[str, list[Any]], classes: int) -> np.ndarray | None
     return np.array(rows, float).reshape(len(rows), max(classes - 1, 0))
 
 
-def _build(source: Source, records: list[Record], shape: tuple[int, ...], folder: Path) -> None:
-    """Writes a cache folder under another name and renames it."""
+def _build(
+    source: Source, records: list[Record], shape: tuple[int, ...], folder: Path, cache: Path
+) -> None:
+    """Writes a cache folder under another name and renames it.
+
+    Raises:
+        DataError: it cannot be written, or the files changed meanwhile: it would hold other images
+            than its name says.
+    """
     partial = None
     try:
         shared_folder(folder.parent)
@@ -210,6 +217,11 @@ def _build(source: Source, records: list[Record], shape: tuple[int, ...], folder
         partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_partial_prefix(folder)))
         partial.chmod(0o755)
         _write(source, records, shape, partial)
+        if _name(source, shape[1], cache) != folder.name:
+            raise DataError(
+                f"{getattr(source, 'root', None) or 'the data'}: changed while it was decoded. "
+                "Wait until no other program writes there, and repeat the call"
+            )
         _replace(folder, partial)
     except OSError as error:
         raise _cannot_write(folder.parent, error) from error

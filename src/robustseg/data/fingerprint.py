@@ -105,12 +105,22 @@ def fingerprint_of(
 def fingerprint_for_run(source: Source, dataset: DatasetSettings, cache: Path) -> str:
     """The fingerprint of the data that a run sees: that of the source.
 
-    It has another only where `seeded_split` once cut groups to hold out images for validation: in
-    sources with strata and groups of several. Such runs are others than those before.
+    It has another where the data decide which images folds and validation splits hold out, by
+    what the source's own fingerprint lacks: see `FileSource.drawn_by`. And it has another where
+    `seeded_split` once cut groups to hold out images for validation: in sources with strata and
+    groups of several. Such runs are others than those before.
     """
     found = source.fingerprint(cache)
+    folds = dataset.folds is not None
+    if not folds and not dataset.val_fraction:
+        return found
+    drawn_by = source.drawn_by(folds) if hasattr(source, "drawn_by") else {}
+    if drawn_by:
+        found = hashlib.sha256(
+            f"{found} {json.dumps(drawn_by, sort_keys=True)}".encode()
+        ).hexdigest()
     stratum = getattr(source, "stratum", None)
-    if stratum is None or not dataset.val_fraction or dataset.folds is not None:
+    if stratum is None or not dataset.val_fraction or folds:
         return found
     strata: dict[str, set[str]] = {}
     for record in source.records():

@@ -8,6 +8,7 @@ import numpy as np
 from robustseg import IGNORED
 from robustseg.noise.injection import check_set, noisy_ids, note_of, stream
 from robustseg.noise.manifest import Row, row
+from robustseg.noise.mixture import Mixture
 from robustseg.noise.model import (
     Corruption,
     LabelDonors,
@@ -68,10 +69,11 @@ def inject_labels(
     check_set(labels, ids, alpha, beta, len(classes))
     rows = sorted(range(len(ids)), key=lambda i: ids[i])
     names = [ids[i] for i in rows]
+    positions = {name: at for at, name in enumerate(names)}
     noisy = np.array(labels, order="C")
     done: dict[str, Mapping[int, Corruption]] = {}
     for name in noisy_ids(names, alpha, seed):
-        at = names.index(name)
+        at = positions[name]
         clean = labels[rows[at]]
         seen = np.where(clean == IGNORED, 0, clean).astype(np.uint8)
         donors = LabelDonors(names, labels, rows, at)
@@ -101,8 +103,20 @@ def unfit(model: NoiseModel | LabelMapModel, classes: int | None) -> str:
         ('', '')
         >>> unfit(Confuse(), None)
         'noise=confuse is for label maps: set dataset.classes'
+
+    A mixture draws for each class by itself, so models of whole label maps are unfit for it.
     """
     name = type(model).__name__.lower()
+    if isinstance(model, Mixture):
+        drawn = zip(model.names, model.models, model.shares, strict=True)
+        for part, inner, share in drawn:
+            if share and not hasattr(inner, "corrupt"):
+                return (
+                    f"noise={name}: {part} corrupts whole label maps and cannot be in a mixture. "
+                    f"Leave it out: noise.model.weights.{part}=0"
+                )
+            if share and (trouble := unfit(inner, classes)):
+                return trouble
     if classes is None:
         binary = hasattr(model, "corrupt")
         return "" if binary else f"noise={name} is for label maps: set dataset.classes"

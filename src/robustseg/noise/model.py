@@ -92,7 +92,28 @@ class LabelDonors(Donors):
 
     def of(self, value: int) -> Donors:
         """The masks of one class."""
-        return Donors(self.ids, (self.masks == value).astype(np.uint8), self.rows, self.own)
+        return _ClassDonors(self, value)
+
+
+class _ClassDonors(Donors):
+    """One class of label maps. Its masks are made when they are asked for, since few models ask."""
+
+    _maps: LabelDonors
+    _value: int
+
+    def __init__(self, maps: LabelDonors, value: int) -> None:
+        for name, one in {"ids": maps.ids, "rows": maps.rows, "own": maps.own}.items():
+            object.__setattr__(self, name, one)  # as a frozen dataclass does
+        object.__setattr__(self, "_maps", maps)
+        object.__setattr__(self, "_value", value)
+
+    @property
+    def masks(self) -> np.ndarray:
+        return (self._maps.masks == self._value).astype(np.uint8)
+
+    def __getitem__(self, index: int) -> tuple[str, np.ndarray]:
+        name, found = self._maps._donor(index)
+        return name, (found == self._value).astype(np.uint8)
 
 
 class NoiseModel(Protocol):

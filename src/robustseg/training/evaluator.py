@@ -59,7 +59,8 @@ class Evaluator:
         self._classes: Any = {"classes": data.classes}
         count, sample = len(data.train), min(settings.train_sample, len(data.train))
         drawn = np.random.default_rng(count).choice(count, sample, replace=False)
-        self._sample = np.sort(drawn) if sample < count else np.arange(count)
+        self._sampled = np.zeros(count, bool)
+        self._sampled[drawn] = True
         # What was predicted on the sample at the last evaluation, a bit a pixel; None before it.
         self.predicted: Tensor | None = None
 
@@ -139,8 +140,10 @@ class Evaluator:
         evaluation before.
         """
         train = self.data.train
-        index = np.arange(len(train)) if everything else self._sample
-        predictions = _Predictions()
+        # A slice of a memory map stays on disk; an array of indices would copy all images.
+        whole = everything or self._sampled.all()
+        index = slice(None) if whole else np.flatnonzero(self._sampled)
+        predictions = _Predictions(self._sampled[index])
         noisy, clean = evaluate(
             module,
             train.images[index],
@@ -161,7 +164,7 @@ class Evaluator:
         if (types == "clean").any() and (types != "clean").any():
             dice = clean["dice"][counted]
             row["train_dice_clean/untouched"] = _mean(dice[types == "clean"])
-        return row | self._changed(predictions.compute()[self._sample if everything else ...])
+        return row | self._changed(predictions.compute())
 
     def _changed(self, predicted: np.ndarray) -> dict[str, float]:
         """The share of pixels predicted otherwise than at the last evaluation, (n, H, W) uint8."""
@@ -199,20 +202,27 @@ class Evaluator:
 
 
 class _Predictions(Metric):
-    """The label maps that are predicted."""
+    """The label maps that are predicted for some of the images, (n, H, W) uint8 on the host.
+
+    Args:
+        kept: (N,) bool, of which of the images.
+    """
 
     full_state_update = False
     labels: list[Tensor]
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, kept: np.ndarray) -> None:
+        super().__init__(compute_on_cpu=True)  # each batch goes to the host: together they are big
         self.add_state("labels", default=[], dist_reduce_fx="cat")
+        self.kept, self.seen = torch.from_numpy(kept), 0
 
     def update(self, logits: Tensor, target: Tensor) -> None:
-        self.labels.append(predicted_labels(logits))
+        kept = self.kept[self.seen : self.seen + len(logits)]
+        self.seen += len(logits)
+        self.labels.append(predicted_labels(logits)[kept.to(logits.device)])
 
     def compute(self) -> np.ndarray:
-        return dim_zero_cat(self.labels).cpu().numpy()
+        return dim_zero_cat(self.labels).numpy()
 
 
 def _mean(values: np.ndarray) -> float:

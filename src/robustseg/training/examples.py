@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from robustseg import IGNORED
 from robustseg.data.prepare import RunData
 from robustseg.metrics.evaluation import evaluate, predict_logits
 from robustseg.metrics.segmentation import predicted_labels
@@ -12,6 +13,7 @@ from robustseg.runs.files import replacing
 from robustseg.training.module import SegmentationModule
 
 _LIMIT = 2_000_000  # bytes
+_BATCH, _COPIED = 32, 32 * 8  # images; so many are copied from the cache at a time
 _FIXED, _DISAGREED = 2, 3  # noisy training images that are kept
 
 
@@ -33,7 +35,9 @@ def write_examples(
         dice: (n_test,) Dice of each test image in the last evaluation.
         precision: as the trainer's.
     """
-    order = np.argsort(dice, kind="stable")
+    # A mask that is ignored everywhere has Dice 1 whatever is predicted: it is no example of it.
+    counted = np.flatnonzero([(mask != IGNORED).any() for mask in data.test.masks])
+    order = counted[np.argsort(dice[counted], kind="stable")]
     test = [(index, "fixed") for index in range(min(2, len(data.test)))]
     test += [(order[0], "worst"), (order[len(order) // 2], "median"), (order[-1], "best")]
     train, train_roles = _training(module, data, precision)
@@ -77,14 +81,17 @@ def _training(
     fixed, rest = corrupted[:_FIXED], corrupted[_FIXED:]
     if not len(rest):
         return fixed, ["train"] * len(fixed)
-    (against_given,) = evaluate(
-        module,
-        data.train.images[rest],
-        [data.noisy[rest]],
-        batch_size=32,
-        precision=precision,
-        classes=data.classes,
-    )
-    least = rest[np.argsort(against_given["dice"], kind="stable")[:_DISAGREED]]
+    against_given = [
+        evaluate(
+            module,
+            data.train.images[rows],  # a copy
+            [data.noisy[rows]],
+            batch_size=_BATCH,
+            precision=precision,
+            classes=data.classes,
+        )[0]["dice"]
+        for rows in np.split(rest, range(_COPIED, len(rest), _COPIED))
+    ]
+    least = rest[np.argsort(np.concatenate(against_given), kind="stable")[:_DISAGREED]]
     roles = ["train"] * len(fixed) + ["train_disagreed"] * len(least)
     return np.concatenate([fixed, least]), roles

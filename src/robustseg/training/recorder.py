@@ -66,7 +66,6 @@ class Recorder(pl.callbacks.Checkpoint):
         self.thresholds: list[dict[str, Any]] = []
         self.images: list[dict[str, Any]] = []
         self.hashes = {name: RowsHash() for name in ("epochs", "thresholds", "images")}
-        self.begun = False
         self._saved = time.monotonic()
         self._begin = time.monotonic()
 
@@ -111,10 +110,6 @@ class Recorder(pl.callbacks.Checkpoint):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log again the restored epochs that a dashboard lacks."""
         log_restored(trainer.loggers, self.epochs)
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note that the checkpoint, if there was one, is restored."""
-        self.begun = True
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock; note the rate before the schedule is stepped."""

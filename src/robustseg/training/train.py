@@ -2,6 +2,7 @@
 
 import logging
 import math
+import traceback
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,14 +14,16 @@ import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
 from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.trainer.connectors import checkpoint_connector
 from pytorch_lightning.trainer.states import TrainerStatus
 
 from robustseg.dashboards.logger import log_results, open_loggers
 from robustseg.data.batches.augmented import training_batches
 from robustseg.data.batches.on_device import DeviceBatches
+from robustseg.data.fingerprint import fingerprint_for_run
 from robustseg.data.prepare import RunData, prepare
 from robustseg.data.sources.source import Source
-from robustseg.errors import ConfigError, DamagedRun, UserError
+from robustseg.errors import ConfigError, DamagedRun, DataError, UserError
 from robustseg.losses.regularizers import Regularized
 from robustseg.metrics import summarise_last
 from robustseg.metrics.by_class import classes_in
@@ -46,6 +49,9 @@ warnings.filterwarnings("ignore", module="lightning_fabric")  # that srun is the
 warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
 warnings.filterwarnings("ignore", category=DeprecationWarning, module="torch")
 
+# What of Lightning's connector restores; it saves checkpoints, too.
+_RESTORING = ("_restore_modules_and_callbacks", "restore_training_state")
+
 
 def train(
     settings: Settings, identity: Identity, source: Source, folder: RunFolder
@@ -54,6 +60,9 @@ def train(
 
     Returns:
         What was written to metrics.json.
+
+    Raises:
+        DataError: the data are not those that the run is named after.
     """
     torch.set_num_threads(settings.trainer.threads)
     with forgotten_on_failure(), open_loggers(settings, identity, folder) as loggers:
@@ -64,6 +73,7 @@ def train(
             settings.noise,
             instantiate(settings.noise.model.arguments()),
         )
+        _check_unchanged(settings, identity, source)
         write_csv(folder.manifest, data.manifest)
         write_csv(folder.split, data.split_rows())
         module = build_module(settings, source.channels, data.has_ignored)
@@ -122,6 +132,18 @@ def build_module(
     )
 
 
+def _check_unchanged(settings: Settings, identity: Identity, source: Source) -> None:
+    """Refuses data that changed between the run's id and their being decoded."""
+    found = fingerprint_for_run(source, settings.dataset, Path(settings.paths.cache))
+    if found != identity.fingerprint:
+        raise DataError(
+            f"{settings.dataset.root or 'the data'}: changed while the run started (fingerprint "
+            f"{identity.fingerprint[:8]} before, {found[:8]} now), so nothing was trained. Wait "
+            "until no other program writes there, and repeat the call: on the changed data it is "
+            "another run"
+        )
+
+
 def _fit(
     settings: Settings,
     folder: RunFolder,
@@ -160,10 +182,10 @@ def _fit(
     checkpoint = str(folder.checkpoint) if folder.checkpoint.exists() else None
     try:
         trainer.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
-    except (UserError, OSError, MemoryError, torch.OutOfMemoryError):
+    except (UserError, OSError, MemoryError, torch.OutOfMemoryError, torch.AcceleratorError):
         raise
     except Exception as error:
-        if checkpoint and not recorder.begun:  # restoring a damaged one raises nearly anything
+        if _is_of_restoring(error):  # a checkpoint that cannot be used raises nearly anything
             raise _unusable(folder.checkpoint, error) from error
         raise
     except SystemExit as error:  # how Lightning ends on Ctrl-C and SIGTERM, and submitit's jobs
@@ -208,6 +230,19 @@ def _epochs_saved(checkpoint: Path) -> int:
         raise
     except Exception as error:
         raise _unusable(checkpoint, error) from error
+
+
+def _is_of_restoring(error: Exception) -> bool:
+    """Whether an error was raised where Lightning restores a checkpoint.
+
+    Between that and the first batch a device may fail to start, or a logger to reach its server: no
+    reason to give a checkpoint up.
+    """
+    return any(
+        frame.f_globals.get("__name__") == checkpoint_connector.__name__
+        and frame.f_code.co_name in _RESTORING
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    )
 
 
 def _unusable(checkpoint: Path, error: Exception) -> DamagedRun:

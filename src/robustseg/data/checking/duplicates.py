@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -87,6 +88,7 @@ def across_splits(appearances: Sequence[Appearance]) -> list[Pair]:
     splits = np.array([appearance.split for appearance in appearances])
     pixels = np.array([appearance.pixels for appearance in appearances])
     pairs = []
+    hashed = cache(lambda at: perceptual_hash(appearances[at].thumbnail))
     for start in range(0, len(appearances), ROWS):
         rows = slice(start, start + ROWS)
         correlation = thumbs[rows] @ thumbs.T
@@ -95,14 +97,16 @@ def across_splits(appearances: Sequence[Appearance]) -> list[Pair]:
         alike &= splits[rows, None] != splits[None]
         for i, j in np.argwhere(alike):
             if start + i < j:
-                pair = _pair(appearances[start + i], appearances[j], float(correlation[i, j]))
+                distance = int(np.count_nonzero(hashed(start + i) != hashed(j)))
+                pair = _pair(
+                    appearances[start + i], appearances[j], float(correlation[i, j]), distance
+                )
                 if pair.kind == "exact" or pair.distance <= DISTANCE:
                     pairs.append(pair)
     return sorted(pairs, key=lambda pair: (pair.kind, -pair.correlation, pair.first, pair.second))
 
 
-def _pair(first: Appearance, second: Appearance, correlation: float) -> Pair:
-    bits = perceptual_hash(first.thumbnail) != perceptual_hash(second.thumbnail)
+def _pair(first: Appearance, second: Appearance, correlation: float, distance: int) -> Pair:
     exact = first.pixels == second.pixels
     return Pair(
         kind="exact" if exact else "near",
@@ -111,5 +115,5 @@ def _pair(first: Appearance, second: Appearance, correlation: float) -> Pair:
         second=second.id,
         second_split=second.split,
         correlation=1.0 if exact else round(min(correlation, 1.0), 4),
-        distance=int(bits.sum()),
+        distance=distance,
     )

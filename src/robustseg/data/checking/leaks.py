@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 _KEPT = 100_000  # pairs that are remembered of a set
 
-Alike = tuple[str, str, str]  # "exact" or "near", and two checksums of `ImageSet.digests`
+Alike = tuple[str, str]  # two checksums of `ImageSet.digests`
 
 
 def leaks(images: ImageSet, cache: Path) -> list[str]:
@@ -34,28 +34,29 @@ def leaks(images: ImageSet, cache: Path) -> list[str]:
     cases = _cases(images)
     if cases:
         parts.append(f"{count(len(cases), 'case')} in two splits (such as {cases[0]})")
-    pairs = _pairs(images, alike(images, cache))
-    kinds = Counter(kind for kind, *_ in pairs)
+    counts, example = _pairs(images, cache)
     words = {"exact": "of the same pixels", "near": "of nearly the same picture"}
-    parts += [f"{count(kinds[kind], 'pair')} {words[kind]}" for kind in words if kinds[kind]]
+    parts += [f"{count(counts[kind], 'pair')} {words[kind]}" for kind in words if counts[kind]]
     if not parts:
         return []
-    example = f"; {pairs[0][1]} and {pairs[0][2]}" if pairs else ""
+    named = f"; {' and '.join(example)}" if example else ""
     return [
-        f"across training, validation and test images there are {', '.join(parts)}{example}: a "
+        f"across training, validation and test images there are {', '.join(parts)}{named}: a "
         "test of what was trained on. `robustseg data check` lists them; keep one of each, or name "
         "what belongs together with dataset.source.group_pattern"
     ]
 
 
 def alike(images: ImageSet, cache: Path) -> list[Alike]:
-    """The pairs of images that are alike, whatever their splits, from the cache if it has them."""
-    if images.digests is None or images.images.shape[1] < THUMBNAIL:
-        return []
+    """The pairs of different images that are nearly the same picture, whatever their splits.
+
+    From the cache, if it has them.
+    """
+    assert images.digests is not None
     key = hashlib.sha256("\n".join(sorted(images.digests)).encode()).hexdigest()
     file = cache / "alike" / f"{key[:32]}.json"
     try:
-        return _known(read_checked(file, owned=True))
+        return _known(read_checked(file, owned=True), {*images.digests})
     except FileNotFoundError:
         pass
     except (OSError, ValueError, DataError) as error:
@@ -68,40 +69,54 @@ def alike(images: ImageSet, cache: Path) -> list[Alike]:
     return found
 
 
-def _known(read: Any) -> list[Alike]:
+def _known(read: Any, digests: set[str]) -> list[Alike]:
     if not isinstance(read, list) or not all(
-        isinstance(one, list) and len(one) == 3 and all(isinstance(part, str) for part in one)
+        isinstance(one, list)
+        and len(one) == 2
+        and all(isinstance(part, str) and part in digests for part in one)
         for one in read
     ):
         raise ValueError("it holds something else")
-    return [(kind, first, second) for kind, first, second in read]
+    return [(first, second) for first, second in read]
 
 
 def _compared(images: ImageSet) -> list[Alike]:
+    """Near pairs; of images of equal pixels, however many, one is compared."""
     assert images.digests is not None
-    rows = track(zip(images.digests, images.images, strict=True), len(images), "Comparing images")
+    first: dict[str, int] = {}
+    for at, digest in enumerate(images.digests):
+        first.setdefault(digest, at)
     appearances = [
-        Appearance(digest, str(at), digest, thumbnail(image))
-        for at, (digest, image) in enumerate(rows)
+        Appearance(digest, digest, digest, thumbnail(images.images[at]))
+        for digest, at in track(first.items(), len(first), "Comparing images")
     ]
-    return [(pair.kind, pair.first, pair.second) for pair in across_splits(appearances)[:_KEPT]]
+    return [(pair.first, pair.second) for pair in across_splits(appearances)[:_KEPT]]
 
 
-def _pairs(images: ImageSet, known: Sequence[Alike]) -> list[Alike]:
-    """Those of the pairs that are of different splits, with the images' ids."""
-    if images.digests is None or not known:
-        return []
+def _pairs(images: ImageSet, cache: Path) -> tuple[Counter[str], list[str]]:
+    """How many pairs of each kind are of different splits, and the ids of the first of them."""
+    counts: Counter[str] = Counter()
+    example: list[str] = []
+    if images.digests is None or images.images.shape[1] < THUMBNAIL:
+        return counts, example
     places: dict[str, list[int]] = {}
     for at, digest in enumerate(images.digests):
         places.setdefault(digest, []).append(at)
-    found = {
-        (kind, images.ids[min(i, j)], images.ids[max(i, j)]): None
-        for kind, first, second in known
-        for i in places.get(first, ())
-        for j in places.get(second, ())
-        if images.splits[i] != images.splits[j]
-    }
-    return list(found)
+    splits = {digest: Counter(images.splits[of].tolist()) for digest, of in places.items()}
+    exact = [("exact", digest, digest) for digest in sorted(places)]
+    for kind, one, other in [*exact, *(("near", *pair) for pair in alike(images, cache))]:
+        a, b = splits[one], splits[other]
+        across = a.total() * b.total() - sum(a[split] * b[split] for split in a)
+        counts[kind] += across // 2 if kind == "exact" else across  # each pair was counted twice
+        if across and not example:
+            example = _first_across(images, places[one], places[other])
+    return counts, example
+
+
+def _first_across(images: ImageSet, some: Sequence[int], others: Sequence[int]) -> list[str]:
+    """The ids of the first pair, one of each, that are of different splits."""
+    pairs = ((i, j) for i in some for j in others if images.splits[i] != images.splits[j])
+    return [images.ids[at] for at in sorted(next(pairs))]
 
 
 def _cases(images: ImageSet) -> list[str]:

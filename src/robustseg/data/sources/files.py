@@ -153,6 +153,18 @@ class FileSource(ABC):
             reading["mask_pixels"] = 2
         return fingerprint_of(records, reading, known=known)
 
+    def drawn_by(self, folds: bool) -> dict[str, object]:
+        """What folds and validation splits follow that neither fingerprint nor settings have.
+
+        Plain values, for the fingerprint of runs with folds or a drawn validation split; of others
+        it changes nothing.
+
+        Args:
+            folds: whether there are folds.
+        """
+        cases = {record.id: record.group for record in self.records() if record.group}
+        return {"cases": cases} if cases else {}
+
     def remarks(self, cache: Path | None = None) -> list[str]:
         """What a person who trains on it should know: of folders and of files."""
         scan = self.checked_scan()

@@ -28,7 +28,7 @@ from robustseg.data.sources.listing import (
 )
 from robustseg.data.sources.masks import MaskRule
 from robustseg.data.sources.naming import Match, Naming, matches, recognised
-from robustseg.data.sources.source import Record
+from robustseg.data.sources.source import Record, in_order
 from robustseg.data.sources.split import SplitRow, read_split_file, seeded_split
 from robustseg.data.sources.unpaired import (
     hints,
@@ -178,6 +178,26 @@ class Folder(FileSource):
         if os.path.lexists(root / "split.csv"):
             return False
         return all(not place.split for place in self._places(root))
+
+    def drawn_by(self, folds: bool) -> dict[str, object]:
+        """See `FileSource`: the cases of split.csv, and that the test split is not drawn.
+
+        Settings and ids tell the cases that `group_pattern` finds. A test split that is given
+        differs from the one that would be drawn, as a rule, and the fingerprint has the splits.
+        """
+        records = self.records()
+        cases = {
+            record.id: record.group
+            for record in records
+            if record.split != "test" and record.group != self._case(record.id, Path(), Scan())
+        }
+        if cases:
+            return {"cases": cases}
+        if not folds or self.drawn_test:
+            return {}
+        undecided = [replace(record, split="") for record in records]
+        alike = in_order(self._split_by_draw(undecided)) == records
+        return {"test": "given"} if alike else {}
 
     def scan(self) -> Scan:
         """Looks for pairs of files and gives each its split."""

@@ -37,10 +37,11 @@ class LabelRule:
         classes: names, the background first; at most 255.
         values: the class of each value: of numbers (grey levels, indices of a palette) or of
             colours, written "255/0/0" or "#ff0000"; "ignored" for values that do not count.
-        ignore_values: numbers that do not count either.
+        ignore_values: whole numbers that do not count either.
 
     Raises:
-        OptionError: a class is unknown, or a value is neither a number nor a colour.
+        OptionError: a class is unknown, a value is neither a number nor a colour, or one to be
+            ignored is no whole number.
 
     Examples:
         >>> rule = LabelRule(["background", "lung", "heart"], {80: "lung", 160: "heart"})
@@ -81,9 +82,16 @@ class LabelRule:
                 )
             table[self._code(key)] = IGNORED if name == LEFT_OUT else self.classes.index(name)
         for value in self.ignore_values:
-            if self.values is not None and int(value) in table:
+            number = None if isinstance(value, str) else _number(value)
+            if number is None:
+                raise OptionError(
+                    "the values of label maps are whole numbers: dataset.source.ignore_values has "
+                    f"{value!r}. Write those that do not count, such as "
+                    "dataset.source.ignore_values=[9]"
+                )
+            if self.values is not None and number in table:
                 raise OptionError(f"the mask value {value} is both named and ignored")
-            table[int(value)] = IGNORED
+            table[number] = IGNORED
         return table | {0: table.get(0, 0)}
 
     def _code(self, key: int | str) -> int:

@@ -73,6 +73,8 @@ class Source(Protocol):
     def fingerprint(self, cache: Path | None = None) -> str:
         """SHA-256 (hex) over all that `records` and `read` return, equal on every machine.
 
+        A source may leave out groups if its `drawn_by` has them: see `FileSource`.
+
         Args:
             cache: folder in which hashes of unchanged files may be remembered; a source that
                 reads no files ignores it.
