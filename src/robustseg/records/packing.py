@@ -207,8 +207,8 @@ def _write(record: Path, batch: Sequence[Kept], report: PackReport) -> Iterator[
     """Write the parts of some runs, once they are found to be what a reader takes.
 
     Runs whose parts no reader would take are halved until the one at fault is alone, which is left
-    out. Parts of which the index says nothing, as after a full disk, are in nobody's way: packing
-    again writes the same names.
+    out. What a full disk or a kill leaves is a part that the index does not name, which nothing
+    reads.
     """
     run_ids = tuple(kept.run_id for kept in batch)
     try:
