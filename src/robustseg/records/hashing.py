@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _DIGITS = 16
 
@@ -25,6 +25,14 @@ def hashed_ids(ids: Iterable[str], fingerprint: str) -> list[str]:
     """
     key = fingerprint.encode()
     return [hmac.digest(key, one.encode(), "sha256").hex()[:_DIGITS] for one in ids]
+
+
+def by_hash(hashes: Sequence[str]) -> list[int]:
+    """Places of rows in the order of the hashes of their images, those of one image as they were.
+
+    So the rows of data that are not public have one order, whether their ids are hidden or not.
+    """
+    return sorted(range(len(hashes)), key=hashes.__getitem__)
 
 
 def hidden_fingerprint(fingerprint: str) -> str:
