@@ -237,8 +237,8 @@ CATALOGUE = {
         Metric(
             "jaccard_pooled",
             "pooled Jaccard",
-            "Jaccard of the counts summed over images; 1 if all masks are empty. Of several classes, "
-            "the mean over those that the true masks have; NaN for another.",
+            "Jaccard of the counts summed over images; 1 if all masks are empty. Of several "
+            "classes, the mean over those that the true masks have; NaN for another.",
             "pixels",
             formula=_jaccard,
         ),
