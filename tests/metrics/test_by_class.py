@@ -129,6 +129,26 @@ def test_calibration_is_that_of_torchmetrics(batch):
         assert each.compute()[name] == pytest.approx(float(expected), abs=1e-5)
 
 
+@pytest.mark.parametrize("infinite", [[0], [2], [0, 1], [0, 1, 2, 3]])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_calibration_with_infinite_logits_is_their_limit_or_undefined(batch, infinite, sign):
+    logits, target = batch
+    logits[3, infinite, 4, 4] = sign * math.inf
+    p = logits.clamp(-1e4, 1e4).softmax(1)
+    top, each = TopLabelCalibrationError(), OneAgainstRest(ExpectedCalibrationError, CLASSES)
+    top.update(logits, target)
+    each.update(logits, target)
+    undefined = len(infinite) == 4 or (sign > 0 and len(infinite) > 1)
+    theirs = MulticlassCalibrationError(4, n_bins=15, norm="l1")
+    expected = math.nan if undefined else float(theirs(p, target[:, 0].long()))
+    assert top.compute() == pytest.approx(expected, abs=1e-5, nan_ok=True)
+    for k, name in enumerate(CLASSES, 1):
+        theirs = BinaryCalibrationError(15, norm="l1")
+        expected = float(theirs(p[:, k], (target[:, 0] == k).long()))
+        expected = math.nan if undefined and k in infinite else expected
+        assert each.compute()[name] == pytest.approx(expected, abs=1e-5, nan_ok=True)
+
+
 tables = hnp.arrays(np.int64, (4, 5), elements=st.integers(0, 30)).filter(
     lambda counts: counts.sum(axis=0).all()
 )
