@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.metrics.by_class import derived
-from robustseg.records.hashing import by_hash, hashed_ids
+from robustseg.records.hashing import hashed_ids, recorded_order
 from robustseg.records.layout import INDEX, DamagedRecord, NotKept, Packing
 from robustseg.records.tables import COSTS, OWN, STATUS_TEXTS
 from robustseg.runs.contents import check_settings
@@ -177,9 +177,7 @@ class RecordedRun:
             NotKept: there are none.
         """
         rows = self.table("images").to_pandas()
-        if not (self.public or self.hashed):
-            order = by_hash(self.hash_ids(rows["id"].to_list()))
-            rows = rows.iloc[order].reset_index(drop=True)
+        rows = rows.iloc[recorded_order(self, rows["id"])].reset_index(drop=True)
         rows = rows.astype({name: "int64" for name in rows if rows[name].dtype.kind in "iu"})
         rows = rows.assign(**derived({name: rows[name].to_numpy() for name in rows}))
         if "fn_tuned" in rows and "tp_tuned" not in rows:

@@ -143,9 +143,9 @@ class FolderRun:
     def images(self, *columns: str) -> pd.DataFrame:
         """Rows of images.csv, exactly those that were written, in the order of a record.
 
-        That is by image; by the hashed id if the data are not public.
+        That is by image; by its hashed id if the data are not public, and have a fingerprint.
         """
-        from robustseg.records.hashing import by_hash
+        from robustseg.records.hashing import recorded_order
 
         rows = self._table(
             self.folder.images,
@@ -155,9 +155,7 @@ class FolderRun:
             na_values=dict.fromkeys(("dice", "jaccard", "hd95"), ""),
         )
         rows = rows.sort_values("id", kind="stable", ignore_index=True)
-        if self.public:
-            return rows
-        return rows.iloc[by_hash(self.hash_ids(rows["id"].to_list()))].reset_index(drop=True)
+        return rows.iloc[recorded_order(self, rows["id"])].reset_index(drop=True)
 
     def _table(self, path: Path, **how: Any) -> pd.DataFrame:
         """Rows of one of the run's files, whose columns hold finite numbers, but for ids.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from robustseg.errors import NoImages, UnlikeImages
 from robustseg.metrics.by_class import metrics_of, pixels_counted
 from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL, diagonal, find
-from robustseg.records.hashing import by_hash
+from robustseg.records.hashing import recorded_order
 from robustseg.records.layout import DamagedRecord, NotKept
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
@@ -107,8 +107,8 @@ class Images:
             return columns[0]
         mean = pd.concat(columns).groupby(level=0).mean()  # sorted by id
         run = self.sources.find(parts(run_id)[0])
-        if not (run.public or self.sources.any_hashed):
-            mean = mean.iloc[by_hash(run.hash_ids([str(name) for name in mean.index]))]
+        if not self.sources.any_hashed:
+            mean = mean.iloc[recorded_order(run, map(str, mean.index))]
         return mean.reindex(self._order(mean.index))
 
     def _of_run(self, run_id: str, metric: str) -> pd.Series:
