@@ -212,20 +212,38 @@ def twelve_bits(path):
     Image.fromarray(deep).save(path)
 
 
-def test_twelve_bits_are_refused_or_scaled(grey_run, tmp_path, capsys):
+def probabilities(out, *names):
+    return [
+        np.asarray(Image.open(out / "probabilities" / f"{name}.png")).astype(int) for name in names
+    ]
+
+
+def test_twelve_bits_are_read_as_the_run_reads_or_scaled(grey_run, tmp_path, capsys):
     twelve_bits(tmp_path / "deep.png")
     Image.fromarray(picture(50, 70)).convert("L").save(tmp_path / "plain.png")
     both = [tmp_path / "deep.png", tmp_path / "plain.png"]
-    assert predict(grey_run, *both, "-o", tmp_path / "out") == 1
+    assert predict(grey_run, *both, "-o", tmp_path / "out") == 0
     error = capsys.readouterr().err
-    assert "deep.png: of 16 bits, and the largest value is 4095" in error
-    assert "Set --image-bits 12, or --image-bits 16 if the images are that dark" in error
+    assert "warning: the largest value of 1 image of 16 bits is 4095" in error
+    assert "are 16 grey levels" in error and "add --image-bits 12 --force" in error
     assert predict(grey_run, *both, "-o", tmp_path / "scaled", "--image-bits", 12) == 0
-    deep, plain = (
-        np.asarray(Image.open(tmp_path / "scaled" / "probabilities" / f"{name}.png")).astype(int)
-        for name in ("deep", "plain")
-    )
+    assert "warning" not in capsys.readouterr().err
+    deep, plain = probabilities(tmp_path / "scaled", "deep", "plain")
     assert np.abs(deep - plain).max() < 2000  # of 65535; one pixel differs
+
+
+def test_a_dark_image_has_the_grey_levels_that_training_gave_it(grey_run, tmp_path, capsys):
+    """A set is judged by its largest value, in training and here."""
+    rng = np.random.default_rng(0)
+    dark = rng.integers(0, 9000, (50, 70)).astype(np.uint16)
+    Image.fromarray(dark).save(tmp_path / "dark.png")
+    Image.fromarray(7 * dark).save(tmp_path / "bright.png")
+    Image.fromarray((dark >> 8).astype(np.uint8)).save(tmp_path / "trained.png")
+    files = [tmp_path / f"{name}.png" for name in ("dark", "bright", "trained")]
+    assert predict(grey_run, *files, "-o", tmp_path / "out") == 0
+    assert "warning" not in capsys.readouterr().err
+    dark, bright, trained = probabilities(tmp_path / "out", "dark", "bright", "trained")
+    assert (dark == trained).all() and (dark != bright).any()
 
 
 def test_the_bits_of_a_run_are_those_of_its_predictions(grey_run, tmp_path):

@@ -129,6 +129,26 @@ def test_calibration_is_that_of_torchmetrics(batch):
         assert each.compute()[name] == pytest.approx(float(expected), abs=1e-5)
 
 
+@pytest.mark.parametrize("infinite", [[0], [2], [0, 1], [0, 1, 2, 3]])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_calibration_with_infinite_logits_is_their_limit_or_undefined(batch, infinite, sign):
+    logits, target = batch
+    logits[3, infinite, 4, 4] = sign * math.inf
+    p = logits.clamp(-1e4, 1e4).softmax(1)
+    top, each = TopLabelCalibrationError(), OneAgainstRest(ExpectedCalibrationError, CLASSES)
+    top.update(logits, target)
+    each.update(logits, target)
+    undefined = len(infinite) == 4 or (sign > 0 and len(infinite) > 1)
+    theirs = MulticlassCalibrationError(4, n_bins=15, norm="l1")
+    expected = math.nan if undefined else float(theirs(p, target[:, 0].long()))
+    assert top.compute() == pytest.approx(expected, abs=1e-5, nan_ok=True)
+    for k, name in enumerate(CLASSES, 1):
+        theirs = BinaryCalibrationError(15, norm="l1")
+        expected = float(theirs(p[:, k], (target[:, 0] == k).long()))
+        expected = math.nan if undefined and k in infinite else expected
+        assert each.compute()[name] == pytest.approx(expected, abs=1e-5, nan_ok=True)
+
+
 tables = hnp.arrays(np.int64, (4, 5), elements=st.integers(0, 30)).filter(
     lambda counts: counts.sum(axis=0).all()
 )
@@ -138,7 +158,26 @@ tables = hnp.arrays(np.int64, (4, 5), elements=st.integers(0, 30)).filter(
 def test_one_foreground_class_is_the_binary_case(counts):
     binary = summarise(dict(zip(COUNTS, counts, strict=True)))
     ours = summarise({f"{name}/x": row for name, row in zip(COUNTS, counts, strict=True)})
+    tp, _, fn, _ = counts.sum(axis=1)
+    if tp + fn == 0:  # of a class without truth they are undefined
+        binary |= dict.fromkeys(("dice_pooled", "jaccard_pooled"), math.nan)
     assert {name: ours[name] for name in binary} == pytest.approx(binary, nan_ok=True)
+
+
+@pytest.mark.parametrize("stray", [0, 1, 700])
+def test_pooled_scores_leave_out_a_class_that_no_mask_has(stray):
+    truth, ours = np.zeros(1000, int), np.zeros(1000, int)
+    truth[:100], ours[50:130] = 1, 1
+    ours[200 : 200 + stray] = 2
+    target = torch.from_numpy(truth).to(torch.uint8).view(1, 1, 10, 100)
+    logits = F.one_hot(torch.from_numpy(ours), 3).float().T.reshape(1, 3, 10, 100)
+    metric = SegmentationMetrics(classes=["a", "b"])
+    metric.update(logits, target)
+    numbers = summarise(metric.rows())
+    for name, score in (("dice_pooled", f1_score), ("jaccard_pooled", jaccard_score)):
+        expected = score(truth == 1, ours == 1)
+        assert numbers[name] == numbers[f"{name}/a"] == pytest.approx(expected, rel=1e-12)
+        assert math.isnan(numbers[f"{name}/b"])
 
 
 @given(tables, tables)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchmetrics.classification import BinaryCalibrationError
 
+from robustseg import IGNORED
 from robustseg.metrics import ExpectedCalibrationError
 
 
@@ -68,3 +69,12 @@ def test_ignored_pixels_do_not_count():
 def test_at_least_one_bin():
     with pytest.raises(ValueError, match="bins"):
         ExpectedCalibrationError(bins=0)
+
+
+def test_what_is_not_a_number_has_no_error():
+    logits, target = drawn(3)
+    expected = measured((logits, target))
+    logits[1, 0, 2, 3] = math.nan
+    assert math.isnan(measured((logits[2:], target[2:]), (logits[:2], target[:2])))
+    target[1, 0, 2, 3] = IGNORED
+    assert measured((logits, target)) == pytest.approx(expected, abs=1e-3)  # a pixel less

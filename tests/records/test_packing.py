@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from robustseg.cli.main import main
-from robustseg.records import pack, run_ids
-from robustseg.records.layout import DamagedRecord, read_index
+from robustseg.records import pack, packing, run_ids
+from robustseg.records.layout import ROWS_LIMIT, DamagedRecord, read_index
 from robustseg.records.record import Record
 from robustseg.results.one_run import FolderRun
 from robustseg.runs.files import read_csv, read_json, write_csv, write_json
@@ -292,3 +292,58 @@ def test_asking_for_the_ids_imports_no_heavy_library(record):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.split("\n")[:2] == ["8", "set()"]
+
+
+def test_shares_that_are_undefined_in_every_run_are_kept(add_run, tmp_path):
+    """As those of a class that no test image has."""
+    folder = add_run("gce")
+    metrics = read_json(folder.metrics)
+    write_json(folder.metrics, {**metrics, "balanced_accuracy/b": None, "dice_image/b": None})
+    rows = read_csv(folder.epochs)
+    write_csv(folder.epochs, [{**row, "test_balanced_accuracy/b": None} for row in rows])
+    assert pack("mine", [add_run.runs], tmp_path / "record").added == [folder.run_id]
+    (run,) = Record(tmp_path / "record").runs()
+    assert np.isnan(run.numbers["balanced_accuracy/b"])
+    assert run.epochs()["test_balanced_accuracy/b"].isna().all()
+
+
+def test_a_run_that_no_record_can_hold_stops_no_other(add_run, tmp_path):
+    folders = [add_run("gce", seed=seed) for seed in range(7)]
+    wrong = folders[4]
+    write_csv(wrong.epochs, [{**row, "test_dice_image": 1.5} for row in read_csv(wrong.epochs)])
+    record = tmp_path / "record"
+    report = pack("mine", [add_run.runs], record)
+    assert report.left_out == {
+        wrong.run_id: "which no record can hold: epochs: column test_dice_image has the values "
+        "1.5 to 1.5"
+    }
+    assert set(runs_of(record)) == {one.run_id for one in folders} - {wrong.run_id}
+    named = {str(record / part.file) for one in read_index(record) for part in one.parts}
+    assert {str(file) for file in record.rglob("*.parquet")} == named  # no orphans
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "runs"),
+    [
+        ("_RUNS_AT_ONCE", 3, [3, 3, 2]),
+        ("_ROWS_AT_ONCE", 2 * 19, [2, 2, 2, 2]),  # rows of thresholds, of which each run has most
+        ("_CELLS_AT_ONCE", 3 * 16 * 11, [3, 3, 2]),  # rows of images and their columns
+    ],
+)
+def test_a_packing_is_as_large_as_a_reader_takes(sweep, tmp_path, monkeypatch, limit, value, runs):
+    monkeypatch.setattr(packing, limit, value)
+    pack("mine", [sweep], tmp_path / "record")
+    assert [len(one.runs) for one in read_index(tmp_path / "record")] == runs
+    assert len(runs_of(tmp_path / "record")) == 8
+
+
+def test_nothing_is_written_that_the_index_may_not_name(sweep, add_run, tmp_path, monkeypatch):
+    """Runs that are too large together are packed apart, one that is too large alone is not."""
+    monkeypatch.setitem(ROWS_LIMIT, "thresholds", 3 * 19)
+    large = add_run("mae")
+    rows = read_csv(large.thresholds)
+    write_csv(large.thresholds, [{**row, "epoch": epoch} for epoch in range(4) for row in rows])
+    report = pack("mine", [sweep], tmp_path / "record")
+    (why,) = (report.left_out[run_id] for run_id in report.left_out)
+    assert [*report.left_out] == [large.run_id] and "76 rows" in why and "limits: 57 rows" in why
+    assert len(run_ids(tmp_path / "record")) == len(runs_of(tmp_path / "record")) == 8

@@ -1,10 +1,12 @@
 """Tables, figures and reports are the same of folders, of records and of both."""
 
+import io
 import re
 import shutil
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from robustseg.cli.main import main
@@ -17,6 +19,7 @@ from robustseg.results.sources import Sources
 from robustseg.results.tables.image_scores import Images
 from robustseg.runs.files import read_json
 from tests.records.conftest import contents
+from tests.records.test_damage import changed, replace
 
 
 @pytest.fixture
@@ -188,7 +191,8 @@ def test_ids_of_private_data_are_hashes(private, tmp_path):
     runs = Record(tmp_path / "record").runs()
     names = ["10", "9", "NA", "Z", "a", "b", "null", "ü"]
     assert all(
-        list(dict.fromkeys(run.images()["id"])) == hashed_ids(names, "f" * 64) for run in runs
+        list(dict.fromkeys(run.images()["id"])) == sorted(hashed_ids(names, "f" * 64))
+        for run in runs
     )
     data = b"".join(contents(tmp_path / "record").values())
     assert b"f" * 64 not in data and {run.status["fingerprint"] for run in runs} != {"f" * 64}
@@ -219,6 +223,48 @@ def test_folders_and_hashed_records_pair_their_images(private, tmp_path, results
     for other in (private, tmp_path / "others"):
         found, said = results(tmp_path / "hashed", other)
         assert (found, "No test" in said) == (whole, False)
+
+
+def test_rows_with_hashed_ids_are_not_in_the_order_of_the_names(private, tmp_path):
+    pack("mine", [private], tmp_path / "hashed")
+    pack("mine", [private], tmp_path / "plain", image_ids=True)
+    pack("mine", [tmp_path / "plain"], tmp_path / "copied")
+    for record in ("hashed", "copied"):
+        (file,) = (tmp_path / record / "images").iterdir()
+        rows = pd.read_parquet(file).astype({"run_id": str, "id": str})
+        for _, own in rows.groupby("run_id"):
+            assert list(own["id"]) == sorted(own["id"])  # which says nothing of the names
+            assert list(own["epoch"]) == [3, 4] * 8
+
+
+def test_records_that_kept_the_order_of_the_names_pair_with_others(private, tmp_path, results):
+    ends = ["low", "high"]
+    whole = pd.read_csv(io.BytesIO(results(private)[0]["results.csv"])).drop(columns=ends)
+    assert (whole["p"] < 1).any()
+    for path in sorted(private.iterdir())[:2]:
+        shutil.move(path, tmp_path / "elsewhere" / path.name)
+    pack("mine", [tmp_path / "elsewhere"], tmp_path / "old")
+    names = ["10", "9", "NA", "Z", "a", "b", "null", "ü"]
+    place = dict(zip(hashed_ids(names, "f" * 64), range(8), strict=True))
+
+    def as_before(table):
+        rows = [table[name].to_pylist() for name in ("run_id", "id", "epoch")]
+        keys = [(run, place[image], epoch) for run, image, epoch in zip(*rows, strict=True)]
+        return table.take(pa.array(sorted(range(len(keys)), key=keys.__getitem__)))
+
+    replace(tmp_path / "old", "images", changed(tmp_path / "old", "images", as_before))
+    (first, *_) = Record(tmp_path / "old").runs()
+    assert list(dict.fromkeys(first.images()["id"])) == hashed_ids(names, "f" * 64)
+    pack("mine", [private], tmp_path / "new")
+    for other in (private, tmp_path / "new"):
+        found, said = results(other, tmp_path / "old")
+        assert "No test" not in said
+        # Bootstrap draws go by the order of the images, all else by the pairs.
+        found = pd.read_csv(io.BytesIO(found["results.csv"]))
+        pd.testing.assert_frame_equal(found.drop(columns=ends), whole, check_exact=True)
+    pack("mine", [tmp_path / "old"], tmp_path / "again")
+    (first, *_) = Record(tmp_path / "again").runs()
+    assert list(dict.fromkeys(first.images()["id"])) == sorted(place)
 
 
 def test_without_a_fingerprint_ids_cannot_be_hashed(add_run, tmp_path):

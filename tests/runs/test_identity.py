@@ -9,7 +9,7 @@ from robustseg.configuration.checks import resolve
 from robustseg.errors import ConfigError
 from robustseg.runs.checked import settings_of
 from robustseg.runs.identity import identify
-from robustseg.runs.labels import LABELS, labels
+from robustseg.runs.labels import LABELS, check_labels, labels
 from tests.conftest import CONF
 
 
@@ -218,6 +218,19 @@ def test_a_regulariser_scaled_by_zero_is_none(config):
     assert identify(none, "f") == identify(config, "f")
     some = changed(config, "regularizer", {"name": "confidence", "epsilon": 0.1, "_target_": "x"})
     assert identify(some, "f").run_id != identify(config, "f").run_id
+
+
+def test_a_regulariser_of_your_own_needs_no_epsilon(config):
+    own, other = (
+        changed(config, "regularizer", {"name": "mine", "_target_": "my.Own", "weight": weight})
+        for weight in (1.0, 2.0)
+    )
+    ids = [identify(one, "f").run_id for one in (own, other, config)]
+    assert len(set(ids)) == 3
+    assert ids[0].startswith("synthetic-tloss-mine-a0.3-b0.5-s0-")
+    made = labels(own, ids[0])
+    assert (made["regularizer"], made["epsilon"]) == ("mine", None)
+    check_labels(made)
 
 
 def test_one_number_in_two_spellings_is_one_run(config):

@@ -56,7 +56,13 @@ def add_parser(subparsers: Any) -> None:
 def main(options: argparse.Namespace) -> int:
     """Predict images; 1 if a file could not be read."""
     begin(options)
-    from robustseg.finished.predict import find_images, outputs, predict_files
+    from robustseg.finished.predict import (
+        bits_of,
+        find_images,
+        outputs,
+        predict_files,
+        warn_of_depth,
+    )
     from robustseg.runs.files import write_csv
     from robustseg.terminal.progress import track
 
@@ -95,6 +101,9 @@ def main(options: argparse.Namespace) -> int:
     print(f"{len(done) - len(failed)} of {len(done)} images are predicted in {options.out}")
     for one in failed:
         print(f"robustseg: {one.error}", file=sys.stderr)
+    warning = warn_of_depth(done, bits_of(run, options.image_bits))
+    if warning:
+        print(f"robustseg predict: warning: {warning}", file=sys.stderr)
     return int(bool(failed))
 
 

@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -18,10 +18,11 @@ from robustseg import label_palette
 from robustseg.data.resizing import resize_image
 from robustseg.data.sources.listing import IMAGE_ENDINGS, OTHER_FORMATS, ending_of
 from robustseg.data.sources.reading import read_image
-from robustseg.data.sources.traits import check_depth, traits_of
+from robustseg.data.sources.traits import MIN_BITS, check_depth, traits_of
 from robustseg.errors import DataError
 from robustseg.finished.load import FinishedRun
 from robustseg.metrics.evaluation import predict_logits
+from robustseg.terminal.count import count
 
 MASKS, PROBABILITIES, OVERLAYS = "masks", "probabilities", "overlays"  # folders
 _OUTLINE, _CASING = (86, 180, 233), (20, 20, 20)  # sky blue of Okabe and Ito on a dark line
@@ -40,6 +41,7 @@ class Predicted:
         size: (height, width); None if the file is unusable.
         foreground: share of pixels that are foreground.
         shares: the same of each foreground class by its name; empty where masks are binary.
+        deep: the largest value of an image of 16 bits; 0 of others.
         error: why the file is unusable; "" if it is not.
     """
 
@@ -48,6 +50,7 @@ class Predicted:
     size: tuple[int, int] | None = None
     foreground: float = 0.0
     shares: Mapping[str, float] = field(default_factory=dict)
+    deep: int = 0
     error: str = ""
 
 
@@ -146,7 +149,8 @@ def predict_files(
         threshold: a pixel is foreground if its probability is above it.
         overlay: whether to draw the outline on the image.
         batch_size: images a batch; so many are in memory at their own size.
-        bits: that images of 16 bits grey use; None: as the run's were read.
+        bits: that images of 16 bits grey use; None: as the run's were read, whatever values
+            these have.
         each_class: whether to write the probabilities of each class of label maps.
 
     Yields:
@@ -156,7 +160,7 @@ def predict_files(
     Raises:
         DataError: two images would have one output, or the folder cannot be written.
     """
-    bits = run.settings.dataset.source.get("image_bits") if bits is None else bits
+    bits = bits_of(run, bits)
     names = output_names(images)
     wanted = Wanted(out, threshold, overlay, run.classes, each_class)
     for folder in {wanted.file(kind, name).parent for kind in wanted.kinds for name in names}:
@@ -169,10 +173,10 @@ def predict_files(
         for start in range(0, len(pairs), batch_size):
             batch = pairs[start : start + batch_size]
             read = list(pool.map(lambda pair: _read(pair[0], run.channels, bits), batch))
-            pictures = [image for image in read if isinstance(image, np.ndarray)]
+            pictures = [image for image, _ in read if isinstance(image, np.ndarray)]
             probabilities = iter(_probabilities(run, pictures))
             jobs = []
-            for (path, name), picture in zip(batch, read, strict=True):
+            for (path, name), (picture, _) in zip(batch, read, strict=True):
                 if isinstance(picture, str):
                     jobs.append(pool.submit(Predicted, path, name, error=picture))
                     continue
@@ -182,7 +186,13 @@ def predict_files(
                     jobs.append(pool.submit(Predicted, path, name, error=broken))
                     continue
                 jobs.append(pool.submit(_write, path, name, picture, small, wanted))
-            yield from (job.result() for job in jobs)
+            for job, (_, deep) in zip(jobs, read, strict=True):
+                yield replace(job.result(), deep=deep)
+
+
+def bits_of(run: FinishedRun, bits: int | None) -> int | None:
+    """The bits that images of 16 bits are read by: those that are asked for, or the run's."""
+    return run.settings.dataset.source.get("image_bits") if bits is None else bits
 
 
 @dataclass(frozen=True)
@@ -235,13 +245,38 @@ def class_folders(classes: Sequence[str]) -> list[str]:
     return [f"{at}_{name}" for at, name in enumerate(names, 1)]
 
 
-def _read(path: Path, channels: int, bits: int | None) -> np.ndarray | str:
-    """The image, or why it cannot be used."""
+def _read(path: Path, channels: int, bits: int | None) -> tuple[np.ndarray | str, int]:
+    """The image, or why it cannot be used; and its largest value if it has 16 bits.
+
+    Without `bits` the upper eight of 16 are taken, also of a dark image: training judges the whole
+    set by its largest value, and an image has the grey levels that it had there.
+    """
+    traits = traits_of(path, mask=False)
+    deep = traits.get("deep", 0)
     try:
-        check_depth({path: traits_of(path, mask=False)}, bits)
-        return read_image(path, channels, bits)
+        if bits is not None:
+            check_depth({path: traits}, bits)
+        return read_image(path, channels, bits), deep
     except DataError as error:
-        return str(error).replace("dataset.source.image_bits=", "--image-bits ")
+        return str(error).replace("dataset.source.image_bits=", "--image-bits "), deep
+
+
+def warn_of_depth(done: Iterable[Predicted], bits: int | None) -> str | None:
+    """What to say of images of 16 bits that all are so dark that no run trains on such a set.
+
+    Args:
+        done: all images of a call.
+        bits: that they were read by; None for all 16.
+    """
+    deep = [one.deep for one in done if one.deep]
+    if bits is not None or not deep or max(deep).bit_length() >= MIN_BITS:
+        return None
+    needed = max(max(deep).bit_length(), 8)
+    return (
+        f"the largest value of {count(len(deep), 'image')} of 16 bits is {max(deep)}, so that the "
+        f"upper eight bits, by which the run reads, are {(max(deep) >> 8) + 1} grey levels. If "
+        f"its training images used all 256, add --image-bits {needed} --force"
+    )
 
 
 def _probabilities(run: FinishedRun, images: Sequence[np.ndarray]) -> list[np.ndarray]:

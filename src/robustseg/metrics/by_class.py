@@ -4,6 +4,7 @@ A label map has one binary mask a foreground class. Columns of counts then end i
 ``tp/left lung``.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -33,7 +34,9 @@ def metrics_of(columns: Iterable[str]) -> dict[str, Metric]:
     class, such as ``dice_image/left lung``, a mean over the images in which the class occurs in
     truth or prediction; and of those that are means over images also the one over classes, by its
     plain name: an image's value is the mean over the classes that occur in it. Where none does, it
-    is what the formula gives for two empty masks.
+    is what the formula gives for two empty masks. A metric of all pixels together, such as
+    ``dice_pooled/left lung``, is NaN for a class that no true mask has, whatever is predicted:
+    nothing was there to be found.
 
     Examples:
         >>> from robustseg.metrics.by_class import metrics_of
@@ -69,12 +72,20 @@ def _of_class(metric: Metric, name: str) -> Metric:
             return among(base(c))
         return np.asarray(np.sum([np.asarray(c[column]) for column in occurs], axis=0) > 0)
 
+    def values(c: Columns) -> NDArray[np.float64]:
+        assert formula is not None
+        each = formula(base(c))
+        if not of_truth:
+            return each
+        return np.where(np.asarray(c[f"tp/{name}"]) + c[f"fn/{name}"] > 0, each, math.nan)
+
     everywhere = metric.over != "images" and among is None
+    of_truth = metric.over == "pixels" and among is None and {"tp", "fn"} <= set(metric.needs)
     return replace(
         metric,
         name=f"{metric.name}/{name}",
         title=f"{metric.title}, {name}",
-        formula=formula and (lambda c: formula(base(c))),
+        formula=formula and values,
         among=None if everywhere else counted,
         needs=tuple(dict.fromkeys((*needs.values(), *(() if everywhere else occurs)))),
         column="",

@@ -19,7 +19,8 @@ class ExpectedCalibrationError(Metric):
 
     Probabilities are summed as integers in units of 2⁻²⁴ (float32's precision near 1), so that
     the result is the same for any batches, order and number of processes. ``compute`` returns a
-    float in [0, 1]; NaN if there is no pixel.
+    float in [0, 1]; NaN if there is no pixel, or one whose probability is not a number: as of two
+    infinite logits in a softmax.
 
     Examples:
         >>> import torch
@@ -37,6 +38,7 @@ class ExpectedCalibrationError(Metric):
     higher_is_better = False
     pixels: Tensor
     probability: Tensor
+    undefined: Tensor
 
     def __init__(self, bins: int = 15) -> None:
         super().__init__()
@@ -47,12 +49,14 @@ class ExpectedCalibrationError(Metric):
         for name in ("pixels", "probability"):
             empty = torch.zeros(2 * bins, dtype=torch.int64)
             self.add_state(name, default=empty, dist_reduce_fx="sum")
+        none = torch.zeros((), dtype=torch.int64)
+        self.add_state("undefined", default=none, dist_reduce_fx="sum")
 
     def update(self, logits: Tensor, target: Tensor) -> None:
         """Count a batch.
 
         Args:
-            logits: (B, 1, H, W), any float dtype, without NaN.
+            logits: (B, 1, H, W), any float dtype.
             target: (B, 1, H, W) uint8; 1 foreground, 0 background, 255 ignored.
 
         Raises:
@@ -61,6 +65,8 @@ class ExpectedCalibrationError(Metric):
         check_shapes(logits, target)
         probability = torch.sigmoid(logits.float()).flatten()
         known = (target != IGNORED).flatten().long()
+        self.undefined += (probability.isnan() * known).sum()
+        probability = probability.nan_to_num(0.0)  # which has no integer
         cells = (probability * self.bins).long().clamp(0, self.bins - 1)
         cells += self.bins * (target == 1).flatten()
         self.pixels.scatter_add_(0, cells, known)
@@ -69,6 +75,8 @@ class ExpectedCalibrationError(Metric):
 
     def compute(self) -> float:
         """Return the error over all pixels of all processes."""
+        if self.undefined.item():
+            return torch.nan
         pixels = self.pixels.cpu().view(2, self.bins)
         probability = self.probability.cpu().view(2, self.bins).sum(dim=0).double() / UNIT
         # n_b·|mean p − share of foreground| = |Σp − foreground pixels|

@@ -161,7 +161,8 @@ _DICE_POS = replace(
 _DICE_POOLED = Metric(
     "dice_pooled",
     "pooled Dice",
-    "Dice of the counts summed over images; 1 if all masks are empty.",
+    "Dice of the counts summed over images; 1 if all masks are empty. Of several classes, the mean "
+    "over those that the true masks have; NaN for another.",
     "pixels",
     formula=_dice,
     each_epoch=True,
@@ -236,7 +237,8 @@ CATALOGUE = {
         Metric(
             "jaccard_pooled",
             "pooled Jaccard",
-            "Jaccard of the counts summed over images; 1 if all masks are empty.",
+            "Jaccard of the counts summed over images; 1 if all masks are empty. Of several "
+            "classes, the mean over those that the true masks have; NaN for another.",
             "pixels",
             formula=_jaccard,
         ),

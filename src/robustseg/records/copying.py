@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from robustseg.records.folders import Kept, as_json, hide
-from robustseg.records.hashing import hidden_fingerprint
+from robustseg.records.hashing import by_hash, hidden_fingerprint
 from robustseg.records.layout import NotKept
 from robustseg.records.recorded_run import RecordedRun
 from robustseg.runs.finished import Finished
@@ -36,6 +36,8 @@ def read_recorded(run: RecordedRun, finished: Finished, *, image_ids: bool) -> K
             tables[kind] = _wide(run.table(kind))
         except NotKept:
             continue
+    if run.hashed and "images" in tables:
+        tables["images"] = _sorted(tables["images"])  # as older records did not
     if not (run.public or run.hashed or image_ids):
         fingerprint = row.get("fingerprint")
         if "images" in tables:
@@ -61,4 +63,12 @@ def _hidden(images: pa.Table, fingerprint: object) -> pa.Table:
     import pyarrow as pa
 
     ids = hide(images["id"].to_pylist(), fingerprint)
-    return images.set_column(images.column_names.index("id"), "id", pa.array(ids, pa.string()))
+    at = images.column_names.index("id")
+    return _sorted(images.set_column(at, "id", pa.array(ids, pa.string())))
+
+
+def _sorted(images: pa.Table) -> pa.Table:
+    """In the order of the hashes, with the rows of each as they were."""
+    import pyarrow as pa
+
+    return images.take(pa.array(by_hash(images["id"].to_pylist())))

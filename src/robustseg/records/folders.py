@@ -197,7 +197,7 @@ def _column(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _images(folder: RunFolder, finished: Finished, hashed: bool) -> pa.Table:
-    """Rows of images.csv, sorted by image, without what derives from the counts."""
+    """Rows of images.csv, sorted by id as it is kept, without what derives from the counts."""
     import pyarrow as pa
 
     path = folder.images
@@ -212,9 +212,11 @@ def _images(folder: RunFolder, finished: Finished, hashed: bool) -> pa.Table:
         _check_images(columns, ids, finished.numbers)
     except (ValueError, TypeError, KeyError) as error:
         raise Unpackable(f"{path} is damaged: {error}") from error
-    order = np.argsort(np.array(ids, dtype=object), kind="stable")  # as Python sorts: by code point
     if hashed:
         ids = hide(ids, finished.status.get("fingerprint"))
+    # By what is kept of the names, in the order of code points as Python sorts: rows with hashed
+    # ids in the order of the names would tell which is which to all who know the names.
+    order = np.argsort(np.array(ids, dtype=object), kind="stable")
     follow = {*derived(columns), *(TUNED if _tuned_follows(columns) else ())}
     kept = [name for name in table.column_names if name not in follow]
     table = table.set_column(table.column_names.index("id"), "id", pa.array(ids, pa.string()))

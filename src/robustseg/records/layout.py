@@ -139,15 +139,24 @@ def read_part(record: Path, part: Part) -> bytes:
     return data
 
 
-def write_part(record: Path, kind: str, data: bytes, rows: int) -> Part:
-    """Write a part under the name of its content; one that is there stays as it is."""
+def part_of(kind: str, data: bytes, rows: int) -> Part:
+    """What the index says of a part with these bytes.
+
+    Raises:
+        ValueError: it is larger than an index may say.
+    """
     part = Part(kind, hashlib.sha256(data).hexdigest(), len(data), rows)
+    _check_size(part)
+    return part
+
+
+def write_part(record: Path, part: Part, data: bytes) -> None:
+    """Write a part under the name of its content; one that is there stays as it is."""
     path = record / part.file
     if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
-        return part
+        return
     with replacing(path) as temporary:
         temporary.write_bytes(data)
-    return part
 
 
 def _read(path: Path, limit: int) -> bytes:
@@ -189,12 +198,16 @@ def _part(entry: Mapping[str, Any]) -> Part:
         raise ValueError(f"{part.kind!r} is not a kind of part")
     if not re.fullmatch("[0-9a-f]{64}", part.sha256):
         raise ValueError(f"{part.sha256!r} is not a checksum")
+    _check_size(part)
+    return part
+
+
+def _check_size(part: Part) -> None:
     if not (0 < part.size <= PART_LIMIT and 0 < part.rows <= ROWS_LIMIT[part.kind]):
         raise ValueError(
             f"{part.file} is said to have {part.rows} rows in {part.size} bytes, which is no "
             f"record's (limits: {ROWS_LIMIT[part.kind]} rows, {PART_LIMIT} bytes)"
         )
-    return part
 
 
 def _typed(value: Any, kind: type) -> Any:

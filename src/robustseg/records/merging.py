@@ -82,5 +82,5 @@ def _copy(record: Path, packing: Packing, target: Path) -> int:
     copied = 0
     for part in packing.parts:
         copied += not (target / part.file).exists()
-        write_part(target, part.kind, read_part(record, part), part.rows)
+        write_part(target, part, read_part(record, part))
     return copied

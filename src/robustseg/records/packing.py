@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.records.finding import Candidate, Found, find, same_numbers, sound
-from robustseg.records.layout import KINDS, Packing, read_index, write_index, write_part
+from robustseg.records.layout import (
+    KINDS,
+    Packing,
+    Part,
+    part_of,
+    read_index,
+    write_index,
+    write_part,
+)
 from robustseg.records.record import Record
-from robustseg.records.tables import LOGICAL, TEXTS, decode, encode
+from robustseg.records.tables import COLUMNS_LIMIT, LOGICAL, TEXTS, checked, encode
 from robustseg.runs.finished import Finished
 from robustseg.runs.folder import RunFolder
 
@@ -22,7 +30,8 @@ if TYPE_CHECKING:
 
 # Of one packing; a part is read as a whole, so it must not become too large.
 _RUNS_AT_ONCE = 5_000
-_IMAGES_AT_ONCE = 4_000_000
+_ROWS_AT_ONCE = 4_000_000
+_CELLS_AT_ONCE = 100_000_000  # rows × columns, of 8 bytes in memory
 
 
 @dataclass
@@ -93,9 +102,9 @@ def pack(
         packings = read_index(record)
         lacking = _lacking(experiment, found, report)
         for kept in _read(lacking, image_ids, report):
-            packing = _write(record, kept, report)
-            packings = [*packings, *([packing] if packing not in packings else [])]
-            write_index(record, packings)
+            for packing in _write(record, kept, report):
+                packings = [*packings, *([packing] if packing not in packings else [])]
+                write_index(record, packings)
         if report.added:
             from robustseg.records.readme import write_readme
 
@@ -146,7 +155,7 @@ def _read(
     from robustseg.records.folders import Unpackable, read_folder
 
     batch: list[Kept] = []
-    images = 0
+    sizes: Mapping[str, _Size] = {}
     for one in lacking:
         try:
             if isinstance(one.run, RunFolder):
@@ -159,33 +168,85 @@ def _read(
         lacks = [name for name in ("epochs", "images") if name not in kept.tables]
         if lacks:
             report.without[kept.run_id] = ", ".join(f"{name}.csv" for name in lacks)
-        batch.append(kept)
-        images += kept.tables["images"].num_rows if "images" in kept.tables else 0
-        if len(batch) == _RUNS_AT_ONCE or images >= _IMAGES_AT_ONCE:
+        larger = _with(sizes, kept)
+        if batch and (len(batch) == _RUNS_AT_ONCE or any(one.too_large for one in larger.values())):
             yield batch
-            batch, images = [], 0
+            batch, larger = [], _with({}, kept)
+        batch.append(kept)
+        sizes = larger
     if batch:
         yield batch
 
 
-def _write(record: Path, batch: Sequence[Kept], report: PackReport) -> Packing:
-    """Write the parts of some runs, and read them again.
+@dataclass(frozen=True)
+class _Size:
+    """Of a part that is not written yet."""
 
-    Raises:
-        DamagedRecord: what was written is not what a record holds.
+    rows: int = 0
+    columns: frozenset[str] = frozenset()
+
+    def plus(self, rows: int, columns: Iterable[str]) -> _Size:
+        return _Size(self.rows + rows, self.columns.union(columns))
+
+    @property
+    def too_large(self) -> bool:
+        # Packing adds two columns, run_id and class.
+        rows, columns = self.rows, len(self.columns) + 2
+        return rows > _ROWS_AT_ONCE or columns > COLUMNS_LIMIT or rows * columns > _CELLS_AT_ONCE
+
+
+def _with(sizes: Mapping[str, _Size], kept: Kept) -> dict[str, _Size]:
+    """The sizes of the parts once a run is added to them."""
+    own = {kind: (table.num_rows, table.column_names) for kind, table in kept.tables.items()}
+    own["runs"] = 1, [*kept.row]
+    larger = {kind: sizes.get(kind, _Size()).plus(*one) for kind, one in own.items()}
+    return {**sizes, **larger}
+
+
+def _write(record: Path, batch: Sequence[Kept], report: PackReport) -> Iterator[Packing]:
+    """Write the parts of some runs, once they are found to be what a reader takes.
+
+    Runs whose parts no reader would take are halved until the one at fault is alone, which is left
+    out. What a full disk or a kill leaves is a part that the index does not name, which nothing
+    reads.
     """
     run_ids = tuple(kept.run_id for kept in batch)
-    parts = []
+    try:
+        parts = _parts(batch)
+    except ValueError as error:
+        if len(batch) == 1:
+            report.left_out[run_ids[0]] = f"which no record can hold: {error}"
+            return
+        half = len(batch) // 2
+        for some in (batch[:half], batch[half:]):
+            yield from _write(record, some, report)
+        return
+    for part, data in parts.items():
+        write_part(record, part, data)
+        report.files[part.file] = part.size
+    report.added += run_ids
+    yield Packing(run_ids, tuple(parts))
+
+
+def _parts(batch: Sequence[Kept]) -> dict[Part, bytes]:
+    """The parts of some runs with their bytes, read again as from a record.
+
+    Raises:
+        ValueError: they are not what a record holds.
+    """
+    parts = {}
     for kind in KINDS:
         table = _runs_table(batch) if kind == "runs" else _joined(batch, kind)
         if table is None:
             continue
-        part = write_part(record, kind, encode(table, kind), table.num_rows)
-        report.files[part.file] = part.size
-        decode(record, part, run_ids)
-        parts.append(part)
-    report.added += run_ids
-    return Packing(run_ids, tuple(parts))
+        data = encode(table, kind)
+        try:
+            part = part_of(kind, data, table.num_rows)
+            checked(data, part, [kept.run_id for kept in batch])
+        except ValueError as error:
+            raise ValueError(f"{kind}: {error}") from error
+        parts[part] = data
+    return parts
 
 
 def _runs_table(batch: Sequence[Kept]) -> pa.Table:

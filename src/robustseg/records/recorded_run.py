@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.metrics.by_class import derived
-from robustseg.records.hashing import hashed_ids
+from robustseg.records.hashing import hashed_ids, recorded_order
 from robustseg.records.layout import INDEX, DamagedRecord, NotKept, Packing
 from robustseg.records.tables import COSTS, OWN, STATUS_TEXTS
 from robustseg.runs.contents import check_settings
@@ -169,11 +169,15 @@ class RecordedRun:
     def images(self, *columns: str) -> pd.DataFrame:
         """Rows of images.csv, those of one image together; only some columns, if they are named.
 
+        Those of data that are not public are in the order of their hashed ids, if the ids are
+        plain too; hashed ones in the order of the record.
+
         Raises:
             DamagedRecord: they cannot be used.
             NotKept: there are none.
         """
         rows = self.table("images").to_pandas()
+        rows = rows.iloc[recorded_order(self, rows["id"])].reset_index(drop=True)
         rows = rows.astype({name: "int64" for name in rows if rows[name].dtype.kind in "iu"})
         rows = rows.assign(**derived({name: rows[name].to_numpy() for name in rows}))
         if "fn_tuned" in rows and "tp_tuned" not in rows:

@@ -67,7 +67,7 @@ class Run(Protocol):
         """Rows of thresholds.csv, as floats."""
 
     def images(self, *columns: str) -> pd.DataFrame:
-        """Rows of images.csv, sorted by image; only some columns, if they are named."""
+        """Rows of images.csv, those of one image together; only some columns, if they are named."""
 
     def hash_ids(self, ids: list[str]) -> list[str]:
         """Image ids as a record of data that are not public has them."""
@@ -141,7 +141,12 @@ class FolderRun:
         return self._table(self.folder.thresholds, dtype=float)
 
     def images(self, *columns: str) -> pd.DataFrame:
-        """Rows of images.csv, sorted by image; exactly those that were written."""
+        """Rows of images.csv, exactly those that were written, in the order of a record.
+
+        That is by image; by its hashed id if the data are not public, and have a fingerprint.
+        """
+        from robustseg.records.hashing import recorded_order
+
         rows = self._table(
             self.folder.images,
             usecols=list(columns) or None,
@@ -149,7 +154,8 @@ class FolderRun:
             keep_default_na=False,  # an image may be called NA
             na_values=dict.fromkeys(("dice", "jaccard", "hd95"), ""),
         )
-        return rows.sort_values("id", kind="stable", ignore_index=True)
+        rows = rows.sort_values("id", kind="stable", ignore_index=True)
+        return rows.iloc[recorded_order(self, rows["id"])].reset_index(drop=True)
 
     def _table(self, path: Path, **how: Any) -> pd.DataFrame:
         """Rows of one of the run's files, whose columns hold finite numbers, but for ids.

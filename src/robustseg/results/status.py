@@ -135,8 +135,9 @@ def mark(run: RunState) -> str:
 
 def _row(run: RunState) -> str:
     names = [run.labels["loss"], run.labels.get("domain") or ""]
-    if run.labels.get("epsilon"):
-        names.append(f"{run.labels['regularizer']} {run.labels['epsilon']:g}")
+    regularizer, epsilon = run.labels.get("regularizer"), run.labels.get("epsilon")
+    if regularizer not in (None, "none"):
+        names.append(f"{regularizer} {epsilon:g}" if epsilon else regularizer)
     return " ".join(name for name in names if name)
 
 

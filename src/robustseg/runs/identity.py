@@ -57,8 +57,8 @@ def relevant(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_regularised(regularizer: Mapping[str, Any]) -> bool:
-    """Whether a regulariser does anything."""
-    return regularizer["name"] != "none" and regularizer["epsilon"] != 0
+    """Whether a regulariser does anything; one of your own need not have an epsilon."""
+    return regularizer["name"] != "none" and regularizer.get("epsilon") != 0
 
 
 def _counting(config: Mapping[str, Any], kind: type[Group] | None) -> dict[str, Any]:
@@ -93,7 +93,8 @@ def _readable(settings: Mapping[str, Any]) -> list[str]:
     dataset = settings["dataset"]
     parts = [dataset["name"], settings["loss"]["name"]]
     if regularizer["name"] != "none":
-        parts.append(f"{regularizer['name']}{regularizer['epsilon']:g}")
+        epsilon = regularizer.get("epsilon")
+        parts.append(regularizer["name"] + ("" if epsilon is None else f"{epsilon:g}"))
     if noise["alpha"] == 0:
         parts.append("clean")
     else:

@@ -78,7 +78,7 @@ def labels(settings: Settings, run_id: str) -> dict[str, Any]:
         "loss": settings.loss.name,
         "domain": settings.loss.get("domain"),
         "regularizer": settings.regularizer.name if regularised else "none",
-        "epsilon": settings.regularizer.get("epsilon", 0) if regularised else 0,
+        "epsilon": settings.regularizer.get("epsilon") if regularised else 0,
         "noise": noise.name if noisy else None,
         "alpha": noise.alpha,
         "beta": noise.beta if noisy else None,

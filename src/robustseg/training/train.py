@@ -4,7 +4,7 @@ import logging
 import math
 import traceback
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -27,8 +27,8 @@ from robustseg.errors import ConfigError, DamagedRun, DataError, UserError
 from robustseg.losses.regularizers import Regularized
 from robustseg.metrics import summarise_last
 from robustseg.metrics.by_class import classes_in
-from robustseg.metrics.catalogue import CATALOGUE
-from robustseg.metrics.collapse import collapse
+from robustseg.metrics.catalogue import CATALOGUE, base_name
+from robustseg.metrics.collapse import collapse_of
 from robustseg.metrics.counts import COUNTS
 from robustseg.noise import summary, unfit
 from robustseg.runs.contents import read_metrics
@@ -78,11 +78,12 @@ def train(
         write_csv(folder.split, data.split_rows())
         module = build_module(settings, source.channels, data.has_ignored)
         device = _fit(settings, folder, data, module, loggers)
-        dice = _last_column(folder, "dice")
+        last = _last_evaluation(folder)
+        dice = np.array([row["dice"] for row in last])
         module.to(device)  # Lightning leaves it on the CPU
         write_examples(folder.examples, module, data, dice, settings.trainer.precision)
         module.cpu()
-        metrics = _finish(settings, identity, folder, data, module)
+        metrics = _finish(settings, identity, folder, data, module, last)
         log_results(loggers, settings, folder)
     return metrics
 
@@ -249,11 +250,11 @@ def _unusable(checkpoint: Path, error: Exception) -> DamagedRun:
     return DamagedRun(f"the checkpoint {checkpoint.name} cannot be used: {error!r:.200}")
 
 
-def _last_column(folder: RunFolder, name: str) -> np.ndarray:
-    """A column of images.csv in the last evaluation."""
+def _last_evaluation(folder: RunFolder) -> list[dict[str, Any]]:
+    """The rows of images.csv in the last evaluation."""
     rows = read_csv(folder.images)
     last = max(row["epoch"] for row in rows)
-    return np.array([row[name] for row in rows if row["epoch"] == last])
+    return [row for row in rows if row["epoch"] == last]
 
 
 def _finish(
@@ -262,15 +263,17 @@ def _finish(
     folder: RunFolder,
     data: RunData,
     module: SegmentationModule,
+    last: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Write the weights and, last, metrics.json."""
     with replacing(folder.weights) as temporary:
         torch.save(
             {"network": module.network.state_dict(), "loss": module.loss.state_dict()}, temporary
         )
+    counts = [name for name in last[0] if base_name(name) in COUNTS]
     metrics = {
         **_final_numbers(folder, settings.evaluation.last),
-        "collapsed": _collapsed(folder, data.classes),
+        "collapsed": collapse_of({name: [row[name] for row in last] for name in counts}),
         "test_images": len(data.test),
         "train_images": len(data.train),
         "noise": summary(data.manifest),
@@ -279,15 +282,6 @@ def _finish(
     }
     write_json(folder.metrics, metrics)
     return read_metrics(folder.metrics)
-
-
-def _collapsed(folder: RunFolder, classes: Sequence[str]) -> str | None:
-    """What the network predicts everywhere; of several classes, "background" if it does of all."""
-    found = set()
-    for of in [f"/{name}" for name in classes] or [""]:
-        counts = (int(_last_column(folder, f"{name}{of}").sum()) for name in COUNTS)
-        found.add(collapse(*counts))
-    return "foreground" if "foreground" in found else found.pop() if len(found) == 1 else None
 
 
 def _final_numbers(folder: RunFolder, last: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from robustseg.errors import NoImages, UnlikeImages
 from robustseg.metrics.by_class import metrics_of, pixels_counted
 from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL, diagonal, find
+from robustseg.records.hashing import recorded_order
 from robustseg.records.layout import DamagedRecord, NotKept
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
@@ -60,6 +61,7 @@ class Images:
         self.sources = Sources.of(source)
         self._tables: dict[str, pd.DataFrame] = {}
         self._identities: dict[str, list[Any]] = {}
+        self._orders: dict[frozenset[Any], pd.Index] = {}
 
     def identity(self, run_id: str) -> list[Any]:
         """What changes when the run is trained again.
@@ -84,7 +86,7 @@ class Images:
                 images with foreground.
 
         Returns:
-            Ids of the images, sorted, and their values.
+            Ids of the images, in one order whatever the run, and their values.
 
         Raises:
             NoImages: a file is missing or damaged.
@@ -97,21 +99,30 @@ class Images:
         return list(ids), np.mean([column.to_numpy() for column in columns.values()], axis=0)
 
     def _column(self, run_id: str, metric: str) -> pd.Series:
-        """Each image's value, sorted by id; where several folds have it, their mean."""
+        """Each image's value; where several folds have it, their mean."""
         import pandas as pd
 
         columns = [self._of_run(part, metric) for part in parts(run_id)]
         if len(columns) == 1:
             return columns[0]
-        return pd.concat(columns).groupby(level=0).mean()
+        mean = pd.concat(columns).groupby(level=0).mean()  # sorted by id
+        run = self.sources.find(parts(run_id)[0])
+        if not self.sources.any_hashed:
+            mean = mean.iloc[recorded_order(run, map(str, mean.index))]
+        return mean.reindex(self._order(mean.index))
 
     def _of_run(self, run_id: str, metric: str) -> pd.Series:
         run = self.sources.find(run_id)
         if run_id not in self._tables:
-            self._tables[run_id] = self._comparable(run, _averaged(run))
+            averaged = self._comparable(run, _averaged(run))
+            self._tables[run_id] = averaged.reindex(self._order(averaged.index))
         if metric not in self._tables[run_id]:
             raise NoImages(f"{run.place('images')} does not tell {metric}{_remedy(run)}")
         return self._tables[run_id][metric].dropna()
+
+    def _order(self, images: pd.Index) -> pd.Index:
+        """The order of the first run with these images, so that pairs are of one image."""
+        return self._orders.setdefault(frozenset(images), images)
 
     def _comparable(self, run: Run, averaged: pd.DataFrame) -> pd.DataFrame:
         """With hashed ids, where those of other runs on such data are."""
