@@ -160,7 +160,10 @@ def _on_data(runs: pd.DataFrame, values: Iterable[str]) -> pd.Series[bool]:
     """Whether each run is on data that one of the values means."""
     import pandas as pd
 
-    columns = (runs[name] for name in ("data", "data_folder", "fingerprint"))
+    columns = (
+        runs[name].astype(object).where(runs[name].notna(), None)
+        for name in ("data", "data_folder", "fingerprint")
+    )
     found = [
         any(value == data or is_data(value, folder, fingerprint) for value in values)
         for data, folder, fingerprint in zip(*columns, strict=True)
