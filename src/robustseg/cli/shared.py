@@ -151,7 +151,8 @@ def add_table(parser: argparse.ArgumentParser) -> None:
         "--layout",
         choices=tuple(LAYOUTS),
         default="noise",
-        help="losses × noise settings (default), or metrics × batch sizes and loss domains",
+        help="noise: losses × noise settings (default); losses: noise settings × losses, for many "
+        "settings; domain: metrics × batch sizes and loss domains",
     )
     parser.add_argument(
         "--test",

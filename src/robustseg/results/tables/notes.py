@@ -45,7 +45,7 @@ def notes(table: Table, intervals: bool) -> list[str]:
     if any(cell.published and cell.published.starred for cell in table.cells.values()):
         found.append(f"{STAR}: significant according to the paper.")
     places = ((row, column) for (row, column), cell in table.cells.items() if cell.repeated)
-    repeated = len({(row, column.noise, column.alpha, column.beta) for row, column in places})
+    repeated = len({(row, column.setting) for row, column in places})
     if repeated:
         found.append(
             f"In {count(repeated, 'cell')} a seed occurs more than once with equal settings; all "

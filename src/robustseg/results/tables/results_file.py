@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import UnionType
@@ -47,10 +47,11 @@ def records(table: Table) -> list[Record]:
     be joined; only one of folds has those of folds besides. `from_records` makes the table again.
     """
     folded = any(cell.folds for cell in table.cells.values())
+    names = setting_names(table.columns)
     return [
         {
             key: _none_for_nan(value)
-            for key, value in _record(table, row, column).items()
+            for key, value in _record(table, row, column, names).items()
             if folded or key not in _OF_FOLDS
         }
         for row in table.rows
@@ -122,11 +123,14 @@ def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
         ValueError: a value is not what `records` gives.
     """
     cells: dict[Key, Cell] = {}
+    of_noise = sorted({name for of in rows for name in of if name.startswith("noise.")})
+    of_noise = [name for name in of_noise if name not in labels]  # where older files have them
     for record in rows:
         _check(record)
         row = tuple(record.get(name) for name in labels)
         alpha, beta = float(record["alpha"]), record.get("beta")
-        column = Column(record.get("noise"), alpha, beta, record["metric"])
+        own = tuple((name, record[name]) for name in of_noise if name in record)
+        column = Column(record.get("noise"), alpha, beta, record["metric"], own)
         cells[row, column] = _cell(record)
     first = rows[0]
     tested = "test" in first
@@ -168,14 +172,26 @@ def _before_groups(test: Test, cells: dict[Key, Cell]) -> tuple[Test, dict[Key, 
     return replace(test, kind="best"), cells
 
 
-def _record(table: Table, row: Row, column: Column) -> Record:
+def setting_names(columns: Iterable[Column]) -> list[str]:
+    """The settings of the noise that some columns have."""
+    return sorted({name for column in columns for name, _ in column.settings})
+
+
+def column_record(column: Column, names: Iterable[str]) -> Record:
+    """A column as plain values, with those settings of its noise."""
+    of_noise = dict.fromkeys(names) | dict(column.settings)
+    noise: Record = {"noise": column.noise, "alpha": column.alpha, "beta": column.beta}
+    return {**noise, **of_noise, "metric": column.metric}
+
+
+def _record(table: Table, row: Row, column: Column, names: Iterable[str]) -> Record:
     cell = table.cells.get((row, column), EMPTY)
     published, comparison, test = cell.published, cell.comparison, table.test
     low, high = cell.interval or (None, None)
     labels = dict(zip(table.labels, row, strict=True))
     return {
         **labels,
-        **vars(column),
+        **column_record(column, names),
         "runs": cell.n,
         "without": cell.without,
         "folds": cell.folds.there if cell.folds else None,
