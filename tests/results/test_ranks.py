@@ -137,8 +137,8 @@ def test_mean_ranks_missing_cells_and_what_is_left_out(add_run):
     for name, ends in zip(found.names, found.without, strict=True):
         own = [one[name] for one in without]
         assert ends.tolist() == pytest.approx([min(own), max(own)])
-    assert found.missing == ("ce at α=0.5 β=0.5",)
-    assert found.alone == ("α=0.9 β=0.5 (ce)",)
+    assert found.missing == ("CE at α=0.5 β=0.5",)
+    assert found.alone == ("α=0.9 β=0.5 (CE)",)
     # By hand: without .3 all three are at 2 and the best stays; without .5 it is 2, 1.5, 2.5.
     assert dict(found.first_without) == {
         "α=0.3 β=0.5": "gce", "α=0.5 β=0.5": "mae", "α=0.7 β=0.5": "gce",
@@ -182,12 +182,12 @@ def test_experiments_together_and_each(experiments, capsys):
     code, text, errors = command(experiments, capsys, "isic2017", "shenzhen")
     assert (code, errors) == (0, "")
     assert "averaged over 2 settings: isic2017 α=0.3 β=0.5; shenzhen α=0.3 β=0.5." in text
-    assert "no run of ce at isic2017 α=0.3 β=0.5" in text
-    assert "| ce " in text
+    assert "no run of CE at isic2017 α=0.3 β=0.5" in text
+    assert "| CE " in text
     assert "one seed a cell" in text
     code, text, _ = command(experiments, capsys, "isic2017")
     assert "averaged over 1 setting: α=0.3 β=0.5." in text
-    assert "| ce " not in text
+    assert "| CE " not in text
 
 
 def test_costs_are_never_averaged_over_processors(experiments, capsys):
@@ -199,9 +199,9 @@ def test_costs_are_never_averaged_over_processors(experiments, capsys):
         for line in text.splitlines()
         if "thread" in line
     ]
-    assert ["isic2017, fast, 1 thread", "gce", "1", "324.0", "0.10", "500"] in lines
-    assert ["isic2017, slow, 1 thread", "gce", "1", "324.0", "0.10", "500"] in lines
-    assert ["isic2017, fast, 2 threads", "mae", "1", "900.0", "0.26", "500"] in lines
+    assert ["isic2017, fast, 1 thread", "GCE", "1", "324.0", "0.10", "500"] in lines
+    assert ["isic2017, slow, 1 thread", "GCE", "1", "324.0", "0.10", "500"] in lines
+    assert ["isic2017, fast, 2 threads", "MAE", "1", "900.0", "0.26", "500"] in lines
     assert len(lines) == 7
     assert {line[2] for line in lines} == {"1"}
 
@@ -219,7 +219,8 @@ def test_losses_that_never_meet_are_told(add_run, capsys):
 def test_every_format_names_every_loss(experiments, capsys, style):
     code, text, _ = command(experiments, capsys, "--format", style)
     assert code == 0
-    assert all(loss in text for loss in ("gce", "mae", "ce"))
+    names = ("gce", "mae", "ce") if style in ("csv", "json") else ("GCE", "MAE", "CE")
+    assert all(loss in text for loss in names)
 
 
 def test_csv_and_json_have_the_same_record_a_loss(experiments, capsys):

@@ -85,8 +85,8 @@ def test_the_grid_has_a_mark_for_each_seed(add, capsys):
     assert lines[0] == "6 runs: 4 done, 1 interrupted, 1 failed; 1 collapsed"
     assert [line.split() for line in lines[3:6]] == [
         ["clean", "α=0.5", "β=0.7", "α=0.7", "β=0.7"],
-        ["gce", "●✗●", "◌"],
-        ["mae", "●○"],
+        ["GCE", "●✗●", "◌"],
+        ["MAE", "●○"],
     ]
     assert "failed. ValueError: no" in "\n".join(lines)
     assert "status.json" in "\n".join(lines)
@@ -183,7 +183,7 @@ def test_what_cannot_be_read_is_not_called_damaged(add, refused, capsys):
     assert "4 runs: 1 done, 3 unreadable" in output
     assert f"{metrics.run_id}: metrics.json cannot be read (Permission denied)" in output
     assert "damaged" not in output and "tries them again" not in output
-    assert [line.split() for line in output.splitlines()[4:6]] == [["gce", "●"], ["rce", "?"]]
+    assert [line.split() for line in output.splitlines()[4:6]] == [["GCE", "●"], ["RCE", "?"]]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from robustseg.results.tables.order import DATA
-from robustseg.results.tables.table_model import label
+from robustseg.results.tables.table_model import NOISE_LABELS, listed
 
 _LABELS = (
     "domain",
@@ -18,7 +18,7 @@ _LABELS = (
     "subset",
 )
 _NOISE = "noise."
-_COLUMNS = ("noise.name", "noise.alpha", "noise.beta", "noise.seed", "seed", "dataset.fold")
+_COLUMNS = (*NOISE_LABELS, "seed", "dataset.fold")
 
 
 def row_labels(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -83,16 +83,10 @@ def _settings(runs: pd.DataFrame) -> pd.DataFrame:
     for name in names:
         values = [settings.get(name) for settings in own]
         if list in set(map(type, values)):
-            values = [_listed(value) if isinstance(value, list) else value for value in values]
+            values = [listed(value) if isinstance(value, list) else value for value in values]
         if len(set(values)) > 1:
             differing[name] = values
     return pd.DataFrame(differing, index=runs.index, dtype=object)
-
-
-def _listed(values: list[Any]) -> str:
-    """A list as text; as Python writes it where its parts could be taken for others."""
-    plain = all(isinstance(one, str | float) and "," not in str(one) for one in values)
-    return ", ".join(map(label, values)) if plain and values else str(values)
 
 
 def _varies(runs: pd.DataFrame, names: Sequence[str], name: str) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError
 from robustseg.results.tables.distinct import plain, told_apart
 from robustseg.results.tables.pooled_folds import folds_of
-from robustseg.results.tables.published import Published
+from robustseg.results.tables.published import NOISE_SETTINGS, Published
 from robustseg.results.tables.table_model import (
     Cell,
     Column,
@@ -20,6 +20,7 @@ from robustseg.results.tables.table_model import (
     Sample,
     Table,
     direction,
+    listed,
 )
 from robustseg.runs.labels import LABELS
 
@@ -61,14 +62,16 @@ def make_table(
     settings = sorted({setting for _, setting in groups}, key=_setting_order)
     rows = sorted({row for row, _ in groups}, key=row_order(labels, losses))
     columns = [
-        Column(*setting, metric, own) for *setting, own in settings for metric in metrics
+        Column(noise, alpha, beta, metric, own)
+        for noise, alpha, beta, own in settings
+        for metric in metrics
     ]
     contests = _contests(groups, rows, columns, None if versus is None else labels.index(versus))
     return Table(
         labels=tuple(labels),
         rows=tuple(rows),
         columns=tuple(columns),
-        cells=_cells(groups, rows, columns, _best(groups, contests), published),
+        cells=_cells(groups, rows, columns, _best(groups, contests), published, _of_kinds(runs)),
         datasets=tuple(sorted(runs["dataset"].unique())),
         contests=contests,
         versus=versus,
@@ -99,6 +102,7 @@ def _cells(
     columns: Sequence[Column],
     best: set[Key],
     published: Published | None,
+    kinds: Mapping[str, Mapping[str, Any]],
 ) -> dict[Key, Cell]:
     of_row = {row: group.iloc[0].to_dict() for (row, _), group in groups.items()}
     cells = {}
@@ -108,13 +112,27 @@ def _cells(
             # What the runs of the row have in common, at the noise of the column.
             first = {str(name): plain(item) for name, item in of_row[row].items()}
             noise = {"noise": column.noise, "alpha": column.alpha, "beta": column.beta}
-            value = published.find(column.metric, {**first, **noise}, dict(column.settings))
+            own = {**kinds.get(str(column.noise), {}), **dict(column.settings)}
+            value = published.find(column.metric, {**first, **noise}, own)
         group = groups.get((row, column.setting))
         if group is not None:
             cells[row, column] = _cell(group, column.metric, (row, column) in best, value)
         elif value:
             cells[row, column] = Cell(math.nan, math.nan, 0, False, value)
     return cells
+
+
+def _of_kinds(runs: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """By noise model, what papers fix of its settings, where all runs have the same."""
+    found: dict[str, dict[str, Any]] = {}
+    for kind, group in runs[runs["alpha"] > 0].groupby("noise"):
+        for name in NOISE_SETTINGS:
+            values = {str(own[name]): own[name] for own in group["settings"] if name in own}
+            if len(values) == 1:
+                (value,) = values.values()
+                own = found.setdefault(str(kind), {})
+                own[name] = listed(value) if isinstance(value, list) else value
+    return found
 
 
 def _cell(group: pd.DataFrame, metric: str, best: bool, published: Any) -> Cell:

@@ -4,7 +4,7 @@ from robustseg.metrics.catalogue import find
 from robustseg.results.tables.grid import COLLAPSED, DIFFERS, STAR
 from robustseg.results.tables.image_scores import is_per_image
 from robustseg.results.tables.meaning import meanings
-from robustseg.results.tables.order import REFERENCE, disagreements
+from robustseg.results.tables.order import REFERENCE, disagreements, how_ordered
 from robustseg.results.tables.rules import rule_notes
 from robustseg.results.tables.table_model import LEVEL, Cell, Table
 from robustseg.terminal.count import count
@@ -95,9 +95,8 @@ def _contradicted(table: Table) -> list[str]:
             f"{table.noise_words(one.column)}: {one.reversed} of {pairs}, such as "
             f"{first} before {second}"
         )
-    how = {"area_ratio": " (nearest to 1 first)"}
     return [
-        f"{metric}{how.get(metric, '')} orders rows otherwise than {REFERENCE}: {'; '.join(told)}."
+        f"{metric}{how_ordered(metric)} orders rows otherwise than {REFERENCE}: {'; '.join(told)}."
         for metric, told in by_metric.items()
     ]
 

@@ -21,7 +21,7 @@ _METRICS = {
 _INSTALLED = Path(robustseg.__file__).parent / "experiments"  # empty in a checkout
 # The papers' operator, with and without its faults, and its settings; None: clean masks.
 _SAME_NOISE = ("morphological", "legacy", None)
-_NOISE_SETTINGS = {"noise.model.types": "dilate, erode, affine", "noise.model.max_angle": 30.0}
+NOISE_SETTINGS = {"noise.model.types": "dilate, erode, affine", "noise.model.max_angle": 30.0}
 # Presets of one published loss: with the paper's settings and with its code's.
 _SAME_LOSS = {"tloss_paper": "tloss", "tloss_code": "tloss"}
 
@@ -69,7 +69,7 @@ class Published:
         loss = labels["loss"]
         sought = {**labels, **noise, "loss": _SAME_LOSS.get(loss, loss)}
         for wanted, name, value in self.entries:
-            wanted = {**{key: _NOISE_SETTINGS.get(key) for key in noise}, **wanted}
+            wanted = {**{key: NOISE_SETTINGS.get(key) for key in noise}, **wanted}
             if name == metric and all(sought.get(key) == item for key, item in wanted.items()):
                 return value
         return None

@@ -38,7 +38,10 @@ def render(
         return _RECORDS[style](records(table))
     said = notes(table, intervals)
     if layout == "losses":  # a column of the table is a line here
-        said = [note.replace("its column", "its line").replace("'s columns", "'s lines") for note in said]
+        said = [
+            note.replace("its column", "its line").replace("'s columns", "'s lines")
+            for note in said
+        ]
     return write_grid(LAYOUTS[layout](table, decimals, intervals), said, style)
 
 

@@ -96,19 +96,29 @@ def read_results(path: Path) -> Table:
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            header = next(csv.reader(file), [])
+            header = [*map(_from_cell, next(csv.reader(file), []))]
+        lacking = [name for name in ("noise", "alpha", "metric", "runs") if name not in header]
+        if lacking:
+            raise LookupError(f"its first line names no column {lacking[0]}")
         rows = [
             {_from_cell(key): _from_record(value) for key, value in row.items()}
             for row in read_csv(path)
         ]
-        return from_records(rows, [*map(_from_cell, header[: header.index("noise")])])
+        return from_records(rows, header[: header.index("noise")])
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (LookupError, ValueError, TypeError, csv.Error) as error:
         raise DataError(
-            f"{path} is not a table of results ({error!r}); "
+            f"{path} is not a table of results ({_reason(error)}); "
             "robustseg table EXPERIMENT --format csv writes one"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, in words."""
+    if isinstance(error, KeyError):
+        return f"a line has no {error.args[0]}"
+    return "it has no lines" if isinstance(error, IndexError) else str(error)
 
 
 def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:

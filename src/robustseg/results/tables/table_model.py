@@ -10,6 +10,8 @@ from robustseg.results.names import loss_name
 from robustseg.results.tables.published import Value
 
 LEVEL = 0.05  # of a significance test; an interval covers the rest
+# Settings of the noise that are labels of a run.
+NOISE_LABELS = ("noise.name", "noise.alpha", "noise.beta", "noise.seed")
 
 Row = tuple[Any, ...]
 
@@ -207,6 +209,17 @@ def setting_words(settings: Iterable[tuple[str, Any]], named: bool) -> list[str]
         else f"{name.removeprefix('noise.').removeprefix('model.')}={label(value)}"
         for name, value in settings
     ]
+
+
+def listed(values: list[Any]) -> str:
+    """A list as text; as Python writes it where its parts could be taken for others.
+
+    Example:
+        >>> listed(["over", "under"])
+        'over, under'
+    """
+    clear = all(isinstance(one, str | float) and "," not in str(one) for one in values)
+    return ", ".join(map(label, values)) if clear and values else str(values)
 
 
 def label(value: Any) -> str:
