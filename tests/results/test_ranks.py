@@ -154,6 +154,36 @@ def test_lower_is_better_where_it_is(add_run):
     assert found.names == ("gce", "mae")
 
 
+def test_an_area_ratio_is_better_the_nearer_it_is_to_1(add_run, capsys):
+    ratios = {"gce": 0.5, "mae": 1.9, "ce": 1.1, "tloss": 0.0}  # ½ is farther than 1.9
+    for loss, value in ratios.items():
+        add_run(loss, 0.3, {"area_ratio": value})
+    code, text, errors = command(add_run, capsys, "--metric", "area_ratio")
+    assert code == 0 and "area_ratio is not a mean over images" in errors
+    assert "Ranks by area_ratio (nearest to 1 first), 1 the best" in text
+    lines = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("|")][2:]
+    assert [[word.strip() for word in line] for line in lines] == [
+        ["CE", "1.00"],
+        ["MAE", "2.00"],
+        ["GCE", "3.00"],
+        ["T-Loss", "4.00"],
+    ]
+
+
+def test_seeds_and_settings_are_chosen_as_in_tables(experiments, capsys):
+    experiments("gce", 0.5, images=flat(0.9), dataset="isic2017", seed=1)
+    experiments("mae", 0.5, images=flat(0.8), dataset="isic2017", seed=1)
+    for words in (["--where", "alpha=0.5"], ["--seeds", "1"]):
+        code, text, _ = command(experiments, capsys, *words)
+        assert code == 0 and "averaged over 1 setting: α=0.5 β=0.5." in text
+
+
+def test_a_wrong_call_shows_the_usage_of_its_command(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["ranks", "--nosuch"])
+    assert capsys.readouterr().err.startswith("usage: robustseg ranks ")
+
+
 def command(add_run, capsys, *words):
     code = main(["ranks", *words, "--runs", str(add_run.runs)])
     return code, *capsys.readouterr()
@@ -261,6 +291,8 @@ def test_the_figure_has_the_intervals(experiments, capsys, tmp_path):
         (("--metric", "threshold"), 2, "no better and no worse"),
         (("nosuch",), 1, "none of the 5 finished runs has experiment=nosuch"),
         (("--loss", "ce"), 1, "no column has two losses"),
+        (("isic2017", "nosuch"), 1, "no finished run is of the experiment 'nosuch'"),
+        (("--where", "alhpa=0.3"), 2, "did you mean alpha?"),
         (("--figure", "ranks.txt"), 2, "name a .png, .svg or .pdf"),
     ],
 )

@@ -111,6 +111,35 @@ def test_status_as_json_and_with_filters(add, capsys):
     assert call("status", runs=add.runs / "none") == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--where", "alph=1"], 2, "no run has a setting 'alph'; did you mean alpha?"),
+        (["--where", "optimiser.lr=1"], 2, "did you mean optimizer.lr?"),
+        (["--where", "loss=gc"], 1, "none of the 2 runs has loss=gc; did you mean gce?"),
+        (["--where", "optimizer.lr=3"], 1, "none of the 2 runs has optimizer.lr=3"),
+        (["--experiment", "on"], 1, "no run is of the experiment 'on'; did you mean one?"),
+    ],
+)
+def test_a_filter_that_no_run_passes_is_answered_as_by_tables(add, capsys, words, code, told):
+    add("gce", experiments=["one"])
+    write_settings(add("mae"), {"optimizer": {"lr": 0.1}})
+    assert call("status", *words, runs=add.runs) == code
+    assert told in capsys.readouterr().err
+
+
+def test_runs_are_chosen_by_settings(add, capsys):
+    add("gce")
+    write_settings(add("mae"), {"optimizer": {"lr": 0.1}})
+    assert call("status", "--where", "optimizer.lr=1e-1", runs=add.runs) == 0
+    output = capsys.readouterr().out
+    assert "1 run: 1 done" in output and "MAE" in output
+
+
+def write_settings(folder, settings):
+    write_json(folder.metrics, {"dice_image": 0.5, "settings": settings})
+
+
 def test_ten_thousand_runs_are_surveyed_in_five_seconds(add):
     for number in range(500):
         add("gce", number, alpha=0.3)

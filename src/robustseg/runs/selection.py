@@ -60,10 +60,13 @@ def _check(runs: Sequence[RunState], name: str, values: str) -> None:
         return
     if name == "data":
         known = {place for run in runs for place in (run.data_folder, run.data) if place}
+    elif name == "experiment":
+        known = {one for run in runs for one in run.experiments}
     else:
         names = {key for run in runs for key in (*run.labels, *run.settings)} - {"run_id"}
         if name not in names:
-            hint = suggestion(name, {*names, *LABELS, "data"}, usual=[*LABELS, "data"])
+            usual = [*LABELS, "experiment", "data"]
+            hint = suggestion(name, {*names, *usual}, usual)
             raise ConfigError(f"no run has a setting {name!r}; {hint}")
         known = {_word(_value(run, name)) for run in runs if _value(run, name) is not None}
     hint = f"; {suggestion(values, known)}" if known else ""
@@ -81,6 +84,8 @@ def _word(value: Any) -> str:
 def _has(run: RunState, name: str, values: Sequence[str]) -> bool:
     if name == "data":
         return any(is_data(value, run.data_folder, run.fingerprint) for value in values)
+    if name == "experiment":
+        return any(value in run.experiments for value in values)
     value = _value(run, name)
     if value is None:
         return any(word in ("", "null") for word in values)
