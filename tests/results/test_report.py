@@ -172,7 +172,7 @@ def test_images_of_private_data_are_not_shown(hostile, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["other"], 1, "no finished run in"),
+        (["other"], 1, "none of the 1 finished runs has any experiment"),
         (["--where", "alhpa=0.3"], 2, "did you mean alpha?"),
         (["--where", "trainer.max_epoch=3"], 2, "did you mean trainer.max_epochs?"),
         (["--where", "alpha"], 2, "KEY=VALUE"),
