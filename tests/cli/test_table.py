@@ -78,7 +78,7 @@ def test_cells_are_compared_and_their_intervals_shown_on_request(add_run, table)
     assert "0.555†" in output and "Wilcoxon" in output and "{" not in output
     assert "0.555† {0.5" in table("--ci")[1]
     assert "†" not in table("--test", "none")[1]
-    assert "†: differs from gce" in table("--against", "gce")[1]
+    assert "†: differs from GCE" in table("--against", "gce")[1]
     (record, _) = json.loads(table("--format", "json", "--test", "none")[1])
     assert record["low"] < record["mean"] < record["high"]
     assert record["p"] is None

@@ -127,7 +127,8 @@ def test_runs_of_a_damaged_part_are_used_nowhere(add_run, tmp_path, kind, gone, 
         output, errors = capsys.readouterr()
         assert str(damaged) in errors and "its 4 runs are not used" in errors, command
         assert "GCE" not in output and "No test" not in errors, command
-    assert "GCE" not in (tmp_path / "page.html").read_text()
+    page = (tmp_path / "page.html").read_text()
+    assert "GCE" not in page and f"Not used: {damaged.relative_to(tmp_path / 'record')} is" in page
     there = {one.run_id for one in second}
     assert set(load_runs(tmp_path / "record")["run_id"]) == there
     both = [str(tmp_path / "record"), str(add_run.runs)]  # what is whole elsewhere is used

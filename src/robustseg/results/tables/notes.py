@@ -1,6 +1,7 @@
 """What a reader of a table has to know, in sentences below it."""
 
 from robustseg.metrics.catalogue import find
+from robustseg.results.names import loss_name
 from robustseg.results.tables.grid import COLLAPSED, DIFFERS, STAR
 from robustseg.results.tables.image_scores import is_per_image
 from robustseg.results.tables.meaning import meanings
@@ -126,7 +127,7 @@ def _tested(table: Table, cells: list[Cell]) -> list[str]:
     }[test.kind]
     whose = "of these networks" if test.kind in ("images", "best") else "of methods"
     none = "" if any(one.significant for one in compared) else "; none does"
-    said = [f"{DIFFERS}: differs from {test.against}, {whose} (p < {LEVEL}{none}): {how}."]
+    said = [f"{DIFFERS}: differs from {loss_name(test.against)}, {whose} (p < {LEVEL}{none}): {how}."]
     if any(cell.group for cell in cells):
         said.append(f"Bold: {test.against}, and what cannot be told from it.")
     metrics = dict.fromkeys(column.metric for column in table.columns)
