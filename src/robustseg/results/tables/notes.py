@@ -127,7 +127,8 @@ def _tested(table: Table, cells: list[Cell]) -> list[str]:
     }[test.kind]
     whose = "of these networks" if test.kind in ("images", "best") else "of methods"
     none = "" if any(one.significant for one in compared) else "; none does"
-    said = [f"{DIFFERS}: differs from {loss_name(test.against)}, {whose} (p < {LEVEL}{none}): {how}."]
+    against = loss_name(test.against)
+    said = [f"{DIFFERS}: differs from {against}, {whose} (p < {LEVEL}{none}): {how}."]
     if any(cell.group for cell in cells):
         said.append(f"Bold: {test.against}, and what cannot be told from it.")
     metrics = dict.fromkeys(column.metric for column in table.columns)
