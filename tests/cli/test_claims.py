@@ -37,7 +37,7 @@ def test_claims_of_an_experiment(add_run, claims):
     [
         (["other"], 1, "none of the 2 finished runs has any experiment"),
         (["--metric", "dice_imag"], 2, "no run has a number 'dice_imag'; did you mean dice_image?"),
-        (["--metric", "epochs"], 2, "epochs: no mean over images"),
+        (["--metric", "epochs"], 2, "means over images only, which epochs is not"),
         (["--against", "gc"], 2, "no row has loss='gc'; did you mean gce?"),
         (["--loss", "gce"], 1, "nothing to compare"),
         ([], 1, "images.csv is missing"),

@@ -75,3 +75,23 @@ def test_a_misspelt_command_is_answered_with_the_one_that_was_meant(words, said,
         main(words)
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_record_that_is_not_there_is_not_called_damaged(tmp_path, capsys):
+    nowhere = tmp_path / "nowhere"
+    assert main(["runs", "merge", str(nowhere), "-o", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err == f"robustseg runs merge: no such directory: {nowhere}\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_on_runs_says_what_it_is_for(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["runs", "--help"])
+    assert "Keep the numbers of finished runs" in capsys.readouterr().out
+
+
+def test_claims_has_a_default_metric_of_its_own(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["claims", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert "(default: dice_image)" in words and "area_ratio" not in words

@@ -78,7 +78,7 @@ def test_cells_are_compared_and_their_intervals_shown_on_request(add_run, table)
     assert "0.555†" in output and "Wilcoxon" in output and "{" not in output
     assert "0.555† {0.5" in table("--ci")[1]
     assert "†" not in table("--test", "none")[1]
-    assert "†: differs from gce" in table("--against", "gce")[1]
+    assert "†: differs from GCE" in table("--against", "gce")[1]
     (record, _) = json.loads(table("--format", "json", "--test", "none")[1])
     assert record["low"] < record["mean"] < record["high"]
     assert record["p"] is None
@@ -150,6 +150,10 @@ def test_a_table_from_its_csv(add_run, table, tmp_path):
         (["--against", "gc"], 2, "no row has loss='gc'; did you mean gce?"),
         (["--where", "alhpa=0.3"], 2, "did you mean alpha?"),
         (["--runs", "/nowhere"], 1, "no such directory: /nowhere; make some with: robustseg train"),
+        (["--published-only"], 2, "--published-only: name the experiment"),
+        (["--by", "class"], 2, "--by class: these runs have one class of foreground only"),
+        (["--metric", "dice_image/heart"], 2, "no run has a number 'dice_image/heart'"),
+        (["--seeds", "zero"], 2, "--seeds zero: not a number"),
     ],
 )
 def test_mistakes_are_answered_with_what_would_help(add_run, table, arguments, code, message):
@@ -157,6 +161,87 @@ def test_mistakes_are_answered_with_what_would_help(add_run, table, arguments, c
     found, output, errors = table(*arguments)
     assert (found, output) == (code, "")
     assert message in errors
+
+
+@pytest.mark.parametrize("command", ["table", "claims", "ranks", "report", "figures", "results"])
+@pytest.mark.parametrize("option", ["--loss gce", "--seeds 0", "--where alpha=0.3", "--dataset x"])
+def test_an_experiment_behind_an_option_is_not_taken_for_its_value(
+    add_run, capsys, command, option
+):
+    add_run("gce", 0.3, experiments=["one"])
+    add_run("mae", 0.3, experiments=["two"])
+    first = ["one"] if command == "results" else []
+    words = [command, *first, "--runs", str(add_run.runs), *option.split(), "one"]
+    assert main(words) == 2
+    name = option.split()[0]
+    assert f"robustseg {command}: {name} one" in capsys.readouterr().err
+
+
+def test_an_experiment_without_runs_is_known_by_its_folder(add_run, table):
+    add_run("gce", 0.3)
+    assert "is an experiment, which is named before --loss" in table("--loss", "gce", "demo")[2]
+
+
+def test_classes_of_other_runs_make_no_columns(add_run, table):
+    lungs = {"dice_image": 0.8, "dice_image/left": 0.7, "dice_image/right": 0.9}
+    add_run("gce", 0.3, lungs, experiments=["lungs"])
+    add_run("gce", 0.3, {**lungs, "dice_image/heart": 0.5}, seed=1, experiments=["chest"])
+    add_run("gce", 0.3, experiments=["binary"])
+    rows = json.loads(table("lungs", "--by", "class", "--format", "json")[1])
+    assert [row["metric"] for row in rows if "/" in row["metric"]] == [
+        "dice_image/left",
+        "dice_image/right",
+    ]
+    for words in (["--by", "class"], ["--metric", "dice_image/heart"]):
+        assert table("binary", *words)[:2] == (2, "")
+    assert (
+        "no run has a number 'dice_image/heart'"
+        in table("lungs", "--metric", "dice_image/heart")[2]
+    )
+
+
+def test_a_metric_that_is_named_twice_counts_once(add_run, table):
+    for loss, shift in (("gce", 0), ("mae", 0.1)):
+        add_run(loss, 0.3, images=images(shift))
+    once, twice = (table("--metric", *["dice_image"] * n)[1] for n in (1, 2))
+    assert once == twice
+    classes = {"dice_image": 0.8, "dice_image/heart": 0.7, "dice_image/lung": 0.9}
+    add_run("gce", 0.5, classes)
+    words = ["--where", "alpha=0.5", "--by", "class", "--format", "json", "--metric"]
+    rows = json.loads(table(*words, "dice_image", "dice_image/heart")[1])
+    assert [row["metric"] for row in rows] == sorted(classes)
+
+
+def test_data_sets_may_be_joined_by_commas_or_not(add_run, table):
+    for name in ("isic2017", "shenzhen", "other"):
+        add_run("gce", 0.3, dataset=name)
+    assert table("--dataset", "isic2017", "shenzhen") == table("--dataset", "isic2017,shenzhen")
+    assert "other" not in table("--dataset", "isic2017", "shenzhen")[1]
+
+
+def test_settings_that_are_lists_are_selected_as_tables_head_them(add_run, table):
+    for at, panel in enumerate((["over"], ["under"], ["over", "under"])):
+        settings = {"noise": {"name": "annotator", "alpha": 0.3, "model": {"panel": panel}}}
+        add_run("gce", 0.3, 0.1 * (at + 1), settings=settings, noise="annotator")
+
+    def means(value):
+        words = ["--where", f"noise.model.panel={value}", "--format", "json"]
+        return [round(row["mean"], 3) for row in json.loads(table(*words)[1])
+                if row["metric"] == "dice_image"]  # fmt: skip
+
+    assert means("over") == means("[over]") == [0.1]
+    assert means("[over,under]") == [0.3]
+    assert means("over,under") == [0.1, 0.2]
+    assert "did you mean over?" in table("--where", "noise.model.panel=ovr")[2]
+
+
+def test_a_file_that_holds_no_table_is_refused_in_words(table, tmp_path):
+    for text in ("", "# Robust\n", "loss,noise,alpha\ngce,,0\n"):
+        (tmp_path / "README.md").write_text(text)
+        code, output, errors = table("--from", str(tmp_path / "README.md"))
+        assert (code, output) == (1, "")
+        assert "is not a table of results (" in errors and "no column" in errors
+        assert "Error(" not in errors and "list" not in errors
 
 
 @pytest.mark.parametrize("decimals", ["0", "-1", "2.5", "16", "many"])

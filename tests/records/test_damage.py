@@ -1,6 +1,7 @@
 """What is damaged or hostile is reported with its file, and not used."""
 
 import hashlib
+import itertools
 import json
 import os
 
@@ -15,7 +16,6 @@ from robustseg.cli.main import main
 from robustseg.records import layout, merge, pack, run_ids, tables
 from robustseg.records.layout import DamagedRecord, Packing, Part, read_index, write_index
 from robustseg.results.load import NoRuns, load_runs
-from robustseg.results.tables.image_scores import Images, NoImages
 from robustseg.runs.files import read_json
 from tests.records.conftest import contents
 
@@ -87,16 +87,10 @@ def test_a_truncated_part_is_not_used(record, kind, size, capsys, tmp_path):
     file.write_bytes(file.read_bytes()[:size])
     with pytest.raises(DamagedRecord, match=file.name):
         run_ids(record)
-    if kind == "runs":
-        assert f"{file} is damaged" in said(record)
-    elif kind == "images":
-        (run_id, *_) = load_runs(record)["run_id"]
-        with pytest.raises(NoImages, match="checksum"):
-            Images(record).mean([run_id], "dice_image")
-    else:
-        words = ["--runs", str(record), "--out", str(tmp_path / "figures")]
-        assert main(["figures", "mine", *words]) == 0
-        assert f"{file} is damaged" in capsys.readouterr().err
+    assert f"{file} is damaged" in said(record)
+    words = ["--runs", str(record), "--out", str(tmp_path / "figures")]
+    assert main(["figures", "mine", *words]) == 1
+    assert f"{file} is damaged" in capsys.readouterr().err
 
 
 def test_what_is_remembered_hides_no_damage(record, capsys):
@@ -104,10 +98,44 @@ def test_what_is_remembered_hides_no_damage(record, capsys):
     assert capsys.readouterr().err == ""
     file = part_of(record, "images")
     file.write_bytes(file.read_bytes()[:-1] + b"x")
-    assert main(["table", "mine", "--runs", str(record)]) == 0
+    assert main(["table", "mine", "--runs", str(record)]) == 1
     output, errors = capsys.readouterr()
-    assert f"No test over images: {file} is damaged" in errors and "Wilcoxon" not in output
-    assert main(["table", "mine", "--runs", str(record), "--ci"]) == 1
+    assert f"{file} is damaged" in errors and output == ""
+
+
+@pytest.mark.parametrize("kind", ["images", "epochs", "thresholds"])
+@pytest.mark.parametrize("gone", [True, False])
+def test_runs_of_a_damaged_part_are_used_nowhere(add_run, tmp_path, kind, gone, capsys):
+    for loss, alpha in itertools.product(("gce", "tloss"), (0.0, 0.5)):
+        add_run(loss, alpha)
+    pack("mine", [add_run.runs], tmp_path / "record")
+    damaged = part_of(tmp_path / "record", kind)
+    second = add_run("mae", 0.5, place="more"), add_run("ce", 0.5, place="more")
+    pack("mine", [tmp_path / "more"], tmp_path / "record")
+    if gone:
+        damaged.unlink()
+    else:
+        damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    commands = {
+        "table": ["mine"], "claims": ["mine"], "ranks": ["mine"],
+        "report": ["mine", "-o", str(tmp_path / "page.html")],
+        "results": ["mine", "--out", str(tmp_path / "kept")],
+        "status": ["--experiment", "mine"],
+    }  # fmt: skip
+    for command, words in commands.items():
+        assert main([command, *words, "--runs", str(tmp_path / "record")]) == 0
+        output, errors = capsys.readouterr()
+        assert str(damaged) in errors and "its 4 runs are not used" in errors, command
+        assert "GCE" not in output and "No test" not in errors, command
+    page = (tmp_path / "page.html").read_text()
+    assert "GCE" not in page and f"Not used: {damaged.relative_to(tmp_path / 'record')} is" in page
+    there = {one.run_id for one in second}
+    assert set(load_runs(tmp_path / "record")["run_id"]) == there
+    both = [str(tmp_path / "record"), str(add_run.runs)]  # what is whole elsewhere is used
+    assert main(["table", "mine", "--metric", "dice_image", "--runs", *both]) == 0
+    output, errors = capsys.readouterr()
+    assert "| GCE" in output and "| MAE" in output and "Wilcoxon" in output
+    assert str(damaged) in errors
 
 
 def test_a_missing_part_is_not_used(record):

@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -198,11 +199,25 @@ def test_formats_have_the_same_claims(add_run, three_losses):
     assert latex.isascii()
 
 
+def test_a_sentence_names_no_better_where_nothing_is_separated(add_run, three_losses):
+    claim = claims_of(add_run).claims[0]
+    for difference, ends, told in (
+        (0.02, (0.01, 0.03), "are better than"),
+        (0.02, (-0.01, 0.05), "differ by 0.020 [−0.010, 0.050]"),
+        (0.0001, (-0.001, 0.002), "differ by 0.000 [−0.001, 0.002]"),
+        (0.0002, (0.0001, 0.0003), "differ by 0.000 [0.000, 0.000]"),
+    ):
+        one = sentence(replace(claim, difference=difference, interval=ends))
+        assert told in one and ("better" in one) == (told == "are better than")
+        networks = one.partition("; as methods")[0]
+        assert networks.endswith("not separated") == (ends[0] <= 0)
+
+
 def test_a_metric_that_is_no_mean_over_images_is_left_out(add_run, three_losses):
     claims = claims_of(add_run, ["dice_image", "dice_pooled"])
     assert {one.column.metric for one in claims.claims} == {"dice_image"}
     assert "Left out, being no mean over images: dice_pooled." in render_claims(claims, "md")
-    with pytest.raises(ValueError, match=r"dice_pooled: no mean over images.*dice_image"):
+    with pytest.raises(ValueError, match=r"which dice_pooled is not; .*dice_image"):
         claims_of(add_run, ["dice_pooled"])
 
 

@@ -151,7 +151,7 @@ def test_a_loss_may_be_the_reference(add_run):
     assert p_of(table, "gce") is None
     assert {p_of(table, loss).reference for loss in ("mae", "tloss")} == {"gce"}
     text = render(table, "md")
-    assert "differs from gce" in text and "over the table's 2 comparisons" in text
+    assert "differs from GCE" in text and "over the table's 2 comparisons" in text
     assert text.count("**") == 2 and "Bold" not in text
     with pytest.raises(ValueError, match="no row has loss='tlos'; did you mean tloss"):
         compared(add_run, against="tlos")

@@ -52,6 +52,14 @@ def test_a_row_is_of_one_data(add_run, two, capsys):
     assert lines == {"GCE clinic 1f2eaaaa", "GCE hospital 99aabbbb", "MAE clinic 1f2eaaaa"}
 
 
+def test_data_are_selected_beside_runs_that_do_not_tell_theirs(add_run, two, capsys):
+    two("rce", None, SECOND, 0.5)
+    add_run("ce", 0.3)
+    found = cells(capsys, "--runs", add_run.runs, "--where", "data=1f2e")
+    assert found == {("gce", None): (pytest.approx(0.25), 2), ("mae", None): (0.1, 1)}
+    assert ("rce", None) in cells(capsys, "--runs", add_run.runs, "--where", "data=99aa")
+
+
 @pytest.mark.parametrize("value", ["clinic", "1f2e", "1F2EAAAA", FIRST, "clinic 1f2eaaaa"])
 def test_data_are_selected_by_folder_or_digits(add_run, two, value, capsys):
     found = cells(capsys, "--runs", add_run.runs, "--where", f"data={value}")

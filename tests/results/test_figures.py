@@ -334,8 +334,8 @@ def test_settings_are_named_as_their_overrides(add_run):
     assert lines == [
         "\\$x^2\\$ [/red] augmentation=none positive_values=0",
         "Dice + CE augmentation=flips_gamma positive_values=0",
-        "Dice + CE augmentation=none positive_values=0, 255",
         "Dice + CE augmentation=none positive_values=0",
+        "Dice + CE augmentation=none positive_values=0, 255",
     ]
 
 

@@ -137,8 +137,8 @@ def test_mean_ranks_missing_cells_and_what_is_left_out(add_run):
     for name, ends in zip(found.names, found.without, strict=True):
         own = [one[name] for one in without]
         assert ends.tolist() == pytest.approx([min(own), max(own)])
-    assert found.missing == ("ce at α=0.5 β=0.5",)
-    assert found.alone == ("α=0.9 β=0.5 (ce)",)
+    assert found.missing == ("CE at α=0.5 β=0.5",)
+    assert found.alone == ("α=0.9 β=0.5 (CE)",)
     # By hand: without .3 all three are at 2 and the best stays; without .5 it is 2, 1.5, 2.5.
     assert dict(found.first_without) == {
         "α=0.3 β=0.5": "gce", "α=0.5 β=0.5": "mae", "α=0.7 β=0.5": "gce",
@@ -152,6 +152,36 @@ def test_lower_is_better_where_it_is(add_run):
         add_run(loss, 0.3, {"hd95": value})
     found = make_ranking(make_table(load_runs(add_run.runs), ["hd95"]), None)
     assert found.names == ("gce", "mae")
+
+
+def test_an_area_ratio_is_better_the_nearer_it_is_to_1(add_run, capsys):
+    ratios = {"gce": 0.5, "mae": 1.9, "ce": 1.1, "tloss": 0.0}  # ½ is farther than 1.9
+    for loss, value in ratios.items():
+        add_run(loss, 0.3, {"area_ratio": value})
+    code, text, errors = command(add_run, capsys, "--metric", "area_ratio")
+    assert code == 0 and "area_ratio is not a mean over images" in errors
+    assert "Ranks by area_ratio (nearest to 1 first), 1 the best" in text
+    lines = [line.split("|")[1:3] for line in text.splitlines() if line.startswith("|")][2:]
+    assert [[word.strip() for word in line] for line in lines] == [
+        ["CE", "1.00"],
+        ["MAE", "2.00"],
+        ["GCE", "3.00"],
+        ["T-Loss", "4.00"],
+    ]
+
+
+def test_seeds_and_settings_are_chosen_as_in_tables(experiments, capsys):
+    experiments("gce", 0.5, images=flat(0.9), dataset="isic2017", seed=1)
+    experiments("mae", 0.5, images=flat(0.8), dataset="isic2017", seed=1)
+    for words in (["--where", "alpha=0.5"], ["--seeds", "1"]):
+        code, text, _ = command(experiments, capsys, *words)
+        assert code == 0 and "averaged over 1 setting: α=0.5 β=0.5." in text
+
+
+def test_a_wrong_call_shows_the_usage_of_its_command(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["ranks", "--nosuch"])
+    assert capsys.readouterr().err.startswith("usage: robustseg ranks ")
 
 
 def command(add_run, capsys, *words):
@@ -182,12 +212,12 @@ def test_experiments_together_and_each(experiments, capsys):
     code, text, errors = command(experiments, capsys, "isic2017", "shenzhen")
     assert (code, errors) == (0, "")
     assert "averaged over 2 settings: isic2017 α=0.3 β=0.5; shenzhen α=0.3 β=0.5." in text
-    assert "no run of ce at isic2017 α=0.3 β=0.5" in text
-    assert "| ce " in text
+    assert "no run of CE at isic2017 α=0.3 β=0.5" in text
+    assert "| CE " in text
     assert "one seed a cell" in text
     code, text, _ = command(experiments, capsys, "isic2017")
     assert "averaged over 1 setting: α=0.3 β=0.5." in text
-    assert "| ce " not in text
+    assert "| CE " not in text
 
 
 def test_costs_are_never_averaged_over_processors(experiments, capsys):
@@ -199,9 +229,9 @@ def test_costs_are_never_averaged_over_processors(experiments, capsys):
         for line in text.splitlines()
         if "thread" in line
     ]
-    assert ["isic2017, fast, 1 thread", "gce", "1", "324.0", "0.10", "500"] in lines
-    assert ["isic2017, slow, 1 thread", "gce", "1", "324.0", "0.10", "500"] in lines
-    assert ["isic2017, fast, 2 threads", "mae", "1", "900.0", "0.26", "500"] in lines
+    assert ["isic2017, fast, 1 thread", "GCE", "1", "324.0", "0.10", "500"] in lines
+    assert ["isic2017, slow, 1 thread", "GCE", "1", "324.0", "0.10", "500"] in lines
+    assert ["isic2017, fast, 2 threads", "MAE", "1", "900.0", "0.26", "500"] in lines
     assert len(lines) == 7
     assert {line[2] for line in lines} == {"1"}
 
@@ -219,7 +249,8 @@ def test_losses_that_never_meet_are_told(add_run, capsys):
 def test_every_format_names_every_loss(experiments, capsys, style):
     code, text, _ = command(experiments, capsys, "--format", style)
     assert code == 0
-    assert all(loss in text for loss in ("gce", "mae", "ce"))
+    names = ("gce", "mae", "ce") if style in ("csv", "json") else ("GCE", "MAE", "CE")
+    assert all(loss in text for loss in names)
 
 
 def test_csv_and_json_have_the_same_record_a_loss(experiments, capsys):
@@ -260,6 +291,8 @@ def test_the_figure_has_the_intervals(experiments, capsys, tmp_path):
         (("--metric", "threshold"), 2, "no better and no worse"),
         (("nosuch",), 1, "none of the 5 finished runs has experiment=nosuch"),
         (("--loss", "ce"), 1, "no column has two losses"),
+        (("isic2017", "nosuch"), 1, "no finished run is of the experiment 'nosuch'"),
+        (("--where", "alhpa=0.3"), 2, "did you mean alpha?"),
         (("--figure", "ranks.txt"), 2, "name a .png, .svg or .pdf"),
     ],
 )

@@ -172,8 +172,9 @@ def test_images_of_private_data_are_not_shown(hostile, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["other"], 1, "no finished run in"),
+        (["other"], 1, "none of the 1 finished runs has any experiment"),
         (["--where", "alhpa=0.3"], 2, "did you mean alpha?"),
+        (["--where", "trainer.max_epoch=3"], 2, "did you mean trainer.max_epochs?"),
         (["--where", "alpha"], 2, "KEY=VALUE"),
         (["--metric", "dice_imag"], 2, "did you mean dice_image?"),
         (["--runs", "/nowhere"], 1, "no such directory: /nowhere"),
@@ -183,6 +184,18 @@ def test_mistakes_are_answered_with_what_would_help(add_run, capsys, arguments, 
     add_run("gce")
     assert main(["report", "--runs", str(add_run.runs), *arguments]) == code
     assert message in capsys.readouterr().err
+
+
+def test_a_report_is_of_chosen_settings_and_says_what_no_run_has(add_run, capsys, tmp_path):
+    for loss, epochs in (("gce", 30.0), ("mae", 100.0)):
+        folder = add_run(loss, 0.3, settings={"trainer": {"max_epochs": epochs}})
+        folder.update_status(run=json.loads(folder.metrics.read_text())["run"])
+    page = str(tmp_path / "page.html")
+    chosen = ["--where", "trainer.max_epochs=30", "--loss", "foo", "gce"]
+    assert main(["report", "--runs", str(add_run.runs), *chosen, "-o", page]) == 0
+    output, errors = capsys.readouterr()
+    assert "1 finished of 1 run" in output
+    assert "No finished run has loss=foo" in errors
 
 
 def test_the_commands_that_make_it_again_have_its_filters(hostile, tmp_path):

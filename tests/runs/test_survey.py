@@ -85,8 +85,8 @@ def test_the_grid_has_a_mark_for_each_seed(add, capsys):
     assert lines[0] == "6 runs: 4 done, 1 interrupted, 1 failed; 1 collapsed"
     assert [line.split() for line in lines[3:6]] == [
         ["clean", "α=0.5", "β=0.7", "α=0.7", "β=0.7"],
-        ["gce", "●✗●", "◌"],
-        ["mae", "●○"],
+        ["GCE", "●✗●", "◌"],
+        ["MAE", "●○"],
     ]
     assert "failed. ValueError: no" in "\n".join(lines)
     assert "status.json" in "\n".join(lines)
@@ -109,6 +109,35 @@ def test_status_as_json_and_with_filters(add, capsys):
         assert [run["labels"]["loss"] for run in found] == losses
     assert call("status", "--where", "seed", runs=add.runs) == 2
     assert call("status", runs=add.runs / "none") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["--where", "alph=1"], 2, "no run has a setting 'alph'; did you mean alpha?"),
+        (["--where", "optimiser.lr=1"], 2, "did you mean optimizer.lr?"),
+        (["--where", "loss=gc"], 1, "none of the 2 runs has loss=gc; did you mean gce?"),
+        (["--where", "optimizer.lr=3"], 1, "none of the 2 runs has optimizer.lr=3"),
+        (["--experiment", "on"], 1, "no run is of the experiment 'on'; did you mean one?"),
+    ],
+)
+def test_a_filter_that_no_run_passes_is_answered_as_by_tables(add, capsys, words, code, told):
+    add("gce", experiments=["one"])
+    write_settings(add("mae"), {"optimizer": {"lr": 0.1}})
+    assert call("status", *words, runs=add.runs) == code
+    assert told in capsys.readouterr().err
+
+
+def test_runs_are_chosen_by_settings(add, capsys):
+    add("gce")
+    write_settings(add("mae"), {"optimizer": {"lr": 0.1}})
+    assert call("status", "--where", "optimizer.lr=1e-1", runs=add.runs) == 0
+    output = capsys.readouterr().out
+    assert "1 run: 1 done" in output and "MAE" in output
+
+
+def write_settings(folder, settings):
+    write_json(folder.metrics, {"dice_image": 0.5, "settings": settings})
 
 
 def test_ten_thousand_runs_are_surveyed_in_five_seconds(add):
@@ -183,7 +212,7 @@ def test_what_cannot_be_read_is_not_called_damaged(add, refused, capsys):
     assert "4 runs: 1 done, 3 unreadable" in output
     assert f"{metrics.run_id}: metrics.json cannot be read (Permission denied)" in output
     assert "damaged" not in output and "tries them again" not in output
-    assert [line.split() for line in output.splitlines()[4:6]] == [["gce", "●"], ["rce", "?"]]
+    assert [line.split() for line in output.splitlines()[4:6]] == [["GCE", "●"], ["RCE", "?"]]
 
 
 @pytest.mark.parametrize(

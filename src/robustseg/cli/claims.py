@@ -20,7 +20,7 @@ def add_parser(subparsers: Any) -> None:
     )
     shared.add_runs(parser)
     shared.add_filters(parser)
-    shared.add_metrics(parser)
+    shared.add_metrics(parser, "means over images, one or more (default: dice_image)")
     parser.add_argument(
         "--against", metavar="LOSS", help="only pairs with this loss (default: all pairs)"
     )

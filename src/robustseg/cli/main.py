@@ -75,7 +75,7 @@ def _run(arguments: Sequence[str]) -> int:
         raise
     # Overrides may stand behind an option, where argparse leaves them over.
     if any(word.startswith("-") for word in rest) or (rest and not hasattr(options, "overrides")):
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        options.parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         options.overrides += rest
     if hasattr(options, "resolve_experiment"):
@@ -115,12 +115,12 @@ def _flush() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Notes under `prog` which command was called, such as "robustseg data check"."""
+    """Notes which command was called, such as "robustseg data check", and its parser."""
 
     def parse_known_args(self, *arguments: Any, **named: Any) -> Any:
         options, rest = super().parse_known_args(*arguments, **named)
         if not hasattr(options, "prog"):  # the innermost parser is the first to end
-            options.prog = self.prog
+            options.prog, options.parser = self.prog, self
         return options, rest
 
     def error(self, message: str) -> NoReturn:

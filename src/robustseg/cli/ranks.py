@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.cli import shared
-from robustseg.errors import ConfigError, NoImages, UnlikeImages
+from robustseg.errors import ConfigError, NoImages, NoRuns, UnlikeImages
 from robustseg.results.tables.render import STYLES
+from robustseg.terminal.suggestion import suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +34,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("experiments", nargs="*", help="only runs of these experiments, together")
     shared.add_sources(parser)
-    parser.add_argument("--dataset", nargs="+", default=[], help="only runs on these data sets")
-    parser.add_argument("--loss", nargs="+", default=[], help="only these losses")
+    shared.add_filters(parser)
     parser.add_argument("--metric", default="dice_image", help="to rank by (default: dice_image)")
     parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
     parser.add_argument("--figure", type=Path, help="also draw the intervals: a .png, .svg or .pdf")
@@ -42,18 +43,12 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the ranks."""
-    from robustseg.results.load import load_runs
     from robustseg.results.ranking.ranking_text import render_ranking
 
     if options.figure and options.figure.suffix not in (".png", ".svg", ".pdf"):
         raise ConfigError(f"--figure {options.figure}: name a .png, .svg or .pdf")
-    sources = shared.chosen_sources(options)
-    chosen = {
-        "experiment": options.experiments or [options.experiment] * bool(options.experiment),
-        "dataset": shared.split(options.dataset),
-        "loss": shared.split(options.loss),
-    }
-    runs = load_runs(sources, **{name: values for name, values in chosen.items() if values})
+    runs, sources = shared.selected(options)
+    _check_experiments(options.experiments, sources)
     table = _table(runs, sources, options.metric)
     ranking, remarks = _ranking(table, sources)
     text = render_ranking(ranking, _costs(table, runs, sources), options.format)
@@ -68,14 +63,28 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_experiments(names: Sequence[str], sources: Sources) -> None:
+    """Refuse to rank some of the experiments that are named as if they were all.
+
+    Raises:
+        NoRuns: one has no finished run.
+    """
+    known = {one for row in sources.rows() for one in row["experiments"]}
+    for name in names:
+        if name not in known:
+            raise NoRuns(
+                f"no finished run is of the experiment {name!r}; {suggestion(name, known)}"
+            )
+
+
 def _table(runs: pd.DataFrame, sources: Sources, metric: str) -> Table:
     from robustseg.results.load import check_metrics
     from robustseg.results.tables.make_table import make_table
+    from robustseg.results.tables.order import ordered_by
     from robustseg.results.tables.pooled_folds import pool_folds
-    from robustseg.results.tables.table_model import direction
 
     check_metrics(runs, [metric])
-    if not direction(metric):
+    if not ordered_by(metric):
         raise ConfigError(f"{metric} has no better and no worse, so nothing can be ranked by it")
     return make_table(pool_folds(runs, sources), [metric])
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from robustseg.cli import shared
-from robustseg.errors import ConfigError, NoRuns
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.terminal.count import count
 
@@ -40,19 +39,14 @@ def add_parser(subparsers: Any) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Write the page."""
-    from robustseg.results.load import by_class, check_metrics, load_runs, of_label_maps
+    from robustseg.results.load import by_class, check_metrics, of_label_maps
     from robustseg.results.report.page import Question, write_page
     from robustseg.runs.files import write_text
     from robustseg.runs.selection import select
 
-    sources = shared.chosen_sources(options)
-    filters = _filters(options)
-    runs = load_runs(sources)
-    states = select(sources.states(), filters)
-    runs = runs[runs["run_id"].isin([state.run_id for state in states])]
-    if runs.empty:
-        raise NoRuns(f"no finished run in {sources} passes the filters")
-    metrics = shared.split(options.metric)
+    runs, sources = shared.selected(options)
+    states = select(sources.states(), _filters(options))
+    metrics = list(dict.fromkeys(shared.split(options.metric)))
     check_metrics(runs, metrics)
     usual = [metric for metric in METRICS if metric in runs and runs[metric].notna().any()]
     if of_label_maps(runs).any():
@@ -64,9 +58,9 @@ def main(options: argparse.Namespace) -> int:
         options.published,
         options.images,
     )
-    page = write_page(question, states, runs.reset_index(drop=True), sources)
+    page = write_page(question, states, runs, sources)
     write_text(options.output, page)
-    shared.tell(sources.remarks(runs["run_id"]))
+    shared.tell([*runs.attrs["absent"], *runs.attrs["remarks"]])
     print(
         f"{options.output}: {len(runs)} finished of {count(len(states), 'run')}, "
         f"{len(page) / 1e6:.1f} MB"
@@ -75,21 +69,10 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _filters(options: argparse.Namespace) -> argparse.Namespace:
-    """The options as `select` takes them.
-
-    Raises:
-        ConfigError: a filter names no label.
-    """
-    from robustseg.runs.labels import LABELS
-    from robustseg.terminal.suggestion import suggestion
-
-    named = {"dataset": [options.dataset or ""], "loss": options.loss, "seed": options.seeds}
+    """The options as `select` takes them, for runs that are not finished."""
+    named = {"dataset": options.dataset, "loss": options.loss, "seed": options.seeds}
     where = [*options.where]
-    where += [f"{name}={','.join(words)}" for name, words in named.items() if any(words)]
-    for text in where:
-        name = text.partition("=")[0]
-        if "=" in text and name not in (*LABELS, "data"):
-            raise ConfigError(f"no run has a label {name!r}; {suggestion(name, LABELS)}")
+    where += [f"{name}={','.join(words)}" for name, words in named.items() if words]
     return argparse.Namespace(state=[], experiment=options.experiment, where=where)
 
 
@@ -102,7 +85,7 @@ def _place(path: Path) -> str:
 def _again(options: argparse.Namespace) -> list[str]:
     """The commands that show the same again, for a shell."""
     name = [options.experiment] if options.experiment else []
-    narrower = ["--dataset", options.dataset] if options.dataset else []
+    narrower = ["--dataset", *options.dataset] if options.dataset else []
     narrower += ["--loss", *options.loss] if options.loss else []
     narrower += ["--seeds", *options.seeds] if options.seeds else []
     narrower += ["--where", *options.where] if options.where else []

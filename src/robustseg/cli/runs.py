@@ -23,7 +23,11 @@ def add_parser(subparsers: Any) -> None:
     from robustseg.cli.records import add_parsers
 
     parser = subparsers.add_parser(
-        "runs", help="record runs, verify them, delete them, or move them away"
+        "runs",
+        help="record runs, verify them, delete them, or move them away",
+        description="Keep the numbers of finished runs in small records for git, verify runs and "
+        "records against their checksums, delete runs, or move them away.",
+        epilog="robustseg runs COMMAND --help",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add_parsers(commands)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from robustseg.errors import ConfigError
 from robustseg.results.figures.shown import IMAGES
 from robustseg.results.sources import DUPLICATES, Sources
+from robustseg.runs.filter_values import alternatives
 from robustseg.terminal.printable import printable
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def resolve_experiment(options: argparse.Namespace) -> None:
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose runs by their labels and settings."""
-    parser.add_argument("--dataset", help="only runs on this data set, or these: a,b")
+    parser.add_argument("--dataset", nargs="+", default=[], help="only runs on these data sets")
     parser.add_argument("--loss", nargs="+", default=[], help="only these losses, in this order")
     parser.add_argument("--seeds", nargs="+", default=[], help="only these seeds: 0,1")
     parser.add_argument(
@@ -90,7 +92,44 @@ def selected(options: argparse.Namespace) -> tuple[pd.DataFrame, Sources]:
     from robustseg.results.load import load_runs
 
     sources = chosen_sources(options)
+    check_swallowed(options, sources)
     return load_runs(sources, **filters(options)), sources
+
+
+def check_swallowed(options: argparse.Namespace, sources: Sources) -> None:
+    """Refuse an experiment behind an option that takes several words, and so takes it for its own.
+
+    Raises:
+        ConfigError: naming both.
+    """
+    from robustseg.results.tables.published import experiments_folder
+
+    rows, folder = sources.rows(), experiments_folder()
+    known = {name for row in rows for name in row["experiments"]}
+    if folder:
+        presets = (folder.parent / "conf" / "experiment").glob("*.yaml")
+        kept = (path for name in ("record", "results.csv", "published.csv")
+                for path in folder.glob(f"*/{name}"))  # fmt: skip
+        known |= {*(path.stem for path in presets), *(path.parent.name for path in kept)}
+    known -= {row["labels"][name] for row in rows for name in ("loss", "dataset")}
+    for name in ("dataset", "loss", "seeds", "where", "metric", "select"):
+        given = getattr(options, name, [])
+        for word in split([given] if isinstance(given, str) else given):
+            if word in known:
+                raise ConfigError(
+                    f"--{name} {word}: {word} is an experiment, which is named before --{name}"
+                )
+            if name == "seeds" and not _is_number(word):
+                raise ConfigError(
+                    f"--seeds {word}: not a number (an experiment is named before --seeds)"
+                )
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return False
 
 
 def filters(options: argparse.Namespace) -> dict[str, list[Any]]:
@@ -107,25 +146,25 @@ def filters(options: argparse.Namespace) -> dict[str, list[Any]]:
         if not equals:
             raise ConfigError(f"--where takes KEY=VALUE, got {text!r}")
         read = str if name == "data" else plain_value  # a fingerprint may look like a number
-        chosen[name] = [read(value) for value in values.split(",")]
+        chosen[name] = [read(value) for value in alternatives(values)]
+    experiments = getattr(options, "experiments", [])
     named = {
         "seed": [plain_value(seed) for seed in split(options.seeds)],
         "loss": split(options.loss),
-        "experiment": [options.experiment] if options.experiment else [],
-        "dataset": split([options.dataset] if options.dataset else []),
+        "experiment": experiments or [options.experiment] * bool(options.experiment),
+        "dataset": split(options.dataset),
     }
     return chosen | {name: values for name, values in named.items() if values}
 
 
-def add_metrics(parser: argparse.ArgumentParser) -> None:
-    """Add --metric, --by and --decimals."""
-    parser.add_argument(
-        "--metric",
-        nargs="+",
-        default=[],
-        help="numbers of metrics.json, side by side (default: dice_image, with dice_pooled and "
-        "area_ratio where they order losses otherwise; or the layout's)",
-    )
+def add_metrics(parser: argparse.ArgumentParser, words: str) -> None:
+    """Add --metric, --by and --decimals.
+
+    Args:
+        parser: of the command.
+        words: what --metric takes, and its default.
+    """
+    parser.add_argument("--metric", nargs="+", default=[], help=words)
     parser.add_argument(
         "--by",
         choices=("class",),
@@ -146,12 +185,17 @@ def add_table(parser: argparse.ArgumentParser) -> None:
 
     add_sources(parser)
     add_filters(parser)
-    add_metrics(parser)
+    add_metrics(
+        parser,
+        "numbers of metrics.json, side by side (default: dice_image, with dice_pooled and "
+        "area_ratio where they order losses otherwise; or the layout's)",
+    )
     parser.add_argument(
         "--layout",
         choices=tuple(LAYOUTS),
         default="noise",
-        help="losses × noise settings (default), or metrics × batch sizes and loss domains",
+        help="noise: losses × noise settings (default); losses: noise settings × losses, for many "
+        "settings; domain: metrics × batch sizes and loss domains",
     )
     parser.add_argument(
         "--test",

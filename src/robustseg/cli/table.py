@@ -88,10 +88,12 @@ def _of_paper(options: argparse.Namespace) -> Table:
     from robustseg.results.tables.published_table import published_table
     from robustseg.terminal.suggestion import suggestion
 
+    if not options.experiment:
+        raise ConfigError("--published-only: name the experiment, such as tloss_isic2017")
     folder = experiments_folder()
     known = sorted(path.parent.name for path in folder.glob("*/published.csv")) if folder else []
     if folder is None or options.experiment not in known:
-        sought = options.experiment or ""
+        sought = options.experiment
         raise ConfigError(f"no published.csv for {sought!r}; {suggestion(sought, known)}")
     wanted = default_metrics(options.layout) if options.layout == "domain" else ()
     metrics, losses = shared.split(options.metric) or wanted, shared.split(options.loss)

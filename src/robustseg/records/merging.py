@@ -52,6 +52,8 @@ def merge(records: Sequence[Path], target: Path) -> MergeReport:
         6
     """
     for record in records:
+        if not record.is_dir():
+            raise FileNotFoundError(f"no such directory: {record}")
         if not is_record(record):
             raise FileNotFoundError(f"{record} is not a record: record.json is missing")
     report = MergeReport(target)

@@ -104,6 +104,8 @@ class Record:
             return []
 
     def _rows(self, packing: Packing) -> list[RecordedRun]:
+        for each in packing.parts:
+            self.verify(each)
         part = packing.part("runs")
         assert part is not None
         table = decode(self.path, part, packing.runs)

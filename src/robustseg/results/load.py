@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError, NoRuns
-from robustseg.metrics.catalogue import diagonal
+from robustseg.metrics.catalogue import CATALOGUE, diagonal
 from robustseg.results.sources import Sources, count_reasons
 from robustseg.runs.data_label import is_data
+from robustseg.runs.filter_values import spelled
 from robustseg.runs.labels import LABELS
 from robustseg.terminal.suggestion import suggestion
 
@@ -59,16 +60,19 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
         damaged = "".join(f"; {remark}" for remark in sources.remarks())
         raise NoRuns(f"there is no finished run in {sources}{unfinished}{damaged}{_REMEDY}")
     numbers = pd.DataFrame(rows).drop(columns=["labels", *LABELS], errors="ignore")
-    runs = _with_pixels(pd.concat([numbers, _labels(rows)], axis=1))
+    runs = pd.concat([numbers, _labels(rows)], axis=1)
     everything, absent = runs, []
     for name, wanted in filters.items():
         runs = _select(runs, name, wanted)
         absent += _absent(everything, name, wanted)
     if len(runs) < len(rows):
-        # Labels are of the type that these runs give them, whatever else the sources hold.
-        labels = _labels([rows[at] for at in runs.index])
-        runs = runs.drop(columns=[*LABELS]).reset_index(drop=True)
-        runs = pd.concat([runs, labels], axis=1)
+        # Labels are of the type that these runs give them, and numbers are those that these runs
+        # have, whatever else the sources hold.
+        chosen = [rows[at] for at in runs.index]
+        there = {name for row in chosen for name in row}
+        kept = [name for name in runs if name in there and name not in LABELS]
+        runs = pd.concat([runs[kept].reset_index(drop=True), _labels(chosen)], axis=1)
+    runs = _with_pixels(runs)
     remarks = sources.remarks(runs["run_id"])
     runs.attrs.update(left_out=left_out, absent=absent, remarks=remarks)
     return runs
@@ -95,7 +99,8 @@ def check_metrics(runs: pd.DataFrame, metrics: Iterable[str]) -> None:
     known = metric_names(runs)
     for metric in metrics:
         if metric not in known:
-            raise ConfigError(f"no run has a number {metric!r}; {suggestion(metric, known)}")
+            usual = [name for name in known if name in CATALOGUE]
+            raise ConfigError(f"no run has a number {metric!r}; {suggestion(metric, known, usual)}")
 
 
 def by_class(runs: pd.DataFrame, metrics: Iterable[str]) -> list[str]:
@@ -111,7 +116,7 @@ def by_class(runs: pd.DataFrame, metrics: Iterable[str]) -> list[str]:
     for metric in metrics:
         each = (name.replace("dice_image", metric, 1) for name in names)
         found += [metric, *(name for name in each if name in runs)]
-    return found
+    return list(dict.fromkeys(found))
 
 
 def of_label_maps(runs: pd.DataFrame) -> pd.Series[bool]:
@@ -160,7 +165,10 @@ def _on_data(runs: pd.DataFrame, values: Iterable[str]) -> pd.Series[bool]:
     """Whether each run is on data that one of the values means."""
     import pandas as pd
 
-    columns = (runs[name] for name in ("data", "data_folder", "fingerprint"))
+    columns = (
+        runs[name].astype(object).where(runs[name].notna(), None)
+        for name in ("data", "data_folder", "fingerprint")
+    )
     found = [
         any(value == data or is_data(value, folder, fingerprint) for value in values)
         for data, folder, fingerprint in zip(*columns, strict=True)
@@ -184,7 +192,8 @@ def _text(value: Any) -> str:
 
 
 def _values(wanted: Any) -> list[Any]:
-    return list(wanted) if isinstance(wanted, list | tuple | set) else [wanted]
+    values = list(wanted) if isinstance(wanted, list | tuple | set) else [wanted]
+    return [spelled(value) for value in values]
 
 
 def _present(runs: pd.DataFrame, name: str) -> set[Any]:
@@ -200,6 +209,7 @@ def _column(runs: pd.DataFrame, name: str) -> pd.Series:
         return runs[name]
     settings = {key for own in runs["settings"] for key in own}
     if name not in settings:
-        known = [*LABELS, "experiment", "data", *settings]
-        raise ConfigError(f"no run has a setting {name!r}; {suggestion(name, known)}")
-    return runs["settings"].map(lambda own: own.get(name))
+        usual = [*LABELS, "experiment", "data"]
+        hint = suggestion(name, {*usual, *settings}, usual)
+        raise ConfigError(f"no run has a setting {name!r}; {hint}")
+    return runs["settings"].map(lambda own: spelled(own.get(name)))

@@ -12,6 +12,7 @@ from robustseg.records.hashing import hidden_fingerprint
 from robustseg.results.merged import Merged, merged
 from robustseg.results.one_run import FolderRun, Run
 from robustseg.runs.data_label import data_of
+from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.survey import RunState, survey
 
@@ -124,6 +125,7 @@ class Sources:
                         experiments=finished.experiments,
                         collapsed=finished.collapsed,
                         where=str(path),
+                        settings=flat(finished.settings),
                         fingerprint=data["fingerprint"],
                         data_folder=data["data_folder"],
                     )

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from robustseg.results.names import loss_name
 from robustseg.results.sources import Sources
+from robustseg.results.tables.table_model import NOISE_LABELS, listed, setting_words
 from robustseg.runs.survey import STATES, RunState
 from robustseg.terminal.count import count
 from robustseg.terminal.duration import duration
@@ -27,10 +29,11 @@ _SHOWN = 10  # failures and running runs that are listed
 def as_json(runs: Sequence[RunState]) -> str:
     """Counts, and every run, as JSON."""
     counts = Counter(run.state for run in runs)
+    own = [asdict(replace(run, settings={})) for run in runs]
     whole = {
         "counts": {state: counts[state] for state in STATES},
         "seconds_left": seconds_left(runs),
-        "runs": [asdict(run) for run in runs],
+        "runs": [{name: of[name] for name in of if name != "settings"} for of in own],
     }
     return plain_json(whole)
 
@@ -114,10 +117,12 @@ def _by_data(runs: Sequence[RunState]) -> dict[str, list[RunState]]:
 def _grid(runs: Sequence[RunState]) -> str:
     """Losses × noise settings; in a cell a mark for each run, by seed."""
     rows = list(dict.fromkeys(_row(run) for run in runs))
-    columns = sorted(dict.fromkeys(_column(run) for run in runs), key=lambda column: column[1:])
+    of_noise = _noise_words(runs)
+    places = [_column(run, of_noise.get(run.run_id, "")) for run in runs]
+    columns = sorted(dict.fromkeys(places), key=lambda column: column[1:])
     cells: dict[tuple[str, Any], list[tuple[Any, str]]] = {}
-    for run in runs:
-        place = cells.setdefault((_row(run), _column(run)), [])
+    for run, column in zip(runs, places, strict=True):
+        place = cells.setdefault((_row(run), column), [])
         place.append((run.labels["seed"], mark(run)))
     table = [["", *(column[0] for column in columns)]]
     for row in rows:
@@ -134,20 +139,52 @@ def mark(run: RunState) -> str:
 
 
 def _row(run: RunState) -> str:
-    names = [run.labels["loss"], run.labels.get("domain") or ""]
+    names = [loss_name(run.labels["loss"]), run.labels.get("domain") or ""]
     regularizer, epsilon = run.labels.get("regularizer"), run.labels.get("epsilon")
     if regularizer not in (None, "none"):
         names.append(f"{regularizer} {epsilon:g}" if epsilon else regularizer)
     return " ".join(name for name in names if name)
 
 
-def _column(run: RunState) -> tuple[str, Any, str, Any]:
-    """Heading and order of a noise setting."""
+def _column(run: RunState, words: str) -> tuple[str, Any, str, Any]:
+    """Heading and order of a noise setting, of which words say what else differs."""
     alpha, beta = run.labels["alpha"], run.labels["beta"]
     if not alpha:
         return "clean", 0.0, "", 0.0
-    kind = "" if run.labels["noise"] == "morphological" else f"{run.labels['noise']} "
+    kind = "" if run.labels["noise"] == "morphological" and not words else run.labels["noise"]
+    kind = "".join(f"{word} " for word in (kind, words) if word)
     return f"{kind}α={alpha:g} β={beta:g}", alpha, kind, beta
+
+
+def _noise_words(runs: Sequence[RunState]) -> dict[str, str]:
+    """By run id, in words, the settings of its noise in which runs with its noise model differ."""
+    kinds: dict[str, list[RunState]] = {}
+    for run in runs:
+        if run.labels["alpha"]:
+            kinds.setdefault(run.labels["noise"], []).append(run)
+    words = {}
+    for of in kinds.values():
+        own = [_noise_settings(run) for run in of]
+        names: list[str] = []
+        for name in sorted({name for settings in own for name in settings}):
+            known = {tuple(settings.get(one) for one in names) for settings in own}
+            if len({tuple(settings.get(one) for one in (*names, name)) for settings in own}) > len(
+                known
+            ):
+                names.append(name)
+        for run, settings in zip(of, own, strict=True):
+            shown = [(name, settings[name]) for name in names if name in settings]
+            words[run.run_id] = printable(" ".join(setting_words(shown, named=len(names) > 1)))
+    return words
+
+
+def _noise_settings(run: RunState) -> dict[str, Any]:
+    """Settings of the noise that its labels do not have; lists as text."""
+    return {
+        name: listed(value) if isinstance(value, list) else value
+        for name, value in run.settings.items()
+        if name.startswith("noise.") and name not in NOISE_LABELS
+    }
 
 
 def _legend(runs: Sequence[RunState]) -> str:

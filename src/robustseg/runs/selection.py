@@ -2,10 +2,14 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
-from robustseg.errors import ConfigError
+from robustseg.errors import ConfigError, NoRuns
 from robustseg.runs.data_label import is_data
+from robustseg.runs.filter_values import alternatives, spelled
+from robustseg.runs.labels import LABELS
 from robustseg.runs.survey import STATES, RunState
+from robustseg.terminal.suggestion import suggestion
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -19,35 +23,73 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="KEY=VALUE[,VALUE]",
-        help="only runs with this label: loss=gce,mae alpha=0.3 seed=0; or on these data, by the "
-        "name of their folder or first digits of their fingerprint: data=1f2e",
+        help="only runs with this label or setting: loss=gce,mae alpha=0.3 optimizer.lr=0.001; or "
+        "on these data, by the name of their folder or first digits of their fingerprint: "
+        "data=1f2e",
     )
 
 
 def select(runs: Sequence[RunState], options: argparse.Namespace) -> list[RunState]:
-    """The runs that the options ask for.
+    """The runs that the options ask for; of no runs none.
 
     Raises:
-        ConfigError: a filter is not KEY=VALUE.
+        ConfigError: a filter is not KEY=VALUE, or names neither a label nor a setting of a run.
+        NoRuns: no run is of the experiment, or has a value.
     """
-    chosen = [
-        run
-        for run in runs
-        if (not options.state or run.state in options.state)
-        and (not options.experiment or options.experiment in run.experiments)
-    ]
+    chosen = list(runs)
+    if options.experiment:
+        known = {name for run in runs for name in run.experiments}
+        if runs and options.experiment not in known:
+            hint = f"; {suggestion(options.experiment, known)}" if known else ": none is of any"
+            raise NoRuns(f"no run is of the experiment {options.experiment!r}{hint}")
+        chosen = [run for run in chosen if options.experiment in run.experiments]
     for text in options.where:
         name, equals, values = text.partition("=")
         if not equals:
             raise ConfigError(f"--where takes KEY=VALUE, got {text!r}")
-        chosen = [run for run in chosen if _has(run, name, values.split(","))]
-    return chosen
+        if runs:
+            _check(runs, name, values)
+        chosen = [run for run in chosen if _has(run, name, alternatives(values))]
+    return [run for run in chosen if not options.state or run.state in options.state]
+
+
+def _check(runs: Sequence[RunState], name: str, values: str) -> None:
+    """Refuse what would select nothing whatever else is asked for, as tables do."""
+    words = alternatives(values)
+    if any(_has(run, name, words) for run in runs):
+        return
+    if name == "data":
+        known = {place for run in runs for place in (run.data_folder, run.data) if place}
+    elif name == "experiment":
+        known = {one for run in runs for one in run.experiments}
+    else:
+        names = {key for run in runs for key in (*run.labels, *run.settings)} - {"run_id"}
+        if name not in names:
+            usual = [*LABELS, "experiment", "data"]
+            hint = suggestion(name, {*names, *usual}, usual)
+            raise ConfigError(f"no run has a setting {name!r}; {hint}")
+        known = {_word(_value(run, name)) for run in runs if _value(run, name) is not None}
+    hint = f"; {suggestion(values, known)}" if known else ""
+    raise NoRuns(f"none of the {len(runs)} runs has {name}={' or '.join(words)}{hint}")
+
+
+def _value(run: RunState, name: str) -> Any:
+    return spelled(run.labels[name] if name in run.labels else run.settings.get(name))
+
+
+def _word(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _has(run: RunState, name: str, values: Sequence[str]) -> bool:
     if name == "data":
         return any(is_data(value, run.data_folder, run.fingerprint) for value in values)
-    return _spelling(run.labels.get(name)) in map(_spelling, values)
+    if name == "experiment":
+        return any(value in run.experiments for value in values)
+    value = _value(run, name)
+    if value is None:
+        return any(word in ("", "null") for word in values)
+    return _spelling(value) in (_spelling(spelled(word)) for word in values)
 
 
 def _spelling(value: object) -> str:

@@ -1,15 +1,18 @@
 """What state every run of a folder is in, read from small files only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from robustseg.errors import DataError
+from robustseg.runs.config import read_config
 from robustseg.runs.contents import read_status
 from robustseg.runs.data_label import data_label, data_of
 from robustseg.runs.files import DamagedFile
+from robustseg.runs.flat import flat
 from robustseg.runs.folder import NUMBERS, RunFolder
-from robustseg.runs.identity import SCHEMA
+from robustseg.runs.identity import SCHEMA, relevant
 from robustseg.runs.labels import check_labels
 from robustseg.runs.lock import holder
 from robustseg.terminal.printable import is_plain, printable
@@ -35,6 +38,7 @@ class RunState:
         collapsed: "background" or "foreground" where a finished network predicts only that.
         where: host and process of a running one.
         fingerprint: of its data; data_folder: the name of their folder. None where unknown.
+        settings: that can change the result, by their dotted names; empty where unknown.
     """
 
     run_id: str
@@ -49,6 +53,7 @@ class RunState:
     where: str = ""
     fingerprint: str | None = None
     data_folder: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def data(self) -> str:
@@ -63,7 +68,8 @@ def survey(runs: Path) -> list[RunState]:
         FileNotFoundError: there is no such folder.
     """
     names = sorted(entry.name for entry in runs.iterdir() if not entry.name.startswith("."))
-    return [look(RunFolder(runs / name)) for name in names if (runs / name).is_dir()]
+    folders = [RunFolder(runs / name) for name in names if (runs / name).is_dir()]
+    return [replace(look(folder), settings=_settings(folder)) for folder in folders]
 
 
 def look(folder: RunFolder) -> RunState:
@@ -138,6 +144,20 @@ def _labels(status: Mapping[str, Any]) -> dict[str, Any]:
     except ValueError:  # it does not tell them
         return {}
     return dict(run)
+
+
+def _settings(folder: RunFolder) -> dict[str, Any]:
+    """The settings that can change the result; empty where neither file has them, or is damaged."""
+    try:
+        status = _status(folder)
+        if status.get("state") == "done":
+            found = folder.read_metrics(status).get("settings")
+            return flat(found) if isinstance(found, Mapping) else {}
+        return flat(relevant(read_config(folder.config)))
+    except (OSError, DamagedFile, DataError):
+        return {}
+    except (LookupError, TypeError, ValueError, AttributeError):  # of another version
+        return {}
 
 
 def _progress(folder: RunFolder, status: Mapping[str, Any]) -> dict[str, Any]:

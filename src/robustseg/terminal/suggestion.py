@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _MANY = 10  # names that are still listed
 
@@ -13,18 +13,29 @@ def nearest(word: str, known: Iterable[object]) -> str | None:
     return near[0] if near else None
 
 
-def suggestion(word: str, known: Iterable[object]) -> str:
+def suggestion(word: str, known: Iterable[object], usual: Sequence[str] = ()) -> str:
     """What was probably meant, or what there is to choose from, to be said behind a message.
+
+    Args:
+        word: that is not known.
+        known: all that might be meant.
+        usual: of many those that are listed where none is near; none: all.
 
     Example:
         >>> suggestion("tlos", ["tloss", "gce"])
         'did you mean tloss?'
         >>> suggestion("x", ["tloss", "gce"])
         'there are: gce, tloss'
+        >>> suggestion("x", ["tloss", "gce"], usual=["gce"])
+        'there are: gce, and 1 more'
     """
     names = sorted(map(str, known))
     near = nearest(word, names)
-    return f"did you mean {near}?" if near else f"there are: {', '.join(names)}"
+    if near:
+        return f"did you mean {near}?"
+    listed = sorted(usual) or names
+    more = len(names) - len(listed)
+    return f"there are: {', '.join(listed)}" + (f", and {more} more" if more else "")
 
 
 def shorter(text: str) -> str:

@@ -1,5 +1,7 @@
 """Claims as text: Markdown, LaTeX, HTML; or as CSV or JSON records."""
 
+from collections.abc import Sequence
+
 from robustseg.results.claims.claim import Claim, Claims
 from robustseg.results.claims.sentences import (
     footnotes,
@@ -11,7 +13,13 @@ from robustseg.results.claims.sentences import (
 )
 from robustseg.results.tables.grid import Grid
 from robustseg.results.tables.render import escaped, write_grid
-from robustseg.results.tables.results_file import Record, write_csv, write_json
+from robustseg.results.tables.results_file import (
+    Record,
+    column_record,
+    setting_names,
+    write_csv,
+    write_json,
+)
 
 STYLES = ("md", "latex", "csv", "json")
 _HEADINGS = (
@@ -61,7 +69,8 @@ def records(claims: Claims) -> list[Record]:
     ``first`` and ``second`` have the names of our configurations, the sentence those of papers.
     ``seeds_needed`` is 0 where no number of seeds will do, and 1001 for more than 1000.
     """
-    return [_record(claim, claims.family) for claim in claims.claims]
+    names = setting_names(claim.column for claim in claims.claims)
+    return [_record(claim, claims.family, names) for claim in claims.claims]
 
 
 def _line(claim: Claim, decimals: int) -> list[str]:
@@ -81,7 +90,7 @@ def _line(claim: Claim, decimals: int) -> list[str]:
     ]
 
 
-def _record(claim: Claim, family: int) -> Record:
+def _record(claim: Claim, family: int, names: Sequence[str]) -> Record:
     methods = claim.methods
     blank: tuple[None, ...] = (None,) * 3
     low, high = methods.interval if methods else blank[:2]
@@ -89,7 +98,7 @@ def _record(claim: Claim, family: int) -> Record:
     count, fewest, most = methods.needed if methods else blank
     return {
         "dataset": claim.dataset,
-        **vars(claim.column),
+        **column_record(claim.column, names),
         "first": claim.first,
         "second": claim.second,
         "images": claim.images,

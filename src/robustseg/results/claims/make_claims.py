@@ -43,7 +43,8 @@ def make_claims(table: Table, images: Images, against: str | None = None) -> Cla
     left_out = tuple(name for name in metrics if not is_per_image(name))
     if len(left_out) == len(metrics):
         raise ConfigError(
-            f"{', '.join(left_out)}: no mean over images, of which alone claims can be made; "
+            "claims can be made of means over images only, which "
+            f"{' and '.join(left_out)} {'is' if len(left_out) == 1 else 'are'} not; "
             f"choose among {', '.join(PER_IMAGE)}"
         )
     tested = all_pairs(table, images) if against is None else with_reference(table, images, against)

@@ -43,6 +43,11 @@ def sentence(claim: Claim, decimals: int = 3) -> str:
     first, second = claim.names
     if claim.difference == 0:
         found = f"{over} the networks of {first} and of {second} are equally good"
+    elif not claim.separated or number(claim.difference, decimals) == number(0, decimals):
+        found = (
+            f"{over} the networks of {first} and of {second} differ by "
+            f"{number(claim.difference, decimals)}"
+        )
     else:
         found = (
             f"{over} the networks of {first} are better than those of {second} by "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ class Ranking:
     Attributes:
         metric: by which losses are ranked.
         names: of the losses, with what else tells rows apart.
+        titles: the same for readers, by name.
         places: the columns over which ranks are averaged.
         mean: (K,) mean rank, 1 the best, K the worst.
         interval: (K, 2) of the mean rank, over images and seeds; None without rows of images.
@@ -40,6 +41,7 @@ class Ranking:
 
     metric: str
     names: tuple[str, ...]
+    titles: Mapping[str, str]
     places: tuple[Place, ...]
     mean: Array
     interval: Array | None
@@ -89,6 +91,7 @@ def make_ranking(table: Table, images: Images | None) -> Ranking:
     return Ranking(
         metric,
         tuple(names),
+        grid.titles,
         tuple(grid.places),
         mean[order],
         interval,

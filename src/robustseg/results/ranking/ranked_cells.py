@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustseg.errors import NoRuns
+from robustseg.results.names import loss_name
 from robustseg.results.ranking.columns import Array
-from robustseg.results.tables.order import DATA, data_of
-from robustseg.results.tables.table_model import Column, Row, Table, direction
+from robustseg.results.tables.order import DATA, data_of, score
+from robustseg.results.tables.table_model import Column, Row, Table
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,13 @@ class Place:
     words: str
 
 
-def loss_words(table: Table, row: Row) -> str:
-    """A row's labels in words, without what its data are."""
-    labels = zip(table.labels, row, strict=True)
-    return table.words(tuple(value for name, value in labels if name not in DATA))
+def loss_words(table: Table, row: Row, shown: bool = False) -> str:
+    """A row's labels in words, without what its data are; shown: its loss as papers write it."""
+    named = zip(table.labels, row, strict=True)
+    labels = {name: value for name, value in named if name not in DATA}
+    if shown:
+        labels["loss"] = loss_name(labels["loss"])
+    return table.words(tuple(labels.values()))
 
 
 class RankedCells:
@@ -40,6 +44,7 @@ class RankedCells:
 
     Attributes:
         names: of the losses.
+        titles: the same for readers, by name.
         places: in which two losses or more have a number.
         alone: other places, in words.
         keys: of the cells, (K, C); None where there is no number.
@@ -56,6 +61,7 @@ class RankedCells:
             if (row, column) in table.cells and table.cells[row, column].n
         }
         self.names = list(dict.fromkeys(name for _, name in parts.values()))
+        self.titles = {name: loss_words(table, row, True) for row, (_, name) in parts.items()}
         self.places, self.alone = [], []
         for at in data:
             for column in table.columns:
@@ -64,7 +70,7 @@ class RankedCells:
                 if len(present) > 1:
                     self.places.append(Place(at, column, words))
                 elif present:
-                    self.alone.append(f"{words} ({present[0]})")
+                    self.alone.append(f"{words} ({self.titles[present[0]]})")
         ranked = {name for name, at, column in found
                   if any((at, column) == (p.data, p.column) for p in self.places)}  # fmt: skip
         self.names = [name for name in self.names if name in ranked]
@@ -79,10 +85,7 @@ class RankedCells:
         """(K, C), higher is better; NaN where there is none."""
         return np.array(
             [
-                [
-                    self.table.cells[key].mean * direction(key[1].metric) if key else np.nan
-                    for key in row
-                ]
+                [score(self.table.cells[key].mean, key[1].metric) if key else np.nan for key in row]
                 for row in self.keys
             ]
         )
@@ -95,7 +98,7 @@ class RankedCells:
     def missing(self) -> list[str]:
         """The cells that there are not."""
         return [
-            f"{name} at {place.words}"
+            f"{self.titles[name]} at {place.words}"
             for name, row in zip(self.names, self.keys, strict=True)
             for place, key in zip(self.places, row, strict=True)
             if key is None

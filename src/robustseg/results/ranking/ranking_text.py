@@ -12,6 +12,7 @@ from robustseg.results.ranking.costs import Cost
 from robustseg.results.ranking.make_ranking import Ranking
 from robustseg.results.tables.grid import Grid
 from robustseg.results.tables.notation import mean_std
+from robustseg.results.tables.order import how_ordered
 from robustseg.results.tables.render import MARKUPS, write_grid
 from robustseg.results.tables.results_file import Record, write_csv, write_json
 from robustseg.results.tables.table_model import LEVEL
@@ -61,7 +62,7 @@ def _main(ranking: Ranking, decimals: int) -> Grid:
         interval = [math.nan] * 2 if ranking.interval is None else ranking.interval[at]
         lines.append(
             [
-                *(name, mean_std(ranking.mean[at], decimals=decimals)),
+                *(ranking.titles[name], mean_std(ranking.mean[at], decimals=decimals)),
                 *(_range(ends, decimals) for ends in (interval, ranking.without[at])),
                 f"{ranking.counts[at]} of {len(ranking.places)}",
             ]
@@ -74,7 +75,8 @@ def _costs(ranking: Ranking, costs: Sequence[Cost]) -> Grid:
     ordered = sorted(costs, key=lambda cost: (cost.where, ranking.names.index(cost.name)))
     lines = [
         [
-            *(cost.where, cost.name, str(cost.runs), f"{cost.step_ms:.1f}", f"{cost.hours:.2f}"),
+            *(cost.where, ranking.titles[cost.name], str(cost.runs)),
+            *(f"{cost.step_ms:.1f}", f"{cost.hours:.2f}"),
             "–" if cost.memory_mb is None else f"{cost.memory_mb:.0f}",
         ]
         for cost in ordered
@@ -93,7 +95,7 @@ def _pairs(ranking: Ranking) -> Grid:
     assert ranking.win is not None
     lines = [
         [
-            name,
+            ranking.titles[name],
             *(
                 "" if to == at else mean_std(value, decimals=2)
                 for to, value in enumerate(ranking.win[at])
@@ -101,14 +103,15 @@ def _pairs(ranking: Ranking) -> Grid:
         ]
         for at, name in enumerate(ranking.names)
     ]
-    heads = ["P(win) against", *ranking.names]
+    heads = ["P(win) against", *(ranking.titles[name] for name in ranking.names)]
     return Grid([heads], lines, set(), 1, ["ours"] * len(lines))
 
 
 def _notes(ranking: Ranking) -> list[str]:
     words = [place.words for place in ranking.places]
     said = [
-        f"Ranks by {ranking.metric}, 1 the best and {len(ranking.names)} the worst, averaged over "
+        f"Ranks by {ranking.metric}{how_ordered(ranking.metric)}, 1 the best and "
+        f"{len(ranking.names)} the worst, averaged over "
         f"{len(words)} {'setting' if len(words) == 1 else 'settings'}: {_named(words)}."
     ]
     if ranking.missing:
@@ -117,7 +120,9 @@ def _notes(ranking: Ranking) -> list[str]:
             f"their ranks are stretched to 1 to {len(ranking.names)}."
         )
     if len(ranking.groups) > 1:
-        groups = " | ".join(", ".join(group) for group in ranking.groups)
+        groups = " | ".join(
+            ", ".join(ranking.titles[name] for name in group) for group in ranking.groups
+        )
         said.append(f"Never compared, so that their ranks say nothing of each other: {groups}.")
     if ranking.alone:
         said.append(f"Left out, with one loss only: {_named(ranking.alone)}.")
@@ -137,13 +142,14 @@ def _interval_note(least: int, most: int) -> str:
 
 
 def _left_out_note(ranking: Ranking) -> list[str]:
-    best = ranking.names[0]
-    others = [f"{words} ({first})" for words, first in ranking.first_without if first != best]
+    best, left = ranking.names[0], ranking.first_without
+    others = [f"{words} ({ranking.titles[first]})" for words, first in left if first != best]
     if not ranking.first_without:
         return []
     if not others:
+        best = ranking.titles[best]
         return [f"One left out: {best} stays first whichever setting is left out."]
-    return [f"One left out: {best} is not first without {_named(others)}."]
+    return [f"One left out: {ranking.titles[best]} is not first without {_named(others)}."]
 
 
 def _named(words: Sequence[str]) -> str:

@@ -64,7 +64,7 @@ class DatasetPart:
         claims: of the first metric that is a mean over images; None where there can be none.
         facts: names and values of what is known of its images.
         figures: by noise model ("" if there is one at most).
-        remarks: which runs the figures are without, and why.
+        remarks: which runs it, or its figures, are without, and why.
     """
 
     name: str
@@ -111,7 +111,8 @@ def dataset_part(
         figures[kind if len(kinds) > 1 else ""] = parts
         remarks += more
     remarks += _left_out(images)
-    told = _told(dict.fromkeys(remarks), sources)
+    damages = [f"Not used: {damage}." for damage in sources.damages()]
+    told = _told(dict.fromkeys([*damages, *remarks]), sources)
     return DatasetPart(name, data_summary(runs), tables, claims, figures, told)
 
 

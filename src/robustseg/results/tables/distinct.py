@@ -1,4 +1,4 @@
-"""What tells runs apart, beside their noise and their seeds."""
+"""What tells runs apart, beside their seeds."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from robustseg.results.tables.order import DATA
+from robustseg.results.tables.table_model import NOISE_LABELS, listed
 
 _LABELS = (
     "domain",
@@ -16,20 +17,31 @@ _LABELS = (
     "batch_size",
     "subset",
 )
-_COLUMNS = ("noise.name", "noise.alpha", "noise.beta", "noise.seed", "seed", "dataset.fold")
+_NOISE = "noise."
+_COLUMNS = (*NOISE_LABELS, "seed", "dataset.fold")
 
 
 def row_labels(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """As `told_apart`, with the settings of the noise among the labels, before ``data``."""
+    runs, labels, of_noise = told_apart(runs)
+    at = len(labels) - (labels[-1] == "data")
+    return runs, [*labels[:at], *of_noise, *labels[at:]]
+
+
+def told_apart(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
     """Find the fewest labels and settings that keep runs of different settings apart.
 
     The loss comes first (after the dataset, if there are several), then each label, then each
     setting in which runs differ that agree in all of those before; ``data`` comes last.
 
+    Settings of the noise say which masks a network was trained on, whatever its loss: those are
+    found in which runs with one noise model differ. Where its runs do not, a value is missing.
+
     Args:
         runs: as `load_runs` returns them.
 
     Returns:
-        The runs, with a column for every name found; and the names.
+        The runs, with a column for every name found; the names; and those of the noise.
     """
     names = [*(["dataset"] if runs["dataset"].nunique() > 1 else []), "loss"]
     for label in _LABELS:
@@ -37,17 +49,23 @@ def row_labels(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
             names.append(label)
     settings = _settings(runs)
     runs = pd.concat([runs.drop(columns=settings, errors="ignore"), settings], axis=1)
-    for setting in settings.columns.astype(str):
-        # Settings of the noise are compared where there is any, within one kind of it.
-        of_noise = setting.startswith("noise.")
-        compared = runs[runs["alpha"] > 0] if of_noise else runs
-        if _varies(compared, [*names, "noise"] if of_noise else names, setting):
+    differing = settings.columns.astype(str)
+    for setting in (name for name in differing if not name.startswith(_NOISE)):
+        if _varies(runs, names, setting):
             names.append(setting)
+    of_noise: list[str] = []
+    for setting in (name for name in differing if name.startswith(_NOISE)):
+        noisy = runs[runs["alpha"] > 0]
+        if _varies(noisy, ["noise", *of_noise], setting):
+            of_noise.append(setting)
+            kinds = noisy.groupby("noise")[setting].nunique(dropna=False)
+            shown = runs["noise"].isin(list(kinds[kinds > 1].index))
+            runs[setting] = runs[setting].where(shown, None)
     # Whatever else rows are of: runs on other data neither share a row nor compete unnamed.
     of_data = [name for name in names if name in DATA or name.startswith("dataset.")]
     if _varies(runs, ["dataset", *of_data], "data"):
         names.append("data")
-    return runs, names
+    return runs, names, of_noise
 
 
 def plain(value: Any) -> Any:
@@ -65,7 +83,7 @@ def _settings(runs: pd.DataFrame) -> pd.DataFrame:
     for name in names:
         values = [settings.get(name) for settings in own]
         if list in set(map(type, values)):
-            values = [str(value) if isinstance(value, list) else value for value in values]
+            values = [listed(value) if isinstance(value, list) else value for value in values]
         if len(set(values)) > 1:
             differing[name] = values
     return pd.DataFrame(differing, index=runs.index, dtype=object)

@@ -68,11 +68,11 @@ def by_domain(table: Table, decimals: int, intervals: bool) -> Grid:
     places = sorted({_part(table, row, across) for row in table.rows}, key=_rising)
     names = dict.fromkeys(_part(table, row, down) for row in table.rows)
     rows = {(_part(table, row, down), _part(table, row, across)): row for row in table.rows}
-    settings = dict.fromkeys((column.noise, column.alpha, column.beta) for column in table.columns)
+    settings = dict.fromkeys(column.setting for column in table.columns)
     blocks = []
     for name, setting in itertools.product(names, settings):
         for column in table.columns:
-            if (column.noise, column.alpha, column.beta) == setting:
+            if column.setting == setting:
                 words = [*_shown(down, name), *_noise_if_several(table, column)]
                 words.append(heading(column.metric) + _ARROWS[direction(column.metric)])
                 # A row that is not there has no cells.
@@ -82,6 +82,29 @@ def by_domain(table: Table, decimals: int, intervals: bool) -> Grid:
     corner[0][: len(down)] = down
     heads = [[label(place[level]) for place in places] for level in range(len(across))]
     return _grid(table, corner, heads, blocks, decimals, intervals)
+
+
+def by_loss(table: Table, decimals: int, intervals: bool) -> Grid:
+    """Noise settings × losses, a block a metric: for many noise settings."""
+    down = [name for name in table.labels if name != "loss"]
+    losses = list(dict.fromkeys(_part(table, row, ["loss"]) for row in table.rows))
+    names = list(dict.fromkeys(_part(table, row, down) for row in table.rows))
+    rows = {(_part(table, row, down), _part(table, row, ["loss"])): row for row in table.rows}
+    metrics = list(dict.fromkeys(column.metric for column in table.columns))
+    blocks, told = [], ""
+    for metric, column, name in itertools.product(metrics, table.columns, names):
+        keys = [(rows.get((name, loss), ()), column) for loss in losses]
+        if column.metric != metric or not any(key in table.cells for key in keys):
+            continue
+        head = heading(metric) + _ARROWS[direction(metric)]
+        words = [_noise(table, column), *_shown(down, name)]
+        if len(metrics) > 1:
+            words.insert(0, "" if head == told else head)
+        told = head
+        blocks.append((words, keys))
+    corner = [*(["metric"] if len(metrics) > 1 else []), "noise", *down]
+    heads = [_shown(["loss"], loss)[0] for loss in losses]
+    return _grid(table, [corner], [heads], blocks, decimals, intervals)
 
 
 def _shown(names: Sequence[str], values: Row) -> list[str]:
@@ -103,11 +126,15 @@ def _rising(place: Row) -> tuple:
 
 def _noise_if_several(table: Table, column: Column) -> list[str]:
     """The noise setting in words, where there are several."""
-    settings = {(other.noise, other.alpha, other.beta) for other in table.columns}
+    settings = {other.setting for other in table.columns}
     return [_noise(table, column)] if len(settings) > 1 else []
 
 
-LAYOUTS: dict[str, Callable[[Table, int, bool], Grid]] = {"noise": by_noise, "domain": by_domain}
+LAYOUTS: dict[str, Callable[[Table, int, bool], Grid]] = {
+    "noise": by_noise,
+    "losses": by_loss,
+    "domain": by_domain,
+}
 
 
 def _grid(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError
-from robustseg.results.tables.distinct import plain, row_labels
+from robustseg.results.tables.distinct import plain, told_apart
 from robustseg.results.tables.pooled_folds import folds_of
-from robustseg.results.tables.published import Published
+from robustseg.results.tables.published import NOISE_SETTINGS, Published
 from robustseg.results.tables.table_model import (
     Cell,
     Column,
@@ -20,6 +20,7 @@ from robustseg.results.tables.table_model import (
     Sample,
     Table,
     direction,
+    listed,
 )
 from robustseg.runs.labels import LABELS
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SETTING = ("noise", "alpha", "beta")
-Groups = dict[tuple[Row, tuple[Any, Any, Any]], "pd.DataFrame"]
+Groups = dict[tuple[Row, tuple[Any, ...]], "pd.DataFrame"]
 
 
 def make_table(
@@ -40,7 +41,8 @@ def make_table(
     """Group finished runs by what tells them apart and average over their seeds.
 
     A row is a loss, and, where that leaves runs of different settings together, also the label
-    or setting in which they differ: nothing but seeds is ever averaged.
+    or setting in which they differ: nothing but seeds is ever averaged. A column is a noise
+    setting, all of it: networks that saw other masks never compete.
 
     Args:
         runs: as `load_runs` returns them, and `pool_folds` where they have folds.
@@ -53,35 +55,44 @@ def make_table(
     Raises:
         ConfigError: the runs do not differ in ``versus``.
     """
-    runs, labels = row_labels(runs)
+    runs, labels, of_noise = told_apart(runs)
     if versus is not None and versus not in labels:
         raise ConfigError(f"the runs do not differ in {versus}; they do in {', '.join(labels)}")
-    groups = _groups(runs, labels, metrics)
-    settings = sorted({setting for _, setting in groups}, key=lambda s: [*map(_sortable, s)])
+    groups = _groups(runs, labels, of_noise, metrics)
+    settings = sorted({setting for _, setting in groups}, key=_setting_order)
     rows = sorted({row for row, _ in groups}, key=row_order(labels, losses))
-    columns = [Column(*setting, metric) for setting in settings for metric in metrics]
+    columns = [
+        Column(noise, alpha, beta, metric, own)
+        for noise, alpha, beta, own in settings
+        for metric in metrics
+    ]
     contests = _contests(groups, rows, columns, None if versus is None else labels.index(versus))
     return Table(
         labels=tuple(labels),
         rows=tuple(rows),
         columns=tuple(columns),
-        cells=_cells(groups, rows, columns, _best(groups, contests), published),
+        cells=_cells(groups, rows, columns, _best(groups, contests), published, _of_kinds(runs)),
         datasets=tuple(sorted(runs["dataset"].unique())),
         contests=contests,
         versus=versus,
     )
 
 
-def _groups(runs: pd.DataFrame, labels: Sequence[str], metrics: Sequence[str]) -> Groups:
+def _groups(
+    runs: pd.DataFrame, labels: Sequence[str], of_noise: Sequence[str], metrics: Sequence[str]
+) -> Groups:
     """The runs of every row and noise setting that has any, without what no table needs."""
     folds = ["folds"] if "folds" in runs else []
-    needed = dict.fromkeys([*labels, *LABELS, "data", "run_id", "collapsed", *folds, *metrics])
+    others = [*LABELS, "data", "run_id", "collapsed", *folds, *metrics]
+    needed = dict.fromkeys([*labels, *of_noise, *others])
     groups: Groups = {}
-    names = [*labels, *_SETTING]
+    names = [*labels, *_SETTING, *of_noise]
     finite = {metric: runs[metric].where(runs[metric].abs() < math.inf) for metric in metrics}
     for key, group in runs[list(needed)].assign(**finite).groupby(names, dropna=False, sort=False):
-        *row, noise, alpha, beta = map(plain, key)
-        groups[tuple(row), (noise, alpha, beta)] = group
+        values = dict(zip(names, map(plain, key), strict=True))
+        own = tuple((name, values[name]) for name in of_noise if values[name] is not None)
+        setting = (*(values[name] for name in _SETTING), own)
+        groups[tuple(values[name] for name in labels), setting] = group
     return groups
 
 
@@ -91,6 +102,7 @@ def _cells(
     columns: Sequence[Column],
     best: set[Key],
     published: Published | None,
+    kinds: Mapping[str, Mapping[str, Any]],
 ) -> dict[Key, Cell]:
     of_row = {row: group.iloc[0].to_dict() for (row, _), group in groups.items()}
     cells = {}
@@ -100,13 +112,27 @@ def _cells(
             # What the runs of the row have in common, at the noise of the column.
             first = {str(name): plain(item) for name, item in of_row[row].items()}
             noise = {"noise": column.noise, "alpha": column.alpha, "beta": column.beta}
-            value = published.find(column.metric, {**first, **noise})
-        group = groups.get((row, (column.noise, column.alpha, column.beta)))
+            own = {**kinds.get(str(column.noise), {}), **dict(column.settings)}
+            value = published.find(column.metric, {**first, **noise}, own)
+        group = groups.get((row, column.setting))
         if group is not None:
             cells[row, column] = _cell(group, column.metric, (row, column) in best, value)
         elif value:
             cells[row, column] = Cell(math.nan, math.nan, 0, False, value)
     return cells
+
+
+def _of_kinds(runs: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """By noise model, what papers fix of its settings, where all runs have the same."""
+    found: dict[str, dict[str, Any]] = {}
+    for kind, group in runs[runs["alpha"] > 0].groupby("noise"):
+        for name in NOISE_SETTINGS:
+            values = {str(own[name]): own[name] for own in group["settings"] if name in own}
+            if len(values) == 1:
+                (value,) = values.values()
+                own = found.setdefault(str(kind), {})
+                own[name] = listed(value) if isinstance(value, list) else value
+    return found
 
 
 def _cell(group: pd.DataFrame, metric: str, best: bool, published: Any) -> Cell:
@@ -141,7 +167,7 @@ def _contests(
     """
     contests: dict[tuple, list[Key]] = {}
     for column, row in itertools.product(columns, rows):
-        group = groups.get((row, (column.noise, column.alpha, column.beta)))
+        group = groups.get((row, column.setting))
         if group is None or not direction(column.metric) or not group[column.metric].notna().any():
             continue
         folds = _folds(group)
@@ -161,7 +187,7 @@ def _best(groups: Groups, contests: Sequence[Sequence[Key]]) -> set[Key]:
     for contest in contests:
         scores = {
             (row, column): direction(column.metric)
-            * groups[row, (column.noise, column.alpha, column.beta)][column.metric].mean()
+            * groups[row, column.setting][column.metric].mean()
             for row, column in contest
         }
         best |= {key for key, score in scores.items() if score == max(scores.values())}
@@ -182,6 +208,11 @@ def row_order(labels: Sequence[str], losses: Sequence[str]) -> Callable[[Row], t
         return place, *(_sortable(value) for value in row)
 
     return order
+
+
+def _setting_order(setting: tuple[Any, ...]) -> list[Any]:
+    *numbers, own = setting
+    return [*map(_sortable, numbers), [(name, _sortable(value)) for name, value in own]]
 
 
 def _sortable(value: Any) -> tuple:

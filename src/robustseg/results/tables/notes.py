@@ -1,10 +1,11 @@
 """What a reader of a table has to know, in sentences below it."""
 
 from robustseg.metrics.catalogue import find
+from robustseg.results.names import loss_name
 from robustseg.results.tables.grid import COLLAPSED, DIFFERS, STAR
 from robustseg.results.tables.image_scores import is_per_image
 from robustseg.results.tables.meaning import meanings
-from robustseg.results.tables.order import REFERENCE, disagreements
+from robustseg.results.tables.order import REFERENCE, disagreements, how_ordered
 from robustseg.results.tables.rules import rule_notes
 from robustseg.results.tables.table_model import LEVEL, Cell, Table
 from robustseg.terminal.count import count
@@ -45,7 +46,7 @@ def notes(table: Table, intervals: bool) -> list[str]:
     if any(cell.published and cell.published.starred for cell in table.cells.values()):
         found.append(f"{STAR}: significant according to the paper.")
     places = ((row, column) for (row, column), cell in table.cells.items() if cell.repeated)
-    repeated = len({(row, column.noise, column.alpha, column.beta) for row, column in places})
+    repeated = len({(row, column.setting) for row, column in places})
     if repeated:
         found.append(
             f"In {count(repeated, 'cell')} a seed occurs more than once with equal settings; all "
@@ -95,9 +96,8 @@ def _contradicted(table: Table) -> list[str]:
             f"{table.noise_words(one.column)}: {one.reversed} of {pairs}, such as "
             f"{first} before {second}"
         )
-    how = {"area_ratio": " (nearest to 1 first)"}
     return [
-        f"{metric}{how.get(metric, '')} orders rows otherwise than {REFERENCE}: {'; '.join(told)}."
+        f"{metric}{how_ordered(metric)} orders rows otherwise than {REFERENCE}: {'; '.join(told)}."
         for metric, told in by_metric.items()
     ]
 
@@ -127,7 +127,8 @@ def _tested(table: Table, cells: list[Cell]) -> list[str]:
     }[test.kind]
     whose = "of these networks" if test.kind in ("images", "best") else "of methods"
     none = "" if any(one.significant for one in compared) else "; none does"
-    said = [f"{DIFFERS}: differs from {test.against}, {whose} (p < {LEVEL}{none}): {how}."]
+    against = loss_name(test.against)
+    said = [f"{DIFFERS}: differs from {against}, {whose} (p < {LEVEL}{none}): {how}."]
     if any(cell.group for cell in cells):
         said.append(f"Bold: {test.against}, and what cannot be told from it.")
     metrics = dict.fromkeys(column.metric for column in table.columns)

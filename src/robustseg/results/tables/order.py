@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from robustseg.results.tables.table_model import EMPTY, Cell, Column, Row, Table
+from robustseg.metrics.catalogue import base_name
+from robustseg.results.tables.table_model import EMPTY, Cell, Column, Row, Table, direction
 
 REFERENCE = "dice_image"
 # What may contradict it, and how good a value is: masks are best as large as the true ones.
@@ -89,6 +90,30 @@ def _compare(table: Table, reference: Column, column: Column) -> Disagreement | 
         return None
     _, example = max(other, key=lambda one: one[0])
     return Disagreement(column, len(other), len(told), example)
+
+
+def score(value: float, metric: str) -> float:
+    """How good a metric's value is, higher is better; of ``area_ratio`` nearer to 1 is.
+
+    Example:
+        >>> score(2.0, "area_ratio") == score(0.5, "area_ratio") < score(1.2, "area_ratio")
+        True
+    """
+    return _SCORES["area_ratio"](value) if _is_ratio(metric) else value * direction(metric)
+
+
+def ordered_by(metric: str) -> bool:
+    """Whether one value of a metric is better than another."""
+    return bool(_is_ratio(metric) or direction(metric))
+
+
+def how_ordered(metric: str) -> str:
+    """What a reader has to know of the order, behind the metric's name; mostly nothing."""
+    return " (nearest to 1 first)" if _is_ratio(metric) else ""
+
+
+def _is_ratio(metric: str) -> bool:
+    return base_name(metric).removesuffix("_tuned") == "area_ratio"
 
 
 def _score(cell: Cell, metric: str) -> float:

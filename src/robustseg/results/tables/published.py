@@ -19,9 +19,10 @@ _METRICS = {
     if (metric.formula or metric.measure) and not metric.among
 }
 _INSTALLED = Path(robustseg.__file__).parent / "experiments"  # empty in a checkout
-# Presets of one published loss: with the paper's settings and with its code's.
-# The papers' operator, with and without its faults; None: clean masks.
+# The papers' operator, with and without its faults, and its settings; None: clean masks.
 _SAME_NOISE = ("morphological", "legacy", None)
+NOISE_SETTINGS = {"noise.model.types": "dilate, erode, affine", "noise.model.max_angle": 30.0}
+# Presets of one published loss: with the paper's settings and with its code's.
 _SAME_LOSS = {"tloss_paper": "tloss", "tloss_code": "tloss"}
 
 
@@ -51,13 +52,24 @@ class Published:
         """The published losses in the paper's order."""
         return list(dict.fromkeys(labels["loss"] for labels, _, _ in self.entries))
 
-    def find(self, metric: str, labels: Mapping[str, Any]) -> Value | None:
-        """Return the published value of a metric for runs with these labels, if there is one."""
+    def find(
+        self, metric: str, labels: Mapping[str, Any], noise: Mapping[str, Any] | None = None
+    ) -> Value | None:
+        """Return the published value of a metric for runs with these labels, if there is one.
+
+        Args:
+            metric: its name.
+            labels: of the runs.
+            noise: settings of their noise in which a table's runs differ. They must be those that
+                the file names, or else the papers'.
+        """
+        noise = noise or {}
         if labels.get("noise") not in _SAME_NOISE:
             return None
         loss = labels["loss"]
-        sought = {**labels, "loss": _SAME_LOSS.get(loss, loss)}
+        sought = {**labels, **noise, "loss": _SAME_LOSS.get(loss, loss)}
         for wanted, name, value in self.entries:
+            wanted = {**{key: NOISE_SETTINGS.get(key) for key in noise}, **wanted}
             if name == metric and all(sought.get(key) == item for key, item in wanted.items()):
                 return value
         return None

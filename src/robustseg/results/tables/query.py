@@ -96,7 +96,7 @@ def table_of(runs: pd.DataFrame, sources: Sources, asked: TableQuestion) -> Tabl
     from robustseg.results.tables.order import OTHERS, REFERENCE, without_agreeing
     from robustseg.results.tables.pooled_folds import pool_folds
 
-    metrics = list(asked.metrics or default_metrics(asked.layout))
+    metrics = list(dict.fromkeys(asked.metrics or default_metrics(asked.layout)))
     check_metrics(runs, metrics)
     others = OTHERS if not asked.metrics and metrics == [REFERENCE] else ()
     if asked.by_class:

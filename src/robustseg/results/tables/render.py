@@ -27,8 +27,8 @@ def render(
         table: what to write.
         style: one of ``STYLES``.
         decimals: of means; CSV and JSON ignore it.
-        layout: one of `LAYOUTS`: ``noise``, rows × noise settings, or ``domain``, metrics × batch
-            sizes and loss domains. CSV and JSON ignore it.
+        layout: one of `LAYOUTS`: ``noise``, rows × noise settings, ``losses``, noise settings ×
+            losses, or ``domain``, metrics × batch sizes and loss domains. CSV and JSON ignore it.
         intervals: whether to show confidence intervals; CSV and JSON always do.
 
     Raises:
@@ -36,7 +36,13 @@ def render(
     """
     if style in _RECORDS:
         return _RECORDS[style](records(table))
-    return write_grid(LAYOUTS[layout](table, decimals, intervals), notes(table, intervals), style)
+    said = notes(table, intervals)
+    if layout == "losses":  # a column of the table is a line here
+        said = [
+            note.replace("its column", "its line").replace("'s columns", "'s lines")
+            for note in said
+        ]
+    return write_grid(LAYOUTS[layout](table, decimals, intervals), said, style)
 
 
 def write_grid(grid: Grid, sentences: list[str], style: str) -> str:

@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import UnionType
@@ -47,10 +47,11 @@ def records(table: Table) -> list[Record]:
     be joined; only one of folds has those of folds besides. `from_records` makes the table again.
     """
     folded = any(cell.folds for cell in table.cells.values())
+    names = setting_names(table.columns)
     return [
         {
             key: _none_for_nan(value)
-            for key, value in _record(table, row, column).items()
+            for key, value in _record(table, row, column, names).items()
             if folded or key not in _OF_FOLDS
         }
         for row in table.rows
@@ -95,19 +96,29 @@ def read_results(path: Path) -> Table:
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            header = next(csv.reader(file), [])
+            header = [*map(_from_cell, next(csv.reader(file), []))]
+        lacking = [name for name in ("noise", "alpha", "metric", "runs") if name not in header]
+        if lacking:
+            raise LookupError(f"its first line names no column {lacking[0]}")
         rows = [
             {_from_cell(key): _from_record(value) for key, value in row.items()}
             for row in read_csv(path)
         ]
-        return from_records(rows, [*map(_from_cell, header[: header.index("noise")])])
+        return from_records(rows, header[: header.index("noise")])
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (LookupError, ValueError, TypeError, csv.Error) as error:
         raise DataError(
-            f"{path} is not a table of results ({error!r}); "
+            f"{path} is not a table of results ({_reason(error)}); "
             "robustseg table EXPERIMENT --format csv writes one"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a file, in words."""
+    if isinstance(error, KeyError):
+        return f"a line has no {error.args[0]}"
+    return "it has no lines" if isinstance(error, IndexError) else str(error)
 
 
 def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
@@ -122,11 +133,14 @@ def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
         ValueError: a value is not what `records` gives.
     """
     cells: dict[Key, Cell] = {}
+    of_noise = sorted({name for of in rows for name in of if name.startswith("noise.")})
+    of_noise = [name for name in of_noise if name not in labels]  # where older files have them
     for record in rows:
         _check(record)
         row = tuple(record.get(name) for name in labels)
         alpha, beta = float(record["alpha"]), record.get("beta")
-        column = Column(record.get("noise"), alpha, beta, record["metric"])
+        own = tuple((name, record[name]) for name in of_noise if name in record)
+        column = Column(record.get("noise"), alpha, beta, record["metric"], own)
         cells[row, column] = _cell(record)
     first = rows[0]
     tested = "test" in first
@@ -168,14 +182,26 @@ def _before_groups(test: Test, cells: dict[Key, Cell]) -> tuple[Test, dict[Key, 
     return replace(test, kind="best"), cells
 
 
-def _record(table: Table, row: Row, column: Column) -> Record:
+def setting_names(columns: Iterable[Column]) -> list[str]:
+    """The settings of the noise that some columns have."""
+    return sorted({name for column in columns for name, _ in column.settings})
+
+
+def column_record(column: Column, names: Iterable[str]) -> Record:
+    """A column as plain values, with those settings of its noise."""
+    of_noise = dict.fromkeys(names) | dict(column.settings)
+    noise: Record = {"noise": column.noise, "alpha": column.alpha, "beta": column.beta}
+    return {**noise, **of_noise, "metric": column.metric}
+
+
+def _record(table: Table, row: Row, column: Column, names: Iterable[str]) -> Record:
     cell = table.cells.get((row, column), EMPTY)
     published, comparison, test = cell.published, cell.comparison, table.test
     low, high = cell.interval or (None, None)
     labels = dict(zip(table.labels, row, strict=True))
     return {
         **labels,
-        **vars(column),
+        **column_record(column, names),
         "runs": cell.n,
         "without": cell.without,
         "folds": cell.folds.there if cell.folds else None,

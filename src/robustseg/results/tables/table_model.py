@@ -1,6 +1,7 @@
 """What a table is, before any format."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -9,18 +10,29 @@ from robustseg.results.names import loss_name
 from robustseg.results.tables.published import Value
 
 LEVEL = 0.05  # of a significance test; an interval covers the rest
+# Settings of the noise that are labels of a run.
+NOISE_LABELS = ("noise.name", "noise.alpha", "noise.beta", "noise.seed")
 
 Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A metric at a noise setting; without noise ``noise`` and ``beta`` are None and α is 0."""
+    """A metric at a noise setting; without noise ``noise`` and ``beta`` are None and α is 0.
+
+    ``settings`` are those of the noise, by name, in which runs with this noise model differ.
+    """
 
     noise: str | None
     alpha: float
     beta: float | None
     metric: str
+    settings: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def setting(self) -> tuple[Any, ...]:
+        """The noise setting, whatever the metric; networks of others saw other masks."""
+        return self.noise, self.alpha, self.beta, self.settings
 
 
 Key = tuple[Row, Column]
@@ -164,17 +176,50 @@ class Table:
         return self.words((*row[:at], loss_name(row[at]), *row[at + 1 :]))
 
     def noise_words(self, column: Column) -> str:
-        """A column's noise in words, such as ``α=0.3 β=0.5``; its kind where there are several."""
+        """A column's noise in words, such as ``α=0.3 β=0.5``.
+
+        Before that its kind, where there are several, and what its settings are, where they differ:
+        ``annotator over α=0.7 β=0.7``.
+        """
         if column.noise is None:
             return "clean"
         kinds = {other.noise for other in self.columns if other.noise}
-        kind = f"{column.noise} " if len(kinds) > 1 else ""
-        return f"{kind}α={column.alpha:g} β={column.beta:g}"
+        alike = [other for other in self.columns if other.noise == column.noise]
+        names = {name for other in alike for name, _ in other.settings}
+        words = [column.noise] if len(kinds) > 1 or names else []
+        words += setting_words(column.settings, named=len(names) > 1)
+        return " ".join([*words, f"α={column.alpha:g} β={column.beta:g}"])
 
     @property
     def n(self) -> int:
         """The largest number of runs in a cell."""
         return max((cell.n for cell in self.cells.values()), default=0)
+
+
+def setting_words(settings: Iterable[tuple[str, Any]], named: bool) -> list[str]:
+    """Settings of a noise in words: ``over``, ``max_angle=30``.
+
+    Args:
+        settings: by name.
+        named: whether texts have their names, as numbers do.
+    """
+    return [
+        value
+        if isinstance(value, str) and not named
+        else f"{name.removeprefix('noise.').removeprefix('model.')}={label(value)}"
+        for name, value in settings
+    ]
+
+
+def listed(values: list[Any]) -> str:
+    """A list as text; as Python writes it where its parts could be taken for others.
+
+    Example:
+        >>> listed(["over", "under"])
+        'over, under'
+    """
+    clear = all(isinstance(one, str | float) and "," not in str(one) for one in values)
+    return ", ".join(map(label, values)) if clear and values else str(values)
 
 
 def label(value: Any) -> str:
