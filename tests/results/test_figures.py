@@ -203,6 +203,20 @@ def test_dice_against_alpha_has_a_panel_a_strength_and_a_band_over_seeds(add_run
         assert sorted(set(edges[edges[:, 0] == 0.3, 1].round(6))) == pytest.approx([low, low + 0.1])
 
 
+def test_masks_of_other_settings_of_a_noise_model_have_panels_of_their_own(add_run):
+    for panel, value in ((["over"], 0.7), (["under"], 0.4)):
+        noise = {"name": "annotator", "alpha": 0.3, "model": {"panel": panel}}
+        add_run("gce", 0.3, value, noise="annotator", settings={"noise": noise})
+    add_run("gce", 0.0, 0.9)
+    runs = line_names(load_runs(add_run.runs))
+    assert set(runs.line) == {"GCE"}
+    figure = dice_against_alpha(runs, add_run.runs)
+    assert titles(figure) == ["β = 0.5, over", "β = 0.5, under"]
+    for axis, value in zip(figure.get_axes(), (0.7, 0.4), strict=True):
+        (line,) = axis.get_lines()
+        assert line.get_ydata() == pytest.approx([0.9, value])
+
+
 def test_domain_against_batch_size(add_run):
     for size in (2, 16):
         for domain, value in (("image", 0.6), ("batch", 0.01 * size)):

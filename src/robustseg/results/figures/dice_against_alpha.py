@@ -16,7 +16,9 @@ from robustseg.results.figures.style import legend, tiles
 def dice_against_alpha(
     runs: pd.DataFrame, source: Source, metric: str = "dice_image"
 ) -> Figure | None:
-    """A metric against α, a panel for each β, a line a loss, mean and range over seeds.
+    """A metric against α, a panel for each β and kind of masks, a line a loss.
+
+    Mean and range over seeds.
 
     Args:
         runs: as `line_names` gives them.
@@ -28,14 +30,16 @@ def dice_against_alpha(
     """
     if runs["alpha"].nunique() < 2:
         return None
-    strengths = sorted(runs["beta"].dropna().unique())
+    kinds = runs[runs["alpha"] > 0][["beta", "masks"]].drop_duplicates()
+    strengths = sorted(kinds.itertuples(index=False, name=None))
     shares = sorted(map(float, runs["alpha"].unique()))
     known = styles_of(runs)
     faint = min(0.15, 0.7 / len(known))  # many bands overlap
     title = entry.title if (entry := find(metric)) else metric
     figure, axes = tiles(len(strengths), "α, share of noisy masks", f"{title} of test images")
-    for axis, beta in zip(axes, strengths, strict=True):
-        part = runs[(runs["beta"] == beta) | (runs["alpha"] == 0)]
+    for axis, (beta, masks) in zip(axes, strengths, strict=True):
+        there = (runs["beta"] == beta) & (runs["masks"] == masks)
+        part = runs[there | (runs["alpha"] == 0)]
         for name, style in known.items():
             group = part[part["line"] == name]
             if group.empty:
@@ -52,7 +56,7 @@ def dice_against_alpha(
                 markersize=4.5,
                 label=name,
             )
-        axis.set_title(f"β = {beta:g}", fontsize=10)
+        axis.set_title(", ".join(filter(None, (f"β = {beta:g}", masks))), fontsize=10)
         if _apart(shares):
             axis.set_xticks(shares, [f"{share:g}" for share in shares])
     legend(figure, axes, known)

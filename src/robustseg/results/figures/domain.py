@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from robustseg.results.figures.lines import at_setting, heading, settings, styles_of, with_lines
 from robustseg.results.figures.run_files import Source
 from robustseg.results.figures.style import legend, tiles
-from robustseg.results.tables.distinct import row_labels
+from robustseg.results.tables.distinct import told_apart
 
 
 def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | None:
@@ -27,9 +27,9 @@ def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | No
     runs = runs[runs["domain"].notna()]
     if runs["batch_size"].nunique() < 2:
         return None
-    named, labels = row_labels(runs)
+    named, labels, of_noise = told_apart(runs)
     labels = [*[label for label in labels if label not in ("batch_size", "domain")], "domain"]
-    runs = with_lines(runs, named, labels)
+    runs = with_lines(runs, named, labels, of_noise)
     found = settings(runs)
     figure, axes = tiles(len(found), "images in a batch", "Dice of test images")
     for axis, setting in zip(axes, found, strict=True):

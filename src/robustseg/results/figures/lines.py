@@ -8,9 +8,10 @@ import pandas as pd
 from robustseg.errors import ConfigError
 from robustseg.results.figures.style import Style, loss_styles
 from robustseg.results.names import loss_name
-from robustseg.results.tables.distinct import plain, row_labels
+from robustseg.results.tables.distinct import plain, told_apart
 from robustseg.results.tables.make_table import row_order
 from robustseg.results.tables.published import experiments_folder, load_published
+from robustseg.results.tables.table_model import setting_words
 from robustseg.terminal.printable import printable
 
 # Labels whose values say what they are of.
@@ -19,6 +20,8 @@ _SELF_EVIDENT = ("dataset", "loss", "domain", "regularizer", "model", "subset", 
 
 def line_names(runs: pd.DataFrame) -> pd.DataFrame:
     """Add ``line``: the loss, named by all that tells a row from another; and its ``look``.
+
+    ``masks`` tells runs with one noise model and other settings of it apart, "" where none differ.
 
     Raises:
         ConfigError: the runs are of several data sets or noise models, which no axis shows.
@@ -29,22 +32,25 @@ def line_names(runs: pd.DataFrame) -> pd.DataFrame:
             raise ConfigError(
                 f"the runs differ in {name} ({', '.join(kinds)}): choose with --{name}"
             )
-    return with_lines(runs, *row_labels(runs))
+    return with_lines(runs, *told_apart(runs))
 
 
-def with_lines(runs: pd.DataFrame, named: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
-    """Add ``line`` and ``look``, and order the runs as a table orders its rows.
+def with_lines(
+    runs: pd.DataFrame, named: pd.DataFrame, labels: Sequence[str], of_noise: Sequence[str]
+) -> pd.DataFrame:
+    """Add ``line``, ``masks`` and ``look``, and order the runs as a table orders its rows.
 
     Args:
         runs: of one data set.
-        named: the runs with a column for every label, as `row_labels` gives them.
+        named: the runs with a column for every label, as `told_apart` gives them.
         labels: that name a line.
+        of_noise: that name masks.
     """
     published = load_published(None, str(runs["dataset"].iloc[0]), experiments_folder())
     order = row_order(labels, published.losses if published else [])
     rows = [tuple(map(plain, row)) for row in named[list(labels)].itertuples(index=False)]
     lines = joined(named, labels)
-    runs = runs.assign(line=lines)
+    runs = runs.assign(line=lines, masks=_masks(named, of_noise))
     places = sorted(range(len(rows)), key=lambda at: order(rows[at]))
     losses = {lines[at]: str(runs["loss"].iloc[at]) for at in places}
     known = loss_styles(losses)
@@ -76,15 +82,17 @@ def joined(runs: pd.DataFrame, labels: Sequence[str]) -> list[str]:
     return [f" {name}" if name.startswith("_") else name for name in names]  # legends drop such
 
 
-def settings(runs: pd.DataFrame) -> list[tuple[float, float]]:
-    """The noise settings (α, β) of some runs, in order; β is 0 for clean masks."""
-    pairs = runs[["alpha", "beta"]].fillna(0).drop_duplicates().to_numpy(float)
-    return sorted((float(alpha), float(beta)) for alpha, beta in pairs)
+def settings(runs: pd.DataFrame) -> list[tuple[float, float, str]]:
+    """The noise settings (α, β, masks) of some runs, in order; β is 0 for clean masks."""
+    found = runs[["alpha", "beta", "masks"]].fillna({"beta": 0}).drop_duplicates()
+    columns = (found[name].tolist() for name in ("alpha", "beta", "masks"))
+    return sorted(zip(*columns, strict=True))
 
 
-def at_setting(runs: pd.DataFrame, alpha: float, beta: float) -> pd.DataFrame:
+def at_setting(runs: pd.DataFrame, alpha: float, beta: float, masks: str) -> pd.DataFrame:
     """The runs of one noise setting, as `settings` gives it."""
-    return runs[(runs["alpha"] == alpha) & (runs["beta"].fillna(0) == beta)]
+    there = (runs["alpha"] == alpha) & (runs["beta"].fillna(0) == beta)
+    return runs[there & (runs["masks"] == masks)]
 
 
 def hardest(runs: pd.DataFrame) -> pd.DataFrame:
@@ -92,14 +100,32 @@ def hardest(runs: pd.DataFrame) -> pd.DataFrame:
     return at_setting(runs, *settings(runs)[-1])
 
 
-def heading(alpha: float, beta: float) -> str:
+def heading(alpha: float, beta: float, masks: str) -> str:
     """A noise setting in words."""
-    return f"α = {alpha:g}, β = {beta:g}" if alpha else "clean masks"
+    return (
+        ", ".join(filter(None, (f"α = {alpha:g}", f"β = {beta:g}", masks)))
+        if alpha
+        else "clean masks"
+    )
 
 
 def averaged(curves: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """What `read_epochs` gives of some runs, averaged over them, by epoch."""
     return pd.concat(curves).groupby("epoch").mean()
+
+
+def _masks(named: pd.DataFrame, of_noise: Sequence[str]) -> list[str]:
+    """What the settings of the noise are that differ, a text for each run."""
+    rows = named[list(of_noise)].itertuples(index=False)
+    return [
+        " ".join(
+            setting_words(
+                [(n, plain(v)) for n, v in zip(of_noise, row, strict=True) if plain(v) is not None],
+                named=len(of_noise) > 1,
+            )
+        )
+        for row in rows
+    ]
 
 
 def _word(label: str, value: object) -> str:

@@ -21,13 +21,6 @@ _NOISE = "noise."
 _COLUMNS = (*NOISE_LABELS, "seed", "dataset.fold")
 
 
-def row_labels(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """As `told_apart`, with the settings of the noise among the labels, before ``data``."""
-    runs, labels, of_noise = told_apart(runs)
-    at = len(labels) - (labels[-1] == "data")
-    return runs, [*labels[:at], *of_noise, *labels[at:]]
-
-
 def told_apart(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
     """Find the fewest labels and settings that keep runs of different settings apart.
 
