@@ -77,7 +77,7 @@ def bits(folder):
         (folder / "metrics.json").read_bytes(),
         (folder / "images.csv").read_bytes(),
         thresholds.read_bytes() if thresholds.exists() else b"",  # label maps have none
-        epochs.drop(columns=["seconds", "evaluation_seconds"]).to_csv(),
+        epochs.drop(columns=["seconds", "evaluation_seconds", "processor_seconds"]).to_csv(),
         (folder / "noise.csv").read_bytes(),
         {name: tensor.numpy().tobytes() for name, tensor in tensors.items()},
     )

@@ -166,6 +166,8 @@ def test_a_run_notes_what_it_cost(finished):
     assert cost["train_seconds"] == pytest.approx(
         epochs.seconds.sum() - epochs.evaluation_seconds.sum(), abs=1e-3
     )
+    assert cost["processor_seconds"] == pytest.approx(epochs.processor_seconds.sum(), abs=1e-3)
+    assert 0 < cost["processor_seconds"]
     if memory.forget_peak("cpu"):
         assert 50 < cost["peak_memory_mb"] < 100_000  # torch alone is resident with more
     else:  # this system cannot tell the run's peak from that of an earlier one

@@ -48,7 +48,12 @@ def add_run(tmp_path):
             "attempts": [{"started": "2026-01-02T03:00:00+0000", "host": "secret", "pid": 1}],
         }
         if new:
-            cost = {"train_seconds": 1.5, "evaluation_seconds": 0.25, "peak_memory_mb": 812.125}
+            cost = {
+                "train_seconds": 1.5,
+                "evaluation_seconds": 0.25,
+                "processor_seconds": 1.625,
+                "peak_memory_mb": 812.125,
+            }
             status["cost"] = cost
         metrics = {
             **summarise_last(columns, 2),

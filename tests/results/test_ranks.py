@@ -193,6 +193,7 @@ def paid(folder, seconds, processor, steps=1000, threads=1):
     """Give a run a cost."""
     write_json(folder.metrics, read_json(folder.metrics) | {"steps": steps})
     cost = {"train_seconds": seconds, "evaluation_seconds": 36.0, "peak_memory_mb": 500.0}
+    cost |= {} if processor == "slow" else {"processor_seconds": 180.0}
     folder.update_status(cost=cost, processor=processor, accelerator="cpu", threads=threads)
 
 
@@ -229,9 +230,9 @@ def test_costs_are_never_averaged_over_processors(experiments, capsys):
         for line in text.splitlines()
         if "thread" in line
     ]
-    assert ["isic2017, fast, 1 thread", "GCE", "1", "324.0", "0.10", "500"] in lines
-    assert ["isic2017, slow, 1 thread", "GCE", "1", "324.0", "0.10", "500"] in lines
-    assert ["isic2017, fast, 2 threads", "MAE", "1", "900.0", "0.26", "500"] in lines
+    assert ["isic2017, fast, 1 thread", "GCE", "1", "324.0", "0.10", "0.05", "500"] in lines
+    assert ["isic2017, slow, 1 thread", "GCE", "1", "324.0", "0.10", "–", "500"] in lines
+    assert ["isic2017, fast, 2 threads", "MAE", "1", "900.0", "0.26", "0.05", "500"] in lines
     assert len(lines) == 7
     assert {line[2] for line in lines} == {"1"}
 

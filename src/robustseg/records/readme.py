@@ -57,7 +57,7 @@ No image is in here. A row of numbers for each test image is; an id that is a ha
 | `fingerprint` | SHA-256 over the data; over that where image ids are hashed | |
 | `data_folder` | name of the folder of the data; not kept where image ids are hashed | |
 | `processor`, `threads`, `precision`, `commit`, `finished` | what it was trained with, and when | |
-| `train_seconds`, `evaluation_seconds`, `peak_memory_mb` | cost, where it was measured | s, s, MB |
+| `train_seconds`, `evaluation_seconds`, `processor_seconds`, `peak_memory_mb` | cost, where it was measured; processor seconds are those of the process, training and evaluation together | s, s, s, MB |
 | `dice_image`, `dice_pooled`, `jaccard_image`, … | final numbers: means over the last evaluations on the test images | 0 to 1 |
 | `hd95` | 95th percentile of the distance between outlines | share of the image's diagonal |
 

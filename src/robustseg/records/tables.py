@@ -23,7 +23,7 @@ STATUS_TEXTS = (
     *("fingerprint", "processor", "accelerator", "precision", "commit", "finished"),
     *("dashboard_id", "data_folder"),
 )
-COSTS = ("train_seconds", "evaluation_seconds", "peak_memory_mb")
+COSTS = ("train_seconds", "evaluation_seconds", "processor_seconds", "peak_memory_mb")
 JSON = ("labels", "experiments", "settings", "versions", "started")
 # Columns of the runs part that are not numbers of metrics.json.
 OWN = (

@@ -55,13 +55,17 @@ def attempt_run(
 def _cost(folder: RunFolder, accelerator: str, measured: bool) -> dict[str, float]:
     """Seconds of all attempts, training and evaluation apart; peak memory (MiB) of the last.
 
-    The memory is left out unless it was measured for this run alone.
+    Processor seconds are those of the process's threads, training and evaluation together: what
+    other programs on the machine do hardly changes them. They are left out if an epoch has none,
+    as those of older versions; the memory unless it was measured for this run alone.
     """
     rows = read_csv(folder.epochs)
+    used = [row["processor_seconds"] for row in rows if "processor_seconds" in row]
     evaluation = sum(row.get("evaluation_seconds", 0) for row in rows)
     return {
         "train_seconds": round(sum(row["seconds"] for row in rows) - evaluation, 3),
         "evaluation_seconds": round(evaluation, 3),
+        **({"processor_seconds": round(sum(used), 3)} if len(used) == len(rows) else {}),
         **({"peak_memory_mb": round(memory.peak_mb(accelerator), 1)} if measured else {}),
     }
 

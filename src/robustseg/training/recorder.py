@@ -67,7 +67,7 @@ class Recorder(pl.callbacks.Checkpoint):
         self.images: list[dict[str, Any]] = []
         self.hashes = {name: RowsHash() for name in ("epochs", "thresholds", "images")}
         self._saved = time.monotonic()
-        self._begin = time.monotonic()
+        self._begin, self._used = time.monotonic(), time.process_time()
 
     def state_dict(self) -> dict[str, Any]:
         """The commit: how many epochs of the record belong to the checkpoint, and their hashes."""
@@ -113,7 +113,7 @@ class Recorder(pl.callbacks.Checkpoint):
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock; note the rate before the schedule is stepped."""
-        self._begin = time.monotonic()
+        self._begin, self._used = time.monotonic(), time.process_time()
         self._lr = trainer.optimizers[0].param_groups[0]["lr"]
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -131,6 +131,7 @@ class Recorder(pl.callbacks.Checkpoint):
         if epoch in self.evaluated:
             row |= self._evaluate(pl_module, epoch)
         row["seconds"] = round(time.monotonic() - self._begin, 3)
+        row["processor_seconds"] = round(time.process_time() - self._used, 3)
         self.epochs.append(row)
         log_epoch(trainer.loggers, row)
         self._write(trainer)

@@ -22,6 +22,8 @@ class Cost:
         runs: how many.
         step_ms: training, milliseconds a step.
         hours: training and evaluation, a run.
+        processor_hours: of the process, a run, whatever else the machine did; None where it is not
+            recorded.
         memory_mb: peak, of the GPU or of the process; None where it is not recorded.
     """
 
@@ -30,6 +32,7 @@ class Cost:
     runs: int
     step_ms: float
     hours: float
+    processor_hours: float | None
     memory_mb: float | None
 
 
@@ -55,10 +58,11 @@ def costs(runs: pd.DataFrame, names: Sequence[str], sources: Sources) -> list[Co
         if seconds is None or evaluation is None or not steps or steps != steps:
             continue
         where = [*(str(run[name]) for name in several), _processor(status)]
-        memory = cost.get("peak_memory_mb")
-        rows.append((name, ", ".join(where), seconds / steps * 1000,
-                     (seconds + evaluation) / 3600, memory))  # fmt: skip
-    frame = pd.DataFrame(rows, columns=["name", "where", "step_ms", "hours", "memory_mb"])
+        hours = (seconds + evaluation) / 3600
+        others = (cost.get("processor_seconds"), cost.get("peak_memory_mb"))
+        rows.append((name, ", ".join(where), seconds / steps * 1000, hours, *others))
+    columns = ["name", "where", "step_ms", "hours", "processor_seconds", "memory_mb"]
+    frame = pd.DataFrame(rows, columns=columns)
     return [
         Cost(
             name=str(name),
@@ -66,10 +70,16 @@ def costs(runs: pd.DataFrame, names: Sequence[str], sources: Sources) -> list[Co
             runs=len(group),
             step_ms=float(group["step_ms"].mean()),
             hours=float(group["hours"].mean()),
-            memory_mb=None if group["memory_mb"].isna().any() else float(group["memory_mb"].mean()),
+            processor_hours=_mean(group["processor_seconds"] / 3600),
+            memory_mb=_mean(group["memory_mb"]),
         )
         for (name, where), group in frame.groupby(["name", "where"], sort=True)
     ]
+
+
+def _mean(values: pd.Series) -> float | None:
+    """The mean; None if one run has not recorded it."""
+    return None if values.isna().any() else float(values.mean())
 
 
 def _processor(status: Mapping[str, Any]) -> str:

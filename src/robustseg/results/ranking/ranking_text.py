@@ -71,12 +71,13 @@ def _main(ranking: Ranking, decimals: int) -> Grid:
 
 
 def _costs(ranking: Ranking, costs: Sequence[Cost]) -> Grid:
-    heads = ["where", "loss", "runs", "ms a step", "hours a run", "peak MiB"]
+    heads = ["where", "loss", "runs", "ms a step", "hours a run", "processor hours", "peak MiB"]
     ordered = sorted(costs, key=lambda cost: (cost.where, ranking.names.index(cost.name)))
     lines = [
         [
             *(cost.where, ranking.titles[cost.name], str(cost.runs)),
             *(f"{cost.step_ms:.1f}", f"{cost.hours:.2f}"),
+            "–" if cost.processor_hours is None else f"{cost.processor_hours:.2f}",
             "–" if cost.memory_mb is None else f"{cost.memory_mb:.0f}",
         ]
         for cost in ordered
@@ -175,7 +176,7 @@ def _records(ranking: Ranking, costs: Sequence[Cost]) -> list[Record]:
             cost = next((c for c in costs if (c.name, c.where) == (name, where)), None)
             row |= {
                 f"{key} ({where})": getattr(cost, key, None)
-                for key in ("step_ms", "hours", "memory_mb")
+                for key in ("step_ms", "hours", "processor_hours", "memory_mb")
             }
         rows.append({key: None if value != value else value for key, value in row.items()})
     return rows
