@@ -51,7 +51,7 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.terminal.suggestion import suggestion
 
     runs, sources = shared.selected(options)
-    noted = [*runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]
+    noted = [*runs.attrs["absent"], *runs.attrs["remarks"], *runs.attrs["unfinished"]]
     if options.noise:
         present = set(runs["noise"].dropna())
         if options.noise not in present:

@@ -69,7 +69,12 @@ def survey(runs: Path) -> list[RunState]:
     """
     names = sorted(entry.name for entry in runs.iterdir() if not entry.name.startswith("."))
     folders = [RunFolder(runs / name) for name in names if (runs / name).is_dir()]
-    return [replace(look(folder), settings=_settings(folder)) for folder in folders]
+    return [look_closely(folder) for folder in folders]
+
+
+def look_closely(folder: RunFolder) -> RunState:
+    """The state of one run, and its settings, which `look` leaves out."""
+    return replace(look(folder), settings=_settings(folder))
 
 
 def look(folder: RunFolder) -> RunState:
