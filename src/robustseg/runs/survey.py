@@ -60,6 +60,11 @@ class RunState:
         """Its data, by the folder's name and the first digits of the fingerprint."""
         return data_label(self.data_folder, self.fingerprint)
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether its folder is a copy of a run under another name."""
+        return self.state == "damaged" and self.reason.startswith(f"{self.run_id} is a copy: ")
+
 
 def survey(runs: Path) -> list[RunState]:
     """The state of every run of a folder, by id; hidden folders are passed over.
