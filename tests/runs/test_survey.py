@@ -101,7 +101,9 @@ def test_what_to_do_about_copies_and_failures(add, capsys):
     def remedies():
         call("status", runs=add.runs)
         told = capsys.readouterr().out.strip().splitlines()
-        assert any("mycopy: damaged. mycopy is a copy: its files are of the-orig" in t for t in told)
+        assert any(
+            "mycopy: damaged. mycopy is a copy: its files are of the-orig" in t for t in told
+        )
         return told[-1]
 
     assert remedies() == move

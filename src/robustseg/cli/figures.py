@@ -110,7 +110,7 @@ def _predicted(runs: pd.DataFrame, sources: Sources) -> list[FigureSpec]:
             "threshold_masks",
             "What a threshold makes of a prediction",
             "Test images with their clean masks, the probability of the foreground and the masks "
-            "at ¼, ½ and ¾; of the hardest noise setting, one row a loss and image, first seed.",
+            "at ¼, ½ and ¾; of the hardest noise setting, one row per loss and image, first seed.",
             threshold_masks,
             images="all",
         )

@@ -22,8 +22,8 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
     """Read finished runs.
 
     Args:
-        source: a folder that holds a folder a run (names that begin with a dot are passed over), a
-            record that ``robustseg runs pack`` made, or several of both. A run that is in several
+        source: a folder that holds a folder per run (names that begin with a dot are passed over),
+            a record that ``robustseg runs pack`` made, or several of both. A run that is in several
             counts once; if they disagree, that of the first.
         **filters: a value, or a list of values, that a run must have: of any of ``LABELS``; of
             ``experiment`` (a run may be of several); of ``data`` (the name of their folder, or the
