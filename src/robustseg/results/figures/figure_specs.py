@@ -109,8 +109,8 @@ FIGURES = (
         "examples",
         "Test images and training images",
         "Of the hardest noise setting's runs, one row per loss, first seed; the same images in "
-        "each. Above training images: Dice of the prediction against the given and against the clean "
-        "mask.",
+        "each. Above training images: Dice of the prediction against the given and against the "
+        "clean mask.",
         examples,
         images="all",
     ),
