@@ -15,11 +15,13 @@ from robustseg.data.sources.source import Record
 TRUTH = "ISIC-2017_Training_Part1_GroundTruth"
 DATA = "ISIC-2017_Training_Data"
 
+FEW = "there are only 8 images: results depend on which of them are tested"
+
 
 def test_a_whole_set(isic_root):
     report = check(Isic2017(isic_root))
     assert report.errors == []
-    assert report.warnings == []
+    assert report.warnings == [FEW]
     assert report.images == {"train": 4, "val": 2, "test": 2}
     assert report.sizes == {"32×32": 8}
     assert report.modes == {"RGB/L": 8}

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from robustseg.data.checking.classes import class_troubles, proposal, undecided_text
+from robustseg.data.checking.doubts import doubts
 from robustseg.data.checking.duplicates import Pair, across_splits
 from robustseg.data.checking.foreground import Foreground, measured, troubles
 from robustseg.data.checking.label_check import (
@@ -137,14 +138,27 @@ def check(source: Source, image_size: int | None = None) -> Report:
             *_shallow(source, whole),
             *(empty if whole and not errors else []),
         ],
-        warnings=[*remarks, *_of_files(whole), *remarkable, *_warnings(whole, duplicates, names)],
+        warnings=[
+            *doubts(seen, names),
+            *remarks,
+            *_of_files(whole),
+            *remarkable,
+            *_warnings(whole, duplicates, names),
+        ],
         recognised=scan.recognised,
         read={split: sum(one.record.split == split for one in whole) for split in splits},
         values=_values(seen),
         levels=levels,
         classes=class_table(whole, names),
         overlaps=overlaps(whole),
-        label_maps=proposal(levels, colours) if label_rule(source) is None else [],
+        label_maps=[] if label_rule(source) or _lossy(seen) else proposal(levels, colours),
+    )
+
+
+def _lossy(seen: Sequence[Seen]) -> bool:
+    """Whether masks are of a format that blurs values, so that those between are no classes."""
+    return any(
+        path.suffix.lower() in (".jpg", ".jpeg") for one in seen for path in one.record.mask_files
     )
 
 
