@@ -289,6 +289,7 @@ def test_what_is_left_out_is_counted_as_far_as_it_passes_the_filters(add_run, ta
     assert left_out("one", "--loss", "gce") == {"unfinished": "1", "failed": "1"} | lost
     assert left_out("--dataset", "synthetic") == {"unfinished": "2", "failed": "1"} | lost
     assert left_out("--where", "seed=0") == {"failed": "1"} | lost
+    assert left_out("--where", "trainer.max_epochs=30") == left_out()  # they do not tell
 
 
 @pytest.mark.parametrize("command", ["table", "claims"])

@@ -14,8 +14,9 @@ from robustseg.results.one_run import FolderRun, Run
 from robustseg.runs.data_label import data_of
 from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder
+from robustseg.runs.labels import LABELS
 from robustseg.runs.selection import may_have
-from robustseg.runs.survey import RunState, look_closely, survey
+from robustseg.runs.survey import RunState, look, look_closely, survey
 from robustseg.terminal.count import count
 
 if TYPE_CHECKING:
@@ -171,8 +172,11 @@ class Sources:
         if not filters:
             return self.left_out()
 
+        told = {*LABELS, "experiment", "data"}  # by a small file; settings are not
+        read = look if told.issuperset(filters) else look_closely
+
         def may_pass(folder: Path) -> bool:
-            state = look_closely(RunFolder(folder))
+            state = read(RunFolder(folder))
             return all(may_have(state, name, values) for name, values in filters.items())
 
         return {
