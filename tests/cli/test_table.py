@@ -262,3 +262,47 @@ def test_what_a_published_table_has_not_is_not_asked_of_it(table, words, told):
     found, output, errors = table("tloss_isic2017", *words)
     assert (found, output) == (2, "")
     assert told in errors
+
+
+def left_over(folder, state, experiments=(), **labels):
+    """Make a finished run of the fixture one that is not, with the labels of its status."""
+    run = {**json.loads(folder.metrics.read_text())["run"], **labels}
+    folder.update_status(state=state, run=run, experiments=list(experiments))
+
+
+def test_what_is_left_out_is_counted_as_far_as_it_passes_the_filters(add_run, table):
+    add_run("gce", experiments=["one"])
+    left_over(add_run("gce", seed=1), "running", ["one"])
+    left_over(add_run("gce", seed=2), "running", ["other"])
+    left_over(add_run("mae", seed=3), "failed", ["one"])
+    left_over(add_run("gce", dataset="isic2017"), "failed", ["one"])
+    unknown = add_run("gce", seed=4)
+    unknown.status.write_text("garbage")
+
+    def left_out(*filters):
+        said = table(*filters)[2].removeprefix(f"Left out of {add_run.runs}: ").rstrip(".\n")
+        return dict(reversed(part.split(" ", 1)) for part in said.split(", "))
+
+    lost = {"without a readable status.json": "1"}
+    assert left_out() == {"unfinished": "2", "failed": "2"} | lost
+    assert left_out("one") == {"unfinished": "1", "failed": "2"} | lost
+    assert left_out("one", "--loss", "gce") == {"unfinished": "1", "failed": "1"} | lost
+    assert left_out("--dataset", "synthetic") == {"unfinished": "2", "failed": "1"} | lost
+    assert left_out("--where", "seed=0") == {"failed": "1"} | lost
+    assert left_out("--where", "trainer.max_epochs=30") == left_out()  # they do not tell
+
+
+@pytest.mark.parametrize("command", ["table", "claims"])
+def test_no_run_is_denied_that_is_there_and_damaged(add_run, command, capsys):
+    add_run("gce", dataset="mine")
+    damaged = add_run("gce", name="broken", images={"a": 0.5})
+    left_over(damaged, "done")
+    damaged.update_status(files=damaged.files())
+    damaged.images.unlink()
+    call = [command, "--runs", str(add_run.runs), "--dataset"]
+    assert main([*call, "synthetic"]) == 1
+    said = capsys.readouterr().err
+    assert "none of the 1 finished runs has dataset=synthetic; there are: mine" in said
+    assert "; 1 run was left out: broken (with a damaged images.csv: " in said
+    assert main([*call, "isic2017"]) == 1
+    assert "left out" not in capsys.readouterr().err

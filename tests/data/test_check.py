@@ -15,11 +15,13 @@ from robustseg.data.sources.source import Record
 TRUTH = "ISIC-2017_Training_Part1_GroundTruth"
 DATA = "ISIC-2017_Training_Data"
 
+FEW = "there are only 8 images: results depend on which of them are tested"
+
 
 def test_a_whole_set(isic_root):
     report = check(Isic2017(isic_root))
     assert report.errors == []
-    assert report.warnings == []
+    assert report.warnings == [FEW]
     assert report.images == {"train": 4, "val": 2, "test": 2}
     assert report.sizes == {"32×32": 8}
     assert report.modes == {"RGB/L": 8}
@@ -90,7 +92,7 @@ def test_empty_full_and_long_pictures(tiles_root):
     assert sum(report.empty_masks.values()) == 5
     assert sum(report.cases.values()) == 4
     assert report.sizes == {"32×32": 11, "40×20": 1}
-    assert any("1 images are not square" in text for text in report.warnings)
+    assert any("1 image is not square" in text for text in report.warnings)
     assert any("P0_tile0.png: foreground everywhere" in text for text in report.warnings)
 
 
@@ -107,7 +109,8 @@ def test_foreground_of_two_values_is_remarked(tiles_root):
     first = sorted((tiles_root / "masks").iterdir())[1]
     Image.fromarray(np.eye(32, dtype=np.uint8) * 2).save(first)
     report = check(Folder(tiles_root))
-    assert any("255 in 5, 2 in 1 masks): one class or more?" in text for text in report.warnings)
+    said = "255 in 5, 2 in 1 masks): is this one class, or several?"
+    assert any(said in text for text in report.warnings)
 
 
 def test_an_orientation_tag_is_remarked(isic_root):
@@ -128,7 +131,7 @@ def test_duplicates_across_splits(isic_root):
         ("exact", "1", "6"),
         ("near", "2", "7"),
     ]
-    assert "1 pairs across splits have the same pixels" in report.warnings
+    assert "1 pair across splits has the same pixels" in report.warnings
     assert report.errors == []
     assert "near   train ISIC_0000002  test ISIC_0000007" in render_text(report)
 

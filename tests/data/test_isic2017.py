@@ -34,7 +34,7 @@ def test_masks_without_an_image_are_remarked(isic_root):
     (isic_root / "ISIC-2017_Training_Data" / "ISIC_0000001.jpg").unlink()
     scan = Isic2017(isic_root).checked_scan()
     assert scan.errors == []
-    assert scan.remarks == ["1 masks have no image and are left out: ISIC_0000001_segmentation.png"]
+    assert scan.remarks == ["1 mask has no image and is left out: ISIC_0000001_segmentation.png"]
 
 
 def test_remembered_fingerprints_need_no_heavy_import(isic_root, tmp_path, monkeypatch):

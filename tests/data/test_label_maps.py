@@ -297,7 +297,7 @@ def test_folders_of_classes_beside_that_of_images(tmp_path):
     assert source.checked_scan().remarks == []
     Image.fromarray(squares(0)).save(root / "two" / "other.png")
     assert source.checked_scan().remarks == [
-        "1 masks have no image and are left out: other.png",
+        "1 mask has no image and is left out: other.png",
     ]
 
 

@@ -53,7 +53,7 @@ def test_films_without_a_mask_and_other_images_are_left_out(tmp_path):
     assert len(scan.records) == 20
     assert scan.errors == []
     assert scan.remarks == [
-        "1 masks have no image and are left out: CHNCXR_0500_0_mask.png",
+        "1 mask has no image and is left out: CHNCXR_0500_0_mask.png",
         "1 films have no lung mask and are left out",
         "1 images are not films CHNCXR_*: left out",
     ]

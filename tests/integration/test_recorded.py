@@ -1,9 +1,8 @@
 """`records=[…]`: runs that a record has are skipped, and join the experiment all the same."""
 
 import json
+import shlex
 import shutil
-import sys
-from types import ModuleType
 
 import pytest
 
@@ -15,29 +14,14 @@ from robustseg.runs.joined import joined
 from robustseg.runs.lock import hold
 from robustseg.training.run import run
 
-READER = """
-import json, sys
-from types import ModuleType
-records = ModuleType("robustseg.records")
-records.run_ids = lambda path: set(json.loads((path / "record.json").read_text()))
-sys.modules["robustseg.records"] = records
-"""
-
 
 @pytest.fixture
-def record(tmp_path, monkeypatch):
-    """A function that makes a record of runs, for a reader that stands in for the real one."""
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(READER)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=":")
-    monkeypatch.setitem(sys.modules, "robustseg.records", ModuleType("robustseg.records"))
-    exec(READER, {})
+def record(tmp_path):
+    """A function that makes a record of the run that `name_of` trained."""
 
-    def make(*ids):
-        folder = tmp_path / "record"
-        folder.mkdir()
-        (folder / "record.json").write_text(json.dumps(ids))
-        return f"records=[{folder}]"
+    def make(run_id):
+        assert pack(None, [tmp_path / "other"], tmp_path / "record").added == [run_id]
+        return f"records=[{tmp_path}/record]"
 
     return make
 
@@ -55,7 +39,9 @@ def name_of(tiny, tmp_path):
 
 
 @pytest.mark.parametrize("launcher", ["basic", "local"])
-def test_a_recorded_run_is_skipped_by_each_launcher(sweep, tmp_path, name_of, record, launcher):
+def test_a_recorded_run_is_skipped_by_each_launcher(
+    sweep, tmp_path, name_of, record, launcher, capsys
+):
     recorded = name_of("loss=gce", "trainer.max_epochs=1")
     given = record(recorded)
     grid = ["loss=gce,mae", "trainer.max_epochs=1", "experiment_name=mine", given]
@@ -68,6 +54,14 @@ def test_a_recorded_run_is_skipped_by_each_launcher(sweep, tmp_path, name_of, re
         assert f"{recorded}: recorded before in {tmp_path}/record" in output
         assert "2 runs: 1 skipped, 1 done." in output or "2 runs: 2 skipped." in output
     assert "2 runs: 2 skipped." in output
+    metrics = RunFolder(tmp_path / "other" / recorded).metrics
+    (row,) = (line for line in output.splitlines() if line.split()[:2] == [recorded, "skipped"])
+    assert row.split()[2] == f"{json.loads(metrics.read_text())['dice_image']:.3f}"
+    command = shlex.split(output.rpartition("Table: ")[2].splitlines()[0])
+    capsys.readouterr()
+    assert command[0] == "robustseg" and main(command[1:]) == 0
+    table = capsys.readouterr().out
+    assert "GCE" in table and "MAE" in table
     (trained,) = (f for f in (tmp_path / "runs").iterdir() if not f.name.startswith("."))
     assert "-mae-" in trained.name
     assert joined(tmp_path / "runs") == {recorded: ["mine"]}

@@ -216,7 +216,9 @@ def test_a_sentence_names_no_better_where_nothing_is_separated(add_run, three_lo
 def test_a_metric_that_is_no_mean_over_images_is_left_out(add_run, three_losses):
     claims = claims_of(add_run, ["dice_image", "dice_pooled"])
     assert {one.column.metric for one in claims.claims} == {"dice_image"}
-    assert "Left out, being no mean over images: dice_pooled." in render_claims(claims, "md")
+    assert "Left out, because it is not a mean over images: dice_pooled." in render_claims(
+        claims, "md"
+    )
     with pytest.raises(ValueError, match=r"which dice_pooled is not; .*dice_image"):
         claims_of(add_run, ["dice_pooled"])
 

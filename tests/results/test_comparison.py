@@ -116,7 +116,7 @@ def test_what_cannot_be_told_from_the_best_is_bold_with_it(add_run):
     assert bold | marked == {"GCE", "MAE", "T-Loss", "CE"}
     assert not bold & marked
     assert {"T-Loss", "CE"} == bold
-    assert "Bold: the best of its column, and what cannot be told from it." in text
+    assert "Bold: the best of its column, and values not distinguishable from it." in text
     former = render(compare(make_table(runs, ["dice_image"]), Images(add_run.runs), "best"), "md")
     assert former.count("**") == 2
     assert "the former rule" in former
@@ -242,7 +242,7 @@ def test_a_metric_that_is_no_mean_over_images_is_not_tested(add_run):
     table = compare(table_of(add_run, "dice_image", "dice_pooled"), Images(add_run.runs))
     tested = {column.metric for (_, column), cell in table.cells.items() if cell.comparison}
     assert tested == {"dice_image"}
-    assert "Not tested, being no mean over images: dice_pooled." in render(table, "md")
+    assert "Not tested, because it is not a mean over images: dice_pooled." in render(table, "md")
 
 
 def test_values_of_images_have_the_run_s_numbers_as_means(add_run):

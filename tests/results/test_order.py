@@ -98,9 +98,9 @@ def test_default_tables_show_other_orders_where_there_are_some(add_run, capsys, 
     assert heads == [
         "dice_image α=0.3 β=0.5", "dice_pooled α=0.3 β=0.5", "dice_image α=0.5 β=0.5",
     ]  # fmt: skip
-    said = "dice_pooled orders rows otherwise than dice_image: α=0.3 β=0.5: 1 of 1 pair, such as "
+    said = "dice_pooled ranks rows differently from dice_image: α=0.3 β=0.5: 1 of 1 pair, such as "
     assert f"{said}MAE before GCE." in text
-    assert "orders rows" not in shown(add_run, capsys, "--where", "alpha=0.5")
+    assert "ranks rows" not in shown(add_run, capsys, "--where", "alpha=0.5")
     chosen = shown(add_run, capsys, "--metric", "dice_image", "--where", "alpha=0.3")
     assert "dice_pooled" not in chosen
     file = tmp_path / "results.csv"

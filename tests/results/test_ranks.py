@@ -215,7 +215,7 @@ def test_experiments_together_and_each(experiments, capsys):
     assert "averaged over 2 settings: isic2017 α=0.3 β=0.5; shenzhen α=0.3 β=0.5." in text
     assert "no run of CE at isic2017 α=0.3 β=0.5" in text
     assert "| CE " in text
-    assert "one seed a cell" in text
+    assert "one seed per cell" in text
     code, text, _ = command(experiments, capsys, "isic2017")
     assert "averaged over 1 setting: α=0.3 β=0.5." in text
     assert "| CE " not in text

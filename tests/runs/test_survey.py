@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import time
 
@@ -90,6 +91,33 @@ def test_the_grid_has_a_mark_for_each_seed(add, capsys):
     ]
     assert "failed. ValueError: no" in "\n".join(lines)
     assert "status.json" in "\n".join(lines)
+
+
+def test_what_to_do_about_copies_and_failures(add, capsys):
+    copy = RunFolder(shutil.copytree(add("gce").path, add.runs / "mycopy"))
+    copy.update_status(run_id="the-original")
+    move = "Move copies out of the folder of runs: a sweep neither uses nor retries them."
+
+    def remedies():
+        call("status", runs=add.runs)
+        told = capsys.readouterr().out.strip().splitlines()
+        assert any(
+            "mycopy: damaged. mycopy is a copy: its files are of the-orig" in t for t in told
+        )
+        return told[-1]
+
+    assert remedies() == move
+    failed = add("mae", state="failed", error={"type": "ValueError", "message": "no"})
+    traceback = f"Tracebacks are in each run's status.json, such as {failed.status}."
+    assert remedies() == f"{traceback} {move} Repeat the sweep to retry the others."
+
+
+def test_a_folder_without_runs(add, capsys):
+    add.runs.mkdir()
+    assert call("status", runs=add.runs) == 1
+    assert capsys.readouterr().out == f"No runs in {add.runs} yet.\n"
+    assert call("status", "--state", "failed", runs=add.runs) == 1
+    assert capsys.readouterr().out == f"There is no such run in {add.runs}.\n"
 
 
 def test_status_as_json_and_with_filters(add, capsys):
@@ -211,7 +239,7 @@ def test_what_cannot_be_read_is_not_called_damaged(add, refused, capsys):
     output = capsys.readouterr().out
     assert "4 runs: 1 done, 3 unreadable" in output
     assert f"{metrics.run_id}: metrics.json cannot be read (Permission denied)" in output
-    assert "damaged" not in output and "tries them again" not in output
+    assert "damaged" not in output and "Repeat the sweep" not in output
     assert [line.split() for line in output.splitlines()[4:6]] == [["GCE", "●"], ["RCE", "?"]]
 
 

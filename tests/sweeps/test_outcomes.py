@@ -96,3 +96,25 @@ def test_settings_of_the_call_cannot_be_swept(monkeypatch, given):
     sweep.SweepCallback().on_multirun_start(config)
     with pytest.raises(ConfigError, match=f"^{given.split('=')[0]} is one for the whole call"):
         open_sweep(config, {0: [], 1: []})
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_the_table_of_a_sweep_has_the_records_that_served_it(
+    swept, capsys, tmp_path, monkeypatch, trained
+):
+    served = {"a": "rec ä", "b": "rec ä", "c": "other"}
+    monkeypatch.setattr(sweep, "record_of", lambda run_id, paths: served.get(run_id))
+    monkeypatch.setattr(
+        sweep, "recorded_dice", lambda ids, path: {one: {"rec ä": 0.25}.get(path) for one in ids}
+    )
+    swept(4, *(Outcome(name, "skipped") for name in "abc"), Outcome("d", "skipped", 0.5))
+    runs = tmp_path / "own runs"
+    sweep._sweep["runs"] = runs
+    if trained:
+        runs.mkdir()
+    summarise()
+    out = capsys.readouterr().out
+    rows = [line.split() for line in out.splitlines() if " skipped " in line and ":" not in line]
+    assert [row[2:] for row in rows] == [["0.250"], ["0.250"], [], ["0.500"]]
+    own = f"'{runs}' " if trained else ""
+    assert f"Table: robustseg table --runs {own}'rec ä' other\n" in out

@@ -41,5 +41,5 @@ def main(options: argparse.Namespace) -> int:
     asked = TableQuestion(options.experiment, metrics, losses, by_class=by_class)
     claims = make_claims(table_of(runs, sources, asked), Images(sources), options.against)
     print(render_claims(claims, options.format, options.decimals), end="")
-    shared.tell([*runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()])
+    shared.tell([*runs.attrs["absent"], *runs.attrs["remarks"], *runs.attrs["unfinished"]])
     return 0

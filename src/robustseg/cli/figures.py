@@ -51,7 +51,7 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.terminal.suggestion import suggestion
 
     runs, sources = shared.selected(options)
-    noted = [*runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]
+    noted = [*runs.attrs["absent"], *runs.attrs["remarks"], *runs.attrs["unfinished"]]
     if options.noise:
         present = set(runs["noise"].dropna())
         if options.noise not in present:
@@ -110,7 +110,7 @@ def _predicted(runs: pd.DataFrame, sources: Sources) -> list[FigureSpec]:
             "threshold_masks",
             "What a threshold makes of a prediction",
             "Test images with their clean masks, the probability of the foreground and the masks "
-            "at ¼, ½ and ¾; of the hardest noise setting, one row a loss and image, first seed.",
+            "at ¼, ½ and ¾; of the hardest noise setting, one row per loss and image, first seed.",
             threshold_masks,
             images="all",
         )

@@ -58,7 +58,7 @@ def main(options: argparse.Namespace) -> int:
         options.figure.parent.mkdir(parents=True, exist_ok=True)
         ranks(ranking).savefig(options.figure, dpi=120)
     print(text, end="")
-    noted = [*runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]
+    noted = [*runs.attrs["absent"], *runs.attrs["remarks"], *runs.attrs["unfinished"]]
     shared.tell([*remarks, *noted])
     return 0
 

@@ -50,7 +50,7 @@ def main(options: argparse.Namespace) -> int:
     check_metrics(runs, metrics)
     usual = [metric for metric in METRICS if metric in runs and runs[metric].notna().any()]
     if of_label_maps(runs).any():
-        usual[:1] = by_class(runs, usual[:1])  # of the first, Dice, a table a class
+        usual[:1] = by_class(runs, usual[:1])  # of the first, Dice, a table per class
     question = Question(
         options.experiment,
         metrics or usual,

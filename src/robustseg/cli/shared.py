@@ -188,7 +188,7 @@ def add_table(parser: argparse.ArgumentParser) -> None:
     add_metrics(
         parser,
         "numbers of metrics.json, side by side (default: dice_image, with dice_pooled and "
-        "area_ratio where they order losses otherwise; or the layout's)",
+        "area_ratio where they rank losses differently; or the layout's)",
     )
     parser.add_argument(
         "--layout",

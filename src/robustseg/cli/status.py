@@ -34,7 +34,8 @@ def main(options: argparse.Namespace) -> int:
         while True:
             chosen = shared.chosen_sources(options)  # read again: they change
             runs = select(chosen.states(), options)
-            text = as_json(runs) if options.format == "json" else as_text(runs, chosen)
+            filtered = bool(options.experiment or options.state or options.where)
+            text = as_json(runs) if options.format == "json" else as_text(runs, chosen, filtered)
             if not options.watch:
                 shared.tell(f"{options.prog}: not used: {damage}" for damage in chosen.damages())
                 print(text)

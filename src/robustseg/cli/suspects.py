@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
     """Add the command ``suspects``."""
     parser = subparsers.add_parser(
         "suspects",
-        help="the training masks that a trained network believes least",
+        help="the training masks that the network disagrees with most",
         description="Rank a finished run's training masks by how little its network believes them: "
         "by the T-Loss's own weight of an image where it was trained with it, else by the mean "
         "squared residual; or by 1 - Dice. With injected noise, it reports how well the wrong "

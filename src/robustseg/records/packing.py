@@ -250,7 +250,7 @@ def _parts(batch: Sequence[Kept]) -> dict[Part, bytes]:
 
 
 def _runs_table(batch: Sequence[Kept]) -> pa.Table:
-    """A row a run; a number that a run does not have is missing, one that is undefined is NaN."""
+    """A row per run; a number that a run does not have is missing, one that is undefined is NaN."""
     import pyarrow as pa
 
     names = dict.fromkeys(name for kept in batch for name in kept.row)

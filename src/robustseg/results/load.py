@@ -22,8 +22,8 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
     """Read finished runs.
 
     Args:
-        source: a folder that holds a folder a run (names that begin with a dot are passed over), a
-            record that ``robustseg runs pack`` made, or several of both. A run that is in several
+        source: a folder that holds a folder per run (names that begin with a dot are passed over),
+            a record that ``robustseg runs pack`` made, or several of both. A run that is in several
             counts once; if they disagree, that of the first.
         **filters: a value, or a list of values, that a run must have: of any of ``LABELS``; of
             ``experiment`` (a run may be of several); of ``data`` (the name of their folder, or the
@@ -37,8 +37,9 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
         ``fingerprint``, ``data_folder``, ``collapsed`` ("background", "foreground" or None: the
         network predicts only that) and every number of metrics.json, of nested ones by its dotted
         name. ``attrs["left_out"]`` maps the other folders' names to why they are not finished
-        runs, ``attrs["absent"]`` says which of several values of a filter no finished run has,
-        and ``attrs["remarks"]`` what sources disagree on and what of them is damaged.
+        runs, ``attrs["unfinished"]`` counts those of them that may pass the filters,
+        ``attrs["absent"]`` says which of several values of a filter no finished run has, and
+        ``attrs["remarks"]`` what sources disagree on and what of them is damaged.
 
     Raises:
         NoRuns: a source is not there, there is no finished run, or none that passes the filters.
@@ -62,8 +63,12 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
     numbers = pd.DataFrame(rows).drop(columns=["labels", *LABELS], errors="ignore")
     runs = pd.concat([numbers, _labels(rows)], axis=1)
     everything, absent = runs, []
+    wanted_values = {name: _values(wanted) for name, wanted in filters.items()}
     for name, wanted in filters.items():
-        runs = _select(runs, name, wanted)
+        try:
+            runs = _select(runs, name, wanted)
+        except NoRuns as none:
+            raise NoRuns(f"{none}{sources.named_unfinished(wanted_values)}") from None
         absent += _absent(everything, name, wanted)
     if len(runs) < len(rows):
         # Labels are of the type that these runs give them, and numbers are those that these runs
@@ -75,6 +80,7 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
     runs = _with_pixels(runs)
     remarks = sources.remarks(runs["run_id"])
     runs.attrs.update(left_out=left_out, absent=absent, remarks=remarks)
+    runs.attrs["unfinished"] = sources.unfinished(wanted_values)
     return runs
 
 

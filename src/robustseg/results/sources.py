@@ -14,7 +14,10 @@ from robustseg.results.one_run import FolderRun, Run
 from robustseg.runs.data_label import data_of
 from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder
-from robustseg.runs.survey import RunState, survey
+from robustseg.runs.labels import LABELS
+from robustseg.runs.selection import may_have
+from robustseg.runs.survey import RunState, look, look_closely, survey
+from robustseg.terminal.count import count
 
 if TYPE_CHECKING:
     from robustseg.records.record import Record
@@ -140,13 +143,46 @@ class Sources:
             for damage in record.damages
         ]
 
-    def unfinished(self) -> list[str]:
-        """How many are left out of each folder, and why, as remarks."""
+    def unfinished(self, filters: Mapping[str, Sequence[Any]] | None = None) -> list[str]:
+        """How many are left out of each folder, and why, as remarks.
+
+        Args:
+            filters: count those only that have the values, or do not tell what they have.
+        """
         return [
             f"Left out of {path}: {count_reasons(reasons)}."
-            for path, reasons in self.left_out().items()
+            for path, reasons in self._left_out_of(filters or {}).items()
             if reasons
         ]
+
+    def named_unfinished(self, filters: Mapping[str, Sequence[Any]]) -> str:
+        """The same in one clause that names runs, to stand behind an error; "" if there is none."""
+        found = {
+            name: why for of in self._left_out_of(filters).values() for name, why in of.items()
+        }
+        if not found:
+            return ""
+        told = [f"{name} ({_line(why)})" for name, why in list(found.items())[:_TOLD]]
+        told += [f"{len(found) - _TOLD} more"] * (len(found) > _TOLD)
+        were = "was" if len(found) == 1 else "were"
+        return f"; {count(len(found), 'run')} {were} left out: {', '.join(told)}"
+
+    def _left_out_of(self, filters: Mapping[str, Sequence[Any]]) -> dict[Path, dict[str, str]]:
+        """Of `left_out`, what may pass the filters, as far as the runs tell."""
+        if not filters:
+            return self.left_out()
+
+        told = {*LABELS, "experiment", "data"}  # by a small file; settings are not
+        read = look if told.issuperset(filters) else look_closely
+
+        def may_pass(folder: Path) -> bool:
+            state = read(RunFolder(folder))
+            return all(may_have(state, name, values) for name, values in filters.items())
+
+        return {
+            path: {name: why for name, why in reasons.items() if may_pass(path / name)}
+            for path, reasons in self.left_out().items()
+        }
 
     def remarks(self, run_ids: Iterable[str] | None = None) -> list[str]:
         """What a reader has to know of the sources.
@@ -188,6 +224,10 @@ class Sources:
                 if enabled:
                     gc.enable()
         return self._found
+
+
+def _line(why: str) -> str:
+    return why.splitlines()[0]
 
 
 def count_reasons(left_out: Mapping[str, str]) -> str:

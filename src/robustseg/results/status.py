@@ -38,11 +38,18 @@ def as_json(runs: Sequence[RunState]) -> str:
     return plain_json(whole)
 
 
-def as_text(runs: Sequence[RunState], places: Sources) -> str:
-    """Counts, grid, running runs and failures for a terminal."""
+def as_text(runs: Sequence[RunState], places: Sources, filtered: bool = False) -> str:
+    """Counts, grid, running runs and failures for a terminal.
+
+    Args:
+        runs: that are shown.
+        places: where they are.
+        filtered: whether others are left out.
+    """
     if not runs:
-        return f"There is no such run in {places}."
-    place = next((places.find(run.run_id).place("status") for run in runs if _lost(run)), "")
+        return f"There is no such run in {places}." if filtered else f"No runs in {places} yet."
+    failed = [run for run in runs if run.state == "failed"]
+    place = places.find(failed[0].run_id).place("status") if failed else ""
     runs = [_printable(run) for run in runs]
     parts = [_counts(runs)]
     for name, chosen in _by_data(runs).items():
@@ -53,12 +60,20 @@ def as_text(runs: Sequence[RunState], places: Sources) -> str:
     parts += _listed("Not usable", unusable, lambda run: f"{run.state}. {run.reason}")
     unreadable = [run for run in runs if run.state == "unreadable"]
     if unusable:
-        parts.append(
-            f"More: the traceback in {printable(place)}, and so on. "
-            "The sweep's command tries them again."
-        )
+        parts.append(_remedies(unusable, printable(place)))
     parts += _listed("Not readable", unreadable, lambda run: run.reason)
     return "\n\n".join(parts)
+
+
+def _remedies(unusable: Sequence[RunState], place: str) -> str:
+    """What to do about them; a status.json with a traceback is at the place, if one failed."""
+    copies = sum(run.is_copy for run in unusable)
+    said = [f"Tracebacks are in each run's status.json, such as {place}."] if place else []
+    if copies:
+        said.append("Move copies out of the folder of runs: a sweep neither uses nor retries them.")
+    if copies < len(unusable):
+        said.append(f"Repeat the sweep to retry {'the others' if copies else 'them'}.")
+    return " ".join(said)
 
 
 def _lost(run: RunState) -> bool:
@@ -191,7 +206,7 @@ def _legend(runs: Sequence[RunState]) -> str:
     used = {mark(run) for run in runs}
     signs = {**{sign: state for state, sign in MARKS.items()}, _COLLAPSED: "done, but collapsed"}
     known = "  ".join(f"{sign} {name}" for sign, name in signs.items() if sign in used)
-    return f"One mark a run, by seed: {known}"
+    return f"One mark per run, by seed: {known}"
 
 
 def _pace(run: RunState) -> str:

@@ -74,7 +74,7 @@ class RunFolder:
 
     @property
     def images(self) -> Path:
-        """One row a test image for each of the last evaluations."""
+        """One row per test image for each of the last evaluations."""
         return self.path / "images.csv"
 
     @property

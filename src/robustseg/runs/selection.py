@@ -1,7 +1,7 @@
 """Which runs a command is about: options common to `status` and `runs`."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from robustseg.errors import ConfigError, NoRuns
@@ -51,6 +51,24 @@ def select(runs: Sequence[RunState], options: argparse.Namespace) -> list[RunSta
             _check(runs, name, values)
         chosen = [run for run in chosen if _has(run, name, alternatives(values))]
     return [run for run in chosen if not options.state or run.state in options.state]
+
+
+def may_have(run: RunState, name: str, values: Iterable[Any]) -> bool:
+    """Whether a run has one of the values, or does not tell what it has.
+
+    Args:
+        run: with its settings.
+        name: of a label or a setting; ``experiment``; or ``data``.
+        values: as `robustseg.results.load.load_runs` takes them.
+    """
+    if name == "data":
+        known = bool(run.fingerprint or run.data_folder)
+    elif name == "experiment" or name in LABELS:
+        known = bool(run.labels)
+    else:
+        known = bool(run.settings)
+    words = ["" if value is None else str(spelled(value)) for value in values]
+    return not known or _has(run, name, words)
 
 
 def _check(runs: Sequence[RunState], name: str, values: str) -> None:

@@ -60,6 +60,11 @@ class RunState:
         """Its data, by the folder's name and the first digits of the fingerprint."""
         return data_label(self.data_folder, self.fingerprint)
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether its folder is a copy of a run under another name."""
+        return self.state == "damaged" and self.reason.startswith(f"{self.run_id} is a copy: ")
+
 
 def survey(runs: Path) -> list[RunState]:
     """The state of every run of a folder, by id; hidden folders are passed over.
@@ -69,7 +74,12 @@ def survey(runs: Path) -> list[RunState]:
     """
     names = sorted(entry.name for entry in runs.iterdir() if not entry.name.startswith("."))
     folders = [RunFolder(runs / name) for name in names if (runs / name).is_dir()]
-    return [replace(look(folder), settings=_settings(folder)) for folder in folders]
+    return [look_closely(folder) for folder in folders]
+
+
+def look_closely(folder: RunFolder) -> RunState:
+    """The state of one run, and its settings, which `look` leaves out."""
+    return replace(look(folder), settings=_settings(folder))
 
 
 def look(folder: RunFolder) -> RunState:

@@ -2,9 +2,10 @@
 
 import logging
 import os
+import shlex
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from robustseg.errors import ConfigError, RunFailed
 from robustseg.runs.files import read_json, write_json
 from robustseg.runs.lock import JOB
 from robustseg.sweeps import limit
-from robustseg.sweeps.recorded import check_records
+from robustseg.sweeps.recorded import check_records, record_of, recorded_dice
 from robustseg.terminal.count import count
 from robustseg.terminal.printable import printable
 
@@ -95,6 +96,7 @@ def open_sweep(config: DictConfig, jobs: Mapping[int, Sequence[str]]) -> None:
     minutes, records = check_call(config)
     names = {job: _name(overrides, swept) for job, overrides in jobs.items()}
     _sweep["jobs"] = _sweep.get("jobs", {}) | names
+    _sweep["records"] = records
     limit.arm(minutes)
     check_records(records)
 
@@ -189,7 +191,8 @@ def summarise(*, interrupted: bool = False) -> int:
     if not files and not not_begun:
         return 0
     outcomes = _distinct([Outcome(**read_json(file)) for _, file in sorted(files.items())])
-    _print(outcomes, not_begun)
+    served = _served(outcomes)
+    _print(_with_dice(outcomes, served), not_begun, _table_command(served))
     return int(any(outcome.state == "failed" for outcome in outcomes))
 
 
@@ -205,7 +208,33 @@ def _distinct(outcomes: list[Outcome]) -> list[Outcome]:
     return list(told.values())
 
 
-def _print(outcomes: list[Outcome], not_begun: list[str]) -> None:
+def _served(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
+    """By record: the runs that were not trained since it has them, and so have no folder."""
+    served: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.state == "skipped" and outcome.dice is None:
+            record = record_of(outcome.run_id, _sweep.get("records", ()))
+            if record is not None:
+                served.setdefault(record, []).append(outcome.run_id)
+    return served
+
+
+def _with_dice(outcomes: Sequence[Outcome], served: Mapping[str, Sequence[str]]) -> list[Outcome]:
+    """The outcomes, with the Dice of runs that a record has."""
+    dice: dict[str, float | None] = {}
+    for record, run_ids in served.items():
+        dice |= recorded_dice(run_ids, record)
+    return [replace(one, dice=dice.get(one.run_id, one.dice)) for one in outcomes]
+
+
+def _table_command(records: Iterable[str]) -> str:
+    """The command that shows the sweep's runs, also those of records."""
+    known = [str(Path(record).expanduser()) for record in records]
+    folder = [str(_sweep["runs"])] if Path(_sweep["runs"]).is_dir() or not known else []
+    return f"robustseg table --runs {shlex.join([*folder, *known])}"
+
+
+def _print(outcomes: list[Outcome], not_begun: list[str], command: str) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -237,7 +266,7 @@ def _print(outcomes: list[Outcome], not_begun: list[str]) -> None:
         counts["not begun"] = len(not_begun)
     said = ", ".join(f"{number} {state}" for state, number in counts.items())
     console.print(
-        f"{count(counts.total(), 'run')}: {said}. Table: robustseg table --runs {_sweep['runs']}",
+        f"{count(counts.total(), 'run')}: {said}. Table: {printable(command)}",
         markup=False,
         soft_wrap=True,
     )

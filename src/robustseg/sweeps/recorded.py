@@ -26,6 +26,23 @@ def record_of(run_id: str, paths: Iterable[str]) -> str | None:
     return next((path for path in paths if run_id in _run_ids(path)), None)
 
 
+def recorded_dice(run_ids: Iterable[str], path: str) -> dict[str, float | None]:
+    """The mean Dice per test image of runs of a record, by their ids.
+
+    Args:
+        run_ids: that the record has.
+        path: of the record, which `check_records` has read.
+    """
+    from robustseg.records.record import Record
+
+    wanted = set(run_ids)
+    found: dict[str, float | None] = {}
+    for run in Record(Path(path).expanduser()).runs():
+        if run.run_id in wanted:
+            found.setdefault(run.run_id, run.finished.numbers.get("dice_image"))
+    return found
+
+
 @cache  # a process reads a record once, however many runs it looks for
 def _run_ids(path: str) -> frozenset[str]:
     folder = Path(path).expanduser()  # a shell leaves a ~ within brackets alone

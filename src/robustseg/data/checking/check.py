@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from robustseg.data.checking.classes import class_troubles, proposal, undecided_text
+from robustseg.data.checking.doubts import doubts
 from robustseg.data.checking.duplicates import Pair, across_splits
 from robustseg.data.checking.foreground import Foreground, measured, troubles
 from robustseg.data.checking.label_check import (
@@ -30,6 +31,7 @@ from robustseg.data.sources.reading import FileFacts
 from robustseg.data.sources.source import SPLITS, Record, Source
 from robustseg.data.sources.traits import Traits, check_depth, remarks_on
 from robustseg.errors import DataError
+from robustseg.terminal.count import count
 from robustseg.terminal.progress import track
 
 # Upper ends of the classes of foreground share; the first is that of empty masks.
@@ -136,14 +138,27 @@ def check(source: Source, image_size: int | None = None) -> Report:
             *_shallow(source, whole),
             *(empty if whole and not errors else []),
         ],
-        warnings=[*remarks, *_of_files(whole), *remarkable, *_warnings(whole, duplicates, names)],
+        warnings=[
+            *doubts(seen, names),
+            *remarks,
+            *_of_files(whole),
+            *remarkable,
+            *_warnings(whole, duplicates, names),
+        ],
         recognised=scan.recognised,
         read={split: sum(one.record.split == split for one in whole) for split in splits},
         values=_values(seen),
         levels=levels,
         classes=class_table(whole, names),
         overlaps=overlaps(whole),
-        label_maps=proposal(levels, colours) if label_rule(source) is None else [],
+        label_maps=[] if label_rule(source) or _lossy(seen) else proposal(levels, colours),
+    )
+
+
+def _lossy(seen: Sequence[Seen]) -> bool:
+    """Whether masks are of a format that blurs values, so that those between are no classes."""
+    return any(
+        path.suffix.lower() in (".jpg", ".jpeg") for one in seen for path in one.record.mask_files
     )
 
 
@@ -228,20 +243,25 @@ def _warnings(seen: Sequence[Seen], duplicates: Sequence[Pair], names: Sequence[
     warnings = []
     long = sum(not one.square for one in seen)
     if long:
+        are = "is" if long == 1 else "are"
         warnings.append(
-            f"{long} images are not square and will be squeezed to a square of dataset.image_size"
+            f"{count(long, 'image')} {are} not square and will be squeezed to a square of "
+            "dataset.image_size"
         )
     full = [one.record.mask for one in seen if one.foreground == 1]
     if full and not names:
         warnings.append(f"{_files(full)}: foreground everywhere")
     values = Counter(one.mask.values[-1] for one in seen if one.mask and one.mask.binary)
     if len(values) > 1 and not names:
-        listed = ", ".join(f"{value:g} in {count}" for value, count in values.most_common(6))
-        warnings.append(f"the foreground has different values ({listed} masks): one class or more?")
+        listed = ", ".join(f"{value:g} in {number}" for value, number in values.most_common(6))
+        warnings.append(
+            f"the foreground has different values ({listed} masks): is this one class, or several?"
+        )
     for kind, text in (("exact", "the same pixels"), ("near", "nearly the same picture")):
-        count = sum(pair.kind == kind for pair in duplicates)
-        if count:
-            warnings.append(f"{count} pairs across splits have {text}")
+        pairs = sum(pair.kind == kind for pair in duplicates)
+        if pairs:
+            have = "has" if pairs == 1 else "have"
+            warnings.append(f"{count(pairs, 'pair')} across splits {have} {text}")
     return warnings
 
 

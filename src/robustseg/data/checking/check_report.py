@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from robustseg.data.checking.check import SHARES, Report
 from robustseg.data.checking.duplicates import Pair
+from robustseg.data.sources.label_rule import LEFT_OUT
 
 _FEW = 3  # sizes that are listed
 _VALUES = 8  # values of masks that are listed
@@ -41,10 +42,17 @@ def render_text(report: Report) -> str:
     if report.label_maps:
         if not any(report.read.values()):
             lines += ["", "values  " + _level_shares(report.levels)]
-        lines += ["", "to train on the values as classes, add", f"  {' '.join(report.label_maps)}"]
+        lines += ["", _to_train(report.label_maps), f"  {' '.join(report.label_maps)}"]
     total = len(report.errors)
     lines += ["", f"{total} error{'s' * (total != 1)}" if total else "no errors"]
     return "\n".join(lines)
+
+
+def _to_train(overrides: Sequence[str]) -> str:
+    """The line above a proposal of classes, which says so if it leaves pixels out."""
+    ignored = any(f":{LEFT_OUT}" in one.replace(" ", "") for one in overrides)
+    more = " (pixels of 255 are ignored: name it, too, if it is a class)"
+    return f"to train on the values as classes, add{more if ignored else ''}"
 
 
 def _pair_text(pair: Pair) -> str:

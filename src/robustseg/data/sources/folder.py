@@ -37,6 +37,7 @@ from robustseg.data.sources.unpaired import (
     rows_without_image,
 )
 from robustseg.errors import DataError, OptionError
+from robustseg.terminal.count import count
 
 _PATTERN_S = 1.0  # seconds for one name
 DEFAULT_FRACTIONS = {"train": 0.7, "val": 0.1, "test": 0.2}
@@ -222,7 +223,9 @@ class Folder(FileSource):
         if rows is not None:
             scan.errors.extend(rows_without_image(table, rows, seen))
             if len(seen) > len(rows):
-                scan.remarks.append(f"{len(seen) - len(rows)} images are not used by {table.name}")
+                unused = len(seen) - len(rows)
+                are = "is" if unused == 1 else "are"
+                scan.remarks.append(f"{count(unused, 'image')} {are} not used by {table.name}")
         bare = sum(not record.mask_files for record in scan.records)
         if scan.records and bare == len(scan.records):
             scan.errors.append(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from robustseg.data.sources.opening import name_trouble
 from robustseg.errors import DataError
+from robustseg.terminal.count import count
 from robustseg.terminal.printable import printable
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
@@ -201,7 +202,8 @@ def orphans(masks: Mapping[str, Path], images: Mapping[str, Path]) -> list[str]:
     lost = [path.name for stem, path in masks.items() if stem not in images]
     if not lost:
         return []
-    return [f"{len(lost)} masks have no image and are left out: {_cut(lost)}"]
+    have = "has no image and is" if len(lost) == 1 else "have no image and are"
+    return [f"{count(len(lost), 'mask')} {have} left out: {_cut(lost)}"]
 
 
 def _cut(names: list[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from robustseg.data.sources.listing import Listing, common_suffix
 from robustseg.data.sources.naming import Match, Naming
 from robustseg.data.sources.split import SplitRow
+from robustseg.terminal.count import count
 from robustseg.terminal.printable import printable
 
 
@@ -56,7 +57,9 @@ def missing_masks(
     more = ", …" if len(missing) > 3 else ""
     listed = ", ".join(f"{naming.mask_of(stem)}.*" for stem in missing[:3]) + more
     first = f"{truths.folder}: no mask for {len(missing)} of {len(images)} images ({listed}). "
-    offers = hints(missing, truths, naming, found)
+    offers = "; ".join(
+        filter(None, (_other_case(missing, truths, naming), hints(missing, truths, naming, found)))
+    )
     if offers:
         return [first + offers]
     return [
@@ -64,6 +67,20 @@ def missing_masks(
         "dataset.source.mask_template, or set dataset.source.missing_mask=empty if they have no "
         "foreground"
     ]
+
+
+def _other_case(missing: Sequence[str], truths: Listing, naming: Naming) -> str:
+    """What is said of masks whose names have other capitals; "" if there are none."""
+    folded = {stem.casefold(): path.name for stem, path in truths.files.items()}
+    wanted = [(stem, mask) for stem in missing if (mask := naming.mask_of(stem)) is not None]
+    found = [(mask, folded[mask.casefold()]) for _, mask in wanted if mask.casefold() in folded]
+    if not found:
+        return ""
+    mask, there = found[0]
+    return (
+        f"Of {count(len(found), 'name')} only the capitals differ, such as {there} for {mask}: "
+        "rename the masks or the images"
+    )
 
 
 def hints(missing: Sequence[str], truths: Listing, naming: Naming, found: Sequence[Match]) -> str:

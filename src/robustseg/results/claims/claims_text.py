@@ -37,7 +37,7 @@ _HEADINGS = (
 
 
 def render_claims(claims: Claims, style: str, decimals: int = 3) -> str:
-    """Write claims: a line a pair, what the numbers mean, and a sentence a pair.
+    """Write claims: a line per pair, what the numbers mean, and a sentence per pair.
 
     Args:
         claims: to write.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from robustseg.results.claims.claim import Claim, Claims, Methods
 from robustseg.results.claims.intervals import MARGIN, MOST_SEEDS
+from robustseg.results.tables.image_scores import no_means
 from robustseg.results.tables.table_model import LEVEL
 
 
@@ -80,7 +81,8 @@ def footnotes(claims: Claims) -> list[str]:
             f"{1 - LEVEL:.0%} range.",
         ]
     if claims.left_out:
-        said.append(f"Left out, being no mean over images: {', '.join(claims.left_out)}.")
+        why = no_means(claims.left_out)
+        said.append(f"Left out, because {why}: {', '.join(claims.left_out)}.")
     return said
 
 

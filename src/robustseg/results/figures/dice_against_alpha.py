@@ -16,7 +16,7 @@ from robustseg.results.figures.style import legend, tiles
 def dice_against_alpha(
     runs: pd.DataFrame, source: Source, metric: str = "dice_image"
 ) -> Figure | None:
-    """A metric against α, a panel for each β and kind of masks, a line a loss.
+    """A metric against α, a panel for each β and kind of masks, a line per loss.
 
     Mean and range over seeds.
 

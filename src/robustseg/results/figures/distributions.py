@@ -18,7 +18,7 @@ _DOTS = 400  # shown a loss; the outline is of all
 
 
 def image_dice(runs: pd.DataFrame, source: Source) -> Figure | None:
-    """Dice of each test image, a row a loss, a panel a noise setting.
+    """Dice of each test image, a row per loss, a panel per noise setting.
 
     The outline is a density, a dot an image (jittered in height; mean over the reported
     evaluations), the bar the median. Images of all seeds are shown together.

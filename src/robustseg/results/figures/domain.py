@@ -12,7 +12,7 @@ from robustseg.results.tables.distinct import told_apart
 
 
 def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | None:
-    """Dice of test images against the batch size, a line a loss and domain, a panel a setting.
+    """Dice of test images against the batch size, a line per loss and domain, a panel per setting.
 
     Means over seeds with their range. Over single images a loss should not care how many are in
     a batch; over the batch it is another loss for every batch size.

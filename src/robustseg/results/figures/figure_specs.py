@@ -108,9 +108,9 @@ FIGURES = (
     FigureSpec(
         "examples",
         "Test images and training images",
-        "Of the hardest noise setting's runs, one row a loss, first seed; the same images in each. "
-        "Above training images: Dice of the prediction against the given and against the clean "
-        "mask.",
+        "Of the hardest noise setting's runs, one row per loss, first seed; the same images in "
+        "each. Above training images: Dice of the prediction against the given and against the "
+        "clean mask.",
         examples,
         images="all",
     ),

@@ -19,8 +19,8 @@ from robustseg.results.figures.lines import (
 from robustseg.results.figures.run_files import Source, read_epochs
 from robustseg.results.figures.style import Style, grid, legend, tiles
 
-_MARKED = 8  # markers a line, about
-_HIGH, _LOW = 2.8, 1.9  # inches a panel
+_MARKED = 8  # markers per line, about
+_HIGH, _LOW = 2.8, 1.9  # inches per panel
 _TOGETHER = 6  # losses that two curves each can be told apart of in one panel
 _AGAINST = {"noisy": "--", "clean": "-"}
 
@@ -28,7 +28,7 @@ _AGAINST = {"noisy": "--", "clean": "-"}
 def memorisation(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Dice of training images against the masks they were given and against the clean ones.
 
-    One panel a noise setting, or, with more losses than a panel has room for, one a loss at the
+    One panel per noise setting, or, with more losses than a panel has room for, one per loss at the
     setting with the most and worst wrong masks; means over seeds. Where a curve against the given
     masks rises above the one against the clean masks, the network has learnt the noise. The dotted
     line is the Dice against the clean masks of a network that reproduces every given mask.
@@ -73,7 +73,7 @@ def memorisation(runs: pd.DataFrame, source: Source) -> Figure | None:
 def memorisation_by_type(runs: pd.DataFrame, source: Source) -> Figure | None:
     """The same by type of noise, with what full memorisation is expected to end at.
 
-    A row a noise setting, a column a type. The dotted line is the given masks' own mean Dice
+    A row per noise setting, a column per type. The dotted line is the given masks' own mean Dice
     against the clean ones, from the manifest; the dash-dotted one the value expected from β
     (`expected_floor`), which the manifest misses where β could not be reached.
 

@@ -21,7 +21,7 @@ class _Plain(LogFormatter):
 
 
 def nu(runs: pd.DataFrame, source: Source) -> Figure | None:
-    """ν over epochs, a line a noise setting, from where it starts; a panel a start or T-Loss.
+    """ν over epochs, a line per noise setting, from where it starts; a panel per start or T-Loss.
 
     Args:
         runs: as `line_names` gives them.

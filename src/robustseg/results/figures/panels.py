@@ -1,4 +1,4 @@
-"""Figures of images: test images, training images and their masks, a row a loss."""
+"""Figures of images: test images, training images and their masks, a row per loss."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _OUTLINES = {"clean": "#00e5ff", "noisy": "#ffd400", "predicted": "#ff2d78"}
 _DASHES: dict[str, LineStyleType] = {"clean": "-", "noisy": (0, (1, 1)), "predicted": (0, (4, 1.2))}
 _NAMES = {"clean": "clean mask", "noisy": "mask given in training", "predicted": "prediction"}
 _CELL = 1.5  # inches
-_TESTED, _TRAINING = 3, 4  # images a row, at most
+_TESTED, _TRAINING = 3, 4  # images per row, at most
 
 Arrays = dict[str, np.ndarray]
 Choice = Callable[[Mapping[str, Arrays]], dict[str, list[int]]]  # places of images, by run id
 
 
 def examples(runs: pd.DataFrame, source: Source) -> Figure | None:
-    """Test images and training images, one row a loss, the same images in each.
+    """Test images and training images, one row per loss, the same images in each.
 
     Of the hardest noise setting's runs, the first seed of each loss; of the images that all of
     these keep. Runs that keep none in common, being of other data, show their own.
@@ -52,8 +52,8 @@ def examples(runs: pd.DataFrame, source: Source) -> Figure | None:
 def disagreement(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Training images on which a network agrees least with the noisy mask it was given.
 
-    One row a loss, of the hardest noise setting's runs; of those images that a run keeps. A robust
-    network disagrees where the mask is wrong; one that has memorised disagrees nowhere.
+    One row per loss, of the hardest noise setting's runs; of those images that a run keeps. A
+    robust network disagrees where the mask is wrong; one that has memorised disagrees nowhere.
 
     Args:
         runs: as `line_names` gives them.

@@ -13,12 +13,12 @@ from robustseg.results.figures.style import Style, legend, styles, tiles
 from robustseg.results.tables.rules import RULES, metric_of
 from robustseg.results.tables.stopping import ORACLE, SCORE, add_selected
 
-_ROW = 0.28  # inches a loss
+_ROW = 0.28  # inches per loss
 _SPREAD = 0.5  # of the rules of a loss, in rows
 
 
 def selection(runs: pd.DataFrame, source: Source) -> Figure | None:
-    """Test Dice at the evaluation that each rule picks, a row a loss, a panel a noise setting.
+    """Test Dice at the evaluation that each rule picks, a row per loss, a panel per noise setting.
 
     Means over seeds. A rule for which no run has recorded what it needs is left out. The grey bar
     ends at the best evaluation on the clean test masks; what lies between a mark and that end is

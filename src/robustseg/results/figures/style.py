@@ -29,7 +29,7 @@ _COLORS = (
 _DASHES: tuple[LineStyleType, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "<", ">", "d")  # all of an area, however small
 _APART = {"tloss_area": 6, "tloss_area_mean": 5}  # not those of T-Loss, GCE and MAE beside them
-_WIDTH, _HEIGHT = 3.4, 2.8  # inches a panel
+_WIDTH, _HEIGHT = 3.4, 2.8  # inches per panel
 _LOWEST = 1.7  # inches that a row of panels keeps in a narrow figure
 _LETTERS = 0.6  # to which letters shrink at most
 _LINE, _NAME = 60, 18  # characters of a line of a label, and of the name of a row
@@ -58,7 +58,7 @@ def styles(names: Iterable[object]) -> dict[str, Style]:
 
 
 def loss_styles(lines: Mapping[str, str]) -> dict[str, Style]:
-    """A look for each line, in their order: one colour a loss, which it has in every figure.
+    """A look for each line, in their order: one colour per loss, which it has in every figure.
 
     Lines of one loss differ in marker, dash and, the later the lighter, shade. Where all are of
     one loss, each has a colour.

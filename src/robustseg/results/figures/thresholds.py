@@ -18,7 +18,7 @@ _TEST, _NOISY = "test_dice_image", "heldout_dice_noisy"
 
 
 def thresholds(runs: pd.DataFrame, source: Source) -> Figure | None:
-    """Dice against the threshold, a line a loss, a panel a noise setting.
+    """Dice against the threshold, a line per loss, a panel per noise setting.
 
     Means over seeds and reported evaluations, of the test images against their clean masks (full)
     and of held-out images against noisy ones (dashed), which is all that a user can see. The star

@@ -1,4 +1,4 @@
-"""A ranking as text: Markdown, LaTeX, HTML; or a record a loss as CSV or JSON."""
+"""A ranking as text: Markdown, LaTeX, HTML; or a record per loss as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _TOLD = 10  # things that are named
 def render_ranking(ranking: Ranking, costs: Sequence[Cost], style: str, decimals: int = 2) -> str:
     """Write a ranking.
 
-    Markdown, LaTeX and HTML have a line a loss, the best first, with notes below; the
+    Markdown, LaTeX and HTML have a line per loss, the best first, with notes below; the
     probabilities that a loss beats another, and the costs, have tables of their own. CSV and JSON
-    have a record a loss, in full precision, with columns of the costs on each processor.
+    have a record per loss, in full precision, with columns of the costs on each processor.
 
     Args:
         ranking: what to write.
@@ -50,8 +50,8 @@ _WIN = (
     "both are, for other {} of the kind (½ a tie); – where they never meet."
 )
 _COST = (
-    "Means over runs, never over processors: training milliseconds a step, hours a run with its "
-    "evaluations, peak memory in MiB."
+    "Means over runs, never over processors: training milliseconds per step, hours per run with "
+    "its evaluations, peak memory in MiB."
 )
 
 
@@ -71,7 +71,7 @@ def _main(ranking: Ranking, decimals: int) -> Grid:
 
 
 def _costs(ranking: Ranking, costs: Sequence[Cost]) -> Grid:
-    heads = ["where", "loss", "runs", "ms a step", "hours a run", "processor hours", "peak MiB"]
+    heads = ["where", "loss", "runs", "ms per step", "hours per run", "processor hours", "peak MiB"]
     ordered = sorted(costs, key=lambda cost: (cost.where, ranking.names.index(cost.name)))
     lines = [
         [
@@ -135,10 +135,10 @@ def _notes(ranking: Ranking) -> list[str]:
 def _interval_note(least: int, most: int) -> str:
     drawn = "bootstrap over test images and seeds, each drawn for all losses together"
     if most == 1:
-        drawn = "bootstrap over test images, of these networks: one seed a cell tells nothing of "
+        drawn = "bootstrap over test images, of these networks: one seed per cell tells nothing of "
         drawn += "others"
     elif least < most:
-        drawn += f"; {least} to {most} seeds a cell, and those with one add no spread of seeds"
+        drawn += f"; {least} to {most} seeds per cell, and those with one add no spread of seeds"
     return f"Interval: {drawn}. The settings are not drawn."
 
 

@@ -17,7 +17,7 @@ def provenance(statuses: Sequence[Mapping[str, Any]]) -> dict[str, str]:
             "commit": _short(status.get("commit")),
             "processor": status.get("processor", status.get("accelerator")),
             "precision": status.get("precision"),
-            "threads a run": status.get("threads"),
+            "threads per run": status.get("threads"),
             "data fingerprint": status.get("fingerprint"),
         }
         for name, value in known.items():

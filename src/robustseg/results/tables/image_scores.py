@@ -40,6 +40,12 @@ def is_per_image(name: str) -> bool:
     return metric is not None and metric.per_image
 
 
+def no_means(metrics: Sequence[str]) -> str:
+    """Why metrics have no test over images."""
+    one = len(metrics) == 1
+    return "it is not a mean over images" if one else "they are not means over images"
+
+
 def joined(run_ids: Iterable[str]) -> str:
     """The id of runs of several folds, which count as one run."""
     return _JOINT.join(run_ids)
@@ -157,7 +163,7 @@ def checked_rows(run: Run) -> pd.DataFrame:
 
 
 def _averaged(run: Run) -> pd.DataFrame:
-    """Values by image, a column a metric; NaN where an image does not count for it."""
+    """Values by image, a column per metric; NaN where an image does not count for it."""
     import pandas as pd
 
     try:

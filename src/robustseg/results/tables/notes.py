@@ -3,7 +3,7 @@
 from robustseg.metrics.catalogue import find
 from robustseg.results.names import loss_name
 from robustseg.results.tables.grid import COLLAPSED, DIFFERS, STAR
-from robustseg.results.tables.image_scores import is_per_image
+from robustseg.results.tables.image_scores import is_per_image, no_means
 from robustseg.results.tables.meaning import meanings
 from robustseg.results.tables.order import REFERENCE, disagreements, how_ordered
 from robustseg.results.tables.rules import rule_notes
@@ -62,10 +62,10 @@ def _shown(table: Table) -> str:
         spread = any(cell.published and cell.published.std >= 0 for cell in table.cells.values())
         return f"{metrics}{where}: as published{', mean(std)' if spread else ''}."
     if any(cell.folds for cell in table.cells.values()):
-        each = f"mean(std) over {table.n} seeds" if table.n > 1 else "one seed a cell"
+        each = f"mean(std) over {table.n} seeds" if table.n > 1 else "one seed per cell"
         return f"{metrics}{where}: {each}, the folds of a seed together: each test image once."
     return f"{metrics}{where}: " + (
-        f"mean(std) over {table.n} runs." if table.n > 1 else "one run a cell."
+        f"mean(std) over {table.n} runs." if table.n > 1 else "one run per cell."
     )
 
 
@@ -87,7 +87,7 @@ def _of_folds(table: Table, cells: list[Cell]) -> list[str]:
 
 
 def _contradicted(table: Table) -> list[str]:
-    """A sentence for each metric that orders the rows of a column otherwise than the Dice does."""
+    """A sentence for each metric that ranks the rows of a column differently from the Dice."""
     by_metric: dict[str, list[str]] = {}
     for one in disagreements(table):
         first, second = map(table.shown, one.example)
@@ -97,7 +97,7 @@ def _contradicted(table: Table) -> list[str]:
             f"{first} before {second}"
         )
     return [
-        f"{metric}{how_ordered(metric)} orders rows otherwise than {REFERENCE}: {'; '.join(told)}."
+        f"{metric}{how_ordered(metric)} ranks rows differently from {REFERENCE}: {'; '.join(told)}."
         for metric, told in by_metric.items()
     ]
 
@@ -123,17 +123,17 @@ def _tested(table: Table, cells: list[Cell]) -> list[str]:
         "best": f"{images} (the former rule: pairs among the others are not corrected for)",
         "seeds": f"Wilcoxon's signed-rank test over {n} seeds; {holm}",
         "tukey": f"the T-Loss paper's procedure: analysis of variance, then Tukey's test over {n} "
-        f"runs a pair, which corrects within a column only; {count(test.family, 'comparison')}",
+        f"runs per pair, which corrects within a column only; {count(test.family, 'comparison')}",
     }[test.kind]
     whose = "of these networks" if test.kind in ("images", "best") else "of methods"
     none = "" if any(one.significant for one in compared) else "; none does"
     against = loss_name(test.against)
     said = [f"{DIFFERS}: differs from {against}, {whose} (p < {LEVEL}{none}): {how}."]
     if any(cell.group for cell in cells):
-        said.append(f"Bold: {test.against}, and what cannot be told from it.")
+        said.append(f"Bold: {test.against}, and values not distinguishable from it.")
     metrics = dict.fromkeys(column.metric for column in table.columns)
     over_images = test.kind in ("images", "best")
     left_out = [name for name in metrics if over_images and not is_per_image(name)]
     if left_out:
-        said.append(f"Not tested, being no mean over images: {', '.join(left_out)}.")
+        said.append(f"Not tested, because {no_means(left_out)}: {', '.join(left_out)}.")
     return said

@@ -41,7 +41,7 @@ class Disagreement:
 
 
 def disagreements(table: Table) -> list[Disagreement]:
-    """The columns of `OTHERS` that order rows otherwise than `REFERENCE` at the same noise.
+    """The columns of `OTHERS` that rank rows differently from `REFERENCE` at the same noise.
 
     Means are compared as a table with three decimals shows them; of ``area_ratio`` the nearer to 1
     (as a ratio: ½ is as far as 2) is the better.

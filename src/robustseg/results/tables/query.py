@@ -78,7 +78,8 @@ def answer(
         intervals or asked.intervals,
         asked.intervals,
     )
-    return table, [*remarks, *runs.attrs["absent"], *runs.attrs["remarks"], *sources.unfinished()]
+    noted = (runs.attrs[kind] for kind in ("absent", "remarks", "unfinished"))
+    return table, [*remarks, *(one for of in noted for one in of)]
 
 
 def table_of(runs: pd.DataFrame, sources: Sources, asked: TableQuestion) -> Table:
@@ -146,7 +147,8 @@ def answer_selection(
     metrics = [*map(metric_of, rules), *map(regret_of, rules)]
     chosen = add_selected(runs, read_curves(runs, sources), rules)
     table = make_table(pool_folds(chosen, sources), metrics, None, asked.losses)
-    return table, [*runs.attrs["absent"], *chosen.attrs["remarks"], *sources.unfinished()]
+    unfinished = runs.attrs["unfinished"]
+    return table, [*runs.attrs["absent"], *chosen.attrs["remarks"], *unfinished]
 
 
 def judged(

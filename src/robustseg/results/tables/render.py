@@ -21,7 +21,7 @@ def render(
     where there is no run, and the number of runs in brackets where it is smaller than elsewhere;
     "†" marks what differs from the best and "‡" collapsed networks. Where there are published
     values, they and the difference to ours come in rows of their own, and alone where there is no
-    run. Notes below say what was tested. CSV and JSON have one record a cell, in full precision.
+    run. Notes below say what was tested. CSV and JSON have one record per cell, in full precision.
 
     Args:
         table: what to write.
