@@ -56,6 +56,7 @@ CALLS = [
     (0, "init OUT/project"),
     (2, "init RUNS"),
     (0, "train --cfg job"),
+    (2, "train -m --cfg job"),
     (2, "train loss=tlos"),
     (2, "train --config-dir NOWHERE"),
     (0, "data check SMALL"),

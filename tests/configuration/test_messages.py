@@ -3,8 +3,11 @@
 import shlex
 
 import pytest
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 
 from robustseg.configuration.compose import composed
+from robustseg.configuration.messages import explain
 from robustseg.errors import ConfigError
 from robustseg.terminal.suggestion import shorter
 
@@ -53,3 +56,32 @@ def test_the_quoted_override_means_what_was_typed(path):
 def test_few_names_and_plain_messages_are_left_as_they_are():
     for text in ("no 'a' in ['b', 'c']", "plain", "unknown `x` [1, 2]", ""):
         assert shorter(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "why"),
+    [
+        ("name: mine\n_target_: x\n\tq: 1\n", 3, r"a tab: indent with spaces"),
+        ("name: mine\n_target_: x\n  q: 1\n", 3, r"mapping values are not allowed here"),
+        ("name: mine\nname: yours\n", 2, r"found duplicate key name"),
+    ],
+)
+def test_a_slip_in_a_file_of_ones_own_is_named_by_file_and_line(
+    text, line, why, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "conf" / "loss" / "mine.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        composed(["loss=mine"])
+    assert str(error.value) == f"{file}, line {line}: not valid YAML ({why})"
+
+
+def test_a_grid_outside_of_params_is_named():
+    sweeper = "hydra_plugins.robustseg_launchers.sweeper.BasicSweeper"
+    with pytest.raises(InstantiationException) as error:
+        instantiate({"_target_": sweeper, "max_batch_size": None, "noise.beta": "0.5,0.7"})
+    said = explain(error.value)
+    assert str(said) == "hydra.sweeper has no setting 'noise.beta': indent it under params"
+    assert said.exit_code == 2

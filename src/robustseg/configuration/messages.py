@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -52,7 +53,11 @@ def explain(
     """
     if isinstance(error, UserError):
         return error
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return ConfigError(_not_yaml(error, error.problem_mark))
     if isinstance(error, InstantiationException):  # whatever a constructor raised
+        if found := re.search(r"Sweeper.*unexpected keyword argument '(.+)'", str(error)):
+            return ConfigError(f"hydra.sweeper has no setting {found[1]!r}: indent it under params")
         cause = error.__cause__
         if isinstance(cause, UserError):
             return cause
@@ -80,6 +85,14 @@ def explain(
     if error.__cause__ is not None and str(error.__cause__) not in text:
         text += "\n" + str(error.__cause__).splitlines()[0]
     return ConfigError(text)
+
+
+def _not_yaml(error: yaml.MarkedYAMLError, mark: yaml.Mark) -> str:
+    """Where a file of settings stops being YAML, and why."""
+    problem = str(error.problem)
+    if "'\\t'" in problem:
+        problem = "a tab: indent with spaces"
+    return f"{mark.name}, line {mark.line + 1}: not valid YAML ({problem})"
 
 
 def _unreadable(override: str, overrides: Sequence[str]) -> str:
