@@ -351,6 +351,11 @@ class LossSettings(Choice):
 class OptimizerSettings(Choice):
     """The optimiser of the network and of the loss's own parameters."""
 
+    lr: Annotated[
+        Number,
+        Gt(0),
+        Setting("learning rate of the network", "a number above 0", argument=True),
+    ] = 1.0e-3
     fused: Annotated[
         bool | None,
         Setting(

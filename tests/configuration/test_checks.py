@@ -52,6 +52,13 @@ from robustseg.errors import ConfigError
         ("trainer.max_steps=0", r"max_steps=0"),
         ("seed=5000000000", r"seed=5000000000 .*2\^32"),
         ("+trainer.max_epoch=3", r"'trainer\.max_epoch'; did you mean max_epochs"),
+        ("optimizer.lr=1e-3x", r"^optimizer\.lr=1e-3x .*must be a number above 0$"),
+        ("optimizer.lr=abc", r"^optimizer\.lr=abc .*must be a number above 0$"),
+        ("optimizer.lr=null", r"^optimizer\.lr=None .*must be a number above 0$"),
+        ("optimizer.lr=-1", r"^optimizer\.lr=-1 .*must be a number above 0$"),
+        ("optimizer.lr=0", r"^optimizer\.lr=0 .*must be a number above 0$"),
+        ("paths.runs=", r"^paths\.runs is empty: name a folder"),
+        ("paths.logs=", r"^paths\.logs is empty: name a folder"),
         ("+sed=1", r"'sed'; did you mean seed"),
     ],
 )
@@ -107,6 +114,12 @@ def test_a_network_may_be_given_what_its_architecture_or_timm_takes(tiny, overri
 def test_a_data_set_of_ones_own_from_before_there_was_a_device_still_works(tiny):
     settings = resolve(tiny("~dataset.device", "~trainer.compile"))
     assert (settings.dataset.device, settings.trainer.compile) == ("cpu", False)
+
+
+def test_an_optimizer_of_ones_own_need_not_have_a_rate(tiny):
+    optimizer = resolve(tiny("~optimizer.lr")).optimizer
+    assert "lr" not in optimizer.arguments()
+    assert resolve(tiny("optimizer.lr=1")).optimizer.arguments()["lr"] == 1
 
 
 def test_auto_becomes_what_this_machine_can(tiny):

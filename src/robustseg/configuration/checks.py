@@ -38,6 +38,7 @@ def resolve(cfg: DictConfig) -> Settings:
     given = with_current_names(OmegaConf.to_container(_in_epochs(cfg), resolve=True))
     settings = settings_of(_with_cache(_on_this_machine(given)))
     check_names(settings)
+    _check_places(settings)
     _check_length(settings)
     _check_folds(settings)
     _check_classes(settings)
@@ -108,6 +109,12 @@ def _with_cache(config: dict[str, Any]) -> dict[str, Any]:
             "folder for decoded images, or HOME"
         )
     return config | {"paths": paths | {"cache": cache}}
+
+
+def _check_places(settings: Settings) -> None:
+    for name in ("runs", "logs"):
+        if not getattr(settings.paths, name):
+            raise ConfigError(f"paths.{name} is empty: name a folder, such as paths.{name}={name}")
 
 
 def _check_length(settings: Settings) -> None:
