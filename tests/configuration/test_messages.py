@@ -23,7 +23,20 @@ SAID = [
     ("loss=gce loss.gamma=2", "loss has loss.name, loss.q. To pass gamma to what loss builds"),
     ("qqqqqqq=1", "unknown setting qqqqqqq; robustseg train --help lists them"),
     ("loss=tlos", "there is no loss=tlos: did you mean loss=tloss?"),
-    ("+experiment=demmo", "did you mean experiment=demo?"),
+    ("+experiment=demmo", "did you mean +experiment=demo?"),
+    ("experiment=demo", "unknown setting experiment: did you mean +experiment=demo?"),
+    ("experiment=dmo", "unknown setting experiment: did you mean +experiment=demo?"),
+    ("los=tlos", "unknown setting los: did you mean loss=tloss?"),
+    ("los=qqqq", "unknown setting los: did you mean loss?"),
+    ("noise=none", "there is no noise=none: noise.alpha=0 trains on the masks as they are"),
+    ("noise.alpha=0.3 0.5 loss=tloss", "values are separated by commas: noise.alpha=0.3,0.5"),
+    (
+        "loss=tloss mae gce",
+        "'mae' is not NAME=VALUE; values are separated by commas: loss=tloss,mae,gce",
+    ),
+    ("dataset.root=/my own set seed=1", "needs quotes: 'dataset.root=\"/my own set\"'"),
+    ("seed=1 loss = mae", "write it without spaces, such as loss=mae"),
+    ("seed=1 loss= mae", "write it without spaces, such as loss=mae"),
     ("loss = mae", "'loss' is not NAME=VALUE; write it without spaces, such as loss=mae"),
     ("loss", "'loss' is not NAME=VALUE; write it without spaces, such as loss=tloss"),
     ("loss=tloss,gce", "loss=tloss,gce has several values: add -m to train with each of them"),
@@ -51,6 +64,15 @@ def test_the_quoted_override_means_what_was_typed(path):
     except ConfigError as error:
         quoted = str(error).rpartition(": ")[2]
         assert composed(shlex.split(quoted)).dataset.root == path
+
+
+def test_the_texts_of_a_list_are_quoted_one_by_one(tmp_path):
+    folder = tmp_path / "rec ä"
+    with pytest.raises(ConfigError, match=r"non-ASCII characters .*needs quotes: ") as error:
+        composed([f"records=[{folder},b]"])
+    quoted = str(error.value).rpartition(": ")[2]
+    assert quoted == f'\'records=["{folder}","b"]\''
+    assert composed(shlex.split(quoted)).records == [str(folder), "b"]
 
 
 def test_few_names_and_plain_messages_are_left_as_they_are():
