@@ -4,7 +4,7 @@ import inspect
 import os
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -13,7 +13,7 @@ from robustseg.configuration import hardware
 from robustseg.configuration.allowed_names import check_names
 from robustseg.data.batches.drawable import check_drawable
 from robustseg.errors import ConfigError
-from robustseg.runs.checked import check_setting, settings_of
+from robustseg.runs.checked import allows_auto, check_setting, settings_of
 from robustseg.runs.targets import with_current_names
 from robustseg.settings import Part, Settings, group_of, own_settings
 from robustseg.terminal.printable import is_plain, printable
@@ -57,6 +57,25 @@ def check_call(cfg: DictConfig) -> tuple[float | None, list[str]]:
     if isinstance(records, ListConfig):
         records = OmegaConf.to_container(records)
     return check_setting("minutes", minutes), check_setting("records", records)
+
+
+def check_overrides(overrides: Iterable[str]) -> None:
+    """Check the values of overrides that are those of a setting alone, without composing.
+
+    What depends on other settings, or on the machine of the run, is left to `resolve`.
+
+    Raises:
+        ConfigError: one is out of range.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        name, value = override.key_or_group, override.value()
+        if override.is_delete() or override.package or name in ("minutes", "records"):
+            continue  # the latter are the call's: `check_call`
+        if "${" in str(value) or (value == "auto" and allows_auto(name)):
+            continue
+        check_setting(name, "gpu" if (name, value) == ("trainer.accelerator", "cuda") else value)
 
 
 def _in_epochs(cfg: DictConfig) -> DictConfig:

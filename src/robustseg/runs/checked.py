@@ -29,13 +29,17 @@ def settings_of(config: Mapping[str, Any]) -> Settings:
 
 
 def check_setting(name: str, value: Any) -> Any:
-    """The value of one of the settings outside of any group, such as `minutes`.
+    """The value of one setting alone, such as `minutes` or `noise.alpha`.
+
+    A group, and what only the class that is built can check, are returned as they are.
 
     Raises:
         ConfigError: it is out of range.
     """
-    field = Settings.model_fields[name]
-    if value is None and not field.is_required():
+    field = _field(name)
+    if field is None:
+        return value
+    if value is None and not field.is_required() and "." not in name:
         value = field.get_default()
     try:
         return _adapter(name).validate_python(value, strict=True)
@@ -43,9 +47,31 @@ def check_setting(name: str, value: Any) -> Any:
         raise ConfigError(_refusal(name, value, field, error.errors())) from None
 
 
+def allows_auto(name: str) -> bool:
+    """Whether a setting may be ``auto``."""
+    field = _field(name)
+    return field is not None and bool(_rule(field).auto)
+
+
+def _rule(field: FieldInfo) -> Setting:
+    (rule,) = (one for one in field.metadata if isinstance(one, Setting))
+    return rule
+
+
+def _field(name: str) -> FieldInfo | None:
+    """The field of a setting that is no group; None if there is none."""
+    kind: type[Group] | None = Settings
+    field: FieldInfo | None = None
+    for key in name.split("."):
+        field = None if kind is None else field_of(kind, key)
+        kind = None if kind is None else group_of(kind, key)
+    return field if kind is None else None
+
+
 @cache
 def _adapter(name: str) -> TypeAdapter[Any]:
-    field = Settings.model_fields[name]
+    field = _field(name)
+    assert field is not None
     checked: Any = Annotated[field.annotation, *field.metadata]
     return TypeAdapter(checked)
 
@@ -85,8 +111,7 @@ def _message(error: ValidationError, config: Mapping[str, Any]) -> str:
 
 def _refusal(name: str, value: Any, field: FieldInfo, problems: Sequence[Any]) -> str:
     wanted = must_be(field)
-    (rule,) = (one for one in field.metadata if isinstance(one, Setting))
-    if rule.auto:
+    if _rule(field).auto:
         wanted += ", or auto"
     outside = all(problem["type"] in _OUTSIDE for problem in problems)
     verb = "is out of range: it must be" if outside else "must be"
