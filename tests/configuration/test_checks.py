@@ -70,6 +70,7 @@ from robustseg.errors import ConfigError
         ("optimizer.lr=0", r"^optimizer\.lr=0 .*must be a number above 0$"),
         ("paths.runs=", r"^paths\.runs is empty: name a folder"),
         ("paths.logs=", r"^paths\.logs is empty: name a folder"),
+        ("~loss.name", r"^loss has no name: add name: to the file of loss="),
         ("+sed=1", r"'sed'; did you mean seed"),
     ],
 )

@@ -403,7 +403,7 @@ def test_a_file_in_the_place_of_the_runs_is_refused(tiny, tmp_path, below):
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["loss=gce", "loss.q=-1"], r"failed\. q must lie in \[0\.01, 1\], not -1$"),
+        (["loss=gce", "loss.q=-1"], r"failed\. loss\.q must lie in \[0\.01, 1\], not -1$"),
         (
             ["model=unet_resnet34", "model.encoder_name=resnet-18", "model.encoder_weights=null"],
             r"there is no model\.encoder_name=resnet-18; did you mean resnet18\?$",
