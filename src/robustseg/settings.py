@@ -234,7 +234,7 @@ class DatasetSettings(Group):
         Lt(1),
         Setting(
             "share of images with foreground in each split, by leaving some out; null: as they are",
-            "a share in (0, 1), or null",
+            "a number above 0 and below 1, or null",
         ),
     ]
     train_size: Annotated[
@@ -252,7 +252,7 @@ class DatasetSettings(Group):
         Setting(
             "share of the training images held out for validation, where there is no validation "
             "split",
-            "a share in [0, 1)",
+            "a number ≥ 0 and below 1",
             later=True,
         ),
     ] = 0
@@ -300,12 +300,12 @@ class NoiseSettings(Group):
 
     name: Annotated[str, Setting("name of the noise model; in labels and run ids")]
     alpha: Annotated[
-        Number, Ge(0), Le(1), Setting("share of noisy training masks", "a share in [0, 1]")
+        Number, Ge(0), Le(1), Setting("share of noisy training masks", "a number from 0 to 1")
     ]
     beta: Annotated[
         Number,
         Gt(0),
-        Setting("error of a noisy mask: |noisy △ clean| / |clean|", "a strength above 0"),
+        Setting("error of a noisy mask: |noisy △ clean| / |clean|", "a number above 0"),
     ]
     seed: Annotated[
         int,
@@ -325,7 +325,7 @@ class LossSettings(Choice):
     parameter_lr: Annotated[
         Number | None,
         Ge(0),
-        Setting("learning rate of the loss's own parameters", "a rate ≥ 0, or null"),
+        Setting("learning rate of the loss's own parameters", "a number ≥ 0, or null"),
     ] = None
     include_background: Annotated[
         bool,
@@ -341,7 +341,7 @@ class LossSettings(Choice):
         Ge(0),
         Setting(
             "of tloss_area: weight of an image whose mask is empty",
-            "a weight ≥ 0",
+            "a number ≥ 0",
             later=True,
             argument=True,
         ),
@@ -351,6 +351,11 @@ class LossSettings(Choice):
 class OptimizerSettings(Choice):
     """The optimiser of the network and of the loss's own parameters."""
 
+    lr: Annotated[
+        Number,
+        Gt(0),
+        Setting("learning rate of the network", "a number above 0", argument=True),
+    ] = 1.0e-3
     fused: Annotated[
         bool | None,
         Setting(
@@ -433,13 +438,16 @@ class TrainerSettings(Group):
     gradient_clip_val: Annotated[
         Number | None,
         Gt(0),
-        Setting("largest gradient norm; null: none", "a norm above 0, or null"),
+        Setting("largest gradient norm; null: none", "a number above 0, or null"),
     ]
     checkpoint_every: Annotated[
         Number,
         Ge(0),
         Setting(
-            "least time between two checkpoints", "seconds ≥ 0", unit="seconds", identity=False
+            "least time between two checkpoints",
+            "a number of seconds ≥ 0",
+            unit="seconds",
+            identity=False,
         ),
     ]
     progress: Annotated[

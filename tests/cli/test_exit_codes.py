@@ -56,6 +56,7 @@ CALLS = [
     (0, "init OUT/project"),
     (2, "init RUNS"),
     (0, "train --cfg job"),
+    (2, "train -m --cfg job"),
     (2, "train loss=tlos"),
     (2, "train --config-dir NOWHERE"),
     (0, "data check SMALL"),
@@ -183,6 +184,7 @@ def test_ctrl_c_ends_with_130(called, monkeypatch, capsys):
         (2, ["noise.alhpa=1"]),
         (2, ["loss=gce", "loss.q=7"]),
         (2, ["-m", "minutes=1,2"]),
+        (2, ["-m", "noise.alpha=0.3,1.7", "loss=tloss,mae"]),
         (2, ["--nosuch"]),
     ],
 )

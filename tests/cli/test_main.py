@@ -1,6 +1,7 @@
 """Errors of the system, and of files, as the command `robustseg` tells them."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -95,3 +96,10 @@ def test_claims_has_a_default_metric_of_its_own(capsys):
         main(["claims", "--help"])
     words = " ".join(capsys.readouterr().out.split())
     assert "(default: dice_image)" in words and "area_ratio" not in words
+
+
+def test_a_project_in_a_folder_with_a_space_is_entered_as_the_line_says(tmp_path, capsys):
+    folder = tmp_path / "Läsionen test"
+    assert main(["init", str(folder)]) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("  cd ")]
+    assert shlex.split(line) == ["cd", str(folder)]

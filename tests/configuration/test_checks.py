@@ -7,14 +7,22 @@ from robustseg.errors import ConfigError
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("noise.alpha=1.5", r"noise\.alpha=1\.5 .* \[0, 1\]"),
+        ("noise.alpha=1.5", r"noise\.alpha=1\.5 is out of range: it must be a number from 0 to 1$"),
         ("noise.alpha=-0.1", r"noise\.alpha=-0\.1"),
         ("noise.beta=0", r"noise\.beta=0"),
         ("seed=-1", r"seed=-1 .* whole number"),
         ("dataset.batch_size=0", r"dataset\.batch_size=0"),
         ("trainer.max_epochs=0", r"trainer\.max_epochs=0"),
         (["trainer.max_steps=10", "trainer.steps_per_epoch=3"], r"steps_per_epoch=3.*divide"),
-        ("noise.alpha=abc", r"noise\.alpha=abc"),
+        ("noise.alpha=abc", r"noise\.alpha=abc must be a number from 0 to 1$"),
+        ("noise.alpha=null", r"noise\.alpha=None must be a number from 0 to 1$"),
+        ("noise.alpha=[0.3,0.5]", r"To train with each: -m noise\.alpha=0\.3,0\.5$"),
+        (
+            "trainer.precision=fp16",
+            r"precision=fp16 must be one of 32-true, bf16-mixed, 16-mixed, or auto$",
+        ),
+        ("trainer.threads=many", r"threads=many must be a whole number ≥ 1, or auto$"),
+        ("trainer.threads=0", r"threads=0 is out of range: .* ≥ 1, or auto$"),
         ("noise.beta=inf", r"noise\.beta=inf"),
         ("trainer.progress=foo", r"trainer\.progress=foo .*lines"),
         ("trainer.channels_last=no", r"trainer\.channels_last=no .*true, false"),
@@ -46,12 +54,23 @@ from robustseg.errors import ConfigError
         ("records=path", r"records=path .*records=\[path/to/record\]"),
         ("records=[1]", r"records=\[1\] .*a list of folders"),
         ("trainer.gradient_clip_val=-1", r"gradient_clip_val=-1 .*above 0"),
-        ("trainer.checkpoint_every=often", r"checkpoint_every=often .*seconds"),
+        (
+            "trainer.checkpoint_every=often",
+            r"checkpoint_every=often must be a number of seconds ≥ 0$",
+        ),
         (["trainer.max_steps=10", "trainer.steps_per_epoch=2.5"], r"steps_per_epoch=2\.5"),
         ("trainer.max_steps=abc", r"max_steps=abc"),
         ("trainer.max_steps=0", r"max_steps=0"),
         ("seed=5000000000", r"seed=5000000000 .*2\^32"),
         ("+trainer.max_epoch=3", r"'trainer\.max_epoch'; did you mean max_epochs"),
+        ("optimizer.lr=1e-3x", r"^optimizer\.lr=1e-3x must be a number above 0$"),
+        ("optimizer.lr=abc", r"^optimizer\.lr=abc must be a number above 0$"),
+        ("optimizer.lr=null", r"^optimizer\.lr=None must be a number above 0$"),
+        ("optimizer.lr=-1", r"^optimizer\.lr=-1 .*must be a number above 0$"),
+        ("optimizer.lr=0", r"^optimizer\.lr=0 .*must be a number above 0$"),
+        ("paths.runs=", r"^paths\.runs is empty: name a folder"),
+        ("paths.logs=", r"^paths\.logs is empty: name a folder"),
+        ("~loss.name", r"^loss has no name: add name: to the file of loss="),
         ("+sed=1", r"'sed'; did you mean seed"),
     ],
 )
@@ -107,6 +126,12 @@ def test_a_network_may_be_given_what_its_architecture_or_timm_takes(tiny, overri
 def test_a_data_set_of_ones_own_from_before_there_was_a_device_still_works(tiny):
     settings = resolve(tiny("~dataset.device", "~trainer.compile"))
     assert (settings.dataset.device, settings.trainer.compile) == ("cpu", False)
+
+
+def test_an_optimizer_of_ones_own_need_not_have_a_rate(tiny):
+    optimizer = resolve(tiny("~optimizer.lr")).optimizer
+    assert "lr" not in optimizer.arguments()
+    assert resolve(tiny("optimizer.lr=1")).optimizer.arguments()["lr"] == 1
 
 
 def test_auto_becomes_what_this_machine_can(tiny):

@@ -3,8 +3,11 @@
 import shlex
 
 import pytest
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 
 from robustseg.configuration.compose import composed
+from robustseg.configuration.messages import explain
 from robustseg.errors import ConfigError
 from robustseg.terminal.suggestion import shorter
 
@@ -20,7 +23,20 @@ SAID = [
     ("loss=gce loss.gamma=2", "loss has loss.name, loss.q. To pass gamma to what loss builds"),
     ("qqqqqqq=1", "unknown setting qqqqqqq; robustseg train --help lists them"),
     ("loss=tlos", "there is no loss=tlos: did you mean loss=tloss?"),
-    ("+experiment=demmo", "did you mean experiment=demo?"),
+    ("+experiment=demmo", "did you mean +experiment=demo?"),
+    ("experiment=demo", "unknown setting experiment: did you mean +experiment=demo?"),
+    ("experiment=dmo", "unknown setting experiment: did you mean +experiment=demo?"),
+    ("los=tlos", "unknown setting los: did you mean loss=tloss?"),
+    ("los=qqqq", "unknown setting los: did you mean loss?"),
+    ("noise=none", "there is no noise=none: noise.alpha=0 trains on the masks as they are"),
+    ("noise.alpha=0.3 0.5 loss=tloss", "values are separated by commas: noise.alpha=0.3,0.5"),
+    (
+        "loss=tloss mae gce",
+        "'mae' is not NAME=VALUE; values are separated by commas: loss=tloss,mae,gce",
+    ),
+    ("dataset.root=/my own set seed=1", "needs quotes: 'dataset.root=\"/my own set\"'"),
+    ("seed=1 loss = mae", "write it without spaces, such as loss=mae"),
+    ("seed=1 loss= mae", "write it without spaces, such as loss=mae"),
     ("loss = mae", "'loss' is not NAME=VALUE; write it without spaces, such as loss=mae"),
     ("loss", "'loss' is not NAME=VALUE; write it without spaces, such as loss=tloss"),
     ("loss=tloss,gce", "loss=tloss,gce has several values: add -m to train with each of them"),
@@ -50,6 +66,44 @@ def test_the_quoted_override_means_what_was_typed(path):
         assert composed(shlex.split(quoted)).dataset.root == path
 
 
+def test_the_texts_of_a_list_are_quoted_one_by_one(tmp_path):
+    folder = tmp_path / "rec ä"
+    with pytest.raises(ConfigError, match=r"non-ASCII characters .*needs quotes: ") as error:
+        composed([f"records=[{folder},b]"])
+    quoted = str(error.value).rpartition(": ")[2]
+    assert quoted == f'\'records=["{folder}","b"]\''
+    assert composed(shlex.split(quoted)).records == [str(folder), "b"]
+
+
 def test_few_names_and_plain_messages_are_left_as_they_are():
     for text in ("no 'a' in ['b', 'c']", "plain", "unknown `x` [1, 2]", ""):
         assert shorter(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "why"),
+    [
+        ("name: mine\n_target_: x\n\tq: 1\n", 3, r"a tab: indent with spaces"),
+        ("name: mine\n_target_: x\n  q: 1\n", 3, r"mapping values are not allowed here"),
+        ("name: mine\nname: yours\n", 2, r"found duplicate key name"),
+    ],
+)
+def test_a_slip_in_a_file_of_ones_own_is_named_by_file_and_line(
+    text, line, why, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "conf" / "loss" / "mine.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        composed(["loss=mine"])
+    assert str(error.value) == f"{file}, line {line}: not valid YAML ({why})"
+
+
+def test_a_grid_outside_of_params_is_named():
+    sweeper = "hydra_plugins.robustseg_launchers.sweeper.BasicSweeper"
+    with pytest.raises(InstantiationException) as error:
+        instantiate({"_target_": sweeper, "max_batch_size": None, "noise.beta": "0.5,0.7"})
+    said = explain(error.value)
+    assert str(said) == "hydra.sweeper has no setting 'noise.beta': indent it under params"
+    assert said.exit_code == 2

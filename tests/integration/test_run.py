@@ -385,10 +385,25 @@ def test_all_losses_see_the_same_masks(tiny, tmp_path):
     assert (first / "noise.csv").read_bytes() == (second / "noise.csv").read_bytes()
 
 
+def test_a_gpu_that_is_not_there_is_refused_before_there_is_a_folder(tiny, monkeypatch, tmp_path):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(RunFailed, match=r"trainer\.accelerator=gpu: PyTorch finds no GPU"):
+        run(tiny("trainer.accelerator=cuda"))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("below", ["", "/deeper"])
+def test_a_file_in_the_place_of_the_runs_is_refused(tiny, tmp_path, below):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFailed, match=r"paths\.runs=.*: no folder can be made there") as error:
+        run(tiny(f"paths.runs={tmp_path}/file{below}"))
+    assert error.value.exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["loss=gce", "loss.q=-1"], r"failed\. q must lie in \[0\.01, 1\], not -1$"),
+        (["loss=gce", "loss.q=-1"], r"failed\. loss\.q must lie in \[0\.01, 1\], not -1$"),
         (
             ["model=unet_resnet34", "model.encoder_name=resnet-18", "model.encoder_weights=null"],
             r"there is no model\.encoder_name=resnet-18; did you mean resnet18\?$",

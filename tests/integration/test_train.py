@@ -50,6 +50,15 @@ def test_a_wrong_override_is_refused_with_a_suggestion(override, suggestion, pla
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_choice_of_ones_own_without_a_name_is_named_by_its_file(places, tmp_path):
+    file = tmp_path / "own" / "loss" / "mine.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("_target_: robustseg.losses.MAELoss\n", encoding="utf-8")
+    done = call(tmp_path, f"--config-dir={tmp_path}/own", "loss=mine", *places)
+    assert done.returncode == 2
+    assert f"loss has no name: add name: to {file}\n" in done.stderr
+
+
 def test_a_sweep_goes_on_after_a_failure_and_then_skips_what_is_done(places, tmp_path):
     # 31 is odd and the network has two stages, so these runs fail.
     grid = ["-m", *TINY, "trainer.max_epochs=1", *places, "dataset.image_size=32,31"]

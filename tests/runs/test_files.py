@@ -1,11 +1,14 @@
 import errno
 import math
 import os
+import resource
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from robustseg.errors import UserError
 from robustseg.runs.files import read_csv, read_json, replacing, write_csv, write_json
 
 
@@ -62,3 +65,17 @@ def test_what_cannot_be_written_is_told_by_its_own_name(tmp_path):
     with pytest.raises(FileNotFoundError, match="other"), replacing(tmp_path / "a.txt"):
         open(tmp_path / "other")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_weights_that_a_full_disk_does_not_take_are_told_in_words(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(UserError) as caught, replacing(tmp_path / "w.pt") as temporary:
+            torch.save({"weights": torch.zeros(100_000)}, temporary)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert str(caught.value) == (
+        f"{tmp_path / 'w.pt'}: cannot be written (disk full?): free some space"
+    )
+    assert list(tmp_path.iterdir()) == []

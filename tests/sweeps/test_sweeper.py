@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from hydra_plugins.robustseg_launchers import sweeper
 from hydra_plugins.robustseg_launchers.sweeper import BasicSweeper, covering
+from robustseg.errors import ConfigError
 from tests.conftest import CONF
 
 
@@ -85,3 +86,36 @@ def test_a_typo_beside_a_thousand_numbers_is_refused(checked, wrong):
     batch = [[f"{wrong}={n}", f"seed={n % 7}"] for n in range(1000)]
     with pytest.raises((HydraException, ValueError)):  # the latter: the name of a choice
         checked(batch)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (
+            "noise.alpha=1.7",
+            r"^noise\.alpha=1\.7 is out of range: it must be a number from 0 to 1$",
+        ),
+        ("++noise.alpha=1.7", r"^noise\.alpha=1\.7 is out of range"),
+        (
+            "noise.alpha=[0.3,0.5]",
+            r"^noise\.alpha=.*To train with each: -m noise\.alpha=0\.3,0\.5$",
+        ),
+        ("seed=-1", r"^seed=-1 is out of range"),
+        ("optimizer.lr=0", r"^optimizer\.lr=0 is out of range"),
+        ("loss.name=null", r"^loss\.name=None must be text$"),
+        ("trainer.accelerator=tpu", r"^trainer\.accelerator=tpu must be one of cpu, gpu, or auto$"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_before_any_run(checked, value, said):
+    with pytest.raises(ConfigError, match=said):
+        checked([["loss=mae", "noise.alpha=0.3"], ["loss=mae", value]])
+
+
+def test_values_that_a_run_resolves_or_its_classes_check_are_left_to_it(checked):
+    values = [
+        "trainer.accelerator=cuda", "trainer.threads=auto", "trainer.precision=auto",
+        "seed=${noise.seed}", "loss.log_nu=7", "+optimizer.betas=[0.9,0.99]", "~model.features",
+        "dataset.train_size=null", 'experiment_name="a b"', "dataset.classes=[a,b]",
+        "+dataset.source.values={80: a, 160: b}", "records=[]", "minutes=null",
+    ]  # fmt: skip
+    checked([values])

@@ -15,15 +15,21 @@ class BasicSweeper(basic_sweeper.BasicSweeper):
 
     Hydra composes every combination before the first run, 0.16 s each. Here each value is composed
     once, with the first values of the others, and of the numbers of a setting one: if it can be
-    set to one, it can be set to all. What fails only together is found when its run starts, as is a
-    number out of range, which no composition shows.
+    set to one, it can be set to all. Each value of a setting is checked for its range. What fails
+    only together, or in the class that is built, is found when its run starts.
     """
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Compose combinations in which every value occurs."""
+        """Check every value, and compose combinations in which every value occurs.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        from robustseg.configuration.checks import check_overrides
         from robustseg.terminal.count import count
         from robustseg.terminal.progress import track
 
+        check_overrides(dict.fromkeys(one for overrides in batch for one in overrides))
         chosen = covering(batch)
         if len(batch) > _MANY:
             print(f"{count(len(batch), 'run')}: checking their settings", flush=True)

@@ -1,6 +1,7 @@
 """`robustseg init`: a folder with which to begin."""
 
 import argparse
+import shlex
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -32,7 +33,8 @@ def main(options: argparse.Namespace) -> int:
         raise ConfigError(f"{folder} is not empty: name a new folder")
     _write(resources.files("robustseg.cli") / "project", folder)
     _draw(folder / "data")
-    print(f"{folder} is ready. Next:\n  cd {folder}\n  robustseg train +experiment=first")
+    place = shlex.quote(str(folder))
+    print(f"{folder} is ready. Next:\n  cd {place}\n  robustseg train +experiment=first")
     return 0
 
 

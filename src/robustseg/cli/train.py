@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.overrides import add_config_dir
 from robustseg.configuration.own_conf import conf_folder, import_from_here
+from robustseg.errors import ConfigError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 
 _TRAIN = ("-m", "--multirun")  # flags of a call that trains
+_SHOW = ("--cfg", "-c", "--info", "-i")  # of one that shows the settings of a run
 
 
 def add_parser(subparsers: Any) -> None:
@@ -103,7 +105,13 @@ def _for_hydra(arguments: Sequence[str]) -> list[str]:
 
     --config-dir is left out: its folder is looked up as all commands do it. -m comes first, for
     overrides on both sides of it would be "unrecognized arguments".
+
+    Raises:
+        ConfigError: it trains and shows settings at once.
     """
+    shown = [word for word in arguments if word.partition("=")[0] in _SHOW]
+    if shown and set(arguments) & set(_TRAIN):
+        raise ConfigError(f"{shown[0]} shows the settings of one run: leave out -m")
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_config_dir(parser)
     rest = parser.parse_known_args(arguments)[1]

@@ -4,18 +4,20 @@ import inspect
 import os
 import warnings
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from robustseg.configuration import hardware
 from robustseg.configuration.allowed_names import check_names
+from robustseg.configuration.loading import load_target
+from robustseg.configuration.own_conf import conf_folder, own_folders
 from robustseg.data.batches.drawable import check_drawable
 from robustseg.errors import ConfigError
-from robustseg.runs.checked import check_setting, settings_of
+from robustseg.runs.checked import allows_auto, check_setting, settings_of
 from robustseg.runs.targets import with_current_names
-from robustseg.settings import Part, Settings, group_of, own_settings
+from robustseg.settings import Part, Settings, group_of, own_settings, rules
 from robustseg.terminal.printable import is_plain, printable
 from robustseg.terminal.suggestion import nearest, suggestion
 
@@ -36,8 +38,10 @@ def resolve(cfg: DictConfig) -> Settings:
         ConfigError: a value is out of range, a setting is unknown, or two contradict each other.
     """
     given = with_current_names(OmegaConf.to_container(_in_epochs(cfg), resolve=True))
+    _check_named(given)
     settings = settings_of(_with_cache(_on_this_machine(given)))
     check_names(settings)
+    _check_places(settings)
     _check_length(settings)
     _check_folds(settings)
     _check_classes(settings)
@@ -56,6 +60,25 @@ def check_call(cfg: DictConfig) -> tuple[float | None, list[str]]:
     if isinstance(records, ListConfig):
         records = OmegaConf.to_container(records)
     return check_setting("minutes", minutes), check_setting("records", records)
+
+
+def check_overrides(overrides: Iterable[str]) -> None:
+    """Check the values of overrides that are those of a setting alone, without composing.
+
+    What depends on other settings, or on the machine of the run, is left to `resolve`.
+
+    Raises:
+        ConfigError: one is out of range.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        name, value = override.key_or_group, override.value()
+        if override.is_delete() or override.package or name in ("minutes", "records"):
+            continue  # the latter are the call's: `check_call`
+        if "${" in str(value) or (value == "auto" and allows_auto(name)):
+            continue
+        check_setting(name, "gpu" if (name, value) == ("trainer.accelerator", "cuda") else value)
 
 
 def _in_epochs(cfg: DictConfig) -> DictConfig:
@@ -108,6 +131,29 @@ def _with_cache(config: dict[str, Any]) -> dict[str, Any]:
             "folder for decoded images, or HOME"
         )
     return config | {"paths": paths | {"cache": cache}}
+
+
+def _check_named(given: Mapping[str, Any]) -> None:
+    """Each choice says its name, which a file of one's own may lack."""
+    for group, values in given.items():
+        kind = group_of(Settings, group)
+        if kind and "name" in rules(kind) and isinstance(values, Mapping) and "name" not in values:
+            raise ConfigError(f"{group} has no name: add name: to {_file_of(group)}")
+
+
+def _file_of(group: str) -> str:
+    """The file of the choice of a group, where Hydra's main knows it."""
+    from hydra.core.hydra_config import HydraConfig
+
+    choice = HydraConfig.get().runtime.choices.get(group) if HydraConfig.initialized() else None
+    files = [home / group / f"{choice}.yaml" for home in (*own_folders(), conf_folder())]
+    return next((str(file) for file in files if file.exists()), f"the file of {group}=…")
+
+
+def _check_places(settings: Settings) -> None:
+    for name in ("runs", "logs"):
+        if not getattr(settings.paths, name):
+            raise ConfigError(f"paths.{name} is empty: name a folder, such as paths.{name}={name}")
 
 
 def _check_length(settings: Settings) -> None:
@@ -274,15 +320,14 @@ def _check_network(target: str, node: Mapping[str, Any], path: str) -> None:
 
 
 def _check_target(node: Mapping[str, Any], path: str) -> None:
-    from hydra.utils import get_object  # what only reads results never gets here
-
     target = node["_target_"]
+    with warnings.catch_warnings():  # what it imports may use what torch gives up
+        warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
+        loaded = load_target(str(target), path)
     try:
-        with warnings.catch_warnings():  # what it imports may use what torch gives up
-            warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
-            parameters = _parameters(get_object(target), node)
-    except Exception as error:
-        raise ConfigError(f"{path}._target_={target} cannot be loaded: {error}") from error
+        parameters = _parameters(loaded, node)
+    except (TypeError, ValueError) as error:  # it is not called, or has no signature
+        raise ConfigError(f"{path}._target_={target} cannot be built: {error}") from error
     _check_network(str(target), node, path)
     kind = group_of(Settings, path)
     own = own_settings(kind) if kind is not None and issubclass(kind, Part) else frozenset()

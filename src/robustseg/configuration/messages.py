@@ -3,8 +3,10 @@
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -52,7 +54,11 @@ def explain(
     """
     if isinstance(error, UserError):
         return error
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return ConfigError(_not_yaml(error, error.problem_mark))
     if isinstance(error, InstantiationException):  # whatever a constructor raised
+        if found := re.search(r"Sweeper.*unexpected keyword argument '(.+)'", str(error)):
+            return ConfigError(f"hydra.sweeper has no setting {found[1]!r}: indent it under params")
         cause = error.__cause__
         if isinstance(cause, UserError):
             return cause
@@ -69,7 +75,7 @@ def explain(
         return None
     text = str(error).split("\nConfig search path:")[0]
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return ConfigError(_no_choice(error, text))
+        return ConfigError(_no_choice(error, text, overrides))
     if found := re.match(r"Ambiguous value for argument '(.*)'", text):
         return ConfigError(
             f"{found[1]} has several values: add -m to train with each of them, or quote it if it "
@@ -82,36 +88,74 @@ def explain(
     return ConfigError(text)
 
 
+def _not_yaml(error: yaml.MarkedYAMLError, mark: yaml.Mark) -> str:
+    """Where a file of settings stops being YAML, and why."""
+    problem = str(error.problem)
+    if "'\\t'" in problem:
+        problem = "a tab: indent with spaces"
+    return f"{mark.name}, line {mark.line + 1}: not valid YAML ({problem})"
+
+
 def _unreadable(override: str, overrides: Sequence[str]) -> str:
     """What is wrong with words that are not overrides."""
     if "=" not in override.strip("="):
-        at = list(overrides).index(override) if override in overrides else 0
-        joined = "".join(overrides[at : at + 3])
-        example = joined if re.fullmatch(r"[\w./@]+=[^=]+", joined) else "loss=tloss"
-        return f"{override!r} is not NAME=VALUE; write it without spaces, such as {example}"
+        return f"{override!r} is not NAME=VALUE; {_joined(override, overrides)}"
     quoted = _quoted(override)
     try:
         OverridesParser.create().parse_override(shlex.split(quoted)[0])
     except HydraException:
         return f"{override!r} cannot be read; a value is quoted so: 'dataset.root=\"/data (1)\"'"
-    return f"a value with such characters needs quotes: {quoted}"
+    return (
+        f"a value with spaces, non-ASCII characters or marks such as = ( [ needs quotes: {quoted}"
+    )
+
+
+def _joined(word: str, overrides: Sequence[str]) -> str:
+    """How a word without a name belongs to its neighbours on the command line."""
+    at = list(overrides).index(word) if word in overrides else 0
+    alone = list(takewhile(lambda one: "=" not in one and one[0] != "-", overrides[at:]))
+    before = overrides[at - 1] if at else ""
+    name, _, value = before.partition("=")
+    parts = overrides[at - 1 : at + 1] if name and before == f"{name}=" else overrides[at : at + 3]
+    if (
+        re.fullmatch(r"[\w./@+~]+", name)
+        and value
+        and not overrides[at + len(alone) :][:1] == ["="]
+    ):
+        if set(value) & set("/\\"):  # a path
+            return f"a value with spaces needs quotes: {_quoted(' '.join([before, *alone]))}"
+        return f"values are separated by commas: {','.join([before, *alone])}"
+    joined = "".join(parts)
+    example = joined if re.fullmatch(r"[\w./@]+=[^=]+", joined) else "loss=tloss"
+    return f"write it without spaces, such as {example}"
 
 
 def _quoted(override: str) -> str:
     name, _, value = override.partition("=")
-    value = value.replace('"', '\\"')
-    return shlex.quote(f'{name}="{value}"')
+    if value.startswith("[") and value.endswith("]"):
+        parts = ",".join(_in_quotes(part.strip()) for part in value[1:-1].split(","))
+        return shlex.quote(f"{name}=[{parts}]")
+    return shlex.quote(f"{name}={_in_quotes(value)}")
 
 
-def _no_choice(error: MissingConfigException, text: str) -> str:
+def _in_quotes(value: str) -> str:
+    escaped = value.replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _no_choice(error: MissingConfigException, text: str, overrides: Sequence[str]) -> str:
     group, _, choice = str(error.missing_cfg_file).rpartition("/")
     choices = set(error.options or ())
     if not group or not choices:
         return text
+    plus = "+" if any(override.startswith(f"+{group}=") for override in overrides) else ""
+    said = f"there is no {plus}{group}={choice}"
+    if group == "noise" and choice in ("none", "clean", "no"):
+        return f"{said}: noise.alpha=0 trains on the masks as they are"
     near = nearest(choice, choices)
     if near:
-        return f"there is no {group}={choice}: did you mean {group}={near}?"
-    return f"there is no {group}={choice}; {suggestion(choice, choices)}"
+        return f"{said}: did you mean {plus}{group}={near}?"
+    return f"{said}; {suggestion(choice, choices)}"
 
 
 def _no_setting(key: str, conf: Path, overrides: Sequence[str]) -> str:
@@ -124,7 +168,13 @@ def _no_setting(key: str, conf: Path, overrides: Sequence[str]) -> str:
     said = f"unknown setting {key}"
     meant = _meant(key, keys, groups)
     if meant:
-        shown = [name if value is None else f"{name}={value}" for name in meant]
+        given = "" if value is None else f"={value}"
+        shown = [
+            _chosen(name, value, conf, "" if name in keys else "+")
+            if name in groups
+            else name + given
+            for name in meant
+        ]
         return f"{said}: did you mean {' or '.join(shown)}?"
     group, _, name = key.rpartition(".")
     own = [k for k in keys if k.rpartition(".")[0] == group and not k.endswith("._target_")]
@@ -132,6 +182,15 @@ def _no_setting(key: str, conf: Path, overrides: Sequence[str]) -> str:
     if group and value is not None:
         listed += f". To pass {name} to what {group} builds, write +{key}={value}"
     return f"{said}{listed or '; robustseg train --help lists them'}"
+
+
+def _chosen(group: str, value: str | None, conf: Path, plus: str) -> str:
+    """A group with the choices that are nearest to those typed; without, if none is near."""
+    files = [file for home in (conf, *own_folders()) for file in (home / group).glob("*.yaml")]
+    choices = {file.stem for file in files}
+    typed = [] if value is None else value.split(",")
+    meant = [one if one in choices else nearest(one, choices) or "" for one in typed]
+    return f"{plus}{group}={','.join(meant)}" if typed and all(meant) else f"{plus}{group}"
 
 
 def _meant(key: str, keys: Sequence[str], groups: set[str]) -> list[str]:

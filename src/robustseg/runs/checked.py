@@ -1,6 +1,6 @@
 """Plain values become settings, or a message that names the mistake."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any
 
@@ -8,9 +8,12 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from robustseg.errors import ConfigError
-from robustseg.settings import Group, Settings, field_of, group_of, must_be, rules
+from robustseg.settings import Group, Setting, Settings, field_of, group_of, must_be, rules
 from robustseg.terminal.printable import printable
 from robustseg.terminal.suggestion import suggestion
+
+# Kinds of pydantic's errors; others say that a value is none of its type.
+_OUTSIDE = {"greater_than", "greater_than_equal", "less_than", "less_than_equal"}
 
 
 def settings_of(config: Mapping[str, Any]) -> Settings:
@@ -26,23 +29,49 @@ def settings_of(config: Mapping[str, Any]) -> Settings:
 
 
 def check_setting(name: str, value: Any) -> Any:
-    """The value of one of the settings outside of any group, such as `minutes`.
+    """The value of one setting alone, such as `minutes` or `noise.alpha`.
+
+    A group, and what only the class that is built can check, are returned as they are.
 
     Raises:
         ConfigError: it is out of range.
     """
-    field = Settings.model_fields[name]
-    if value is None and not field.is_required():
+    field = _field(name)
+    if field is None:
+        return value
+    if value is None and not field.is_required() and "." not in name:
         value = field.get_default()
     try:
         return _adapter(name).validate_python(value, strict=True)
-    except ValidationError:
-        raise ConfigError(_refusal(name, value, must_be(field))) from None
+    except ValidationError as error:
+        raise ConfigError(_refusal(name, value, field, error.errors())) from None
+
+
+def allows_auto(name: str) -> bool:
+    """Whether a setting may be ``auto``."""
+    field = _field(name)
+    return field is not None and bool(_rule(field).auto)
+
+
+def _rule(field: FieldInfo) -> Setting:
+    (rule,) = (one for one in field.metadata if isinstance(one, Setting))
+    return rule
+
+
+def _field(name: str) -> FieldInfo | None:
+    """The field of a setting that is no group; None if there is none."""
+    kind: type[Group] | None = Settings
+    field: FieldInfo | None = None
+    for key in name.split("."):
+        field = None if kind is None else field_of(kind, key)
+        kind = None if kind is None else group_of(kind, key)
+    return field if kind is None else None
 
 
 @cache
 def _adapter(name: str) -> TypeAdapter[Any]:
-    field = Settings.model_fields[name]
+    field = _field(name)
+    assert field is not None
     checked: Any = Annotated[field.annotation, *field.metadata]
     return TypeAdapter(checked)
 
@@ -55,7 +84,8 @@ def _message(error: ValidationError, config: Mapping[str, Any]) -> str:
             return 0
         return 1 if problem["type"] == "extra_forbidden" else 2
 
-    problem = min(error.errors(include_url=False), key=rank)
+    problems = error.errors(include_url=False)
+    problem = min(problems, key=rank)
     kind: type[Group] | None = Settings
     path: list[str] = []
     field: FieldInfo | None = None
@@ -76,11 +106,16 @@ def _message(error: ValidationError, config: Mapping[str, Any]) -> str:
     name = ".".join(path)
     if problem["type"] == "missing":
         return f"unknown setting {name}: it must be {must_be(field)}"
-    return _refusal(name, value, must_be(field))
+    return _refusal(name, value, field, [problem])
 
 
-def _refusal(name: str, value: Any, wanted: str) -> str:
-    said = f"{name}={printable(str(value))} is out of range: it must be {wanted}"
+def _refusal(name: str, value: Any, field: FieldInfo, problems: Sequence[Any]) -> str:
+    wanted = must_be(field)
+    if _rule(field).auto:
+        wanted += ", or auto"
+    outside = all(problem["type"] in _OUTSIDE for problem in problems)
+    verb = "is out of range: it must be" if outside else "must be"
+    said = f"{name}={printable(str(value))} {verb} {wanted}"
     if isinstance(value, list) and len(value) > 1 and "list" not in wanted:
         said += f". To train with each: -m {name}={','.join(printable(str(one)) for one in value)}"
     return said

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from robustseg.errors import UserError
+
 # No file of a run comes near these; one that is larger would fill the memory.
 JSON_LIMIT = 1 << 26  # bytes
 FILE_LIMIT = 1 << 34
@@ -48,6 +50,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     Raises:
         OSError: it cannot be written; the error names `path`, not the temporary file.
+        UserError: the same, where PyTorch writes it, which does not say why.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
@@ -66,6 +69,10 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         if error.errno is None or not of_this:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
+    except RuntimeError as error:
+        if "inline_container" not in str(error):
+            raise
+        raise UserError(f"{path}: cannot be written (disk full?): free some space") from error
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:

@@ -84,10 +84,12 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
         return _skip_recorded(settings, identity.run_id, record, begin)
     _announce(identity.run_id)
     configuration.check_targets(settings)
+    _check_gpu(settings.trainer.accelerator)
     if not folder.path.exists():
         from robustseg.training.train import rehearse
 
         rehearse(settings, source.channels)
+    _make_place(settings.paths.runs)
     with suppress(FileNotFoundError):  # another process was quicker
         aside = folder.set_link_aside()
         if aside is not None:
@@ -121,6 +123,26 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
     _warn(identity.run_id, sentence("was resumed", differs), remark)
     dice = metrics["dice_image"]
     return Outcome(identity.run_id, "done", dice, seconds, remark=remark, differs=differs)
+
+
+def _check_gpu(accelerator: str) -> None:
+    """Refuse a GPU that is not there; a sweep's run may be on another machine than its call."""
+    if accelerator != "gpu":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise ConfigError("trainer.accelerator=gpu: PyTorch finds no GPU; use auto or cpu")
+
+
+def _make_place(runs: str) -> None:
+    """Make the folder of runs, so that one that cannot be is refused by its setting."""
+    try:
+        Path(runs).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"paths.runs={runs}: no folder can be made there ({error.strerror}); name another"
+        ) from error
 
 
 def _announce(run_id: str) -> None:
