@@ -53,6 +53,14 @@ def test_positive_fraction():
     }
 
 
+@pytest.mark.parametrize(("positive", "kept"), [(30, 5), (5, 5), (4, 4), (0, 0)])
+def test_a_validation_split_has_the_fraction_where_it_can(positive, kept):
+    """A run can do without its foreground, so it is no reason to refuse the set."""
+    images = make({"train": 40, "val": positive, "test": 20}, {"train": 60, "val": 20, "test": 80})
+    found = counts(select(images, positive_fraction=0.2))
+    assert (found.get(("val", True), 0), found["val", False]) == (kept, 20)
+
+
 @given(st.floats(0.02, 0.19), st.integers(0, 3))
 def test_the_fraction_is_reached_to_one_image(fraction, seed):
     chosen = select(MANY, positive_fraction=fraction, seed=seed)

@@ -72,7 +72,8 @@ def select(
         imageset: all images.
         subset: "all", or "positive" for the positive images of every split.
         positive_fraction: in (0, 1); in every split all negative images stay and as many
-            positive ones as make up this share at most, drawn by `seed`.
+            positive ones as make up this share at most, drawn by `seed`; a val split that does not
+            have so many stays whole.
         train_size: so many training images, drawn by `seed`; a smaller number gives a part of
             what a larger one gives.
         seed: of the draws; an image's place in them does not depend on the other images.
@@ -122,14 +123,17 @@ def _with_fraction(imageset: ImageSet, fraction: float, seed: int) -> np.ndarray
     if not 0 < fraction < 1:
         raise OptionError(f"dataset.positive_fraction must be in (0, 1), got {fraction}")
     positive = has_foreground(imageset.masks)
-    keep = ~positive | (imageset.splits == "val")
-    for split in _needed(imageset):
+    keep, needed = ~positive, _needed(imageset)
+    for split in [*needed, *(["val"] if (imageset.splits == "val").any() else [])]:
         inside = imageset.splits == split
         candidates = np.flatnonzero(inside & positive)
         negatives = int((inside & ~positive).sum())
         # Rounded down, so that a set that has the share already keeps all; 1e-9 for 6.999999.
         wanted = int(fraction * negatives / (1 - fraction) + 1e-9)
         if not 1 <= wanted <= len(candidates):
+            if split not in needed:
+                keep[candidates] = True
+                continue
             total = len(candidates) + negatives
             raise DataError(
                 f"dataset.positive_fraction={fraction} cannot be reached in the split "
