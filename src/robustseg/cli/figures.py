@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg", "pdf")
 WIDTHS = {"single": 3.5, "double": 7.2}  # inches
-_SCREEN, _PRINT = 120, 300  # dots an inch
+_SCREEN, _PRINT = 120, 300  # dots per inch
 
 
 def add_parser(subparsers: Any) -> None:
@@ -133,7 +133,7 @@ def save(
         folder: to write to.
         formats: some of `FORMATS`.
         small: pictures in 256 colours: to be kept in git.
-        dots: of a PNG, an inch.
+        dots: per inch of a PNG.
 
     Returns:
         Exit code; 1 if there is no figure.

@@ -3,7 +3,6 @@
 from matplotlib.figure import Figure
 
 from robustseg.results.figures.style import legend, loss_styles
-from robustseg.results.names import loss_name
 from robustseg.results.ranking.make_ranking import Ranking
 from robustseg.terminal.printable import printable
 
@@ -11,7 +10,7 @@ _WIDTH, _ROW = 5.4, 0.3  # inches
 
 
 def ranks(ranking: Ranking) -> Figure:
-    """Mean rank of each loss, the best on top, with its interval.
+    """Mean rank of each loss, the best on top, with its interval and its range without one setting.
 
     Args:
         ranking: as `make_ranking` gives it.
@@ -30,7 +29,10 @@ def ranks(ranking: Ranking) -> Figure:
         axis.plot([], [], color="0.35", linewidth=3, alpha=0.45, label="95 % interval")
     axis.plot([], [], color="0.7", linewidth=1.2, label="range with one setting left out")
     legend(figure, [axis])
-    axis.set_yticks(range(count), [_shown(name) for name in ranking.names])
+    axis.set_yticks(
+        range(count),
+        [printable(ranking.titles[name]).replace("$", r"\$") for name in ranking.names],
+    )
     axis.set_ylim(count - 0.4, -0.6)
     axis.set_xlim(0.8, max(count, 2) + 0.2)
     axis.set_xlabel(f"mean rank by {ranking.metric}, 1 the best", fontsize=9)
@@ -38,9 +40,3 @@ def ranks(ranking: Ranking) -> Figure:
     axis.grid(alpha=0.25, axis="x")
     axis.tick_params(labelsize=8)
     return figure
-
-
-def _shown(name: str) -> str:
-    """The name with its loss as papers write it."""
-    loss, space, rest = name.partition(" ")
-    return printable(f"{loss_name(loss)}{space}{rest}").replace("$", r"\$")

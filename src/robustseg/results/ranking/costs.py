@@ -20,10 +20,10 @@ class Cost:
         name: of the loss, with what else tells rows apart.
         where: data set and data (if there are several), processor and threads, in words.
         runs: how many.
-        step_ms: training, milliseconds a step.
-        hours: training and evaluation, a run.
-        processor_hours: of the process, a run, whatever else the machine did; None where it is not
-            recorded.
+        step_ms: training, milliseconds per step.
+        hours: training and evaluation, per run.
+        processor_hours: of the process, per run, whatever else the machine did; None where they
+            are not recorded.
         memory_mb: peak, of the GPU or of the process; None where it is not recorded.
     """
 

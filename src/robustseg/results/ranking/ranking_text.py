@@ -51,7 +51,8 @@ _WIN = (
 )
 _COST = (
     "Means over runs, never over processors: training milliseconds per step, hours per run with "
-    "its evaluations, peak memory in MiB."
+    "its evaluations, the same in time of the processor (– where it was not recorded), peak memory "
+    "in MiB."
 )
 
 
