@@ -16,7 +16,7 @@ from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.labels import LABELS
 from robustseg.runs.selection import may_have
-from robustseg.runs.survey import RunState, look, look_closely, survey
+from robustseg.runs.survey import RunState, look, survey
 from robustseg.terminal.count import count
 
 if TYPE_CHECKING:
@@ -173,10 +173,10 @@ class Sources:
             return self.left_out()
 
         told = {*LABELS, "experiment", "data"}  # by a small file; settings are not
-        read = look if told.issuperset(filters) else look_closely
+        closely = not told.issuperset(filters)
 
         def may_pass(folder: Path) -> bool:
-            state = read(RunFolder(folder))
+            state = look(RunFolder(folder), closely=closely)
             return all(may_have(state, name, values) for name, values in filters.items())
 
         return {

@@ -1,7 +1,7 @@
 """What state every run of a folder is in, read from small files only."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,25 +74,21 @@ def survey(runs: Path) -> list[RunState]:
     """
     names = sorted(entry.name for entry in runs.iterdir() if not entry.name.startswith("."))
     folders = [RunFolder(runs / name) for name in names if (runs / name).is_dir()]
-    return [look_closely(folder) for folder in folders]
+    return [look(folder, closely=True) for folder in folders]
 
 
-def look_closely(folder: RunFolder) -> RunState:
-    """The state of one run, and its settings, which `look` leaves out."""
-    return replace(look(folder), settings=_settings(folder))
-
-
-def look(folder: RunFolder) -> RunState:
-    """The state of one run."""
+def look(folder: RunFolder, *, closely: bool = False) -> RunState:
+    """The state of one run; closely: with its settings."""
     if not is_plain(folder.run_id):
         reason = "the folder's name has control characters, which no run's has"
         return RunState(printable(folder.run_id), "damaged", reason=reason)
     status: dict[str, Any] = {}
+    metrics: Mapping[str, Any] = {}
     try:
         try:
             folder.check_plain()
             status = _status(folder)
-            state, reason = _judge(folder, status)
+            state, reason, metrics = _judge(folder, status)
         except DamagedFile as error:
             made = error.path == folder.status and holder(folder.lock) is not None
             state, reason = ("running", "") if made else ("damaged", str(error))
@@ -104,6 +100,7 @@ def look(folder: RunFolder) -> RunState:
         "experiments": tuple(status.get("experiments", ())),
         "reason": printable(reason),
         "collapsed": status.get("collapsed"),
+        "settings": _settings(folder, state, metrics) if closely else {},
         **data_of(status),
     }
     if state not in ("running", "interrupted"):
@@ -120,8 +117,8 @@ def _status(folder: RunFolder) -> dict[str, Any]:
         raise DamagedFile(folder.status, "is missing") from error
 
 
-def _judge(folder: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
-    """State and reason of a run.
+def _judge(folder: RunFolder, status: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
+    """State and reason of a run, and the metrics of one that is done.
 
     Raises:
         DamagedFile: it is damaged, or a copy.
@@ -131,20 +128,19 @@ def _judge(folder: RunFolder, status: Mapping[str, Any]) -> tuple[str, str]:
     if state not in ("done", "failed", "running"):
         raise DamagedFile(folder.status, f"is damaged: its state is {str(state)[:60]!r}")
     if status.get("schema") != SCHEMA:
-        return "outdated", f"of schema {str(status.get('schema'))[:60]} instead of {SCHEMA}"
+        return "outdated", f"of schema {str(status.get('schema'))[:60]} instead of {SCHEMA}", {}
     folder.check_name(status)
     if state == "done":
         folder.check_done(status, NUMBERS)
         try:
-            folder.read_metrics(status)
+            return "done", "", folder.read_metrics(status)
         except FileNotFoundError:
             raise DamagedFile(folder.metrics, "is missing") from None
-        return "done", ""
     if state == "failed":
         error = status.get("error") or {}
         lines = str(error.get("message", "")).splitlines() or [""]
-        return "failed", f"{error.get('type')}: {lines[0]}"
-    return ("running" if holder(folder.lock) else "interrupted"), ""
+        return "failed", f"{error.get('type')}: {lines[0]}", {}
+    return ("running" if holder(folder.lock) else "interrupted"), "", {}
 
 
 def _labels(status: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,13 +152,12 @@ def _labels(status: Mapping[str, Any]) -> dict[str, Any]:
     return dict(run)
 
 
-def _settings(folder: RunFolder) -> dict[str, Any]:
+def _settings(folder: RunFolder, state: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that can change the result; empty where neither file has them, or is damaged."""
+    if state == "done":
+        found = metrics.get("settings")
+        return flat(found) if isinstance(found, Mapping) else {}
     try:
-        status = _status(folder)
-        if status.get("state") == "done":
-            found = folder.read_metrics(status).get("settings")
-            return flat(found) if isinstance(found, Mapping) else {}
         return flat(relevant(read_config(folder.config)))
     except (OSError, DamagedFile, DataError):
         return {}
