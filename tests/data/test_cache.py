@@ -50,10 +50,12 @@ def test_holds_what_the_source_reads(isic_root, tmp_path):
 def test_files_that_change_while_they_are_decoded_fill_no_cache(isic_root, tmp_path, monkeypatch):
     source, read = Isic2017(isic_root), Isic2017.read
     (image,) = isic_root.glob("*/ISIC_0000003.jpg")
-    other = Image.open(image).transpose(Image.Transpose.ROTATE_180)
+    other = tmp_path / "other.jpg"
+    Image.open(image).transpose(Image.Transpose.ROTATE_180).save(other)
 
     def late(self, record):
-        other.save(image)
+        if record.id == image.stem:
+            other.replace(image)
         return read(self, record)
 
     with monkeypatch.context() as patch:
