@@ -367,7 +367,7 @@ def test_several_processes_at_once(isic_root, tmp_path):
     cache = tmp_path / "cache"
     cache.mkdir()
     running = [start(isic_root, cache, 0.1) for _ in range(3)]
-    answers = [process.communicate(timeout=60)[0] for process in running]
+    answers = [process.communicate(timeout=240)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0]
     assert len(set(answers)) == 1
     assert len(built(cache)) == 1
@@ -377,14 +377,14 @@ def test_several_processes_at_once(isic_root, tmp_path):
 def test_a_killed_builder_is_in_nobodys_way(isic_root, tmp_path):
     cache = tmp_path / "cache"
     cache.mkdir()
-    killed = start(isic_root, cache, 60)
-    deadline = time.monotonic() + 30
+    killed = start(isic_root, cache, 3600)
+    deadline = time.monotonic() + 240
     while not (cache / "reads").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
-    killed.communicate(timeout=30)
+    killed.communicate(timeout=240)
     assert [p for p in (cache / "images").iterdir() if p.is_dir()]  # what it left
     second = start(isic_root, cache, 0)
-    assert second.communicate(timeout=60)[0]
+    assert second.communicate(timeout=240)[0]
     assert second.returncode == 0
     assert len(built(cache)) == 1

@@ -107,7 +107,7 @@ def sweep(tmp_path, cache):
     return start
 
 
-def wait_for_runs(folder, number, program, timeout=90):
+def wait_for_runs(folder, number, program, timeout=240):
     """Wait until so many runs are being trained at a time; gives them with their owners."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

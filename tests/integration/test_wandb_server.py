@@ -50,11 +50,11 @@ def server(tmp_path_factory):
 
 
 def _wait_for(address, program):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
         assert program.poll() is None, "openwandb has ended"
         try:
-            requests.get(address, timeout=5)
+            requests.get(address, timeout=60)
             return
         except requests.ConnectionError:
             time.sleep(0.2)

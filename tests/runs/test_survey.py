@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import socket
-import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -168,12 +169,19 @@ def write_settings(folder, settings):
     write_json(folder.metrics, {"dice_image": 0.5, "settings": settings})
 
 
-def test_ten_thousand_runs_are_surveyed_in_five_seconds(add):
-    for number in range(500):
+def test_no_file_of_a_run_is_read_twice(add, monkeypatch):
+    for number in range(3):
         add("gce", number, alpha=0.3)
-    begin = time.perf_counter()
-    assert len(survey(add.runs)) == 500
-    assert time.perf_counter() - begin < 5 / 20 * 3  # three times the share, for a busy machine
+    read, opened = os.open, Counter()
+
+    def counting(file, *args, **options):
+        opened[str(file)] += 1
+        return read(file, *args, **options)
+
+    monkeypatch.setattr(os, "open", counting)
+    assert len(survey(add.runs)) == 3
+    assert {Path(file).name for file in opened} >= {"status.json", "metrics.json"}
+    assert set(opened.values()) == {1}, opened
 
 
 @pytest.mark.parametrize(("answer", "left"), [("y", 1), ("n", 3), ("", 3)])

@@ -10,9 +10,9 @@ from robustseg.sweeps import limit
 
 RINGS = {
     "it interrupts what is going on": """
-limit.arm(0.001)
 try:
-    time.sleep(60)
+    limit.arm(0.001)
+    time.sleep(3600)
 except KeyboardInterrupt:
     print(limit.is_over())
 """,
@@ -20,14 +20,14 @@ except KeyboardInterrupt:
 limit._clock.began -= 60
 try:
     limit.arm(1)
-    time.sleep(60)
+    time.sleep(3600)
 except limit.TimeIsUp:
     print(limit.is_over())
 """,
     "disarmed it is silent": """
-limit.arm(0.002)
+limit.arm(0.01)
 limit.disarm()
-time.sleep(0.5)
+time.sleep(1)
 print(not limit.is_over())
 """,
     "without a limit nothing happens": """
@@ -39,11 +39,11 @@ print(limit.ends() is None and not limit.is_over())
     "an interrupt that a destructor lost is made up for": """
 class Slow:
     def __del__(self):
-        time.sleep(60)
+        time.sleep(3600)
 
-limit.arm(0.001)
-Slow()
 try:
+    limit.arm(0.001)
+    Slow()
     limit.stop_if_over()
 except limit.TimeIsUp:
     print(True)

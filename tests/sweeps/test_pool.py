@@ -43,9 +43,9 @@ def work(folder: Path, job: int, overrides):
             os._exit(3)
         case "interrupt launcher":
             os.kill(os.getppid(), signal.SIGINT)
-            time.sleep(60)
+            time.sleep(3600)
         case "sleep":
-            time.sleep(60)
+            time.sleep(3600)
 
 
 def run(folder, *kinds, places=({"PLACE": "a"}, {"PLACE": "b"})):
@@ -115,10 +115,8 @@ def test_there_are_no_more_processes_than_jobs(tmp_path):
 
 
 def test_an_interrupt_ends_the_jobs_and_leaves_no_process(tmp_path):
-    begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, "sleep", "interrupt launcher", "fine")
-    assert time.monotonic() - begin < 15
     assert set(notes(tmp_path)) <= {0, 1}  # the third was not begun
     for pid, *_ in notes(tmp_path).values():
         with pytest.raises(ProcessLookupError):
@@ -131,7 +129,6 @@ def test_an_interrupt_before_a_process_is_ready_is_heard(tmp_path):
             if job == 1:  # the first process is still importing
                 raise KeyboardInterrupt
 
-    begin = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run_jobs(
             partial(work, tmp_path),
@@ -139,7 +136,6 @@ def test_an_interrupt_before_a_process_is_ready_is_heard(tmp_path):
             [{"PLACE": "a"}, {"PLACE": "b"}],
             Impatient(),
         )
-    assert time.monotonic() - begin < 15
 
 
 def test_a_time_limit_waits_until_a_process_is_started_whole():

@@ -117,8 +117,8 @@ def _living(lock: _Lock, job: str | None, now: float) -> dict[str, Any] | None:
     try:
         owner: dict[str, Any] = parse_json(lock.text)
         _OWNER.validate_python(owner)
-    except ValueError:  # killed before it could write its name: alive only for a moment
-        return {"host": "?", "pid": -1} if abs(age) < 1 else None
+    except ValueError:  # no name yet: it stands still before it writes it, or was killed
+        return {"host": "?", "pid": -1} if abs(age) < HEARTBEAT else None
     here = _namespace()
     if owner["host"] == socket.gethostname() and owner.get("namespace", here) == here:
         return owner if _alive(owner) else None
