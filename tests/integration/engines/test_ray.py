@@ -56,7 +56,7 @@ def test_the_same_numbers_as_alone_and_a_failure_stays_alone(sweep, tmp_path, ti
     output = (tmp_path / "output").read_text()
     print(output)
     assert "4 runs: 2 done, 2 failed" in output or "4 runs: 2 failed, 2 done" in output
-    assert "TrainingDiverged: the training loss is nan in epoch" in output
+    assert "failed: the training loss is nan in epoch" in output
     for loss in ("tloss", "mse"):
         alone = f"paths.runs={tmp_path}/alone"
         run(tiny(f"loss={loss}", "noise.alpha=0.5", "optimizer=sgd", "optimizer.lr=1e-3", alone))
@@ -94,7 +94,7 @@ def test_ctrl_c_stops_the_tasks_and_says_how_to_go_on(sweep, tmp_path):
     assert "The same command resumes from the last checkpoint." in output
     for name, pid in held.items():
         process = Path(f"/proc/{pid}")
-        wait_until("the task's process is gone", lambda at=process: not at.exists(), timeout=10)
+        wait_until("the task's process is gone", lambda at=process: not at.exists(), timeout=60)
         assert RunFolder(tmp_path / "runs" / name).read_status()["state"] == "running"
 
 
@@ -118,7 +118,7 @@ def test_the_time_limit_stops_the_tasks_and_the_same_call_resumes(sweep, tmp_pat
 def test_no_cluster_at_the_address(sweep, tmp_path):
     options = ["hydra/launcher=ray", "hydra.launcher.address=127.0.0.1:1"]
     with sweep("loss=tloss,gce", *options) as program:
-        assert program.wait() == 1
+        assert program.wait() == 2
     output = (tmp_path / "output").read_text()
     assert "there is no Ray cluster at hydra.launcher.address=127.0.0.1:1" in output
     assert "Traceback" not in output
