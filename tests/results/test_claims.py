@@ -197,6 +197,7 @@ def test_formats_have_the_same_claims(add_run, three_losses):
     latex = render_claims(claims, "latex")
     assert latex.count(r"\item ") == 3 and r"\begin{tabular}{llllllllll}" in latex
     assert latex.isascii()
+    assert "Images count as independent" in markdown and "as independent" in latex
 
 
 def test_a_sentence_names_no_better_where_nothing_is_separated(add_run, three_losses):

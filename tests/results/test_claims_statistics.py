@@ -184,6 +184,20 @@ def test_the_interval_over_images_covers(images):
     assert held == pytest.approx(0.95, abs=3 * (0.05 * 0.95 / draws) ** 0.5)
 
 
+def test_images_of_one_patient_are_not_independent():
+    """Why claims say so: five images a patient, half of the variance the patient's, and the
+    variance of a mean is 1 + (5 - 1)/2 = 3 times that of independent images; over means of
+    patients the interval holds."""
+    draws, rng = 4000, np.random.default_rng(0)
+    patients = rng.normal(size=(draws, 60, 1)) + rng.normal(size=(draws, 60, 5))
+    held = []
+    for values in (patients.reshape(draws, -1), patients.mean(-1)):
+        found = over_images(values)
+        held.append(((found.low <= 0) & (found.high >= 0)).mean())
+    expected = [1 - 2 * stats.norm.sf(stats.norm.isf(0.025) / 3**0.5), 0.95]
+    assert held == pytest.approx(expected, abs=0.025)
+
+
 @pytest.mark.parametrize("seeds", [3, 6])
 @pytest.mark.parametrize("part", [0, 1, 10])
 def test_the_interval_over_seeds_covers_at_least(seeds, part):

@@ -73,6 +73,8 @@ def footnotes(claims: Claims) -> list[str]:
         "lie around 0, not whether their mean is 0, so it may disagree with the chance.",
         f"Methods: {1 - LEVEL:.0%} interval over seeds and images, for this draw of wrong masks "
         "(noise.seed), of each pair by itself.",
+        "Images count as independent: where several are of one patient, intervals are too narrow "
+        "and p is too small.",
     ]
     if any(claim.methods for claim in claims.claims):
         said += [

@@ -1,0 +1,123 @@
+"""What READMEs say of the records in git is what the program makes of them."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from robustseg.cli.main import main
+from robustseg.results.claims.sentences import interval
+
+ROOT = Path(__file__).parents[2]
+EXPERIMENTS = ROOT / "experiments"
+NOISY = ("--where", "alpha=0.7", "beta=0.7")
+SCORES = ("dice_image", "dice_image_tuned", "dice_pooled", "area_ratio")
+SMALL = (*NOISY, "--metric", *SCORES, "hd95", "average_precision", "--no-published")
+TILES = ("dice_image", "dice_image_pos", "dice_pooled", "false_positive_rate_empty", "area_ratio")
+BY_CLASS = ("--by", "class", "--metric", "dice_image")
+TABLES = [
+    ("tloss_isic2017_small", ()),
+    ("tloss_isic2017_small", SMALL),
+    ("tloss_shenzhen_small", ()),
+    ("tloss_shenzhen_small", SMALL),
+    (
+        "tloss_area",
+        ("--layout", "losses", "--metric", *SCORES, "average_precision", "--no-published"),
+    ),
+    ("tloss_area_tiles", ("--metric", *TILES, "average_precision")),
+    ("tversky_histopathology_small", ("--layout", "domain")),
+    ("classes_chest", BY_CLASS),
+    ("classes_shenzhen", BY_CLASS),
+]
+FINDING = {"tloss_isic2017_small": 0, "tloss_shenzhen_small": 1}  # its column of the README
+
+
+def records(*experiments):
+    return ["--runs", *(str(EXPERIMENTS / name / "record") for name in experiments)]
+
+
+def lines(text):
+    """The lines of tables in a text, whatever the widths of their columns."""
+    found = [line for line in text.splitlines() if line.startswith("|")]
+    return [
+        " | ".join(cell.strip() for cell in line.strip("|").split("|"))
+        for line in found
+        if not set(line) <= set("|-: ")
+    ]
+
+
+def printed(capsys, *call):
+    assert main([*call]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("experiment, options", TABLES, ids=lambda value: str(value)[:30])
+def test_a_readme_has_the_table_of_its_record(experiment, options, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    found = lines(printed(capsys, "table", experiment, *options, *records(experiment)))
+    readme = lines((EXPERIMENTS / experiment / "README.md").read_text(encoding="utf-8"))
+    assert found
+    assert [line for line in found if line not in readme] == []
+
+
+def test_the_ranks_are_those_of_the_records(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    chosen = ("--loss", "tloss", "gce", "mae", "ce", "tloss_area")
+    found = printed(capsys, "ranks", *FINDING, *chosen, *records(*FINDING))
+    ranks, _ = found.split("| where ", 1)  # the costs of shared machines are not shown
+    readme = (EXPERIMENTS / "README.md").read_text(encoding="utf-8")
+    assert [line for line in lines(ranks) if line not in lines(readme)] == []
+    said = next(line for line in ranks.splitlines() if line.startswith("Ranks by"))
+    assert said in readme
+
+
+def finding():
+    """The cells of the finding's first table, by their line's name."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split("## A finding", 1)[1]
+    cells = [line.replace("**", "").split(" | ") for line in lines(text.split("![", 1)[0])]
+    return {name: values for name, *values in cells}
+
+
+def readable(row):
+    """A mean with its deviation, as tables show them."""
+    return f"{row['mean']:.3f}({round(row['std'] * 1000)})"
+
+
+@pytest.mark.parametrize("experiment, place", FINDING.items())
+def test_the_finding_is_that_of_the_records(experiment, place, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    call = (experiment, *NOISY, *records(experiment), "--format", "json")
+    rules = ("--select", "last", "noisy-val", "--no-published")
+    table = json.loads(printed(capsys, "table", *call, *rules))
+    means = {(row["loss"], row["metric"]): row for row in table}
+    told = finding()
+    for loss, name in (("gce", "GCE"), ("tloss", "T-Loss"), ("tloss_area", "T-Loss (area)")):
+        last = means[loss, "dice_image_last"]
+        assert last["runs"] == 3
+        assert told[name][place] == readable(last)
+    for loss, name in (("tloss", "T-Loss"), ("tloss_area", "T-Loss (area)")):
+        early = next(cells for line, cells in told.items() if line.startswith(f"{name}, stopped"))
+        assert early[place] == readable(means[loss, "dice_image_noisy_val"])
+    claims = json.loads(printed(capsys, "claims", *call, "--against", "tloss_area"))
+    for loss, name in (("gce", "GCE"), ("tloss", "the T-Loss")):
+        (claim,) = [one for one in claims if one["second"] == loss]
+        assert claim["first"] == "tloss_area"
+        ends = interval((claim["methods_low"], claim["methods_high"]))
+        assert told[f"its lead over {name}"][place] == f"{claim['difference']:.3f} {ends}"
+
+
+def test_other_wrong_masks_are_those_of_the_record(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    options = ("--layout", "losses", "--metric", "dice_image", "--no-published")
+    found = lines(printed(capsys, "table", "tloss_area", *options, *records("tloss_area")))
+    losses, *rows = (line.replace("**", "").replace("†", "").split(" | ") for line in found)
+    made = {(row[0].split(" α")[0], loss): cell for row in rows
+            for loss, cell in zip(losses[1:], row[1:], strict=True)}  # fmt: skip
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split("## A finding", 1)[1]
+    table = re.search(r"(?s)\| \[Other wrong masks.*?\n\n", text)
+    _, *told = (line.replace("**", "").split(" | ") for line in lines(table[0]))
+    kinds = ("annotator under", "annotator over", "markov")
+    assert [row[0] for row in told] == ["GCE", "T-Loss", "T-Loss (area)"]
+    for loss, *cells in told:
+        assert cells == [made[kind, loss] for kind in kinds]
