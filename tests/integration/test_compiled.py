@@ -34,6 +34,7 @@ class Dropping(PlainUNet):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_later_run_of_a_process_has_the_bits_of_a_fresh_one(tiny, cache, tmp_path):
     """After a run that diverged, one in another precision and one with another seed."""
     elsewhere, compiled_before = f"paths.runs={tmp_path}/before", counters["stats"]["unique_graphs"]

@@ -135,6 +135,7 @@ def test_random_kills_change_nothing_with_any_schedule(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_hundred_random_kills_change_nothing(
     tiny, tmp_path, forked, in_process, finished, results
 ):

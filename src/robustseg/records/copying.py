@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from robustseg.records.folders import Kept, as_json, hide
+from robustseg.records.folders import Kept, as_json, hide, hide_cases
 from robustseg.records.hashing import by_hash, hidden_fingerprint
 from robustseg.records.layout import NotKept
 from robustseg.records.recorded_run import RecordedRun
+from robustseg.records.tables import TEXTS
 from robustseg.runs.finished import Finished
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _wide(table: pa.Table) -> pa.Table:
     wide = {"int": pa.int64(), "float": pa.float64()}
     for at, field in enumerate(table.schema):
         kind = "int" if pa.types.is_integer(field.type) else "float"
-        if field.name != "id":
+        if field.name not in TEXTS["images"]:
             table = table.set_column(at, field.name, table[field.name].cast(wide[kind]))
     return table
 
@@ -62,9 +63,12 @@ def _wide(table: pa.Table) -> pa.Table:
 def _hidden(images: pa.Table, fingerprint: object) -> pa.Table:
     import pyarrow as pa
 
-    ids = hide(images["id"].to_pylist(), fingerprint)
-    at = images.column_names.index("id")
-    return _sorted(images.set_column(at, "id", pa.array(ids, pa.string())))
+    for name, hidden in (("id", hide), ("case", hide_cases)):
+        if name in images.column_names:
+            names = hidden(images[name].to_pylist(), fingerprint)
+            at = images.column_names.index(name)
+            images = images.set_column(at, name, pa.array(names, pa.string()))
+    return _sorted(images)
 
 
 def _sorted(images: pa.Table) -> pa.Table:

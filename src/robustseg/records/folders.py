@@ -16,8 +16,9 @@ from robustseg.metrics.by_class import classes_in, derived
 from robustseg.metrics.summary import COUNTS, summarise_last
 from robustseg.records.hashing import hashed_ids, hidden_fingerprint
 from robustseg.records.tables import COSTS, LABEL_NUMBERS, LABEL_TEXTS, OWN, STATUS_TEXTS, TUNED
+from robustseg.runs.cases import cases_of
 from robustseg.runs.config import read_config
-from robustseg.runs.files import trouble
+from robustseg.runs.files import DamagedFile, trouble
 from robustseg.runs.finished import Finished
 from robustseg.runs.folder import RunFolder
 
@@ -83,6 +84,13 @@ def hide(ids: Sequence[str], fingerprint: Any) -> list[str]:
     plain = list(dict.fromkeys(ids))
     names = dict(zip(plain, hashed_ids(plain, fingerprint), strict=True))
     return [names[one] for one in ids]
+
+
+def hide_cases(cases: Sequence[str | None], fingerprint: Any) -> list[str | None]:
+    """Names of cases as `hide`; None stays."""
+    known = [case for case in dict.fromkeys(cases) if case is not None]
+    names = dict(zip(known, hide(known, fingerprint), strict=True))
+    return [None if case is None else names[case] for case in cases]
 
 
 def as_json(value: Any) -> str:
@@ -212,15 +220,33 @@ def _images(folder: RunFolder, finished: Finished, hashed: bool) -> pa.Table:
         _check_images(columns, ids, finished.numbers)
     except (ValueError, TypeError, KeyError) as error:
         raise Unpackable(f"{path} is damaged: {error}") from error
+    cases = _cases(folder, ids)
     if hashed:
-        ids = hide(ids, finished.status.get("fingerprint"))
+        fingerprint = finished.status.get("fingerprint")
+        ids, cases = hide(ids, fingerprint), hide_cases(cases, fingerprint)
     # By what is kept of the names, in the order of code points as Python sorts: rows with hashed
     # ids in the order of the names would tell which is which to all who know the names.
     order = np.argsort(np.array(ids, dtype=object), kind="stable")
     follow = {*derived(columns), *(TUNED if _tuned_follows(columns) else ())}
     kept = [name for name in table.column_names if name not in follow]
     table = table.set_column(table.column_names.index("id"), "id", pa.array(ids, pa.string()))
-    return table.select(kept).take(pa.array(order))
+    table = table.select(kept)
+    if cases:
+        table = table.append_column("case", pa.array(cases, pa.string()))
+    return table.take(pa.array(order))
+
+
+def _cases(folder: RunFolder, ids: Sequence[str]) -> list[str | None]:
+    """The case of each row, None where it has none; empty if no two test images are of one.
+
+    Raises:
+        Unpackable: split.csv is damaged.
+    """
+    try:
+        cases = cases_of(folder)
+    except (OSError, DamagedFile) as error:
+        raise Unpackable(f"{folder.split} {trouble(error)}") from error
+    return [cases.get(one) for one in ids] if cases else []
 
 
 def _counts(columns: Sequence[str]) -> list[str]:

@@ -176,7 +176,8 @@ class RecordedRun:
             DamagedRecord: they cannot be used.
             NotKept: there are none.
         """
-        rows = self.table("images").to_pandas()
+        table = self.table("images")
+        rows = table.drop_columns([*({"case"} & {*table.column_names})]).to_pandas()
         rows = rows.iloc[recorded_order(self, rows["id"])].reset_index(drop=True)
         rows = rows.astype({name: "int64" for name in rows if rows[name].dtype.kind in "iu"})
         rows = rows.assign(**derived({name: rows[name].to_numpy() for name in rows}))
@@ -184,6 +185,19 @@ class RecordedRun:
             rows["tp_tuned"] = rows["tp"] + rows["fn"] - rows["fn_tuned"]
             rows["tn_tuned"] = rows["fp"] + rows["tn"] - rows["fp_tuned"]
         return rows[[*columns]] if columns else rows
+
+    def cases(self) -> dict[str, str]:
+        """The case of each test image, by its id; empty if none has two, or it is not recorded.
+
+        Raises:
+            DamagedRecord: the rows cannot be used.
+            NotKept: there are none.
+        """
+        table = self.table("images")
+        if "case" not in table.column_names:
+            return {}
+        pairs = zip(*(table[name].to_pylist() for name in ("id", "case")), strict=True)
+        return {name: case for name, case in pairs if case is not None}
 
     def hash_ids(self, ids: list[str]) -> list[str]:
         """Image ids as a record of data that are not public has them."""

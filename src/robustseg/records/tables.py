@@ -37,7 +37,7 @@ TEXTS = {
     "runs": {"run_id", "collapsed", *LABEL_TEXTS, *STATUS_TEXTS, *JSON},
     "epochs": {"run_id"},
     "thresholds": {"run_id"},
-    "images": {"run_id", "id"},
+    "images": {"run_id", "id", "case"},
 }
 LOGICAL = {"runs": {"public", "hashed"}}
 _REQUIRED = {

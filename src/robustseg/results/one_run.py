@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from robustseg.runs.cases import cases_of
 from robustseg.runs.files import DamagedFile
 from robustseg.runs.folder import RunFolder
 
@@ -69,6 +70,9 @@ class Run(Protocol):
     def images(self, *columns: str) -> pd.DataFrame:
         """Rows of images.csv, those of one image together; only some columns, if they are named."""
 
+    def cases(self) -> dict[str, str]:
+        """The case of each test image, by its id; empty if none has two."""
+
     def hash_ids(self, ids: list[str]) -> list[str]:
         """Image ids as a record of data that are not public has them."""
 
@@ -126,7 +130,8 @@ class FolderRun:
 
     def identity(self) -> list[Any]:
         """Id, times and sizes of its files."""
-        return [self.run_id, _stamp(self.folder.metrics), _stamp(self.folder.images)]
+        files = self.folder.metrics, self.folder.images, self.folder.split
+        return [self.run_id, *map(_stamp, files)]
 
     def epochs(self) -> pd.DataFrame:
         """Rows of epochs.csv, as floats; exactly those that were written."""
@@ -178,6 +183,10 @@ class FolderRun:
             if column.dtype.kind == "f" and np.isinf(column).any():
                 raise DamagedFile(path, f"is damaged: column {name!r:.60} holds no finite numbers")
         return rows
+
+    def cases(self) -> dict[str, str]:
+        """The cases of its split.csv."""
+        return cases_of(self.folder)
 
     def hash_ids(self, ids: list[str]) -> list[str]:
         """Salted hashes of image ids."""

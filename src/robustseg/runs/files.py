@@ -21,6 +21,7 @@ FILE_LIMIT = 1 << 34
 _DEPTH = 64  # of nested values
 _WHOLE = 1 << 63  # no number of ours is as large
 _DIGITS = 40  # nor is any written longer
+_NAMES = ("id", "case")  # columns of a CSV file that hold no numbers, though they may look so
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _READ = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0)
@@ -240,7 +241,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def read_csv(path: Path) -> list[dict[str, Any]]:
-    """Rows that `write_csv` wrote: numbers as numbers (but for ids), empty cells left out.
+    """Rows that `write_csv` wrote: numbers as numbers (but for names), empty cells left out.
 
     Raises:
         OSError: there is no such file.
@@ -258,7 +259,7 @@ def parse_csv(path: Path, data: bytes) -> list[dict[str, Any]]:
     try:
         lines = csv.DictReader(io.StringIO(decoded(path, data), newline=""), strict=True)
         return [
-            {key: text if key == "id" else _value(text) for key, text in row.items() if text}
+            {key: text if key in _NAMES else _value(text) for key, text in row.items() if text}
             for row in lines
         ]
     except (csv.Error, TypeError) as error:  # the latter: a row is longer than the header

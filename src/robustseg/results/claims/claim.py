@@ -43,10 +43,11 @@ class Claim:
         first: labels, as words, of the row whose mean is better.
         second: of the other.
         names: of both for readers, with the losses as papers write them.
-        images: n, how many there are.
+        images: how many there are.
+        cases: (patients, slides) of which they are; None if each image is of its own.
         runs: of the first and of the second.
         difference: Δ of means over images, each averaged over all runs of its row; 0 or more.
-        interval: its 95 % interval over images.
+        interval: its 95 % interval over images, or over cases.
         chance: that the opposite is true of these networks on all such images.
         p: of Wilcoxon's signed-rank test, as in tables.
         p_corrected: by Holm's procedure for all pairs shown.
@@ -62,6 +63,7 @@ class Claim:
     second: str
     names: tuple[str, str]
     images: int
+    cases: int | None
     runs: tuple[int, int]
     difference: float
     interval: tuple[float, float]

@@ -102,6 +102,7 @@ def _record(claim: Claim, family: int, names: Sequence[str]) -> Record:
         "first": claim.first,
         "second": claim.second,
         "images": claim.images,
+        "cases": claim.cases,
         "first_runs": claim.runs[0],
         "second_runs": claim.runs[1],
         "difference": claim.difference,

@@ -15,14 +15,15 @@ from robustseg.results.claims.intervals import (
     over_seeds,
     seeds_needed,
 )
+from robustseg.results.tables.by_case import Cases, values_of_cases
 from robustseg.results.tables.cached_statistics import Numbers, cached
 from robustseg.results.tables.comparison import Answers, all_pairs, with_reference
 from robustseg.results.tables.grid import column_words
 from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike, is_per_image
 from robustseg.results.tables.table_model import Key, Table, direction
 
-_VERSION = 1  # raise it when a procedure changes, so that what is kept is computed again
-_WIDTH = 15  # numbers of a pair: sign, 4 over images, 10 over seeds (0 where there are too few)
+_VERSION = 2  # raise it when a procedure changes, so that what is kept is computed again
+_WIDTH = 16  # of a pair: sign, 4 over images, 10 over seeds (0 where too few), how many images
 Pair = tuple[Key, Key]
 
 
@@ -35,7 +36,8 @@ def make_claims(table: Table, images: Images, against: str | None = None) -> Cla
         against: a loss; None: all pairs.
 
     Raises:
-        ConfigError: there is no such loss, no metric is a mean over images, or nothing competes.
+        ConfigError: there is no such loss, or no metric is a mean over images.
+        NoRuns: nothing competes, or all test images are of one case.
         NoImages: an images.csv is missing or damaged.
         UnlikeImages: runs to be compared were tested on different images.
     """
@@ -87,17 +89,26 @@ def _measure(
 ) -> Numbers:
     """Numbers of each pair: whether it has to be turned round, then of the better's advantage."""
     values = _Values(table, images)
-    differences = [values.over_runs(pair) for pair in pairs]
+    cases = [values.cases(pair) for pair in pairs]
+    of_images = [values.over_runs(pair) for pair in pairs]
+    differences = [values_of_cases(*both) for both in zip(of_images, cases, strict=True)]
+    if any(one.size < 2 for one in differences):
+        raise NoRuns("claims need two test images or more, of two cases (patients, slides) or more")
     signs = [-1.0 if difference.mean() < 0 else 1.0 for difference in differences]
     found = np.zeros((len(pairs), _WIDTH))
     found[:, 0] = signs
+    found[:, -1] = [one.size for one in of_images]
     for places in _alike(range(len(pairs)), lambda at: differences[at].size):
         turned = np.stack([signs[at] * differences[at] for at in places])
         found[places, 1:5] = np.stack(over_images(turned), axis=-1)
     enough = [at for at in range(len(pairs)) if len(shared[at]) >= MIN_SEEDS]
     for places in _alike(enough, lambda at: (len(shared[at]), differences[at].size)):
-        turned = np.stack([signs[at] * values.by_seed(pairs[at], shared[at]) for at in places])
-        found[places, 5:] = _of_methods(turned)
+        by_seed = [values.by_seed(pairs[at], shared[at]) for at in places]
+        advantages = [
+            signs[at] * values_of_cases(one, cases[at])
+            for at, one in zip(places, by_seed, strict=True)
+        ]
+        found[places, 5:-1] = _of_methods(np.stack(advantages))
     return [[float(number) for number in row] for row in found]
 
 
@@ -134,6 +145,11 @@ class _Values:
         check_alike(first, ids, second, others)
         return np.asarray(direction(pair[0][1].metric) * (ours - theirs))
 
+    def cases(self, pair: Pair) -> Cases:
+        """Which images are of one case."""
+        run_ids = [sample.run_id for key in pair for sample in self._samples(key)]
+        return self.images.cases(run_ids, self._cell(pair[0])[1])
+
     def by_seed(self, pair: Pair, seeds: Sequence[tuple]) -> np.ndarray:
         """Of each image, (seeds, images)."""
         ours, theirs = (
@@ -160,10 +176,10 @@ class _Values:
 def _claim(
     table: Table, pair: Pair, numbers: list[float], seeds: list[tuple], tested: Answers
 ) -> Claim:
-    sign, difference, low, high, chance, *of_methods = numbers
+    sign, difference, low, high, chance, *of_methods, n = numbers
     (first, column), (second, _) = pair if sign > 0 else reversed(pair)
     cells = [table.cells[row, column] for row in (first, second)]
-    p, p_corrected, n = tested[pair]
+    p, p_corrected, units, of_cases = tested[pair]
     methods = None
     if len(seeds) >= MIN_SEEDS:
         mean, start, end, df, images, of_seeds, rest, *needed = of_methods
@@ -178,6 +194,7 @@ def _claim(
         second=table.words(second),
         names=(table.shown(first), table.shown(second)),
         images=int(n),
+        cases=int(units) if of_cases else None,
         runs=(cells[0].n, cells[1].n),
         difference=difference,
         interval=(low, high),

@@ -6,6 +6,7 @@ from robustseg.results.claims.claim import Claim, Claims, Methods
 from robustseg.results.claims.intervals import MARGIN, MOST_SEEDS
 from robustseg.results.tables.image_scores import no_means
 from robustseg.results.tables.table_model import LEVEL
+from robustseg.terminal.count import count
 
 
 def number(value: float, decimals: int = 3) -> str:
@@ -25,11 +26,11 @@ def small(value: float) -> str:
 
 def needed(methods: Methods) -> str:
     """How many seeds separate a difference of .01, and the range."""
-    count, fewest, most = methods.needed
-    if count == 0:
+    seeds, fewest, most = methods.needed
+    if seeds == 0:
         return "none: the images are the limit"
     low, high = _seeds(fewest), _seeds(most)
-    return f"{_seeds(count)} ({low} to {high})" if low != high else _seeds(count)
+    return f"{_seeds(seeds)} ({low} to {high})" if low != high else _seeds(seeds)
 
 
 def sentence(claim: Claim, decimals: int = 3) -> str:
@@ -41,6 +42,8 @@ def sentence(claim: Claim, decimals: int = 3) -> str:
         methods, over three seeds with this draw of wrong masks, [−0.010, 0.052]: not separated.``
     """
     over = f"on these {claim.images} images"
+    if claim.cases is not None:
+        over += f" of {count(claim.cases, 'case')}"
     first, second = claim.names
     if claim.difference == 0:
         found = f"{over} the networks of {first} and of {second} are equally good"
@@ -73,9 +76,18 @@ def footnotes(claims: Claims) -> list[str]:
         "lie around 0, not whether their mean is 0, so it may disagree with the chance.",
         f"Methods: {1 - LEVEL:.0%} interval over seeds and images, for this draw of wrong masks "
         "(noise.seed), of each pair by itself.",
-        "Images count as independent: where several are of one patient, intervals are too narrow "
-        "and p is too small.",
     ]
+    grouped = [claim.cases is not None for claim in claims.claims]
+    if any(grouped):
+        said.append(
+            "Where images are of cases (patients, slides), those of one count together: intervals "
+            "and chances are cluster-robust, p is of the cases' means."
+        )
+    if not all(grouped):
+        said.append(
+            "Images count as independent where their cases are not known: if several are of one "
+            "patient, intervals are too narrow and p is too small."
+        )
     if any(claim.methods for claim in claims.claims):
         said += [
             "Variance: shares of images, seeds and rest in the variance of the difference.",

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from robustseg.results.ranking.columns import Array, mean_ranks, wins_of
 from robustseg.results.ranking.ranked_cells import RankedCells
+from robustseg.results.tables.by_case import Cases, agreed
 from robustseg.results.tables.cached_statistics import cached
 from robustseg.results.tables.image_scores import Images, check_alike
 from robustseg.results.tables.table_model import LEVEL, Key, Table, direction
 
 RESAMPLES = 2000
-_VERSION = 1  # raise it when the procedure changes, so that what is kept is computed again
+_VERSION = 2  # raise it when the procedure changes, so that what is kept is computed again
 _BLOCK = 100  # resamples at a time
 
 
@@ -64,17 +65,27 @@ def _draws(grid: RankedCells, images: Images) -> Array:
             if place.data == data and key is not None
         }
         values = {place: _values(grid.table, key, images) for place, key in cells.items()}
-        first, ids = next((run, ids) for run, ids, _, _ in values.values())
-        for run, others, _, _ in values.values():
+        first, ids = next((run, ids) for run, ids, *_ in values.values())
+        cases: Cases = None
+        for run, others, told, *_ in values.values():
             check_alike(first, ids, run, others)
-        pictures = rng.multinomial(len(ids), np.full(len(ids), 1 / len(ids)), RESAMPLES) / len(ids)
+            cases = agreed(cases, told)
+        pictures = _drawn_images(rng, np.arange(len(ids)) if cases is None else cases)
         known = sorted({seed for *_, seeds, _ in values.values() for seed in seeds}, key=str)
         times = rng.multinomial(len(known), np.full(len(known), 1 / len(known)), RESAMPLES)
-        for (row, at), (_, _, seeds, scores) in values.items():
+        for (row, at), (*_, seeds, scores) in values.items():
             own = times[:, [known.index(seed) for seed in seeds]]
             sign = direction(grid.places[at].column.metric)
             drawn[:, row, at] = sign * drawn_means(scores, pictures, own)
     return drawn
+
+
+def _drawn_images(rng: np.random.Generator, cases: NDArray[np.int64]) -> Array:
+    """(resamples, images): weights that add up to 1, where as many cases are drawn as there are."""
+    count = int(cases.max()) + 1
+    times = rng.multinomial(count, np.full(count, 1 / count), RESAMPLES)[:, cases]
+    weights: Array = times / times.sum(axis=1, keepdims=True)
+    return weights
 
 
 def drawn_means(scores: Array, pictures: Array, times: NDArray[np.int64]) -> Array:
@@ -101,12 +112,16 @@ def _inflated(scores: Array) -> Array:
     return mean + np.sqrt(count / (count - 1)) * (scores - mean) if count > 1 else scores
 
 
-def _values(table: Table, key: Key, images: Images) -> tuple[str, list[str], Sequence[Any], Array]:
-    """A run, its images, the seeds of the cell and each one's values of them, (S, images)."""
+def _values(
+    table: Table, key: Key, images: Images
+) -> tuple[str, list[str], Cases, Sequence[Any], Array]:
+    """A run, its images, their cases, the cell's seeds and each one's values, (S, images)."""
     samples = table.cells[key].samples
     read = [images.mean([sample.run_id], key[1].metric) for sample in samples]
     first = samples[0].run_id
     for sample, (ids, _) in zip(samples, read, strict=True):
         check_alike(first, read[0][0], sample.run_id, ids)
     seeds = [str(sample.seed[0]) for sample in samples]  # clean masks have no seed of noise
-    return first, read[0][0], seeds, np.stack([values for _, values in read])
+    ids = read[0][0]
+    cases = images.cases([sample.run_id for sample in samples], ids)
+    return first, ids, cases, seeds, np.stack([values for _, values in read])

@@ -134,10 +134,10 @@ def _notes(ranking: Ranking) -> list[str]:
 
 
 def _interval_note(least: int, most: int) -> str:
-    drawn = "bootstrap over test images and seeds, each drawn for all losses together"
+    images = "bootstrap over test images (those of one case together)"
+    drawn = f"{images} and seeds, each drawn for all losses together"
     if most == 1:
-        drawn = "bootstrap over test images, of these networks: one seed per cell tells nothing of "
-        drawn += "others"
+        drawn = f"{images}, of these networks: one seed per cell tells nothing of others"
     elif least < most:
         drawn += f"; {least} to {most} seeds per cell, and those with one add no spread of seeds"
     return f"Interval: {drawn}. The settings are not drawn."

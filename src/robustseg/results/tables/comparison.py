@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from robustseg.errors import ConfigError
+from robustseg.results.tables.by_case import Cases, agreed, means_of_cases, values_of_cases
 from robustseg.results.tables.cached_statistics import Numbers, cached
 from robustseg.results.tables.image_scores import Images, check_alike, is_per_image
 from robustseg.results.tables.paired_tests import (
@@ -21,7 +22,7 @@ from robustseg.results.tables.table_model import Comparison, Key, Table, Test
 from robustseg.terminal.suggestion import suggestion
 
 MIN_SEEDS = 6  # of Wilcoxon's test: with five pairs no p is below 2/2⁵ = 0.0625
-_VERSION = 2  # raise it when a procedure changes, so that what is kept is computed again
+_VERSION = 3  # raise it when a procedure changes, so that what is kept is computed again
 
 _ALL_PAIRS = ("images", "seeds")  # what tests all pairs; Tukey's test does so by itself
 
@@ -45,8 +46,9 @@ def compare(
         test: how cells are compared:
 
             - ``images``: Wilcoxon's signed-rank test over test images, each image's value averaged
-              over seeds and reported evaluations, of metrics that are means over images; Holm's
-              correction over all pairs of the table.
+              over seeds and reported evaluations, of metrics that are means over images; where
+              several test images are of one case (patient, slide), over the means of cases.
+              Holm's correction over all pairs of the table.
             - ``seeds``: the same test over the numbers of runs paired by seed; six or more.
             - ``tukey``: the T-Loss paper's procedure, one-way analysis of variance over the runs of
               each contest, then Tukey's honestly significant differences, which correct within the
@@ -75,8 +77,9 @@ def compare(
     cells = dict(table.cells)
     grouped = against is None and test != "best"
     for key, reference in pairs:
-        p, p_corrected, n = answers[key, reference]
-        comparison = Comparison(table.words(reference[0]), p, p_corrected, int(n))
+        p, p_corrected, n, of_cases = answers[key, reference]
+        words = table.words(reference[0])
+        comparison = Comparison(words, p, p_corrected, int(n), bool(of_cases))
         group = grouped and not comparison.significant
         cells[key] = replace(cells[key], comparison=comparison, group=group)
     best = (
@@ -94,7 +97,7 @@ def all_pairs(table: Table, images: Images, test: str = "images") -> Answers:
         test: ``images`` or ``seeds``, as for `compare`.
 
     Returns:
-        p, corrected p and how many values were paired, by pair.
+        p, corrected p, how many values were paired and whether they are of cases, by pair.
 
     Raises:
         ConfigError: too few seeds.
@@ -124,15 +127,16 @@ def _tested(table: Table, pairs: Pairs, images: Images, test: str) -> Answers:
     if test == "tukey":
         question.append([[_runs(table, key, images) for key in keys] for keys in table.contests])
     measure = _MEASURES[test]
-    found = cached(question, (len(pairs), 3), lambda: measure(table, pairs, images))
+    found = cached(question, (len(pairs), 4), lambda: measure(table, pairs, images))
     return dict(zip(pairs, found, strict=True))
 
 
 def add_intervals(table: Table, images: Images) -> Table:
     """Add 95 % confidence intervals of the means of metrics that are means over images.
 
-    Images are resampled, with all their values (of seeds and evaluations) together; so they tell
-    what other test images of the kind might have given, not what other seeds might.
+    Images are resampled, with all their values (of seeds and evaluations) together, and those of
+    one case (patient, slide) together; so they tell what other test images of the kind might have
+    given, not what other seeds might.
 
     Raises:
         NoImages: an images.csv is missing or damaged.
@@ -184,18 +188,21 @@ def _runs(table: Table, key: Key, images: Images) -> list:
 
 
 def _by_images(table: Table, pairs: Pairs, images: Images) -> Numbers:
-    values: dict[Key, tuple[str, list[str], np.ndarray]] = {}
+    values: dict[Key, tuple[str, list[str], np.ndarray, Cases]] = {}
     for key in dict.fromkeys(key for pair in pairs for key in pair):
-        samples = table.cells[key].samples
-        ids, means = images.mean([sample.run_id for sample in samples], key[1].metric)
-        values[key] = samples[0].run_id, ids, means
-    p, n = [], []
+        run_ids = [sample.run_id for sample in table.cells[key].samples]
+        ids, means = images.mean(run_ids, key[1].metric)
+        values[key] = run_ids[0], ids, means, images.cases(run_ids, ids)
+    p, n, of_cases = [], [], []
     for key, reference in pairs:
-        (first, ids, ours), (second, others, theirs) = values[key], values[reference]
+        (first, ids, ours, known), (second, others, theirs, told) = values[key], values[reference]
         check_alike(first, ids, second, others)
-        p.append(signed_rank(ours, theirs))
-        n.append(len(ids))
-    return _rows(p, n)
+        cases = agreed(known, told)
+        differences = means_of_cases(ours - theirs, cases)
+        p.append(signed_rank(differences, np.zeros_like(differences)))
+        n.append(len(differences))
+        of_cases.append(cases is not None)
+    return _rows(p, n, of_cases)
 
 
 def _by_seeds(table: Table, pairs: Pairs, images: Images) -> Numbers:
@@ -215,11 +222,11 @@ def _by_seeds(table: Table, pairs: Pairs, images: Images) -> Numbers:
             )
         p.append(signed_rank([ours[seed] for seed in ours], [theirs[seed] for seed in ours]))
         n.append(len(ours))
-    return _rows(p, n)
+    return _rows(p, n, [False] * len(p))
 
 
-def _rows(p: Sequence[float], n: Sequence[int]) -> Numbers:
-    return [list(row) for row in zip(p, holm(p).tolist(), n, strict=True)]
+def _rows(p: Sequence[float], n: Sequence[int], of_cases: Sequence[bool]) -> Numbers:
+    return [list(row) for row in zip(p, holm(p).tolist(), n, of_cases, strict=True)]
 
 
 def _by_tukey(table: Table, pairs: Pairs, images: Images) -> Numbers:
@@ -236,7 +243,7 @@ def _by_tukey(table: Table, pairs: Pairs, images: Images) -> Numbers:
         for at, key in enumerate(contest):
             for to, other in enumerate(contest):
                 p, n = float(tukey[at, to]), len(groups[at]) + len(groups[to])
-                answers[key, other] = [p, max(p, anova), n]
+                answers[key, other] = [p, max(p, anova), n, False]
     return [answers[pair] for pair in pairs]
 
 
@@ -250,11 +257,12 @@ TESTS = tuple(_MEASURES)
 
 
 def _intervals(table: Table, keys: Sequence[Key], images: Images) -> Numbers:
-    alike: dict[tuple[str, ...], list[tuple[Key, np.ndarray]]] = {}
+    alike: dict[int, list[tuple[Key, np.ndarray]]] = {}
     for key in keys:
         run_ids = [sample.run_id for sample in table.cells[key].samples]
         ids, values = images.mean(run_ids, key[1].metric)
-        alike.setdefault(tuple(ids), []).append((key, values))
+        values = values_of_cases(values, images.cases(run_ids, ids))
+        alike.setdefault(len(values), []).append((key, values))
     found: dict[Key, list[float]] = {}
     for cells in alike.values():
         ends = bootstrap_mean(np.stack([values for _, values in cells]))

@@ -17,7 +17,8 @@ from robustseg.records.hashing import recorded_order
 from robustseg.records.layout import DamagedRecord, NotKept
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
-from robustseg.runs.files import trouble
+from robustseg.results.tables.by_case import Cases, agreed
+from robustseg.runs.files import DamagedFile, trouble
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,6 +69,7 @@ class Images:
         self._tables: dict[str, pd.DataFrame] = {}
         self._identities: dict[str, list[Any]] = {}
         self._orders: dict[frozenset[Any], pd.Index] = {}
+        self._cases: dict[str, dict[str, str]] = {}
 
     def identity(self, run_id: str) -> list[Any]:
         """What changes when the run is trained again.
@@ -103,6 +105,43 @@ class Images:
         for run_id, others in rest:
             check_alike(first, list(ids), run_id, list(others))
         return list(ids), np.mean([column.to_numpy() for column in columns.values()], axis=0)
+
+    def cases(self, run_ids: Iterable[str], ids: Sequence[str]) -> Cases:
+        """Which images are of one case, such as a patient.
+
+        Args:
+            run_ids: one or more.
+            ids: of images, as `mean` gives them.
+
+        Returns:
+            The number of each image's case; None if each is of its own.
+
+        Raises:
+            NoImages: a file is damaged.
+            UnlikeImages: runs tell different ones.
+        """
+        found: Cases = None
+        for run_id in run_ids:
+            names = {one: case for part in parts(run_id) for one, case in self._named(part).items()}
+            numbers: dict[Any, int] = {}
+            of = [numbers.setdefault(names.get(one, (one,)), len(numbers)) for one in ids]
+            found = agreed(found, np.array(of) if len(numbers) < len(of) else None)
+        return found
+
+    def _named(self, run_id: str) -> dict[str, str]:
+        """The case of each image of a run, under the id that the image has here."""
+        if run_id not in self._cases:
+            run = self.sources.find(run_id)
+            try:
+                named = run.cases()
+            except (DamagedRecord, NotKept) as error:
+                raise NoImages(str(error)) from error
+            except (OSError, DamagedFile) as error:
+                raise NoImages(f"{run.place('split')} {trouble(error)}{_remedy(run)}") from error
+            if self.sources.any_hashed and not run.public:
+                named = dict(zip(run.hash_ids([*named]), named.values(), strict=True))
+            self._cases[run_id] = named
+        return self._cases[run_id]
 
     def _column(self, run_id: str, metric: str) -> pd.Series:
         """Each image's value; where several folds have it, their mean."""

@@ -41,7 +41,7 @@ def notes(table: Table, intervals: bool) -> list[str]:
     if intervals and any(cell.interval for cell in cells):
         found.append(
             f"{{a, b}}: {1 - LEVEL:.0%} bootstrap interval of the mean over test images "
-            "(percentile; all values of an image together)."
+            "(percentile; all values of an image together, and images of one case together)."
         )
     if any(cell.published and cell.published.starred for cell in table.cells.values()):
         found.append(f"{STAR}: significant according to the paper.")
@@ -114,10 +114,10 @@ def _tested(table: Table, cells: list[Cell]) -> list[str]:
     if test.kind == "best" or not test.against.startswith("the best "):
         pairs = f"the table's {test.family} comparisons"
     holm = f"Holm's correction over {pairs}" if test.family > 1 else "the only comparison"
-    images = (
-        f"Wilcoxon's signed-rank test over {n} test images, each averaged over seeds and reported "
-        f"evaluations; {holm}"
-    )
+    units = f"{n} test images, each averaged over seeds and reported evaluations"
+    if any(one.of_cases for one in compared):
+        units = f"{n} cases (patients, slides), each averaged over its test images and over seeds"
+    images = f"Wilcoxon's signed-rank test over {units}; {holm}"
     how = {
         "images": images,
         "best": f"{images} (the former rule: pairs among the others are not corrected for)",

@@ -70,13 +70,15 @@ class Comparison:
         reference: the other row's labels, as words.
         p: of this comparison by itself.
         p_corrected: for all comparisons that the test corrects for.
-        n: pairs compared (images or seeds), or runs of both cells together (Tukey's test).
+        n: pairs compared (images, cases or seeds), or runs of both cells together (Tukey's test).
+        of_cases: whether they are of cases, since several test images are of one.
     """
 
     reference: str
     p: float
     p_corrected: float
     n: int
+    of_cases: bool = False
 
     @property
     def significant(self) -> bool:

@@ -1,0 +1,25 @@
+"""Which test images of a run are of one case."""
+
+from robustseg.runs.folder import RunFolder
+
+
+def cases_of(folder: RunFolder) -> dict[str, str]:
+    """The case (patient, slide) of each test image, by the image's id.
+
+    Returns:
+        What split.csv has of it; empty if no two test images are of one case, or there is no such
+        file.
+
+    Raises:
+        OSError: it cannot be read.
+        DamagedFile: it holds something else, or its hash is not that of the run's status.
+    """
+    if not folder.split.exists():
+        return {}
+    rows = folder.read_rows(folder.split)
+    cases = {
+        str(row["id"]): str(row["case"])
+        for row in rows
+        if row.get("split") == "test" and "id" in row and "case" in row
+    }
+    return cases if len(set(cases.values())) < len(cases) else {}
