@@ -63,7 +63,7 @@ No image is in here. A row of numbers for each test image is; an id that is a ha
 
 `epochs/`: `run_id`, `epoch`, losses, learning rate, Dice of training and test images, `seconds`. `thresholds/`, where it was recorded: test Dice by threshold of the probability.
 
-`images/`: a row per test image and reported evaluation: `run_id`, `epoch`, `id`, `class` (always missing), pixels `tp`, `fp`, `fn`, `tn`, `hd95`, of several classes with the name of the class behind them, such as `tp/heart`; with a held-out split also `fp_tuned`, `fn_tuned` at the threshold that fits it best (`tp_tuned` is tp + fn − fn_tuned, `tn_tuned` is fp + tn − fp_tuned). Dice is 2 tp / (2 tp + fp + fn), and 1 where both masks are empty.
+`images/`: a row per test image and reported evaluation: `run_id`, `epoch`, `id`, `case` (where several test images are of one patient or slide), `class` (always missing), pixels `tp`, `fp`, `fn`, `tn`, `hd95`, of several classes with the name of the class behind them, such as `tp/heart`; with a held-out split also `fp_tuned`, `fn_tuned` at the threshold that fits it best (`tp_tuned` is tp + fn − fn_tuned, `tn_tuned` is fp + tn − fp_tuned). Dice is 2 tp / (2 tp + fp + fn), and 1 where both masks are empty.
 
 What is missing was not recorded; NaN is not defined.
 
