@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -21,6 +21,7 @@ from robustseg.data.sources.folder import Folder
 from robustseg.data.sources.isic2017 import Isic2017
 from robustseg.data.sources.source import Record
 from robustseg.errors import DataError
+from tests.conftest import SLOW_WITH_FIXTURE
 
 
 def built(cache):
@@ -194,7 +195,7 @@ def test_is_built_again_when_damaged(isic_root, tmp_path, case, caplog):
     assert built(cache) == [folder]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=SLOW_WITH_FIXTURE)
 @given(st.data())
 def test_any_damaged_byte_is_found(isic_root, tmp_path, data):
     cache = tmp_path / "cache"
