@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from omegaconf import DictConfig
 
 from robustseg.errors import RunFailed
@@ -23,7 +23,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test measures time; on a build server every run tries the same examples.
-settings.register_profile("project", deadline=None, derandomize=bool(os.environ.get("CI")))
+SLOW = [HealthCheck.too_slow]
+SLOW_WITH_FIXTURE = [*SLOW, HealthCheck.function_scoped_fixture]  # which serves all examples
+settings.register_profile(
+    "project",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=SLOW,
+)
 settings.load_profile("project")
 
 ROOT = Path(__file__).parents[1]

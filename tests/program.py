@@ -59,6 +59,15 @@ class Program:
         os.kill(self.pid, number)
 
 
+class Ended(subprocess.Popen):
+    """A process that does not outlive a test that failed, which would else wait for it."""
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, *rest)
+
+
 def call(folder: Path, *words: str) -> subprocess.CompletedProcess:
     """The end of a call of train.py, whose output goes to files of a folder."""
     files = folder / "stdout", folder / "stderr"

@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import WandbLogger
 
 from robustseg.dashboards.card import make_card
 from robustseg.dashboards.logger import log_restored
+from robustseg.dashboards.wandb_run import start as start_run
 from robustseg.errors import RunFailed
 from robustseg.runs.files import read_csv, read_json
 from robustseg.runs.folder import RunFolder
@@ -91,6 +92,25 @@ def test_nothing_that_is_logged_tells_of_the_host(swept, cache):
         for place in (str(swept.logs.parent), str(Path.home()), os.getcwd()):
             assert place not in text
         assert not re.search(rf"\b{re.escape(socket.gethostname())}\b", text)
+
+
+@pytest.mark.parametrize(("mode", "start"), [("offline", 300), ("online", 90)])
+def test_offline_wandb_may_take_minutes_to_start(tmp_path, monkeypatch, mode, start):
+    found = []
+
+    def init(settings, **_):
+        shared = wandb.Settings()
+        shared.update_from_env_vars(os.environ)
+        found.append((shared.x_service_wait, settings.init_timeout))
+        raise RuntimeError("enough")
+
+    monkeypatch.setattr(wandb, "init", init)
+    monkeypatch.setenv("WANDB_X_SERVICE_WAIT", "")
+    del os.environ["WANDB_X_SERVICE_WAIT"]
+    labels = {"run_id": "x-1", "dataset": "d", "loss": "ce", "noise": None, "regularizer": "none"}
+    with pytest.raises(RuntimeError, match="enough"):
+        start_run(make_card("x-1", labels, {}, None), mode, "mine", None, str(tmp_path))
+    assert found == [(300, start)]
 
 
 def test_absolute_paths_among_the_settings_are_cut():

@@ -6,11 +6,13 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -21,6 +23,7 @@ from robustseg.data.sources.folder import Folder
 from robustseg.data.sources.isic2017 import Isic2017
 from robustseg.data.sources.source import Record
 from robustseg.errors import DataError
+from tests.conftest import SLOW_WITH_FIXTURE
 
 
 def built(cache):
@@ -194,7 +197,7 @@ def test_is_built_again_when_damaged(isic_root, tmp_path, case, caplog):
     assert built(cache) == [folder]
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=SLOW_WITH_FIXTURE)
 @given(st.data())
 def test_any_damaged_byte_is_found(isic_root, tmp_path, data):
     cache = tmp_path / "cache"
@@ -336,6 +339,26 @@ def test_without_locks_it_still_works(isic_root, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(module.fcntl, "flock", refuse)
     assert len(load(Isic2017(isic_root), 24, tmp_path / "cache")) == 8
     assert "no locks here" in caplog.text
+
+
+def test_what_a_killed_process_left_is_deleted_but_not_what_another_host_builds(
+    isic_root, tmp_path, monkeypatch
+):
+    images = load(Isic2017(isic_root), 24, tmp_path / "cache")
+    (folder,) = built(tmp_path / "cache")
+    made = {}
+    for host in ("node", "node-1"):
+        monkeypatch.setattr(module.socket, "gethostname", lambda name=host: name)
+        made[host] = Path(
+            tempfile.mkdtemp(dir=folder.parent, prefix=module._partial_prefix(folder))
+        )
+        made[host].with_name(f"{made[host].name}-damaged").mkdir()
+    shutil.rmtree(folder)
+    monkeypatch.setattr(module.socket, "gethostname", lambda: "node")
+    again = load(Isic2017(isic_root), 24, tmp_path / "cache")
+    assert np.array_equal(again.images, images.images)
+    left = {path.name for path in folder.parent.iterdir() if path.is_dir()} - {folder.name}
+    assert left == {made["node-1"].name, f"{made['node-1'].name}-damaged"}
 
 
 PROGRAM = """

@@ -112,8 +112,11 @@ def test_a_changed_file_is_hashed_again_whatever_its_time_says(
     assert changed == Isic2017(isic_root).fingerprint()
 
 
-def test_young_files_are_not_remembered(isic_root, tmp_path, later):
+def test_young_files_are_not_remembered(isic_root, tmp_path, later, monkeypatch):
     cache = tmp_path / "cache"
+    files = [file.stat() for file in isic_root.rglob("*") if file.is_file()]
+    oldest = min(max(file.st_mtime_ns, file.st_ctime_ns) for file in files)
+    monkeypatch.setattr(module.time, "time_ns", lambda: oldest + module.SETTLED_NS)
     Isic2017(isic_root).fingerprint(cache)
     (memo,) = (cache / "fingerprints").iterdir()
     assert read_memo(memo) == {}

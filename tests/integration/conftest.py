@@ -13,11 +13,14 @@ from omegaconf import DictConfig
 
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.lock import holder
+from robustseg.training.module import SegmentationModule
 from robustseg.training.run import run
 from tests.conftest import TINY
-from tests.program import FORK, Program
+from tests.integration.slow import HELD
+from tests.program import FORK, Ended, Program
 
 ROOT = Path(__file__).parents[2]
+HELD_LOSS = "loss._target_=tests.integration.slow.HeldTLoss"
 
 
 @pytest.fixture(scope="session")
@@ -45,16 +48,32 @@ def train_after(cfg, before):
     run(cfg)
 
 
+def wait_in_the_last_epoch():
+    begin = SegmentationModule.on_train_epoch_start
+
+    def waiting(self):
+        while self.current_epoch == self.trainer.max_epochs - 1:
+            time.sleep(1)
+        begin(self)
+
+    SegmentationModule.on_train_epoch_start = waiting
+
+
 def recorded(folder):
     """How many epochs a run has recorded."""
     return len(folder.epochs.read_text().splitlines()) - 1 if folder.epochs.exists() else 0
 
 
 def kill_after(epochs, forked, cfg, folder, rng):
-    """Train a run in a process that is killed shortly after it has recorded so many epochs."""
-    process = forked(target=train_after, args=(cfg, None))
+    """Train a run in a process that is killed shortly after it has recorded so many epochs.
+
+    It does not reach its end before, however long this process stands still.
+    """
+    assert epochs < cfg.trainer.max_epochs
+    process = forked(target=train_after, args=(cfg, wait_in_the_last_epoch))
     process.start()
     while recorded(folder) < epochs:
+        assert process.exitcode is None
         time.sleep(0.005)
     time.sleep(rng.uniform(0, 0.1))
     process.kill()
@@ -96,7 +115,7 @@ def sweep(tmp_path, cache):
         if forked:
             return Program(words, tmp_path / "output")
         with open(tmp_path / "output", "w") as output:
-            return subprocess.Popen(
+            return Ended(
                 [sys.executable, "train.py", *words],
                 cwd=ROOT,
                 stdout=output,
@@ -105,6 +124,21 @@ def sweep(tmp_path, cache):
             )
 
     return start
+
+
+@pytest.fixture
+def held(tmp_path, monkeypatch):
+    """A function that lets runs with the loss HELD_LOSS wait, by their jobs; gives the files."""
+
+    def hold(*jobs):
+        folder = tmp_path / "held"
+        folder.mkdir()
+        for job in jobs:
+            (folder / job).touch()
+        monkeypatch.setenv(HELD, str(folder))
+        return [folder / job for job in jobs]
+
+    return hold
 
 
 def wait_for_runs(folder, number, program, timeout=240):

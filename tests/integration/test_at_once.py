@@ -1,7 +1,5 @@
 """Processes that join, pack and skip the same runs at once."""
 
-import pytest
-
 from robustseg.records import pack
 from robustseg.records.record import Record
 from robustseg.runs.finished import read_finished
@@ -40,7 +38,6 @@ def work(number, begin, place, cache):
             run(miniature(place, cache, *overrides, *there, named))
 
 
-@pytest.mark.timeout(240)
 def test_joining_packing_and_skipping_at_once_lose_and_double_nothing(
     noisy_run, grey_run, copied, tmp_path, cache
 ):

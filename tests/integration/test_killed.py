@@ -15,7 +15,8 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.verify import verify
 from robustseg.training.run import run
 from tests.conftest import TINY
-from tests.integration.conftest import kill_after, recorded, train_after
+from tests.integration.conftest import HELD_LOSS, kill_after, recorded, train_after
+from tests.program import Ended
 
 ROOT = Path(__file__).parents[2]
 SHORT = [
@@ -156,18 +157,19 @@ def test_a_hundred_random_kills_change_nothing(
     print(f"{hits} kills in {runs} runs: all results equal bit for bit")
 
 
-def test_three_kills_of_the_program_change_nothing(tmp_path, cache, finished, results):
-    overrides = ["noise.alpha=0.5", "trainer.max_epochs=60"]
+def test_three_kills_of_the_program_change_nothing(tmp_path, cache, finished, results, held):
+    overrides = ["noise.alpha=0.5", HELD_LOSS, "trainer.max_epochs=24"]
     undisturbed = finished(*overrides)
     folder = RunFolder(tmp_path / "runs" / undisturbed.name)
     places = [f"paths.runs={tmp_path}/runs", f"paths.logs={tmp_path}", f"paths.cache={cache}"]
     start = functools.partial(
-        subprocess.Popen,
+        Ended,
         [sys.executable, "train.py", *TINY, *overrides, *places],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
     )
     rng = random.Random(3)
+    (file,) = held("alone")  # else it might be done before it is killed
     for kill in range(3):
         with start() as program:
             while not folder.lock.exists() or folder.read_status().get("attempts", [])[kill:] == []:
@@ -175,6 +177,7 @@ def test_three_kills_of_the_program_change_nothing(tmp_path, cache, finished, re
                 time.sleep(0.02)
             time.sleep(rng.uniform(0, 0.5))
             program.kill()
+    file.unlink()
     with start() as program:
         assert program.wait() == 0
     assert results(folder.path) == results(undisturbed)

@@ -1,5 +1,6 @@
 """`minutes=…`: what a call leaves when its time is up, and that the same call resumes."""
 
+import re
 import signal
 import time
 
@@ -48,7 +49,7 @@ def ring_after(program, runs, number, epochs):
         number: how many runs to wait for.
         epochs: from the name of a run to the epochs that it has to go beyond.
     """
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 400
     while time.monotonic() < deadline:
         assert program.poll() is None
         begun = [RunFolder(folder) for folder in runs.iterdir()] if runs.exists() else []
@@ -96,7 +97,11 @@ def test_one_run_alone_has_the_limit_too(tmp_path, cache):
     words = [*TINY, *places, "trainer.max_epochs=100000", "minutes=50"]
     with Program(words, tmp_path / "output", tmp_path / "errors") as program:
         assert ring_after(program, tmp_path / "runs", 1, lambda name: 2) == 0
-    assert (tmp_path / "errors").read_text() == "train.py: reading the settings\n"
+    said = (tmp_path / "errors").read_text().splitlines()
+    # What takes long on a slow machine says how far it is.
+    assert [line for line in said if not re.search(r": \d+ of \d+, \d+ s left$", line)] == [
+        "train.py: reading the settings"
+    ]
     output = (tmp_path / "output").read_text()
     assert output.endswith("The time limit, minutes=…, is reached. The same command resumes.\n")
     (folder,) = (tmp_path / "runs").iterdir()

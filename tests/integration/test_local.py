@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from robustseg.runs.folder import RunFolder
 from robustseg.training.run import run
-from tests.integration.conftest import wait_for_runs
+from tests.integration.conftest import HELD_LOSS, wait_for_runs
 
 
 def test_side_by_side_one_after_another_and_alone_are_the_same(sweep, tmp_path, tiny, results):
@@ -35,11 +36,14 @@ def test_side_by_side_one_after_another_and_alone_are_the_same(sweep, tmp_path, 
     assert results(alone) == results(tmp_path / "runs" / alone.name)
 
 
-def test_a_killed_process_loses_only_its_run(sweep, tmp_path, tiny, results):
-    grid = ["loss=tloss,gce,mae", "trainer.max_epochs=12"]
-    with sweep(*grid, "hydra/launcher=local", "hydra.launcher.n_jobs=2") as program:
+def test_a_killed_process_loses_only_its_run(sweep, tmp_path, tiny, results, held):
+    one = ["loss=tloss", HELD_LOSS, "trainer.max_epochs=12"]
+    files = held("0", "1")  # else they might be done before one is killed
+    with sweep(*one, "seed=0,1,2", "hydra/launcher=local", "hydra.launcher.n_jobs=2") as program:
         victim, pid = sorted(wait_for_runs(tmp_path / "runs", 2, program).items())[-1]
         os.kill(pid, signal.SIGKILL)
+        for file in files:
+            file.unlink()
         assert program.wait() == 1
     output = (tmp_path / "output").read_text()
     assert "3 runs: 2 done, 1 failed" in output or "3 runs: 1 failed, 2 done" in output
@@ -48,15 +52,15 @@ def test_a_killed_process_loses_only_its_run(sweep, tmp_path, tiny, results):
     status = folder.read_status()
     assert (status["state"], status["error"]["type"]) == ("failed", "ProcessDied")
     assert not folder.lock.exists()
-    loss = f"loss={victim.split('-')[1]}"
+    seed = f"seed={re.search(r'-s(.)-', victim)[1]}"
     for place in ("runs", "whole"):
-        run(tiny(loss, "trainer.max_epochs=12", f"paths.runs={tmp_path}/{place}"))
+        run(tiny(*one, seed, f"paths.runs={tmp_path}/{place}"))
     assert results(folder.path) == results(tmp_path / "whole" / victim)
 
 
 @pytest.mark.parametrize("launcher", ["local", "basic"])
 def test_ctrl_c_stops_the_sweep_and_says_how_to_go_on(sweep, tmp_path, launcher):
-    grid = ["loss=tloss,gce,mae", "trainer.max_epochs=500", f"hydra/launcher={launcher}"]
+    grid = ["loss=tloss,gce,mae", "trainer.max_epochs=100000", f"hydra/launcher={launcher}"]
     at_once = 2 if launcher == "local" else 1
     alone = at_once == 1
     with sweep(*grid, *([] if alone else ["hydra.launcher.n_jobs=2"]), forked=alone) as program:
@@ -77,7 +81,7 @@ def test_ctrl_c_stops_the_sweep_and_says_how_to_go_on(sweep, tmp_path, launcher)
 
 
 def test_jobs_end_with_a_launcher_that_is_killed(sweep, tmp_path):
-    options = ["hydra/launcher=local", "hydra.launcher.n_jobs=2", "trainer.max_epochs=500"]
+    options = ["hydra/launcher=local", "hydra.launcher.n_jobs=2", "trainer.max_epochs=100000"]
     with sweep("loss=tloss,gce", *options) as program:
         pids = wait_for_runs(tmp_path / "runs", 2, program).values()
         program.kill()

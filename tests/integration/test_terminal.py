@@ -6,14 +6,15 @@ import pty
 import re
 import select
 import struct
-import subprocess
 import sys
 import termios
 
 import pytest
 
 from tests.conftest import TINY
+from tests.integration.conftest import HELD_LOSS
 from tests.integration.test_train import ROOT
+from tests.program import Ended
 
 COLUMNS = 80
 
@@ -31,18 +32,24 @@ class Shown:
     def __init__(self, code, raw, restored):
         self.code = code
         self.raw = raw
-        self.lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", raw))
+        self.lines = re.split(r"[\r\n]+", _plain(raw))
         self.restored = restored and raw.rfind("\x1b[?25h") >= raw.rfind("\x1b[?25l")
+
+
+def _plain(raw):
+    """What is shown, without the terminal's codes."""
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", raw)
 
 
 @pytest.fixture
 def terminal(tmp_path, cache):
     """A function that trains in a terminal.
 
-    It types Ctrl-C as soon as the terminal has shown `interrupt_at`, a pattern.
+    It types Ctrl-C as soon as the terminal has shown `interrupt_at`, a pattern; or it does what
+    `when` says, pairs of a pattern and what to do when that is shown, one after the other.
     """
 
-    def call(*arguments, interrupt_at=None):
+    def call(*arguments, interrupt_at=None, when=()):
         places = [
             f"paths.runs={tmp_path}/runs",
             f"paths.logs={tmp_path}/logs",
@@ -53,8 +60,10 @@ def terminal(tmp_path, cache):
         before = termios.tcgetattr(terminal)
         # COLUMNS would win over the size of the terminal.
         environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")}
-        raw = b""
-        with subprocess.Popen(
+        raw, waiting = b"", list(when)
+        if interrupt_at:
+            waiting.append((interrupt_at, lambda: os.write(terminal, b"\x03")))
+        with Ended(
             [sys.executable, "train.py", *TINY, *places, *arguments],
             cwd=ROOT,
             env=environment | {"TERM": "xterm"},
@@ -66,9 +75,8 @@ def terminal(tmp_path, cache):
         ) as program:
             while part := _read(terminal, program):
                 raw += part
-                if interrupt_at and re.search(interrupt_at, raw.decode(errors="ignore")):
-                    os.write(terminal, b"\x03")
-                    interrupt_at = None
+                if waiting and re.search(waiting[0][0], _plain(raw.decode(errors="ignore"))):
+                    waiting.pop(0)[1]()
         restored = termios.tcgetattr(terminal) == before
         os.close(end)
         os.close(terminal)
@@ -81,8 +89,8 @@ def terminal(tmp_path, cache):
 def screen(terminal):
     """A function that sweeps in a terminal, and gives each line it ever showed."""
 
-    def call(*arguments):
-        shown = terminal("-m", *arguments)
+    def call(*arguments, when=()):
+        shown = terminal("-m", *arguments, when=when)
         assert shown.code == 0, shown.raw
         return shown.lines
 
@@ -106,7 +114,7 @@ def test_a_sweep_says_which_run_it_trains_and_each_run_how_far_it_is(screen):
     (first,) = [line for line in lines if line.startswith("run 1 of 2: ")]
     (second,) = [line for line in lines if line.startswith("run 2 of 2 (1 done, ")]
     assert "-tloss-" in first
-    assert re.search(r"\d s left\): .*-gce-", second)
+    assert re.search(r"\d (s|min) left\): .*-gce-", second)
     bars = [line for line in lines if line.startswith("epoch ")]
     assert all(len(bar.rstrip()) < COLUMNS - 2 for bar in bars)  # room for a ^C
     finished = [bar for bar in bars if "epoch 3/3" in bar and "Dice" in bar]
@@ -114,15 +122,19 @@ def test_a_sweep_says_which_run_it_trains_and_each_run_how_far_it_is(screen):
     assert any(re.search(r"━{10,} +loss \S+ +Dice 0\.\d{3}", bar) for bar in finished)
 
 
-def test_a_sweep_in_processes_lists_the_running_runs_with_their_epochs(screen):
-    # 80 slow steps a run: several of the launcher's looks, 2 s apart, see it train.
+def test_a_sweep_in_processes_lists_the_running_runs_with_their_epochs(screen, held):
+    first, second = held("0", "1")  # each until one of the launcher's looks has seen it train
     lines = screen(
         *("hydra/launcher=local", "hydra.launcher.n_jobs=1", "loss=tloss", "seed=0,1"),
-        *("loss._target_=tests.integration.slow.SlowTLoss", "dataset.batch_size=5"),
-        *("trainer.max_epochs=40", "evaluation.every=40", "evaluation.last=1"),
+        *(HELD_LOSS, "trainer.max_epochs=40", "evaluation.every=40", "evaluation.last=1"),
+        when=[
+            (r"  \S+-tloss-\S+ +epoch [2-9]/40", first.unlink),
+            (r"1 of 2 ━+.* 1 done, 1 running, \d+ (s|min) left", second.unlink),
+        ],
     )
     assert any(re.match(r"0 of 2 ━+ 1 running", line) for line in lines)
-    assert any(re.match(r"1 of 2 ━+.* 1 done, 1 running, \d+ s left", line) for line in lines)
+    one_done = r"1 of 2 ━+.* 1 done, 1 running, \d+ (s|min) left"
+    assert any(re.match(one_done, line) for line in lines)
     assert any(re.match(r"2 of 2 ━+ 2 done", line) for line in lines)
     assert any(re.match(r"  \S+-tloss-\S+ +epoch \d+/40", line) for line in lines)
     assert all(len(line.rstrip()) < COLUMNS - 2 for line in lines if " of 2 ━" in line)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -295,6 +296,22 @@ def test_who_joins_waits_for_who_holds_the_run(done, monkeypatch):
         assert time.monotonic() - begin >= 0.05
     run_module._join_experiment(done, "mine", done.read_status())
     assert done.read_status()["experiments"] == ["mine"]
+
+
+def test_who_joins_outlasts_a_holder_that_died_on_another_host(done, monkeypatch, caplog):
+    done.lock.write_text(json.dumps({"host": "elsewhere", "pid": 1, "born": "1"}))
+    clock = [0.0]
+
+    def sleep(_):
+        clock[0] += 10  # without a sign of life
+        os.utime(done.lock, (time.time() - clock[0],) * 2)
+
+    waiting = SimpleNamespace(monotonic=lambda: clock[0], sleep=sleep)
+    monkeypatch.setattr(run_module, "time", waiting)
+    run_module._join_experiment(done, "mine", done.read_status())
+    assert done.read_status()["experiments"] == ["mine"]
+    assert caplog.text.count("process 1 on elsewhere") == 1
+    assert caplog.text.count("waiting to note that it belongs to mine") == 1
 
 
 @pytest.mark.parametrize(

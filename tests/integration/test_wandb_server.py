@@ -46,7 +46,7 @@ def server(tmp_path_factory):
         yield address, folder / "openwandb.db"
     finally:
         program.terminate()
-        program.wait(30)
+        program.wait(240)
 
 
 def _wait_for(address, program):
@@ -56,7 +56,7 @@ def _wait_for(address, program):
         try:
             requests.get(address, timeout=60)
             return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.2)
     raise AssertionError("openwandb does not answer")
 

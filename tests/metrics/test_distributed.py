@@ -35,7 +35,7 @@ def test_two_processes_find_what_one_finds(tmp_path):
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     metrics = [SegmentationMetrics(distances=True), AveragePrecision(), ExpectedCalibrationError()]
     for metric in metrics:

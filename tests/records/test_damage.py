@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robustseg.cli.main import main
@@ -17,6 +17,7 @@ from robustseg.records import layout, merge, pack, run_ids, tables
 from robustseg.records.layout import DamagedRecord, Packing, Part, read_index, write_index
 from robustseg.results.load import NoRuns, load_runs
 from robustseg.runs.files import read_json
+from tests.conftest import SLOW_WITH_FIXTURE
 from tests.records.conftest import contents
 
 
@@ -59,7 +60,7 @@ def said(record):
     return str(error.value)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=SLOW_WITH_FIXTURE, max_examples=60)
 @given(data=st.data())
 def test_no_flipped_bit_goes_unnoticed(record, data):
     (packing,) = read_index(record)

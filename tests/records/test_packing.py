@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robustseg.cli.main import main
@@ -20,6 +20,7 @@ from robustseg.records.record import Record
 from robustseg.results.one_run import FolderRun
 from robustseg.runs.files import read_csv, read_json, write_csv, write_json
 from robustseg.runs.folder import RunFolder
+from tests.conftest import SLOW_WITH_FIXTURE
 from tests.records.conftest import contents
 
 
@@ -65,7 +66,7 @@ def test_thresholds_are_kept(sweep, record):
         assert FolderRun(RunFolder(sweep / run_id)).thresholds().equals(run.thresholds())
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=SLOW_WITH_FIXTURE, max_examples=40)
 @given(
     values=st.lists(
         st.floats(allow_nan=False, width=64) | st.none() | st.integers(-(2**53), 2**53),

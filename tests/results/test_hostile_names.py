@@ -8,7 +8,7 @@ import unicodedata
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -18,6 +18,7 @@ from robustseg.results.tables.results_file import read_results
 from robustseg.results.tables.table_model import Cell, Column, Table
 from robustseg.runs.survey import RunState
 from robustseg.terminal.printable import plain_json, printable
+from tests.conftest import SLOW_WITH_FIXTURE
 
 WORST = [
     "\x1b[2J\x1b]0;title\x07",
@@ -179,7 +180,7 @@ def test_json_values_are_the_same(value):
     assert json.loads(plain_json(value)) == value
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=SLOW_WITH_FIXTURE, max_examples=25)
 @given(name=st.sampled_from(WORST).filter(lambda name: "\ud800" not in name))
 def test_commands_print_nothing_that_acts(add_run, name, capsys):
     folder = add_run(name, 0.3, name="hostile", experiments=[name])

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import socket
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -256,6 +258,20 @@ def test_a_copy_is_reported_and_not_counted(two, capsys):
     assert set(report.left_out) == {two.name + "-backup"}
     assert two.name in report.left_out[two.name + "-backup"] and len(report.added) == 2
     assert verify(RunFolder(two.with_name(two.name + "-backup"))).state == "damaged"
+
+
+def test_a_lock_that_goes_while_its_folder_is_read_is_no_damage(kept, monkeypatch):
+    """Where a file system does not give the kind of a file with its name, it is asked later."""
+    unknown = dict.fromkeys(("is_symlink", "is_file", "is_dir"), lambda **_: False)
+    gone, scandir = SimpleNamespace(path=str(kept / "lock"), **unknown), os.scandir
+
+    @contextmanager
+    def scan(folder):
+        with scandir(folder) as entries:
+            yield [*entries, gone]
+
+    monkeypatch.setattr("robustseg.runs.folder.os.scandir", scan)
+    assert look(RunFolder(kept)).state == "done"
 
 
 OTHERS = {"host": "elsewhere", "pid": 1, "born": "1"}

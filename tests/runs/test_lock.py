@@ -51,7 +51,7 @@ with hold(Path({str(path)!r})):
 """
     with subprocess.Popen([sys.executable, "-c", holding]) as child:
         deadline = time.monotonic() + 240
-        while not holder(path) or holder(path)["pid"] != child.pid:
+        while (holder(path) or {}).get("pid") != child.pid:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         child.kill()
@@ -131,6 +131,7 @@ def test_a_holder_that_lost_its_lock_leaves_it_to_the_new_one(tmp_path):
 
 
 DEAD = json.dumps({"host": "elsewhere", "pid": 1, "born": "1"})
+OTHER = json.dumps({"host": "quick", "pid": 1, "born": "1"})
 
 
 @pytest.mark.parametrize("dead", [DEAD, ""], ids=["named", "empty"])
@@ -139,6 +140,7 @@ def test_of_two_that_find_a_lock_dead_one_takes_it_over(tmp_path, monkeypatch, d
     path = tmp_path / "lock"
     path.write_text(dead)
     os.utime(path, (1, 1))
+    monkeypatch.setattr(lock, "HEARTBEAT", 3600)  # the quick one is alive, however slow this is
     quick = json.dumps({"host": "quick", "pid": 1, "born": "1"}) if dead else ""
     late = json.dumps({"host": "late", "pid": 1, "born": "1"})
     rename = os.rename
@@ -159,7 +161,40 @@ def test_of_two_that_find_a_lock_dead_one_takes_it_over(tmp_path, monkeypatch, d
     assert list(tmp_path.iterdir()) == [path]  # the grave is gone
 
 
-def test_a_damaged_lock_is_dead_after_a_heartbeat(tmp_path):
+@pytest.mark.parametrize("name", [OTHER, "{"], ids=["another", "one without a name"])
+def test_who_stood_still_before_it_wrote_its_name_holds_no_lost_lock(tmp_path, monkeypatch, name):
+    path = tmp_path / "lock"
+    fdopen = os.fdopen
+
+    def late(descriptor, mode):
+        path.unlink()  # taken for a dead one's
+        path.write_text(name)
+        monkeypatch.setattr(lock.os, "fdopen", fdopen)
+        return fdopen(descriptor, mode)
+
+    monkeypatch.setattr(lock, "HEARTBEAT", 3600)
+    monkeypatch.setattr(lock.os, "fdopen", late)
+    with pytest.raises(AlreadyRunning), hold(path):
+        pass
+    assert path.read_text() == name
+
+
+def test_a_lock_that_was_put_back_is_held(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    read, looks = lock._read, []
+
+    def without(path):
+        looks.append(path)
+        return None if len(looks) == 2 else read(path)  # in its grave for a moment
+
+    monkeypatch.setattr(lock, "_read", without)
+    with hold(path):
+        assert holder(path)["pid"] == os.getpid()
+    assert not path.exists()
+
+
+def test_a_damaged_lock_is_dead_after_a_heartbeat(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "HEARTBEAT", 3600)
     path = tmp_path / "lock"
     path.write_text("{")
     assert holder(path) is not None

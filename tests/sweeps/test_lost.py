@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -6,6 +7,7 @@ from robustseg.runs.finished import check_resumable
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA, Identity
 from robustseg.runs.survey import look
+from robustseg.sweeps import watch as module
 from robustseg.sweeps.display import Display
 from robustseg.sweeps.outcomes import Outcome, read_outcome, write_outcome
 from robustseg.sweeps.watch import Watch
@@ -70,3 +72,22 @@ def test_a_job_that_ended_before_it_had_a_run_is_told_by_its_overrides(tmp_path,
     outcome = read_outcome(tmp_path / "sweep", 0)
     assert (outcome.run_id, outcome.state) == ("loss=gce", "failed")
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_look_while_the_machine_stood_still_is_soon_followed_by_another(watch, monkeypatch):
+    clock, looks = [1000.0], []
+
+    def slow(folder):
+        looks.append(clock[0])
+        clock[0] += 120
+        return look(folder)
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(module, "look", slow)
+    write_outcome(watch.sweep, 0, Outcome("some-run", "running"))
+    watch.started(0)
+    watch.tick()
+    for _ in range(70):
+        clock[0] += 1
+        watch.tick()
+    assert looks == [1000, 1180]

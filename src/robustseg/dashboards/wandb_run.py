@@ -1,6 +1,7 @@
 """A run in Weights & Biases; the same whether it is logged live or from its finished folder."""
 
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.pictures import read_examples
 
 Mode = Literal["online", "offline", "disabled"]
+_START_S = 300  # that wandb has to start where no network is asked; it gives itself 30 and 90
 _MASKS = ("clean", "noisy", "predicted")
 # Columns of images.csv in the table of test images.
 _SCORES = tuple(dict.fromkeys(m.column for m in CATALOGUE.values() if m.column))
@@ -35,6 +37,19 @@ def start(
         live: whether this process trains the run; if not, load and commit are not noted.
     """
     Path(save_dir).mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("WANDB_X_SERVICE_WAIT", str(_START_S))  # its own process
+    settings = wandb.Settings(
+        silent=True,
+        console="off",
+        host="",
+        program="robustseg",  # else the path of train.py
+        x_disable_meta=True,  # holds the command line, and with it paths.runs, dataset.root, …
+        x_disable_machine_info=True,
+        x_disable_stats=not live,
+        disable_git=not live,  # the commit of this process is not that of the training
+    )
+    if mode == "offline":
+        settings.init_timeout = _START_S
     experiment = wandb.init(
         project=project,
         entity=entity,
@@ -47,16 +62,7 @@ def start(
         config=run.settings,
         mode=mode,
         resume="allow",
-        settings=wandb.Settings(
-            silent=True,
-            console="off",
-            host="",
-            program="robustseg",  # else the path of train.py
-            x_disable_meta=True,  # holds the command line, and with it paths.runs, dataset.root, …
-            x_disable_machine_info=True,
-            x_disable_stats=not live,
-            disable_git=not live,  # the commit of this process is not that of the training
-        ),
+        settings=settings,
     )
     experiment.define_metric("epoch")
     experiment.define_metric("*", step_metric="epoch")

@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1  # raise it when the decoding or the resizing change
 FILES = 2  # raise it when the files change: an older folder is built again in its place
+_RANDOM = "?" * 8  # what tempfile appends to a name
 _ADVICE = {
     errno.ENOSPC: "Free some space there, or set another folder with ROBUSTSEG_CACHE",
     errno.EDQUOT: "Free some space there, or set another folder with ROBUSTSEG_CACHE",
@@ -320,8 +321,9 @@ def _locked(folder: Path) -> Iterator[None]:
         raise _cannot_write(lock.parent, error) from error
     with file:
         if _wait(file, folder):
-            for left in folder.parent.glob(f"{_partial_prefix(folder)}*"):
-                shutil.rmtree(left, ignore_errors=True)  # of a process that was killed
+            for end in (_RANDOM, f"{_RANDOM}-damaged"):  # of a process that was killed
+                for left in folder.parent.glob(f"{_partial_prefix(folder)}{end}"):
+                    shutil.rmtree(left, ignore_errors=True)
         yield
 
 
@@ -344,5 +346,6 @@ def _wait(file: IO[str], folder: Path) -> bool:
 
 
 def _partial_prefix(folder: Path) -> str:
-    # With the host in it, since a lock may not reach other hosts that share the folder.
+    # With the host in it, since a lock may not reach other hosts that share the folder; one may
+    # be called node, another node-1.
     return f".{folder.name}-{socket.gethostname()}-"

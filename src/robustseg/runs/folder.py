@@ -307,5 +307,7 @@ def _check_entries(folder: Path) -> None:
         for entry in entries:
             if entry.is_symlink():
                 raise DamagedFile(Path(entry.path), "is a link, which is not followed")
-            if not (entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)):
+            plain = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+            # Of what is gone by now, such as a lock, some file systems no longer know the kind.
+            if not plain and os.path.lexists(entry.path):
                 raise DamagedFile(Path(entry.path), "is not a regular file")

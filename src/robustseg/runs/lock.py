@@ -156,25 +156,28 @@ def _namespace() -> str:
 
 def _acquire(path: Path, me: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    text, wrote = json.dumps(me), False
     while True:
-        try:
-            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
-            descriptor = os.open(path, flags)
-        except FileExistsError:
-            lock = _read(path)
-            if lock is None:
-                continue
-            owner = _living(lock, me["job"], _time_at(path.parent))
-            if owner is not None:
-                raise AlreadyRunning(
-                    f"{path.parent.name} is being trained by process {owner['pid']} on "
-                    f"{owner['host']}; if that is not so, delete {path}"
-                ) from None
+        lock = _read(path)
+        if lock is None:
+            with suppress(FileExistsError):  # another was quicker
+                _write(path, text)
+                wrote = True
+        elif wrote and lock.text == text:
+            return  # nobody took it for a dead one's while it stood still without a name
+        elif owner := _living(lock, me["job"], _time_at(path.parent)):
+            raise AlreadyRunning(
+                f"{path.parent.name} is being trained by process {owner['pid']} on "
+                f"{owner['host']}; if that is not so, delete {path}"
+            )
+        else:
             _bury(path, lock)
-            continue
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(me, file)
-        return
+
+
+def _write(path: Path, text: str) -> None:
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0)
+    with os.fdopen(os.open(path, flags), "w") as file:
+        file.write(text)
 
 
 def _bury(path: Path, dead: _Lock) -> None:

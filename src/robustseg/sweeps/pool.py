@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 Job = tuple[int, Sequence[str]]
 _LOOK = 0.5  # seconds between two looks for the dead, and two of the display
-_GRACE = 20.0  # seconds that interrupted jobs have to end
+GRACE = 180.0  # seconds that interrupted jobs have to end; a machine may stand still for some
 
 
 class Observer(Protocol):
@@ -91,7 +91,7 @@ def _look(
         try:
             failure = worker.connection.recv()
         except (EOFError, ConnectionError):  # the latter if its job is still unread
-            worker.process.join(_GRACE)
+            worker.process.join(GRACE)
             failure, alive = _cause_of_death(worker.process), False
     elif alive:
         return
@@ -171,7 +171,7 @@ def _stop(processes: Sequence[BaseProcess]) -> None:
         for process in processes:
             assert process.pid is not None
             os.kill(process.pid, signal.SIGINT)
-    deadline = time.monotonic() + _GRACE
+    deadline = time.monotonic() + GRACE
     try:
         for process in processes:
             process.join(max(0.0, deadline - time.monotonic()))

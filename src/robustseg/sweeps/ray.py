@@ -11,13 +11,13 @@ from robustseg.errors import ConfigError, NotInstalled
 from robustseg.sweeps.display import make_display
 from robustseg.sweeps.jobs import HydraJob, begin, hydra_job
 from robustseg.sweeps.outcomes import read_outcome
+from robustseg.sweeps.pool import GRACE
 from robustseg.sweeps.watch import Watch
 
 if TYPE_CHECKING:
     from hydra_plugins.robustseg_launchers.ray import RayLauncher
 
 _LOOK = 1.0  # seconds between two looks
-_GRACE = 20.0  # seconds that interrupted tasks have to end
 
 
 def launch(launcher: "RayLauncher", jobs: dict[int, list[str]]) -> list[JobReturn]:
@@ -106,7 +106,7 @@ def _wait(running: dict[Any, int], watch: Watch) -> None:
     except KeyboardInterrupt:
         for reference in running:
             ray.cancel(reference)
-        ray.wait(list(running), num_returns=len(running), timeout=_GRACE)
+        ray.wait(list(running), num_returns=len(running), timeout=GRACE)
         raise
 
 

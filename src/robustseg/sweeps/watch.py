@@ -17,6 +17,7 @@ from robustseg.sweeps.jobs import job_id, log_file
 from robustseg.sweeps.outcomes import Outcome, read_outcome, write_outcome
 
 _LOOK = 2.0  # seconds between two looks at the running runs
+_SELDOM = 60.0  # the same where a look takes long, perhaps since the machine stood still
 
 
 class Watch:
@@ -55,7 +56,8 @@ class Watch:
         training = [one.run_id for one in outcomes if one and one.state == "running"]
         states = [look(RunFolder(self.runs / run_id)) for run_id in training]
         self.display.tick([state for state in states if state.state == "running"])
-        self._next = begin + max(_LOOK, 20 * (time.monotonic() - begin))  # a twentieth at most
+        took = time.monotonic() - begin
+        self._next = begin + took + min(max(_LOOK, 20 * took), _SELDOM)  # a twentieth of the time
 
     def ended(self, job: int, failure: str | None) -> None:
         """The job returned (None), raised, or lost its process."""

@@ -18,7 +18,7 @@ from robustseg.runs.finished import finished_metrics
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import Identity, identify
 from robustseg.runs.joined import join
-from robustseg.runs.lock import hold
+from robustseg.runs.lock import DEAD_AFTER, hold
 from robustseg.settings import Settings
 from robustseg.sweeps import limit
 from robustseg.sweeps.outcomes import Outcome, is_alone, job_name, note, sweep_token
@@ -36,7 +36,10 @@ from robustseg.training.failure import exit_code, message
 from robustseg.training.reported import said, warning
 
 _log = logging.getLogger(__name__)
-_PATIENCE = 60.0  # seconds that one waits to join an experiment
+# Seconds that one waits to join an experiment: who holds the run's lock may stand still for
+# minutes, and on another host it may have died, which shows only then.
+_PATIENCE = 2 * DEAD_AFTER
+_QUIET = 10.0  # seconds of waiting that are not worth a word
 
 
 def run(cfg: DictConfig) -> None:
@@ -196,7 +199,7 @@ def _join_experiment(folder: RunFolder, experiment: str | None, status: dict[str
     """A run may belong to several experiments; who joins holds its lock, so that none is lost."""
     if experiment is None or experiment in status.get("experiments", []):
         return
-    deadline = time.monotonic() + _PATIENCE
+    begin, told = time.monotonic(), False
     while True:
         try:
             with hold(folder.lock):
@@ -204,7 +207,11 @@ def _join_experiment(folder: RunFolder, experiment: str | None, status: dict[str
                 if experiment not in joined:
                     folder.update_status(experiments=with_experiment(joined, experiment))
             return
-        except AlreadyRunning:
-            if time.monotonic() > deadline:
+        except AlreadyRunning as busy:
+            waited = time.monotonic() - begin
+            if waited > _PATIENCE:
                 raise
-            time.sleep(0.02)
+            if waited > _QUIET and not told:
+                _log.warning("%s; waiting to note that it belongs to %s", busy, experiment)
+                told = True
+            time.sleep(min(0.02 + waited / 10, 1.0))

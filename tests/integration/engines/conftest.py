@@ -59,7 +59,7 @@ def start_node(host):
     _start("unshare", "--uts", "sh", "-c", daemon)
 
 
-def wait_until(what, condition, timeout=60):
+def wait_until(what, condition, timeout=240):
     """Wait for a condition; it is an error if it does not come true in time."""
     deadline = time.monotonic() + timeout
     while not condition():

@@ -15,7 +15,7 @@ from robustseg.training.run import run
 from tests.integration.conftest import wait_for_runs
 from tests.integration.engines.conftest import free_ports, wait_until
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(1200)]
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
@@ -67,7 +67,7 @@ def test_the_same_numbers_as_alone_and_a_failure_stays_alone(sweep, tmp_path, ti
 def test_a_running_cluster_and_a_killed_worker(sweep, tmp_path, cluster):
     options = ["hydra/launcher=ray", f"hydra.launcher.address={cluster}"]
     with sweep("loss=tloss,gce", "trainer.max_epochs=150", *options) as program:
-        held = wait_for_runs(tmp_path / "runs", 2, program, timeout=120)
+        held = wait_for_runs(tmp_path / "runs", 2, program)
         victim, pid = sorted(held.items())[0]
         os.kill(pid, signal.SIGKILL)
         assert program.wait() == 1
@@ -87,14 +87,14 @@ def test_a_running_cluster_and_a_killed_worker(sweep, tmp_path, cluster):
 def test_ctrl_c_stops_the_tasks_and_says_how_to_go_on(sweep, tmp_path):
     grid = ["loss=tloss,gce", "trainer.max_epochs=5000", "hydra/launcher=ray"]
     with sweep(*grid) as program:
-        held = wait_for_runs(tmp_path / "runs", 2, program, timeout=120)
+        held = wait_for_runs(tmp_path / "runs", 2, program)
         os.killpg(program.pid, signal.SIGINT)
-        assert program.wait(timeout=120) == 130
+        assert program.wait(timeout=240) == 130
     output = (tmp_path / "output").read_text()
     assert "The same command resumes from the last checkpoint." in output
     for name, pid in held.items():
         process = Path(f"/proc/{pid}")
-        wait_until("the task's process is gone", lambda at=process: not at.exists(), timeout=60)
+        wait_until("the task's process is gone", lambda at=process: not at.exists())
         assert RunFolder(tmp_path / "runs" / name).read_status()["state"] == "running"
 
 
@@ -103,7 +103,7 @@ def test_the_time_limit_stops_the_tasks_and_the_same_call_resumes(sweep, tmp_pat
     long = ["trainer.max_epochs=100000", "trainer.checkpoint_every=3600"]
     for attempt in (1, 2):
         with sweep("loss=tloss,gce,mae", *long, *options) as program:
-            assert program.wait(timeout=180) == 0
+            assert program.wait(timeout=300) == 0
         output = (tmp_path / "output").read_text()
         print(output)
         assert "3 runs: 2 interrupted, 1 not begun." in output

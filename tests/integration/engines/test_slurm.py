@@ -16,7 +16,7 @@ from robustseg.training.run import run
 from tests.integration.conftest import wait_for_runs
 from tests.integration.engines.conftest import HOSTS, both_idle, start_node, wait_until
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(600), pytest.mark.usefixtures("slurm")]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(1200), pytest.mark.usefixtures("slurm")]
 SLURM = [
     "hydra/launcher=slurm",
     "hydra.launcher.cpus_per_task=1",
@@ -139,7 +139,7 @@ except AlreadyRunning:
 
 def test_a_killed_job_loses_only_its_run(sweep, tmp_path):
     with sweep("loss=tloss,gce", "trainer.max_epochs=150", *SLURM) as program:
-        held = wait_for_runs(tmp_path / "runs", 2, program, timeout=120)
+        held = wait_for_runs(tmp_path / "runs", 2, program)
         victim, pid = sorted(held.items())[0]
         host = json.loads((tmp_path / "runs" / victim / "lock").read_text())["host"]
         assert host != socket.gethostname()  # so that only Slurm knows of the death
@@ -157,10 +157,10 @@ def test_a_killed_job_loses_only_its_run(sweep, tmp_path):
 
 def test_ctrl_c_cancels_the_jobs(sweep, tmp_path):
     with sweep("loss=tloss,gce", "trainer.max_epochs=5000", *SLURM) as program:
-        held = wait_for_runs(tmp_path / "runs", 2, program, timeout=120)
+        held = wait_for_runs(tmp_path / "runs", 2, program)
         time.sleep(2)
         os.killpg(program.pid, signal.SIGINT)
-        assert program.wait(timeout=120) == 130
+        assert program.wait(timeout=240) == 130
     output = (tmp_path / "output").read_text()
     assert "The same command resumes from the last checkpoint." in output
     assert "2 runs: 2 interrupted." in output
@@ -177,7 +177,7 @@ def test_the_time_limit_cancels_the_jobs_and_the_same_call_resumes(sweep, tmp_pa
     limits = ["minutes=0.5", "hydra.launcher.array_parallelism=1"]
     for attempt in (1, 2):
         with sweep(*grid, *limits, *SLURM) as program:
-            assert program.wait(timeout=120) == 0
+            assert program.wait(timeout=240) == 0
         output = (tmp_path / "output").read_text()
         print(output)
         assert "2 runs: 1 interrupted, 1 not begun." in output
