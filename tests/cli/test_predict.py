@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -95,7 +96,8 @@ def test_a_bad_file_is_told_and_the_others_go_on(noisy_run, tmp_path, capsys):
     assert predict(noisy_run, tmp_path, "-o", tmp_path / "out", "--batch-size", 2) == 1
     output = capsys.readouterr()
     assert "3 of 5 images" in output.out
-    assert "bad.png" in output.err and "cut.png" in output.err
+    bad, cut = output.err.splitlines()[-2:]
+    assert bad.startswith(f"robustseg predict: {tmp_path / 'bad.png'}: ") and "cut.png" in cut
     assert "Traceback" not in output.err
     assert {f.stem for f in (tmp_path / "out" / "masks").iterdir()} == {"0", "1", "2"}
     rows = list(csv.DictReader((tmp_path / "out" / "predictions.csv").open(newline="")))
@@ -180,8 +182,15 @@ def test_images_are_found_by_file_folder_and_pattern(tmp_path):
         with pytest.raises(DataError, match="no such file"):
             found(word)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no image in it"):
+    with pytest.raises(DataError, match="no image in it") as caught:
         found("empty")
+    assert "**" not in str(caught.value)
+    (tmp_path / "empty" / "sub").mkdir()
+    (tmp_path / "b.png").rename(tmp_path / "empty" / "sub" / "b.png")
+    with pytest.raises(DataError, match="no image in it") as caught:
+        found("empty")
+    pattern = shlex.split(str(caught.value))[-1]
+    assert [path.name for path in find_images([pattern])] == ["b.png"]
 
 
 @pytest.mark.parametrize("channels", [1, 3])

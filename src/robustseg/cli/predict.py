@@ -100,10 +100,10 @@ def main(options: argparse.Namespace) -> int:
     failed = [one for one in done if one.error]
     print(f"{len(done) - len(failed)} of {len(done)} images are predicted in {options.out}")
     for one in failed:
-        print(f"robustseg: {one.error}", file=sys.stderr)
+        print(f"{options.prog}: {one.error}", file=sys.stderr)
     warning = warn_of_depth(done, bits_of(run, options.image_bits))
     if warning:
-        print(f"robustseg predict: warning: {warning}", file=sys.stderr)
+        print(f"{options.prog}: warning: {warning}", file=sys.stderr)
     return int(bool(failed))
 
 
