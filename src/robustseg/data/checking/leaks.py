@@ -39,11 +39,11 @@ def leaks(images: ImageSet, cache: Path) -> list[str]:
     parts += [f"{count(counts[kind], 'pair')} {words[kind]}" for kind in words if counts[kind]]
     if not parts:
         return []
-    named = f"; {' and '.join(example)}" if example else ""
+    named = f" ({' and '.join(example)})" if example else ""
     return [
-        f"across training, validation and test images there are {', '.join(parts)}{named}: a "
-        "test of what was trained on. `robustseg data check` lists them; keep one of each, or name "
-        "what belongs together with dataset.source.group_pattern"
+        f"across training, validation and test images: {', '.join(parts)}{named}, which tests "
+        "what was trained on. `robustseg data check` lists them; keep one of each, or name what "
+        "belongs together with dataset.source.group_pattern"
     ]
 
 
