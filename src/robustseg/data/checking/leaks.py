@@ -87,10 +87,10 @@ def _compared(images: ImageSet) -> list[Alike]:
     for at, digest in enumerate(images.digests):
         first.setdefault(digest, at)
     appearances = [
-        Appearance(digest, digest, digest, thumbnail(images.images[at]))
+        Appearance(digest, "", digest, thumbnail(images.images[at]))
         for digest, at in track(first.items(), len(first), "Comparing images")
     ]
-    return [(pair.first, pair.second) for pair in across_splits(appearances)[:_KEPT]]
+    return [(pair.first, pair.second) for pair in across_splits(appearances, [*first])[:_KEPT]]
 
 
 def _pairs(images: ImageSet, cache: Path) -> tuple[Counter[str], list[str]]:
