@@ -64,7 +64,9 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     code, interrupted = 0, False
     try:
         try:
-            sys.argv = [program, *_for_hydra(arguments)]
+            # The script for Tab calls what it completes by its first word.
+            name = program.split()[0] if "-sc" in arguments else program
+            sys.argv = [name, *_for_hydra(arguments)]
             import_from_here()
             import hydra
 
@@ -98,6 +100,28 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     if interrupted and limit.is_over():
         print("The time limit, minutes=…, is reached. The same command resumes.")
     return code
+
+
+def complete(arguments: Sequence[str], commands: Sequence[str]) -> int:
+    """Answer the shell's question behind Tab, which the script of `-sc install=bash` asks.
+
+    Args:
+        arguments: -sc query=SHELL; COMP_LINE and COMP_POINT hold the line and the place in it.
+        commands: of `robustseg`, which are answered for the first word behind it.
+
+    Returns:
+        Exit code.
+    """
+    line = os.environ.get("COMP_LINE", "")
+    words = [*line.split(), *([""] if line.endswith(" ") else [])]
+    if "query=" in arguments[-1] and len(words) == 2:
+        print(" ".join(commands))
+    elif "query=" not in arguments[-1] or words[1:2] == ["train"]:
+        before, train, rest = line.partition(" train ")  # Hydra looks for overrides only
+        os.environ["COMP_LINE"] = f"{before} {rest}" if train else line
+        os.environ["COMP_POINT"] = str(len(os.environ["COMP_LINE"]))
+        return main(arguments)
+    return 0
 
 
 def _for_hydra(arguments: Sequence[str]) -> list[str]:
