@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
@@ -83,6 +84,17 @@ def test_a_drawn_split_of_new_images_is_said_to_be_a_part(noisy_run, clinic, cap
     assert main(arguments) == 0
     assert main(["evaluate", str(noisy_run), *OWN]) == 0  # it was trained on the rest
     assert "are scored" not in caplog.text
+
+
+def test_columns_stand_below_each_other_however_long_a_name_is(finished, capsys):
+    overrides = ["dataset=synthetic_chest_classes", "dataset.source.train=10"]
+    run = finished("dataset=synthetic_chest_classes", "noise.alpha=0.5", "loss=ce")
+    assert main(["evaluate", str(run), *overrides, "dataset.source.test=5"]) == 0
+    lines = capsys.readouterr().out.split("\n\n")[0].splitlines()
+    assert any(line.startswith("false_positive_pixels_empty/right lung ") for line in lines)
+    ends = {re.match(r".*?  +(–|[\d.]+)", line).end(1) for line in lines[1:]}
+    assert ends == {re.match(r" +\S+ \(5\)", lines[0]).end()}
+    assert {len(line) for line in lines if "–" not in line} == {len(lines[0])}
 
 
 def test_what_the_column_of_the_own_test_is(noisy_run, capsys):

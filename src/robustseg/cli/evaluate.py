@@ -167,14 +167,18 @@ def _in_pixels(numbers: Mapping[str, Any], image_size: int) -> dict[str, Any]:
 def _table(numbers: Mapping[str, float], own: Mapping[str, Any], count: int, dataset: str) -> str:
     """The numbers beside those of the run's own test."""
     name = f"{dataset} ({count})"
-    lines = [f"{'':28}{name:>20}{'own test' if own else '':>12}"]
+    lines = [("", name, "own test" if own else "")]
     for key, value in numbers.items():
         before = own.get(key)
-        ours = f"{before:12.4f}" if isinstance(before, float) else ""
+        ours = f"{before:.4f}" if isinstance(before, float) else ""
         metric = find(key)
         words = f"{key}, {metric.unit}" if metric and metric.unit else key
-        lines.append(f"{words:28}{'–' if math.isnan(value) else f'{value:.4f}':>20}{ours}")
-    return "\n".join(lines)
+        lines.append((words, "–" if math.isnan(value) else f"{value:.4f}", ours))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        f"{words:{widths[0]}}  {here:>{widths[1]}}  {ours:>{widths[2]}}".rstrip()
+        for words, here, ours in lines
+    )
 
 
 def _own(folder: RunFolder) -> dict[str, Any]:
