@@ -35,16 +35,15 @@ def launch(launcher: "SlurmLauncher", jobs: dict[int, list[str]]) -> list[JobRet
 
     Raises:
         NotInstalled: there is no submitit.
-        ConfigError: there is no Slurm, or an option is wrong.
+        ConfigError: there is no Slurm, an option is wrong, or Slurm refuses the jobs.
     """
     sweep = begin(launcher)
     work = SlurmJob(hydra_job(launcher, sweep))
     executor = _executor(launcher, sweep)
     display = make_display(len(jobs), min(len(jobs), executor.parameters["array_parallelism"]))
     watch = Watch(sweep, Path(launcher.config.paths.runs), jobs, display, launcher.token)
+    submitted = _submit(executor, work, jobs)
     with display:
-        numbers, overrides = zip(*jobs.items(), strict=True)
-        submitted = dict(zip(numbers, executor.map_array(work, numbers, overrides), strict=True))
         try:
             _wait(submitted, watch)
         except KeyboardInterrupt:
@@ -125,6 +124,17 @@ def _executor(launcher: "SlurmLauncher", sweep: Path) -> Any:
     except (RuntimeError, ValueError) as error:  # no srun; an option that sbatch does not know
         raise ConfigError(f"hydra/launcher=slurm: {error}") from error
     return executor
+
+
+def _submit(executor: Any, work: SlurmJob, jobs: dict[int, list[str]]) -> dict[int, Any]:
+    """One array of all jobs; submitit's of each, by number."""
+    from submitit.core.utils import FailedJobError
+
+    try:
+        return dict(zip(jobs, executor.map_array(work, jobs.keys(), jobs.values()), strict=True))
+    except FailedJobError as error:  # such as a partition or an account that there is not
+        said = "; ".join(line.removeprefix("sbatch: ") for line in str(error).splitlines())
+        raise ConfigError(f"hydra/launcher=slurm: sbatch submits nothing: {said}") from error
 
 
 def _wait(submitted: dict[int, Any], watch: Watch) -> None:
