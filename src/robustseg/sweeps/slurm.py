@@ -13,6 +13,7 @@ from hydra.core.utils import JobReturn
 from robustseg.errors import ConfigError, NotInstalled
 from robustseg.sweeps.display import make_display
 from robustseg.sweeps.jobs import HydraJob, begin, hydra_job
+from robustseg.sweeps.launcher_options import amount, out_of_range, whole
 from robustseg.sweeps.outcomes import read_outcome
 from robustseg.sweeps.watch import Watch
 
@@ -99,11 +100,7 @@ def _leave_preemption_to_the_parent() -> None:
 
 
 def _executor(launcher: "SlurmLauncher", sweep: Path) -> Any:
-    if launcher.timeout_min <= 10:
-        raise ConfigError(
-            f"hydra.launcher.timeout_min={launcher.timeout_min} is out of range: it must be over "
-            "10 minutes, since submitit takes a signal in the last ten for the time limit"
-        )
+    _check(launcher)
     try:
         import submitit
     except ModuleNotFoundError as error:
@@ -124,6 +121,18 @@ def _executor(launcher: "SlurmLauncher", sweep: Path) -> Any:
     except (RuntimeError, ValueError) as error:  # no srun; an option that sbatch does not know
         raise ConfigError(f"hydra/launcher=slurm: {error}") from error
     return executor
+
+
+def _check(launcher: "SlurmLauncher") -> None:
+    """Raise ConfigError if an option is of no use to sbatch, which would say less of it."""
+    minutes = launcher.timeout_min
+    if not isinstance(minutes, int) or minutes <= 10:
+        why = "since submitit takes a signal in the last ten for the time limit"
+        raise out_of_range("timeout_min", minutes, f"a whole number of minutes over 10, {why}")
+    whole("cpus_per_task", launcher.cpus_per_task)
+    whole("max_num_timeout", launcher.max_num_timeout, least=0)
+    whole("array_parallelism", launcher.options.get("array_parallelism"))
+    amount("mem_gb", launcher.mem_gb)
 
 
 def _submit(executor: Any, work: SlurmJob, jobs: dict[int, list[str]]) -> dict[int, Any]:
