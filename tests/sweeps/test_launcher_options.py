@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hydra_plugins.robustseg_launchers.slurm import SlurmLauncher
 from robustseg.errors import ConfigError
 from robustseg.sweeps import ray, slurm
 
@@ -40,6 +41,11 @@ def test_an_option_of_slurm_that_cannot_be(name, value, rule):
     said = f"hydra.launcher.{name}={value} is out of range: it must be {rule}"
     with pytest.raises(ConfigError, match=f"^{said}"):
         slurm._check(SimpleNamespace(**given))
+
+
+def test_setup_is_a_list():
+    with pytest.raises(ConfigError, match=r"'hydra\.launcher\.setup=\[module load cuda\]'"):
+        SlurmLauncher(60, 2, 8, 20, "module load cuda")
 
 
 @pytest.mark.parametrize(
