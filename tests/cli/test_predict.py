@@ -87,6 +87,22 @@ def test_probabilities_are_those_of_the_network_resized_back(noisy_run, tmp_path
     assert np.ptp(wanted) > 0.01  # not constant, or nothing was compared
 
 
+def test_masks_of_a_data_set_are_never_overwritten(noisy_run, tmp_path, capsys):
+    mask, image = tmp_path / "mine/masks/a.png", tmp_path / "mine/images/a.png"
+    for file in (mask, image):
+        file.parent.mkdir(parents=True)
+        Image.fromarray(picture(20, 20)).save(file)
+    before = mask.read_bytes()
+    assert predict(noisy_run, image.parent, "-o", tmp_path / "mine", "--force") == 1
+    said = capsys.readouterr().err
+    assert f"{mask} exists below the folder of the images" in said and "--force" not in said
+    assert mask.read_bytes() == before
+    assert not (tmp_path / "mine/probabilities").exists()
+    mask.unlink()
+    for _ in range(2):  # its own output, the second time
+        assert predict(noisy_run, image.parent, "-o", tmp_path / "mine", "--force") == 0
+
+
 def test_a_bad_file_is_told_and_the_others_go_on(noisy_run, tmp_path, capsys):
     for at in range(3):
         Image.fromarray(picture(20, 20, at)).save(tmp_path / f"{at}.png")
