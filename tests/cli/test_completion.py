@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from robustseg.cli.main import _COMMANDS
+from robustseg.cli.main import _COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
@@ -61,3 +61,12 @@ def test_robustseg_offers_commands_and_overrides_also_those_of_the_folder(tab, t
 def test_train_py_offers_overrides(tab):
     (found,) = tab("python train.py -sc install=bash", "python train.py seed=1 noise.al")
     assert found == ["noise.alpha="]
+
+
+@pytest.mark.parametrize("words", [["-sc"], ["train", "-sc"], ["train", "-sc", "install=cmd"]])
+def test_a_call_for_no_known_shell_is_told_in_a_line(words, capsys, monkeypatch):
+    monkeypatch.delenv("COMP_LINE", raising=False)
+    assert main(words) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "robustseg train: -sc is for Tab: write -sc install=bash or -sc install=fish"
+    )

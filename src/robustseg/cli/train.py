@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 _TRAIN = ("-m", "--multirun")  # flags of a call that trains
+_SCRIPT = re.compile(r"(?:un)?install=(?:bash|fish|zsh)|query=(?:bash|fish|zsh)")  # behind -sc
 _SHOW = ("--cfg", "-c", "--info", "-i")  # of one that shows the settings of a run
 
 
@@ -131,8 +133,10 @@ def _for_hydra(arguments: Sequence[str]) -> list[str]:
     overrides on both sides of it would be "unrecognized arguments".
 
     Raises:
-        ConfigError: it trains and shows settings at once.
+        ConfigError: it trains and shows settings at once, or asks for no known shell's script.
     """
+    if "-sc" in arguments and not any(map(_SCRIPT.fullmatch, arguments)):
+        raise ConfigError("-sc is for Tab: write -sc install=bash or -sc install=fish")
     shown = [word for word in arguments if word.partition("=")[0] in _SHOW]
     if shown and set(arguments) & set(_TRAIN):
         raise ConfigError(f"{shown[0]} shows the settings of one run: leave out -m")
