@@ -1,20 +1,28 @@
-"""MkDocs hook: a page for every group of settings.
+"""MkDocs hook: a page for every group of settings, to which links to conf/ lead.
 
 What the choices of a group share comes from `robustseg.settings`; what belongs to one choice by its
 YAML file and the comments in it.
 """
 
+import posixpath
+import re
 import textwrap
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 from robustseg.settings import Group, Setting, Settings, group_of, must_be, rules
 
 CONF = Path(__file__).parents[1] / "conf"
 PLACE = "reference/settings"
 HIDDEN = ("hydra/help", "hydra/hydra_logging", "hydra/job_logging")  # how messages look
+# Where the repository has what the pages are made of: settings.py, a group, or a choice of it.
+LINK = re.compile(
+    r"\]\((?:\.\./)+(?:src/robustseg/settings\.py"
+    r"|conf/(?P<group>[a-z_/]+?)(?:/(?P<choice>\w+)\.yaml)?)\)"
+)
 
 
 def groups() -> list[str]:
@@ -36,6 +44,18 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for group in groups():
         files.append(File.generated(config, page_of(group), content=page(group)))
     return files
+
+
+def on_page_markdown(markdown: str, page: Page, **kwargs: object) -> str:
+    """Turn links that hold in the repository into those of the site."""
+    here = posixpath.dirname(page.file.src_uri)
+
+    def link(match: re.Match[str]) -> str:
+        target = page_of(match["group"]) if match["group"] else f"{PLACE}/index.md"
+        anchor = f"#{match['choice']}" if match["choice"] else ""
+        return f"]({posixpath.relpath(target, here)}{anchor})"
+
+    return LINK.sub(link, markdown)
 
 
 def page_of(group: str) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
@@ -71,6 +72,41 @@ def test_on_a_folder_of_images(noisy_run, clinic, tmp_path, capsys):
         assert part == sum(row["split"] == split for row in found)
 
 
+def test_a_drawn_split_of_new_images_is_said_to_be_a_part(noisy_run, clinic, caplog):
+    arguments = ["evaluate", str(noisy_run), "dataset=folder", f"dataset.root={clinic}"]
+    assert main(arguments) == 0
+    assert "1 of the 6 images of folder are scored" in caplog.text
+    assert "--split all scores them all" in caplog.text
+    caplog.clear()
+    assert main([*arguments, "--split", "all"]) == 0
+    lines = [f"{at},{'train' if at < 3 else 'test'}\n" for at in range(6)]
+    (clinic / "split.csv").write_text("".join(["id,split\n", *lines]))
+    assert main(arguments) == 0
+    assert main(["evaluate", str(noisy_run), *OWN]) == 0  # it was trained on the rest
+    assert "are scored" not in caplog.text
+
+
+def test_columns_stand_below_each_other_however_long_a_name_is(finished, capsys):
+    overrides = ["dataset=synthetic_chest_classes", "dataset.source.train=10"]
+    run = finished("dataset=synthetic_chest_classes", "noise.alpha=0.5", "loss=ce")
+    assert main(["evaluate", str(run), *overrides, "dataset.source.test=5"]) == 0
+    lines = capsys.readouterr().out.split("\n\n")[0].splitlines()
+    assert any(line.startswith("false_positive_pixels_empty/right lung ") for line in lines)
+    ends = {re.match(r".*?  +(–|[\d.]+)", line).end(1) for line in lines[1:]}
+    assert ends == {re.match(r" +\S+ \(5\)", lines[0]).end()}
+    assert {len(line) for line in lines if "–" not in line} == {len(lines[0])}
+
+
+def test_what_the_column_of_the_own_test_is(noisy_run, capsys):
+    assert main(["evaluate", str(noisy_run), *OWN]) == 0
+    printed = capsys.readouterr().out
+    own = {line.split()[0]: line.split()[-1] for line in printed.splitlines() if line.strip()}
+    evaluated = [row for row in rows(noisy_run / "epochs.csv") if row["test_dice_image"]]
+    mean = np.mean([float(row["test_dice_image"]) for row in evaluated[-2:]])
+    assert own["dice_image"] == f"{mean:.4f}"
+    assert "own test: mean over the last 2 evaluations" in printed
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
@@ -79,6 +115,8 @@ def test_on_a_folder_of_images(noisy_run, clinic, tmp_path, capsys):
         (["dataset=folder", "dataset.root=nowhere"], "nowhere: no such folder"),
         (["dataset=syntetic"], "did you mean dataset=synthetic"),
         ([*OWN, "--split", "val"], "choose another with --split"),
+        ([*OWN, "dataset.image_size=64"], "takes images of 32 pixels"),
+        ([*OWN, "noise.alpha=0.9"], "noise.alpha=0.9: evaluate takes only dataset and paths.cache"),
     ],
 )
 def test_a_mistake_is_told_in_a_line_with_the_remedy(noisy_run, overrides, said, capsys):

@@ -1,5 +1,6 @@
 """Errors of the system, and of files, as the command `robustseg` tells them."""
 
+import argparse
 import os
 import shlex
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from robustseg.cli.main import main
+from robustseg.cli.main import _COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,6 +90,32 @@ def test_help_on_runs_says_what_it_is_for(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["runs", "--help"])
     assert "Keep the numbers of finished runs" in capsys.readouterr().out
+
+
+def leaves(parser, *words):
+    """The words of every command that has no commands of its own."""
+    groups = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    if not groups:
+        return [words]
+    return [leaf for n, p in groups[0].choices.items() for leaf in leaves(p, *words, n)]
+
+
+def commands():
+    parser = argparse.ArgumentParser()
+    subparsers = parser.add_subparsers()
+    for command in _COMMANDS:
+        command.add_parser(subparsers)
+    return [words for words in leaves(parser) if words != ("train",)]  # its help is Hydra's
+
+
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_help_fits_a_terminal_and_ends_with_an_example_to_copy(words, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit, match="0"):
+        main([*words, "--help"])
+    lines = capsys.readouterr().out.rstrip().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].startswith(" ".join(["robustseg", *words])) and lines[-2] == ""
 
 
 def test_claims_has_a_default_metric_of_its_own(capsys):

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -86,6 +87,22 @@ def test_probabilities_are_those_of_the_network_resized_back(noisy_run, tmp_path
     assert np.ptp(wanted) > 0.01  # not constant, or nothing was compared
 
 
+def test_masks_of_a_data_set_are_never_overwritten(noisy_run, tmp_path, capsys):
+    mask, image = tmp_path / "mine/masks/a.png", tmp_path / "mine/images/a.png"
+    for file in (mask, image):
+        file.parent.mkdir(parents=True)
+        Image.fromarray(picture(20, 20)).save(file)
+    before = mask.read_bytes()
+    assert predict(noisy_run, image.parent, "-o", tmp_path / "mine", "--force") == 1
+    said = capsys.readouterr().err
+    assert f"{mask} exists below the folder of the images" in said and "--force" not in said
+    assert mask.read_bytes() == before
+    assert not (tmp_path / "mine/probabilities").exists()
+    mask.unlink()
+    for _ in range(2):  # its own output, the second time
+        assert predict(noisy_run, image.parent, "-o", tmp_path / "mine", "--force") == 0
+
+
 def test_a_bad_file_is_told_and_the_others_go_on(noisy_run, tmp_path, capsys):
     for at in range(3):
         Image.fromarray(picture(20, 20, at)).save(tmp_path / f"{at}.png")
@@ -95,7 +112,8 @@ def test_a_bad_file_is_told_and_the_others_go_on(noisy_run, tmp_path, capsys):
     assert predict(noisy_run, tmp_path, "-o", tmp_path / "out", "--batch-size", 2) == 1
     output = capsys.readouterr()
     assert "3 of 5 images" in output.out
-    assert "bad.png" in output.err and "cut.png" in output.err
+    bad, cut = output.err.splitlines()[-2:]
+    assert bad.startswith(f"robustseg predict: {tmp_path / 'bad.png'}: ") and "cut.png" in cut
     assert "Traceback" not in output.err
     assert {f.stem for f in (tmp_path / "out" / "masks").iterdir()} == {"0", "1", "2"}
     rows = list(csv.DictReader((tmp_path / "out" / "predictions.csv").open(newline="")))
@@ -180,8 +198,15 @@ def test_images_are_found_by_file_folder_and_pattern(tmp_path):
         with pytest.raises(DataError, match="no such file"):
             found(word)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no image in it"):
+    with pytest.raises(DataError, match="no image in it") as caught:
         found("empty")
+    assert "**" not in str(caught.value)
+    (tmp_path / "empty" / "sub").mkdir()
+    (tmp_path / "b.png").rename(tmp_path / "empty" / "sub" / "b.png")
+    with pytest.raises(DataError, match="no image in it") as caught:
+        found("empty")
+    pattern = shlex.split(str(caught.value))[-1]
+    assert [path.name for path in find_images([pattern])] == ["b.png"]
 
 
 @pytest.mark.parametrize("channels", [1, 3])

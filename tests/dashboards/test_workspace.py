@@ -6,6 +6,8 @@ import re
 import pytest
 
 from robustseg.cli.main import main
+from robustseg.results.load import load_runs
+from tests.conftest import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +79,12 @@ def test_an_unknown_experiment_is_named_with_the_nearest_known_one(swept, capsys
     assert "did you mean mini?" in capsys.readouterr().err
     assert main(["wandb", "workspace", "mini", "--runs", str(tmp_path / "none")]) == 1
     assert "no such directory" in capsys.readouterr().err
+
+
+def test_losses_of_a_whole_table_have_colours_of_their_own(capsys):
+    record = ROOT / "experiments/tloss_isic2017_small/record"
+    assert main(["wandb", "workspace", "tloss_isic2017_small", "--runs", str(record)]) == 0
+    section = json.loads(capsys.readouterr().out)["spec"]["section"]
+    losses = set(load_runs(record, experiment="tloss_isic2017_small")["loss"])
+    assert len(losses) > 7
+    assert len(set(section["customRunColors"].values())) == len(losses)

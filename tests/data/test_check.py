@@ -11,6 +11,7 @@ from robustseg.data.checking.check_report import render_text, to_json
 from robustseg.data.sources.folder import Folder
 from robustseg.data.sources.isic2017 import Isic2017
 from robustseg.data.sources.source import Record
+from tests.data.conftest import disc, picture, save
 
 TRUTH = "ISIC-2017_Training_Part1_GroundTruth"
 DATA = "ISIC-2017_Training_Data"
@@ -134,6 +135,27 @@ def test_duplicates_across_splits(isic_root):
     assert "1 pair across splits has the same pixels" in report.warnings
     assert report.errors == []
     assert "near   train ISIC_0000002  test ISIC_0000007" in render_text(report)
+
+
+def test_duplicates_that_folds_may_part(tmp_path):
+    drawn = {"A1_a": 0, "A1_b": 0, "A2_a": 0} | {f"B{n}_a": n for n in range(1, 10)}
+    for name, seed in drawn.items():
+        save(tmp_path / "images" / f"{name}.png", picture(seed, 40))
+        save(tmp_path / "masks" / f"{name}.png", disc(12, 40))
+    report = check(Folder(tmp_path))
+    of = {record.id: record.split for record in Folder(tmp_path).records()}
+    assert of["A1_a"] == of["A1_b"] == of["A2_a"] == "train"  # one split, as drawn
+    assert [(p.kind, p.first, p.second) for p in report.duplicates] == [
+        ("exact", "A1_a", "A1_b"),  # of three that are equal: the first and each other
+        ("exact", "A1_a", "A2_a"),
+    ]
+    told = "2 pairs have the same pixels, and folds or another split may part them"
+    assert told in report.warnings
+    report = check(Folder(tmp_path, group_pattern="^A."))  # a case is never parted
+    assert [(p.first, p.second) for p in report.duplicates] == [("A1_a", "A2_a")]
+    lines = [f"{name},{'test' if name[0] == 'B' else 'train'}\n" for name in drawn]
+    (tmp_path / "split.csv").write_text("".join(["id,split\n", *lines]))
+    assert check(Folder(tmp_path)).duplicates == []  # this split is given
 
 
 def test_json_holds_all_of_it(isic_root):

@@ -224,6 +224,23 @@ def test_a_run_that_another_process_finishes_meanwhile_is_skipped(
     assert look(RunFolder(folder)).state == "done"  # nothing about it is damaged
 
 
+def test_what_a_run_warns_of_in_its_data_reaches_the_summary(tiny, tmp_path, monkeypatch):
+    for split, numbers in (("train", (0, 1, 2, 3)), ("test", (0, 8))):
+        for number in numbers:
+            for kind, drawn in (("images", picture(number, 64)), ("masks", disc(12, 64))):
+                save(tmp_path / "mine" / split / kind / f"{split}{number}.png", drawn)
+    save(tmp_path / "mine/test/masks/lone.png", disc(12, 64))
+    noted = []
+    monkeypatch.setattr(run_module, "note", noted.append)
+    for _ in range(2):
+        run(tiny("dataset=folder", f"dataset.root={tmp_path / 'mine'}", "trainer.max_epochs=1"))
+    trained, skipped = (outcome for outcome in noted if outcome.state != "running")
+    files, twins = sorted(trained.warnings)
+    assert files == "1 mask has no image and is left out: lone.png"
+    assert "1 pair of the same pixels (train0 and test0)" in twins
+    assert (skipped.state, skipped.warnings) == ("skipped", ())
+
+
 def test_force_trains_again_and_keeps_the_old_folder(tiny, finished, copied, tmp_path, only_run):
     before = results(copied(finished()))
     run(tiny("force=true"))

@@ -71,6 +71,17 @@ def test_only_a_failure_is_one(swept, capsys, state, code):
     assert "b: why" in out
 
 
+def test_warnings_of_the_data_are_said_once_with_the_number_of_runs(swept, capsys):
+    shared = {"warnings": ["in two splits"]}
+    swept(9, *(Outcome(f"r{n}", "done", 0.5, **shared) for n in range(2)))
+    summarise()
+    assert capsys.readouterr().out.splitlines()[-2] == "2 runs: in two splits"
+    swept(9, *(Outcome(f"r{n}", "done", 0.5, warnings=[f"w{n}"]) for n in range(7)))
+    summarise()
+    lines = capsys.readouterr().out.splitlines()[-7:-1]
+    assert lines == [*(f"r{n}: w{n}" for n in range(5)), "and 2 more warnings, in the runs' logs"]
+
+
 def test_other_conditions_of_all_runs_are_one_line(swept, capsys):
     torch, commits = "torch 1.0, now 2.0", [f"commit {n}, now x" for n in range(7)]
     swept(

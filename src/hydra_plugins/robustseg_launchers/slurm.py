@@ -4,6 +4,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn
 
+from robustseg.errors import ConfigError
 from robustseg.sweeps.jobs import SweepLauncher
 
 
@@ -28,6 +29,10 @@ class SlurmLauncher(SweepLauncher):
         setup: list[str],
         **options: Any,
     ) -> None:
+        if isinstance(setup, str):  # its letters would each be a command
+            raise ConfigError(
+                f"hydra.launcher.setup must be a list: 'hydra.launcher.setup=[{setup}]'"
+            )
         self.timeout_min = timeout_min
         self.cpus_per_task = cpus_per_task
         self.mem_gb = mem_gb

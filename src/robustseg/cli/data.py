@@ -19,7 +19,7 @@ def add_parser(subparsers: Any) -> None:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     checker = commands.add_parser(
         "check",
-        help="counts, sizes, damaged files, duplicates across splits",
+        help="counts, sizes, damaged files, duplicates",
         description="Read every image and mask as a run would and report what is there and what "
         "is wrong. Exit code 1 if a run would refuse something.",
         epilog="robustseg data check dataset=isic2017 dataset.root=/data/isic2017",

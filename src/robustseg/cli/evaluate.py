@@ -4,20 +4,23 @@ import argparse
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli.overrides import add_overrides
+from robustseg.cli.overrides import add_overrides, check_only
 from robustseg.cli.run_argument import add_run, begin, loaded, positive
 from robustseg.errors import ConfigError, DataError
 from robustseg.metrics.catalogue import diagonal, find
 from robustseg.runs.files import DamagedFile
 from robustseg.runs.folder import RunFolder
+from robustseg.training.reported import said
 
 if TYPE_CHECKING:
     from robustseg.finished.evaluate import Overlap
     from robustseg.finished.load import FinishedRun
+
+_OVERRIDES = ("dataset", "paths.cache")
 
 _log = logging.getLogger(__name__)
 
@@ -29,8 +32,7 @@ def add_parser(subparsers: Any) -> None:
         help="score a finished run on another data set",
         description="Score a finished run's network on another data set with the metrics of its "
         "own test. The images are resized to the run's dataset.image_size.",
-        epilog="robustseg evaluate runs/isic2017-tloss-clean-s0-1f2e3d4c dataset=folder "
-        "dataset.root=/data/clinic --split all -o clinic",
+        epilog="robustseg evaluate runs/RUN dataset=folder dataset.root=clinic --split all",
     )
     add_run(parser)
     add_overrides(parser, "the data set, as for robustseg train: dataset=… dataset.root=…")
@@ -38,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
         "--split",
         choices=("train", "val", "test", "all"),
         default="test",
-        help="images to score (default: test); a folder without a split of its own: all",
+        help="images to score (default: test); for a folder without a split of its own say all",
     )
     parser.add_argument(
         "--without-training",
@@ -55,6 +57,7 @@ def main(options: argparse.Namespace) -> int:
     """Print the scores and write them."""
     if not any(override.startswith("dataset=") for override in options.overrides):
         raise ConfigError("name the data set to score on: dataset=folder dataset.root=/path/to/it")
+    check_only(options.overrides, _OVERRIDES, "evaluate")
     begin(options)
     import numpy as np
     from hydra.utils import instantiate
@@ -65,6 +68,7 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.finished.evaluate import (
         check_channels,
         check_classes,
+        check_size,
         evaluate_external,
         output_files,
         overlap,
@@ -76,12 +80,15 @@ def main(options: argparse.Namespace) -> int:
     size = f"dataset.image_size={run.image_size}"
     settings = composed([size, *options.overrides], "dataset")
     dataset = settings.dataset
+    check_size(run, dataset.image_size)
     source = instantiate(dataset.source.arguments())
     check_channels(run, source.channels, dataset.name)
     check_classes(run, dataset.classes, dataset.name)
     cache = Path(settings.paths.cache)
     images = load_selected(source, cache, dataset)
     if options.split != "all":
+        if getattr(source, "drawn_test", False) and not overlap(run, images).trained.any():
+            _log.warning("%s", _partial(images.split(options.split), images, run, dataset.name))
         images = images.split(options.split)
     known = overlap(run, images)
     trained = int(known.trained.sum())
@@ -111,7 +118,18 @@ def main(options: argparse.Namespace) -> int:
     else:
         shown, own = (_in_pixels(of, run.image_size) for of in (numbers, _own(run.folder)))
         print(_table(shown, own, len(rows), dataset.name))
+        if own.get("evaluations", 1) > 1:
+            print(f"\nown test: {said(own['evaluations'])}; the scores beside: of the last network")
     return 0
+
+
+def _partial(scored: Sized, images: Sized, run: "FinishedRun", dataset: str) -> str:
+    """That a part is scored of images which all are new to the run."""
+    return (
+        f"{len(scored)} of the {len(images)} images of {dataset} are scored, as its seeded split "
+        f"has it; none of them all is a training image of {run.folder.run_id}: --split all scores "
+        "them all"
+    )
 
 
 def _told(known: "Overlap", run: "FinishedRun", left_out: bool) -> list[str]:
@@ -149,14 +167,18 @@ def _in_pixels(numbers: Mapping[str, Any], image_size: int) -> dict[str, Any]:
 def _table(numbers: Mapping[str, float], own: Mapping[str, Any], count: int, dataset: str) -> str:
     """The numbers beside those of the run's own test."""
     name = f"{dataset} ({count})"
-    lines = [f"{'':28}{name:>20}{'own test' if own else '':>12}"]
+    lines = [("", name, "own test" if own else "")]
     for key, value in numbers.items():
         before = own.get(key)
-        ours = f"{before:12.4f}" if isinstance(before, float) else ""
+        ours = f"{before:.4f}" if isinstance(before, float) else ""
         metric = find(key)
         words = f"{key}, {metric.unit}" if metric and metric.unit else key
-        lines.append(f"{words:28}{'–' if math.isnan(value) else f'{value:.4f}':>20}{ours}")
-    return "\n".join(lines)
+        lines.append((words, "–" if math.isnan(value) else f"{value:.4f}", ours))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        f"{words:{widths[0]}}  {here:>{widths[1]}}  {ours:>{widths[2]}}".rstrip()
+        for words, here, ours in lines
+    )
 
 
 def _own(folder: RunFolder) -> dict[str, Any]:

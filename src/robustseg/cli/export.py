@@ -50,7 +50,9 @@ def main(options: argparse.Namespace) -> int:
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     found = difference(run, options.out, images)
     if not found <= TOLERANCE:  # NaN, too
-        print(f"robustseg: {options.out}: probabilities differ by {found:.1e}", file=sys.stderr)
+        print(
+            f"{options.prog}: {options.out}: probabilities differ by {found:.1e}", file=sys.stderr
+        )
         return 1
     print(f"{options.out} is written; ONNX Runtime's probabilities differ by {found:.1e} at most")
     return 0

@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if arguments[:1] == ["train"]:
             return train.main(arguments[1:])
+        if arguments[:1] == ["-sc"]:
+            return train.complete(arguments, [one.__name__.split(".")[-1] for one in _COMMANDS])
         return _run(arguments)
     except ModuleNotFoundError as error:
         if error.name not in _LEFT_OUT:

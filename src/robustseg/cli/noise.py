@@ -35,8 +35,7 @@ def add_parser(subparsers: Any) -> None:
         description="Write the noisy masks (0, 255; 128 where ignored; label maps as palette "
         "files of the labels, 255 where ignored) at dataset.image_size and noise.csv, so that any "
         "other program can train on them.",
-        epilog="robustseg noise export out dataset=isic2017 dataset.root=/data/isic2017 "
-        "noise=legacy noise.alpha=0.7 noise.beta=0.7",
+        epilog="robustseg noise export out dataset=folder dataset.root=mine noise.alpha=0.7",
     )
     writer.add_argument("folder", type=Path, metavar="OUT", help="folder to write to")
     writer.set_defaults(main=export)

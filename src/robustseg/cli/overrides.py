@@ -1,9 +1,11 @@
 """The settings that a command takes as training does: NAME=VALUE, and a folder of one's own."""
 
 import argparse
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from robustseg.configuration.own_conf import add_own_folder
+from robustseg.errors import ConfigError
 
 
 def add_overrides(parser: argparse.ArgumentParser, text: str = "as for robustseg train") -> None:
@@ -27,6 +29,23 @@ def add_config_dir(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="folder of your own settings, such as DIR/loss/mine.yaml (default: conf)",
     )
+
+
+def check_only(overrides: Iterable[str], known: Sequence[str], command: str) -> None:
+    """Refuse overrides that a command would not heed.
+
+    Args:
+        overrides: of the call.
+        known: names of settings; a group stands for all of its settings, too.
+        command: for the message.
+
+    Raises:
+        ConfigError: an override is none of them.
+    """
+    for override in overrides:
+        name = override.partition("=")[0].lstrip("+~")
+        if not any(name == one or name.startswith(f"{one}.") for one in known):
+            raise ConfigError(f"{override}: {command} takes only {' and '.join(known)}")
 
 
 class _OwnFolder(argparse.Action):

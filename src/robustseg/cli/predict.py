@@ -71,6 +71,11 @@ def main(options: argparse.Namespace) -> int:
     run = loaded(options)
     files = outputs(images, options.out, run.classes)
     there = [file for file in (*files, table) if file.exists()]
+    if there and not table.exists() and _holds(options.out, images):
+        raise FileExistsError(
+            f"{there[0]} exists below the folder of the images, which has no {table.name}: it may "
+            "be a data set's own mask. Nothing was written. Choose another folder"
+        )
     if there and not options.force:
         raise FileExistsError(
             f"{there[0]} exists: nothing was written. Choose another folder, or add --force"
@@ -100,11 +105,16 @@ def main(options: argparse.Namespace) -> int:
     failed = [one for one in done if one.error]
     print(f"{len(done) - len(failed)} of {len(done)} images are predicted in {options.out}")
     for one in failed:
-        print(f"robustseg: {one.error}", file=sys.stderr)
+        print(f"{options.prog}: {one.error}", file=sys.stderr)
     warning = warn_of_depth(done, bits_of(run, options.image_bits))
     if warning:
-        print(f"robustseg predict: warning: {warning}", file=sys.stderr)
+        print(f"{options.prog}: warning: {warning}", file=sys.stderr)
     return int(bool(failed))
+
+
+def _holds(folder: Path, images: Sequence[Path]) -> bool:
+    """Whether any of the images is below a folder."""
+    return any(folder.resolve() in image.resolve().parents for image in images)
 
 
 def _row(one: "Predicted", classes: Sequence[str]) -> dict[str, Any]:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.file_argument import file_ending
-from robustseg.cli.overrides import add_overrides
+from robustseg.cli.overrides import add_overrides, check_only
 from robustseg.cli.run_argument import add_run, begin, loaded, positive
-from robustseg.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,9 +59,7 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.finished.suspects import DICE, beliefs, detections, training_data
     from robustseg.runs.files import write_csv
 
-    for override in options.overrides:
-        if override.partition("=")[0] not in _OVERRIDES:
-            raise ConfigError(f"{override}: suspects takes only {' and '.join(_OVERRIDES)}")
+    check_only(options.overrides, _OVERRIDES, "suspects")
     settings = composed(options.overrides)
     run = _moved(loaded(options), settings.dataset.root)
     data = training_data(run, Path(settings.paths.cache))

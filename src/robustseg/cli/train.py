@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 _TRAIN = ("-m", "--multirun")  # flags of a call that trains
+_SCRIPT = re.compile(r"(?:un)?install=(?:bash|fish|zsh)|query=(?:bash|fish|zsh)")  # behind -sc
 _SHOW = ("--cfg", "-c", "--info", "-i")  # of one that shows the settings of a run
 
 
@@ -64,7 +66,9 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     code, interrupted = 0, False
     try:
         try:
-            sys.argv = [program, *_for_hydra(arguments)]
+            # The script for Tab calls what it completes by its first word.
+            name = program.split()[0] if "-sc" in arguments else program
+            sys.argv = [name, *_for_hydra(arguments)]
             import_from_here()
             import hydra
 
@@ -100,6 +104,28 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     return code
 
 
+def complete(arguments: Sequence[str], commands: Sequence[str]) -> int:
+    """Answer the shell's question behind Tab, which the script of `-sc install=bash` asks.
+
+    Args:
+        arguments: -sc query=SHELL; COMP_LINE and COMP_POINT hold the line and the place in it.
+        commands: of `robustseg`, which are answered for the first word behind it.
+
+    Returns:
+        Exit code.
+    """
+    line = os.environ.get("COMP_LINE", "")
+    words = [*line.split(), *([""] if line.endswith(" ") else [])]
+    if "query=" in arguments[-1] and len(words) == 2:
+        print(" ".join(commands))
+    elif "query=" not in arguments[-1] or words[1:2] == ["train"]:
+        before, train, rest = line.partition(" train ")  # Hydra looks for overrides only
+        os.environ["COMP_LINE"] = f"{before} {rest}" if train else line
+        os.environ["COMP_POINT"] = str(len(os.environ["COMP_LINE"]))
+        return main(arguments)
+    return 0
+
+
 def _for_hydra(arguments: Sequence[str]) -> list[str]:
     """The arguments as Hydra's parser takes them.
 
@@ -107,8 +133,10 @@ def _for_hydra(arguments: Sequence[str]) -> list[str]:
     overrides on both sides of it would be "unrecognized arguments".
 
     Raises:
-        ConfigError: it trains and shows settings at once.
+        ConfigError: it trains and shows settings at once, or asks for no known shell's script.
     """
+    if "-sc" in arguments and not any(map(_SCRIPT.fullmatch, arguments)):
+        raise ConfigError("-sc is for Tab: write -sc install=bash or -sc install=fish")
     shown = [word for word in arguments if word.partition("=")[0] in _SHOW]
     if shown and set(arguments) & set(_TRAIN):
         raise ConfigError(f"{shown[0]} shows the settings of one run: leave out -m")

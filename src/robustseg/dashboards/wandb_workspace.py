@@ -11,7 +11,7 @@ from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.results.sources import Sources
 from robustseg.runs.survey import RunState
 
-# Okabe and Ito's colours, which the colour-blind can tell apart.
+# Okabe and Ito's colours, which the colour-blind can tell apart, and as many as figures have.
 _COLORS = {
     "blue": "#0072B2",
     "vermilion": "#D55E00",
@@ -20,6 +20,12 @@ _COLORS = {
     "sky": "#56B4E9",
     "orange": "#E69F00",
     "black": "#000000",
+    "wine": "#882255",
+    "olive": "#999933",
+    "violet": "#6A51A3",
+    "grey": "#8C8C8C",
+    "brown": "#7A4B12",
+    "pink": "#DC267F",
 }
 _LOSS = wr.Config("loss.name")
 _ALPHA = wr.Config("noise.alpha")

@@ -72,8 +72,7 @@ def load(source: Source, image_size: int, cache: Path) -> ImageSet:
     """All images of a source at one size, from the cache, which is built first if need be.
 
     Images are averaged down (bilinear, antialiased), masks take the nearest pixel. Both become
-    square; the proportions of others are not kept. What a person should know of the source is
-    logged as warnings.
+    square; the proportions of others are not kept.
 
     Args:
         source: where the images come from.
@@ -95,8 +94,6 @@ def load(source: Source, image_size: int, cache: Path) -> ImageSet:
     if isinstance(source, FileSource):
         for text in source.checked_scan().recognised:
             log.info("recognised: %s", text)
-        for remark in source.remarks(cache):
-            log.warning("%s", remark)
     shape = (len(records), image_size, image_size, source.channels)
     classes = len(getattr(source, "classes", None) or ())
     opened = _open(folder, shape, classes)

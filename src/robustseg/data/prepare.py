@@ -164,12 +164,16 @@ def corrupt(
 def load_selected(source: Source, cache: Path, dataset: DatasetSettings) -> ImageSet:
     """The images that a run uses: decoded and resized once, then selected.
 
+    What a person should know of the source is logged as warnings.
+
     Args:
         source: where images come from.
         cache: folder of decoded images.
         dataset: what to take of them.
     """
     images = load(source, dataset.image_size, cache)
+    for remark in source.remarks(cache) if isinstance(source, FileSource) else ():
+        log.warning("%s", remark)
     stratum, seed = getattr(source, "stratum", None), getattr(source, "split_seed", 0)
     if dataset.folds is not None and dataset.fold is not None:
         drawn = bool(getattr(source, "drawn_test", False))

@@ -9,7 +9,7 @@ import numpy as np
 
 from robustseg.data.imageset import ImageSet
 from robustseg.data.prepare import pixels_name
-from robustseg.errors import DataError, NaNPredicted
+from robustseg.errors import ConfigError, DataError, NaNPredicted
 from robustseg.finished.load import FinishedRun
 from robustseg.metrics import summarise
 from robustseg.metrics.evaluation import evaluate_fully
@@ -24,6 +24,15 @@ def check_channels(run: FinishedRun, channels: int, dataset: str) -> None:
             f"{run.folder.run_id} takes {kinds[run.channels]} images, and those of {dataset} are "
             f"{kinds[channels]}. Read your own with dataset=folder "
             f"dataset.source.channels={run.channels}, or take another run"
+        )
+
+
+def check_size(run: FinishedRun, image_size: int) -> None:
+    """Raise ConfigError unless images have the size that a run was trained at."""
+    if image_size != run.image_size:
+        raise ConfigError(
+            f"dataset.image_size={image_size}: {run.folder.run_id} takes images of "
+            f"{run.image_size} pixels, to which those of any data set are resized; leave it out"
         )
 
 

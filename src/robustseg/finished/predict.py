@@ -74,7 +74,10 @@ def find_images(words: Iterable[str]) -> list[Path]:
         if not images:
             kind = "no image in it" if path.is_dir() else "no such file, folder or pattern"
             hint = ""
-            if "[" in word and not path.is_dir():
+            if path.is_dir() and (inner := _images(path.rglob("*"))):
+                pattern = Path(glob.escape(str(path))) / "**" / f"*{inner[0].suffix}"
+                hint = f". Its subfolders have some, which a pattern names: {str(pattern)!r}"
+            elif "[" in word and not path.is_dir():
                 hint = f". A [ in a name is written [[] in a pattern: {word.replace('[', '[[]')!r}"
             elif _ending(path) in OTHER_FORMATS:
                 hint = f". {_ending(path)} is not read: {OTHER_FORMATS[_ending(path)]}"

@@ -16,7 +16,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add --experiment, --state and --where."""
     parser.add_argument("--experiment", help="only runs of this experiment")
     parser.add_argument(
-        "--state", nargs="+", choices=STATES, default=[], help="only runs in these states"
+        "--state",
+        nargs="+",
+        choices=STATES,
+        default=[],
+        metavar="STATE",
+        help=f"only runs in these states: {', '.join(STATES)}",
     )
     parser.add_argument(
         "--where",

@@ -41,6 +41,7 @@ class Outcome:
         message: why it failed, is busy or was skipped without a folder.
         remark: what a reader of its numbers has to know.
         differs: how the conditions differ from those of the attempt that is skipped or resumed.
+        warnings: of the data that it was trained on.
     """
 
     run_id: str
@@ -50,10 +51,12 @@ class Outcome:
     message: str = ""
     remark: str = ""
     differs: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 _NAMED = 20  # runs not begun that a summary names
 _DIFFERENCES = 5  # of the conditions that are named in a summary
+_WARNINGS = 5  # that a summary repeats
 
 _sweep: dict[str, Any] = {}
 
@@ -253,13 +256,8 @@ def _print(outcomes: list[Outcome], not_begun: list[str], command: str) -> None:
     console = Console(highlight=False)
     console.print()
     console.print(table)
-    for kind in ("message", "remark"):
-        told = [(getattr(outcome, kind), outcome.run_id) for outcome in outcomes]
-        for text in dict.fromkeys(text for text, _ in told if text):
-            said_by = [run_id for said, run_id in told if said == text]
-            which = said_by[0] if len(said_by) == 1 else f"{len(said_by)} runs"
-            line = printable(f"{which}: {text}", keep="\n")
-            console.print(line, markup=False, soft_wrap=True)
+    for line in _said(outcomes):
+        console.print(printable(line, keep="\n"), markup=False, soft_wrap=True)
     if differing := _differing(outcomes):
         console.print(printable(differing), markup=False, soft_wrap=True)
     if not_begun:
@@ -270,6 +268,23 @@ def _print(outcomes: list[Outcome], not_begun: list[str], command: str) -> None:
         markup=False,
         soft_wrap=True,
     )
+
+
+def _said(outcomes: Sequence[Outcome]) -> list[str]:
+    """What there is to say of the runs, each text once, with the run or the number of them."""
+    lines = []
+    for kind, most in (("message", None), ("remark", None), ("warnings", _WARNINGS)):
+        said_by: dict[str, list[str]] = {}
+        for outcome in outcomes:
+            said = getattr(outcome, kind)
+            for text in [said] if isinstance(said, str) else said:
+                said_by.setdefault(text, []).append(outcome.run_id)
+        said_by.pop("", None)
+        for text, runs in list(said_by.items())[:most]:
+            lines.append(f"{runs[0] if len(runs) == 1 else f'{len(runs)} runs'}: {text}")
+        if most is not None and len(said_by) > most:
+            lines.append(f"and {count(len(said_by) - most, 'more warning')}, in the runs' logs")
+    return lines
 
 
 def _differing(outcomes: Sequence[Outcome]) -> str:

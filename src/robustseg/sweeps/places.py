@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from robustseg.configuration import hardware
-from robustseg.errors import ConfigError
+from robustseg.sweeps.launcher_options import whole
 
 _MEMORY = 8 * 2**30  # of a GPU for one run; small ones took 0.75 GiB each on an H200
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -30,7 +30,7 @@ def places(
         ConfigError: a number is below 1.
     """
     if jobs_per_gpu != "auto":
-        _whole("jobs_per_gpu", jobs_per_gpu)
+        whole("jobs_per_gpu", jobs_per_gpu)
     gpus = visible_gpus() if hardware.accelerator(accelerator) == "gpu" else []
     processors = hardware.processors()
     if n_jobs == "auto":
@@ -38,7 +38,7 @@ def places(
         if gpus and jobs_per_gpu == "auto":
             jobs_per_gpu = _jobs_per_gpu(processors // len(gpus))
         n_jobs = len(gpus) * int(jobs_per_gpu) if gpus else max(1, processors // each)
-    n_jobs = _whole("n_jobs", n_jobs)
+    n_jobs = whole("n_jobs", n_jobs)
     share = os.environ.get("OMP_NUM_THREADS", str(max(1, processors // n_jobs)))
     common = dict.fromkeys(_THREADS, share)
     return [{**common, **_gpu(gpus, number)} for number in range(n_jobs)]
@@ -59,11 +59,3 @@ def _jobs_per_gpu(processors: int) -> int:
 
 def _gpu(gpus: list[str], number: int) -> Mapping[str, str]:
     return {"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} if gpus else {}
-
-
-def _whole(name: str, value: int | str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(
-            f"hydra.launcher.{name}={value} is out of range: it must be a whole number ≥ 1"
-        )
-    return value

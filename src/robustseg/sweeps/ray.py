@@ -10,6 +10,7 @@ from hydra.core.utils import JobReturn
 from robustseg.errors import ConfigError, NotInstalled
 from robustseg.sweeps.display import make_display
 from robustseg.sweeps.jobs import HydraJob, begin, hydra_job
+from robustseg.sweeps.launcher_options import amount, whole
 from robustseg.sweeps.outcomes import read_outcome
 from robustseg.sweeps.pool import GRACE
 from robustseg.sweeps.watch import Watch
@@ -25,12 +26,14 @@ def launch(launcher: "RayLauncher", jobs: dict[int, list[str]]) -> list[JobRetur
 
     Raises:
         NotInstalled: there is no Ray.
-        ConfigError: there is no cluster at the address.
+        ConfigError: there is no cluster at the address, or an option is wrong.
     """
     try:
         import ray
     except ModuleNotFoundError as error:
         raise NotInstalled('hydra/launcher=ray needs: pip install "robustseg[ray]"') from error
+    whole("num_cpus", launcher.num_cpus)
+    amount("num_gpus", launcher.num_gpus, zero=True)
     sweep = begin(launcher)
     _connect(launcher)
     try:

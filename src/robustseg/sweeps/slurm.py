@@ -13,6 +13,7 @@ from hydra.core.utils import JobReturn
 from robustseg.errors import ConfigError, NotInstalled
 from robustseg.sweeps.display import make_display
 from robustseg.sweeps.jobs import HydraJob, begin, hydra_job
+from robustseg.sweeps.launcher_options import amount, out_of_range, whole
 from robustseg.sweeps.outcomes import read_outcome
 from robustseg.sweeps.watch import Watch
 
@@ -35,16 +36,15 @@ def launch(launcher: "SlurmLauncher", jobs: dict[int, list[str]]) -> list[JobRet
 
     Raises:
         NotInstalled: there is no submitit.
-        ConfigError: there is no Slurm, or an option is wrong.
+        ConfigError: there is no Slurm, an option is wrong, or Slurm refuses the jobs.
     """
     sweep = begin(launcher)
     work = SlurmJob(hydra_job(launcher, sweep))
     executor = _executor(launcher, sweep)
     display = make_display(len(jobs), min(len(jobs), executor.parameters["array_parallelism"]))
     watch = Watch(sweep, Path(launcher.config.paths.runs), jobs, display, launcher.token)
+    submitted = _submit(executor, work, jobs)
     with display:
-        numbers, overrides = zip(*jobs.items(), strict=True)
-        submitted = dict(zip(numbers, executor.map_array(work, numbers, overrides), strict=True))
         try:
             _wait(submitted, watch)
         except KeyboardInterrupt:
@@ -100,11 +100,7 @@ def _leave_preemption_to_the_parent() -> None:
 
 
 def _executor(launcher: "SlurmLauncher", sweep: Path) -> Any:
-    if launcher.timeout_min <= 10:
-        raise ConfigError(
-            f"hydra.launcher.timeout_min={launcher.timeout_min} is out of range: it must be over "
-            "10 minutes, since submitit takes a signal in the last ten for the time limit"
-        )
+    _check(launcher)
     try:
         import submitit
     except ModuleNotFoundError as error:
@@ -125,6 +121,29 @@ def _executor(launcher: "SlurmLauncher", sweep: Path) -> Any:
     except (RuntimeError, ValueError) as error:  # no srun; an option that sbatch does not know
         raise ConfigError(f"hydra/launcher=slurm: {error}") from error
     return executor
+
+
+def _check(launcher: "SlurmLauncher") -> None:
+    """Raise ConfigError if an option is of no use to sbatch, which would say less of it."""
+    minutes = launcher.timeout_min
+    if not isinstance(minutes, int) or minutes <= 10:
+        why = "since submitit takes a signal in the last ten for the time limit"
+        raise out_of_range("timeout_min", minutes, f"a whole number of minutes over 10, {why}")
+    whole("cpus_per_task", launcher.cpus_per_task)
+    whole("max_num_timeout", launcher.max_num_timeout, least=0)
+    whole("array_parallelism", launcher.options.get("array_parallelism"))
+    amount("mem_gb", launcher.mem_gb)
+
+
+def _submit(executor: Any, work: SlurmJob, jobs: dict[int, list[str]]) -> dict[int, Any]:
+    """One array of all jobs; submitit's of each, by number."""
+    from submitit.core.utils import FailedJobError
+
+    try:
+        return dict(zip(jobs, executor.map_array(work, jobs.keys(), jobs.values()), strict=True))
+    except FailedJobError as error:  # such as a partition or an account that there is not
+        said = "; ".join(line.removeprefix("sbatch: ") for line in str(error).splitlines())
+        raise ConfigError(f"hydra/launcher=slurm: sbatch submits nothing: {said}") from error
 
 
 def _wait(submitted: dict[int, Any], watch: Watch) -> None:

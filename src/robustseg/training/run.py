@@ -32,6 +32,7 @@ from robustseg.training.attempt import (
     sentence,
     with_experiment,
 )
+from robustseg.training.data_warnings import data_warnings
 from robustseg.training.failure import exit_code, message
 from robustseg.training.reported import said, warning
 
@@ -105,7 +106,8 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
             metrics = _finished(settings, identity, folder)
             if metrics is None:
                 note(Outcome(identity.run_id, "running"))
-                metrics, differs = attempt_run(settings, identity, source, folder)
+                with data_warnings() as warnings:
+                    metrics, differs = attempt_run(settings, identity, source, folder)
                 trained = True
             else:
                 trained = False
@@ -124,8 +126,15 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
     )
     remark = warning(settings)
     _warn(identity.run_id, sentence("was resumed", differs), remark)
-    dice = metrics["dice_image"]
-    return Outcome(identity.run_id, "done", dice, seconds, remark=remark, differs=differs)
+    return Outcome(
+        identity.run_id,
+        "done",
+        metrics["dice_image"],
+        seconds,
+        remark=remark,
+        differs=differs,
+        warnings=warnings,
+    )
 
 
 def _check_gpu(accelerator: str) -> None:

@@ -51,7 +51,7 @@ class Report:
         modes: images by the Pillow modes "image/mask", such as "RGB/L".
         empty_masks: images without foreground by split.
         foreground: for each split the number of images in each class of `SHARES`.
-        duplicates: pictures in two splits.
+        duplicates: pictures in two splits, or where the split is drawn, in two folds perhaps.
         vanished: masks whose foreground is gone at the size trained at, by split.
         errors: what a run would refuse.
         warnings: what a run would take and a person should know.
@@ -111,7 +111,7 @@ def check(source: Source, image_size: int | None = None) -> Report:
         seen = list(track(pool.map(look_at, records), len(records), "Checking"))
     whole = [one for one in seen if not one.error]
     splits = [split for split in SPLITS if any(r.split == split for r in records)]
-    duplicates = across_splits([one.appearance for one in whole if one.appearance is not None])
+    duplicates = _duplicates(source, whole)
     found = [_foreground(whole, split) for split in splits]
     empty, remarkable = troubles(
         [one for one in found if one.images], image_size, source, [one.record for one in whole]
@@ -239,6 +239,14 @@ def _histogram(seen: Sequence[Seen], split: str) -> list[int]:
     return np.bincount(np.searchsorted(SHARES, shares), minlength=len(SHARES)).tolist()
 
 
+def _duplicates(source: Source, seen: Sequence[Seen]) -> list[Pair]:
+    """Pictures that are alike, and in two splits, or may be: another draw, or folds, part them."""
+    looked = [(one.record, one.appearance) for one in seen if one.appearance is not None]
+    drawn = isinstance(source, FileSource) and getattr(source, "drawn_test", False)
+    parts = [record.group or record.id for record, _ in looked] if drawn else None
+    return across_splits([appearance for _, appearance in looked], parts)
+
+
 def _warnings(seen: Sequence[Seen], duplicates: Sequence[Pair], names: Sequence[str]) -> list[str]:
     warnings = []
     long = sum(not one.square for one in seen)
@@ -258,10 +266,12 @@ def _warnings(seen: Sequence[Seen], duplicates: Sequence[Pair], names: Sequence[
             f"the foreground has different values ({listed} masks): is this one class, or several?"
         )
     for kind, text in (("exact", "the same pixels"), ("near", "nearly the same picture")):
-        pairs = sum(pair.kind == kind for pair in duplicates)
-        if pairs:
-            have = "has" if pairs == 1 else "have"
-            warnings.append(f"{count(pairs, 'pair')} across splits {have} {text}")
+        alike = [pair.first_split != pair.second_split for pair in duplicates if pair.kind == kind]
+        for where, pairs in ((" across splits", sum(alike)), ("", len(alike) - sum(alike))):
+            if pairs:
+                have = "has" if pairs == 1 else "have"
+                more = "" if where else ", and folds or another split may part them"
+                warnings.append(f"{count(pairs, 'pair')}{where} {have} {text}{more}")
     return warnings
 
 

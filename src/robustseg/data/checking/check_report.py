@@ -36,7 +36,7 @@ def render_text(report: Report) -> str:
         lines += ["", *(_class_table(report) if report.classes else _foreground_table(report))]
         if report.overlaps:
             lines += ["", _overlap_text(report.overlaps)]
-    lines += _listed("duplicates across splits", [_pair_text(p) for p in report.duplicates])
+    lines += _listed("duplicates", [_pair_text(p) for p in report.duplicates])
     lines += _listed("warnings", report.warnings)
     lines += _listed("errors", report.errors)
     if report.label_maps:

@@ -35,7 +35,7 @@ class Appearance:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two pictures of different splits that are alike.
+    """Two pictures that are alike.
 
     Attributes:
         kind: "exact" if all pixels are equal, else "near".
@@ -75,8 +75,13 @@ def perceptual_hash(thumb: np.ndarray) -> np.ndarray:
     return low > np.median(low[1:])
 
 
-def across_splits(appearances: Sequence[Appearance]) -> list[Pair]:
+def across_splits(
+    appearances: Sequence[Appearance], parts: Sequence[str] | None = None
+) -> list[Pair]:
     """Pairs of different splits that are alike, the most alike first.
+
+    With `parts`, one for each picture, pairs of different parts, whatever their splits; of equal
+    pictures, however many, the first is paired with each.
 
     Near means a correlation of the thumbnails of 0.98 and perceptual hashes that differ in at
     most 10 of 64 bits. That finds pictures saved again and most second photographs of a lesion,
@@ -85,8 +90,10 @@ def across_splits(appearances: Sequence[Appearance]) -> list[Pair]:
     if not appearances:
         return []
     thumbs = np.stack([appearance.thumbnail for appearance in appearances])
-    splits = np.array([appearance.split for appearance in appearances])
+    splits = np.array(parts or [appearance.split for appearance in appearances])
     pixels = np.array([appearance.pixels for appearance in appearances])
+    _, firsts, which = np.unique(pixels, return_index=True, return_inverse=True)
+    first = firsts[which] == np.arange(len(pixels))
     pairs = []
     hashed = cache(lambda at: perceptual_hash(appearances[at].thumbnail))
     for start in range(0, len(appearances), ROWS):
@@ -95,6 +102,8 @@ def across_splits(appearances: Sequence[Appearance]) -> list[Pair]:
         same = pixels[rows, None] == pixels[None]
         alike = (correlation >= CORRELATION) | same
         alike &= splits[rows, None] != splits[None]
+        if parts is not None:
+            alike &= first[rows, None] & (first[None] | same)
         for i, j in np.argwhere(alike):
             if start + i < j:
                 distance = int(np.count_nonzero(hashed(start + i) != hashed(j)))

@@ -39,11 +39,11 @@ def leaks(images: ImageSet, cache: Path) -> list[str]:
     parts += [f"{count(counts[kind], 'pair')} {words[kind]}" for kind in words if counts[kind]]
     if not parts:
         return []
-    named = f"; {' and '.join(example)}" if example else ""
+    named = f" ({' and '.join(example)})" if example else ""
     return [
-        f"across training, validation and test images there are {', '.join(parts)}{named}: a "
-        "test of what was trained on. `robustseg data check` lists them; keep one of each, or name "
-        "what belongs together with dataset.source.group_pattern"
+        f"across training, validation and test images: {', '.join(parts)}{named}, which tests "
+        "what was trained on. `robustseg data check` lists them; keep one of each, or name what "
+        "belongs together with dataset.source.group_pattern"
     ]
 
 
@@ -87,10 +87,10 @@ def _compared(images: ImageSet) -> list[Alike]:
     for at, digest in enumerate(images.digests):
         first.setdefault(digest, at)
     appearances = [
-        Appearance(digest, digest, digest, thumbnail(images.images[at]))
+        Appearance(digest, "", digest, thumbnail(images.images[at]))
         for digest, at in track(first.items(), len(first), "Comparing images")
     ]
-    return [(pair.first, pair.second) for pair in across_splits(appearances)[:_KEPT]]
+    return [(pair.first, pair.second) for pair in across_splits(appearances, [*first])[:_KEPT]]
 
 
 def _pairs(images: ImageSet, cache: Path) -> tuple[Counter[str], list[str]]:
