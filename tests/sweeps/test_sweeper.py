@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+from types import SimpleNamespace
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -14,8 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hydra_plugins.robustseg_launchers import sweeper
+from hydra_plugins.robustseg_launchers.local import LocalLauncher
+from hydra_plugins.robustseg_launchers.ray import RayLauncher
+from hydra_plugins.robustseg_launchers.slurm import SlurmLauncher
 from hydra_plugins.robustseg_launchers.sweeper import BasicSweeper, covering
-from robustseg.errors import ConfigError
+from robustseg.errors import ConfigError, DataError, OptionError
 from tests.conftest import CONF
 
 
@@ -43,6 +47,7 @@ def test_each_is_composed(monkeypatch):
     monkeypatch.setattr(
         own.__mro__[2], "validate_batch_is_legal", lambda _, batch: composed.extend(batch)
     )
+    monkeypatch.setattr(own, "_check_folders", lambda _, batch: None)
     batch = [["a=x", "b=x"], ["a=x", "b=y"], ["a=y", "b=x"], ["a=y", "b=y"]]
     own(None).validate_batch_is_legal(batch)
     assert composed == batch[:3]
@@ -62,12 +67,13 @@ def checked(monkeypatch):
     real = own.__mro__[2].validate_batch_is_legal
     monkeypatch.setattr(own.__mro__[2], "validate_batch_is_legal", note)
 
-    def check(batch):
+    def check(batch, launcher=None):
         with initialize_config_dir(str(CONF), version_base="1.3"):
             loader = GlobalHydra.instance().config_loader()
             made = own(None)
             made.config = compose("train", return_hydra_config=True)
             made.hydra_context = HydraContext(config_loader=loader, callbacks=Callbacks())
+            made.launcher = launcher
             made.validate_batch_is_legal(batch)
         return composed
 
@@ -119,3 +125,32 @@ def test_values_that_a_run_resolves_or_its_classes_check_are_left_to_it(checked)
         "+dataset.source.values={80: a, 160: b}", "records=[]", "minutes=null",
     ]  # fmt: skip
     checked([values])
+
+
+def test_a_data_set_without_a_folder_is_refused_once(checked, tmp_path):
+    losses = ["loss=gce", "loss=mae"]
+    with pytest.raises(OptionError, match=r"dataset\.root is not set"):
+        checked([["dataset=isic2017", loss] for loss in losses])
+    gone = tmp_path / "gone"
+    batch = [["dataset=isic2017", f"dataset.root={gone}", loss] for loss in losses]
+    with pytest.raises(DataError, match=f"{gone}: no such folder"):
+        checked(batch)
+    gone.mkdir()
+    assert batch[0] in checked(batch)
+
+
+def test_a_folder_may_be_on_the_machines_of_a_cluster_only(checked, tmp_path):
+    cluster = SimpleNamespace(elsewhere=True)
+    batch = [["dataset=isic2017", f"dataset.root={tmp_path / 'there'}"]]
+    assert batch[0] in checked(batch, cluster)
+    with pytest.raises(OptionError, match="is not set"):
+        checked([["dataset=isic2017"]], cluster)
+    assert (SlurmLauncher.elsewhere, RayLauncher.elsewhere, LocalLauncher.elsewhere) == (
+        True, True, False
+    )  # fmt: skip
+
+
+def test_each_data_set_of_a_sweep_is_looked_for(checked, tmp_path):
+    batch = [["dataset=synthetic", "seed=0"], ["dataset=shenzhen", f"dataset.root={tmp_path}/no"]]
+    with pytest.raises(DataError, match="no such folder"):
+        checked(batch)

@@ -15,6 +15,8 @@ class RayLauncher(SweepLauncher):
         num_gpus: GPUs of a run; a fraction where runs share one.
     """
 
+    elsewhere = True
+
     def __init__(self, address: str | None, num_cpus: int, num_gpus: float) -> None:
         self.address = address
         self.num_cpus = num_cpus

@@ -20,6 +20,8 @@ class SlurmLauncher(SweepLauncher):
         options: what else sbatch knows, under submitit's names (partition, gres, …); None: unset.
     """
 
+    elsewhere = True
+
     def __init__(
         self,
         timeout_min: int,

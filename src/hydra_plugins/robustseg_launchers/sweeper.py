@@ -5,8 +5,10 @@ from collections.abc import Sequence
 
 from hydra._internal.core_plugins import basic_sweeper
 from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig
 
 _MANY = 50  # combinations, of more of which the check is announced
+_DATA = ("dataset=", "dataset@", "dataset.root=", "dataset.source", "experiment=")
 _NUMBER = re.compile(r"=[-+]?\d+(\.\d*)?([eE][-+]?\d+)?$")  # no name of a choice: Hydra says so
 
 
@@ -24,6 +26,7 @@ class BasicSweeper(basic_sweeper.BasicSweeper):
 
         Raises:
             ConfigError: a value is out of range.
+            DataError: the folder of a data set is not given, or is not there.
         """
         from robustseg.configuration.checks import check_overrides
         from robustseg.terminal.count import count
@@ -35,6 +38,35 @@ class BasicSweeper(basic_sweeper.BasicSweeper):
             print(f"{count(len(batch), 'run')}: checking their settings", flush=True)
         for overrides in track(chosen, len(chosen), "checking settings"):
             super().validate_batch_is_legal([overrides])
+        self._check_folders(batch)
+
+    def _check_folders(self, batch: Sequence[Sequence[str]]) -> None:
+        from robustseg.data.sources.files import checked_root
+
+        elsewhere = getattr(getattr(self, "launcher", None), "elsewhere", False)
+        for overrides in by_data(batch):
+            source = self._composed(overrides).dataset.source
+            if "root" in source and not (elsewhere and source.root):
+                checked_root(source.root)
+
+    def _composed(self, overrides: Sequence[str]) -> DictConfig:
+        assert self.config is not None and self.hydra_context is not None
+        loader = self.hydra_context.config_loader
+        return loader.load_sweep_config(self.config, list(overrides))
+
+
+def by_data(batch: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """A combination for each data set of some combinations.
+
+    Example:
+        >>> by_data([["dataset=isic2017", "seed=0"], ["dataset=isic2017", "seed=1"]])
+        [['dataset=isic2017', 'seed=0']]
+    """
+    found: dict[tuple[str, ...], Sequence[str]] = {}
+    for overrides in batch:
+        data = tuple(one for one in overrides if one.lstrip("+").startswith(_DATA))
+        found.setdefault(data, overrides)
+    return list(found.values())
 
 
 def covering(batch: Sequence[Sequence[str]]) -> list[Sequence[str]]:

@@ -22,7 +22,13 @@ from robustseg.terminal.output import print_anything
 
 
 class SweepLauncher(Launcher):
-    """A launcher that keeps what its jobs need."""
+    """A launcher that keeps what its jobs need.
+
+    Attributes:
+        elsewhere: whether its jobs may run on machines that have other folders.
+    """
+
+    elsewhere = False
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig

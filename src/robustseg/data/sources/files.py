@@ -39,6 +39,23 @@ class Scan:
     recognised: list[str] = field(default_factory=list)
 
 
+def checked_root(root: str | Path | None) -> Path:
+    """The folder of a data set.
+
+    Raises:
+        OptionError: none is given.
+        DataError: there is none.
+    """
+    if root is None or str(root) == "":
+        raise OptionError(
+            "dataset.root is not set: give the folder of the data set, dataset.root=/path/to/it"
+        )
+    folder = Path(root).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder. Set dataset.root to the folder of the data")
+    return folder
+
+
 @dataclass(frozen=True)
 class FileSource(ABC):
     """Base of the sources that read files; a subclass says where they are with `scan`.
@@ -93,14 +110,7 @@ class FileSource(ABC):
 
     def folder(self) -> Path:
         """The root, checked to be a folder."""
-        if self.root is None or str(self.root) == "":
-            raise OptionError(
-                "dataset.root is not set: give the folder of the data set, dataset.root=/path/to/it"
-            )
-        root = Path(self.root).expanduser()
-        if not root.is_dir():
-            raise DataError(f"{root}: no such folder. Set dataset.root to the folder of the data")
-        return root
+        return checked_root(self.root)
 
     def checked_scan(self) -> Scan:
         """`scan`, with what holds for every source checked: ids, groups and splits."""
