@@ -274,7 +274,9 @@ def cell(value: Any) -> Any:
 
 
 def _value(text: str) -> Any:
-    for kind in (int, float) if len(text) <= _DIGITS else ():
+    # Words are not tried, which takes long; nan and inf are no words.
+    looks_so = len(text) <= _DIGITS and (not text[0].isalpha() or text[0] in "nNiI")
+    for kind in (int, float) if looks_so else ():
         try:
             return kind(text)
         except ValueError:
