@@ -27,6 +27,7 @@ TABLES = [
     ),
     ("tloss_area_tiles", ("--metric", *TILES, "average_precision")),
     ("tversky_histopathology_small", ("--layout", "domain")),
+    ("tversky_smooth", ("--metric", *TILES)),
     ("classes_chest", BY_CLASS),
     ("classes_shenzhen", BY_CLASS),
 ]

@@ -164,7 +164,7 @@ def test_of_several_rows_of_the_reference_the_alike_one_is_taken(add_run):
     table = compared(add_run, against="dice")
     found = {row: cell.comparison.reference for (row, _), cell in table.cells.items()
              if cell.comparison}  # fmt: skip
-    assert found == {("tversky", 8): "dice 8", ("tversky", 32): "dice 32"}
+    assert found == {("tversky", 8): "dice batch_size=8", ("tversky", 32): "dice batch_size=32"}
 
 
 def test_domains_compete_at_equal_settings(add_run):

@@ -12,7 +12,7 @@ from robustseg.errors import NoRuns
 from robustseg.results.names import loss_name
 from robustseg.results.ranking.columns import Array
 from robustseg.results.tables.order import DATA, data_of, score
-from robustseg.results.tables.table_model import Column, Row, Table
+from robustseg.results.tables.table_model import Column, Row, Table, in_words
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def loss_words(table: Table, row: Row, shown: bool = False) -> str:
     labels = {name: value for name, value in named if name not in DATA}
     if shown:
         labels["loss"] = loss_name(labels["loss"])
-    return table.words(tuple(labels.values()))
+    return in_words(labels)
 
 
 class RankedCells:

@@ -1,7 +1,7 @@
 """What a table is, before any format."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -169,11 +169,11 @@ class Table:
     test: Test | None = None
 
     def words(self, row: Row) -> str:
-        """A row's labels in words, such as ``dice batch 8``."""
-        return " ".join(word for word in map(label, row) if word)
+        """A row's labels in words, such as ``dice batch batch_size=8``."""
+        return in_words(dict(zip(self.labels, row, strict=True)))
 
     def shown(self, row: Row) -> str:
-        """The same for readers, with the loss as papers write it, such as ``Dice batch 8``."""
+        """The same for readers, with the loss as papers write it, such as ``Dice batch``."""
         at = self.labels.index("loss")
         return self.words((*row[:at], loss_name(row[at]), *row[at + 1 :]))
 
@@ -222,6 +222,15 @@ def listed(values: list[Any]) -> str:
     """
     clear = all(isinstance(one, str | float) and "," not in str(one) for one in values)
     return ", ".join(map(label, values)) if clear and values else str(values)
+
+
+def in_words(labels: Mapping[str, Any]) -> str:
+    """Labels by their names in words; a number has its name with it: ``dice batch_size=8``."""
+    words = [
+        f"{name}={label(value)}" if isinstance(value, int | float) else label(value)
+        for name, value in labels.items()
+    ]
+    return " ".join(word for word in words if word)
 
 
 def label(value: Any) -> str:
