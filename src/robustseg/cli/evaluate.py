@@ -119,15 +119,17 @@ def main(options: argparse.Namespace) -> int:
         shown, own = (_in_pixels(of, run.image_size) for of in (numbers, _own(run.folder)))
         print(_table(shown, own, len(rows), dataset.name))
         if own.get("evaluations", 1) > 1:
-            print(f"\nown test: {said(own['evaluations'])}; the scores beside: of the last network")
+            print(
+                f"\nown test: {said(own['evaluations'])}; the other scores are of the last network"
+            )
     return 0
 
 
 def _partial(scored: Sized, images: Sized, run: "FinishedRun", dataset: str) -> str:
-    """That a part is scored of images which all are new to the run."""
+    """That only a part is scored, though all images are new to the run."""
     return (
-        f"{len(scored)} of the {len(images)} images of {dataset} are scored, as its seeded split "
-        f"has it; none of them all is a training image of {run.folder.run_id}: --split all scores "
+        f"{len(scored)} of the {len(images)} images of {dataset} are scored, those of its seeded "
+        f"split; {run.folder.run_id} was trained on none of the {len(images)}: --split all scores "
         "them all"
     )
 

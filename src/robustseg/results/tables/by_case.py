@@ -9,10 +9,10 @@ Cases = NDArray[np.int64] | None  # (n,) the number of each image's case; None: 
 
 
 def agreed(first: Cases, second: Cases) -> Cases:
-    """The cases of images of which two runs tell; a run without any leaves it to the other.
+    """The cases of the images of two runs; where one has none, those of the other.
 
     Raises:
-        UnlikeImages: they tell different ones.
+        UnlikeImages: they disagree.
     """
     if first is None or second is None:
         return second if first is None else first
@@ -41,7 +41,9 @@ def means_of_cases(values: ArrayLike, cases: Cases) -> NDArray[np.float64]:
     values = np.asarray(values, float)
     if cases is None:
         return values
-    return values @ _shares(cases)
+    sizes = np.bincount(cases)
+    together = values[..., np.argsort(cases, kind="stable")]
+    return np.add.reduceat(together, np.cumsum(sizes) - sizes, axis=-1) / sizes
 
 
 def values_of_cases(values: ArrayLike, cases: Cases) -> NDArray[np.float64]:
@@ -69,9 +71,3 @@ def values_of_cases(values: ArrayLike, cases: Cases) -> NDArray[np.float64]:
     mean = values.mean(-1, keepdims=True)
     sizes = np.bincount(cases)
     return mean + len(sizes) * sizes / len(cases) * (means_of_cases(values, cases) - mean)
-
-
-def _shares(cases: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(n, C): the share that an image has in the mean of its case."""
-    sizes = np.bincount(cases)
-    return np.eye(len(sizes))[cases] / sizes

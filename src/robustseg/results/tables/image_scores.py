@@ -118,7 +118,7 @@ class Images:
 
         Raises:
             NoImages: a file is damaged.
-            UnlikeImages: runs tell different ones.
+            UnlikeImages: the runs disagree.
         """
         found: Cases = None
         for run_id in run_ids:
