@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from hydra.types import HydraContext
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from hydra_plugins.robustseg_launchers import sweeper
 from hydra_plugins.robustseg_launchers.local import LocalLauncher
@@ -47,7 +48,7 @@ def test_each_is_composed(monkeypatch):
     monkeypatch.setattr(
         own.__mro__[2], "validate_batch_is_legal", lambda _, batch: composed.extend(batch)
     )
-    monkeypatch.setattr(own, "_check_folders", lambda _, batch: None)
+    monkeypatch.setattr(own, "_check_data", lambda _, batch: None)
     batch = [["a=x", "b=x"], ["a=x", "b=y"], ["a=y", "b=x"], ["a=y", "b=y"]]
     own(None).validate_batch_is_legal(batch)
     assert composed == batch[:3]
@@ -136,6 +137,22 @@ def test_a_data_set_without_a_folder_is_refused_once(checked, tmp_path):
     with pytest.raises(DataError, match=f"{gone}: no such folder"):
         checked(batch)
     gone.mkdir()
+    with pytest.raises(DataError, match=f"{gone}"):
+        checked(batch)
+
+
+def test_files_that_make_no_data_set_are_refused_before_any_run(checked, tmp_path):
+    for folder, stems in (("images", "abcdefghij"), ("masks", "abcdefghi")):
+        (tmp_path / folder).mkdir()
+        for stem in stems:
+            Image.new("L", (8, 8)).save(tmp_path / folder / f"{stem}.png")
+    call = ["dataset=folder", f"dataset.root={tmp_path}", "model=nnunet_tiny"]
+    batch = [[*call, loss] for loss in ("loss=gce", "loss=mae")]
+    with pytest.raises(DataError, match=r"masks: no mask for 1 of 10 images \(j\.\*\)"):
+        checked(batch)
+    contradicting = [*call, "dataset.fold=0"]  # left to its run: others may be in order
+    assert contradicting in checked([contradicting])
+    (tmp_path / "images" / "j.png").unlink()
     assert batch[0] in checked(batch)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from hydra._internal.core_plugins import basic_sweeper
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 _MANY = 50  # combinations, of more of which the check is announced
 _DATA = ("dataset=", "dataset@", "dataset.root=", "dataset.source", "experiment=")
@@ -26,7 +26,8 @@ class BasicSweeper(basic_sweeper.BasicSweeper):
 
         Raises:
             ConfigError: a value is out of range.
-            DataError: the folder of a data set is not given, or is not there.
+            DataError: the folder of a data set is not given or not there, or its files do not
+                make a data set.
         """
         from robustseg.configuration.checks import check_overrides
         from robustseg.terminal.count import count
@@ -38,21 +39,41 @@ class BasicSweeper(basic_sweeper.BasicSweeper):
             print(f"{count(len(batch), 'run')}: checking their settings", flush=True)
         for overrides in track(chosen, len(chosen), "checking settings"):
             super().validate_batch_is_legal([overrides])
-        self._check_folders(batch)
+        self._check_data(batch)
 
-    def _check_folders(self, batch: Sequence[Sequence[str]]) -> None:
+    def _check_data(self, batch: Sequence[Sequence[str]]) -> None:
         from robustseg.data.sources.files import checked_root
 
         elsewhere = getattr(getattr(self, "launcher", None), "elsewhere", False)
         for overrides in by_data(batch):
-            source = self._composed(overrides).dataset.source
+            config = self._composed(overrides)
+            source = config.dataset.source
             if "root" in source and not (elsewhere and source.root):
                 checked_root(source.root)
+                _check_files(config)
 
     def _composed(self, overrides: Sequence[str]) -> DictConfig:
         assert self.config is not None and self.hydra_context is not None
         loader = self.hydra_context.config_loader
-        return loader.load_sweep_config(self.config, list(overrides))
+        config = loader.load_sweep_config(self.config, list(overrides))
+        with open_dict(config):
+            del config["hydra"]  # as Hydra does it for a run
+        return config
+
+
+def _check_files(config: DictConfig) -> None:
+    """Look for the pairs of files of a data set, without reading them."""
+    from hydra.utils import instantiate
+
+    from robustseg.configuration.checks import check_targets, resolve
+    from robustseg.errors import ConfigError
+
+    try:
+        settings = resolve(config)
+        check_targets(settings, "dataset")
+    except ConfigError:  # maybe of this combination alone: its run says so
+        return
+    instantiate(settings.dataset.source.arguments()).records()
 
 
 def by_data(batch: Sequence[Sequence[str]]) -> list[Sequence[str]]:
