@@ -29,6 +29,13 @@ def test_skipped_runs_tell_nothing_about_the_time():
     assert display.seconds_left() is None
 
 
+def test_a_resumed_run_counts_with_the_time_of_its_earlier_attempts():
+    display = Display(total=3, at_once=1)
+    display.started()
+    display.ended(Outcome("a", "done", 0.5, seconds=10.0, trained_seconds=100.0))
+    assert display.seconds_left() == 200
+
+
 def test_before_a_run_has_ended_the_pace_of_the_running_ones_tells_the_time():
     display = Display(total=4, at_once=2)
     display.started()

@@ -62,7 +62,7 @@ class Display:
         self.states = [state for state in self.states if state.run_id != outcome.run_id]
         self.ended_as[outcome.state] = self.ended_as.get(outcome.state, 0) + 1
         if outcome.state == "done":
-            self.trained.append(outcome.seconds)
+            self.trained.append(max(outcome.seconds, outcome.trained_seconds))  # or resumed
         self.tell(outcome)
 
     def tell(self, outcome: Outcome) -> None:

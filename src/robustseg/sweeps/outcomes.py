@@ -38,6 +38,7 @@ class Outcome:
             running (in the summary: interrupted).
         dice: mean Dice per test image; None if there is no result.
         seconds: wall time of the job.
+        trained_seconds: of training and evaluation, earlier attempts included.
         message: why it failed, is busy or was skipped without a folder.
         remark: what a reader of its numbers has to know.
         differs: how the conditions differ from those of the attempt that is skipped or resumed.
@@ -48,6 +49,7 @@ class Outcome:
     state: str
     dice: float | None = None
     seconds: float = 0.0
+    trained_seconds: float = 0.0
     message: str = ""
     remark: str = ""
     differs: Sequence[str] = ()

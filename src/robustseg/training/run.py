@@ -126,11 +126,13 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
     )
     remark = warning(settings)
     _warn(identity.run_id, sentence("was resumed", differs), remark)
+    cost = folder.read_status()["cost"]
     return Outcome(
         identity.run_id,
         "done",
         metrics["dice_image"],
         seconds,
+        trained_seconds=cost["train_seconds"] + cost["evaluation_seconds"],
         remark=remark,
         differs=differs,
         warnings=warnings,
