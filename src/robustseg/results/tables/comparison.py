@@ -253,7 +253,6 @@ _MEASURES: dict[str, Callable[[Table, Pairs, Images], Numbers]] = {
     "seeds": _by_seeds,
     "tukey": _by_tukey,
 }
-TESTS = tuple(_MEASURES)
 
 
 def _intervals(table: Table, keys: Sequence[Key], images: Images) -> Numbers:
