@@ -158,6 +158,28 @@ def test_without_runs_records_of_experiments_are_found(record, tmp_path, monkeyp
     assert "left out of examples, disagreement" in said
 
 
+def test_without_an_experiment_only_own_runs_count(record, add_run, tmp_path, monkeypatch, capsys):
+    place = tmp_path / "clone"
+    shutil.copytree(record, place / "experiments" / "mine" / "record")
+    monkeypatch.chdir(place)
+    (place / "runs" / ".recorded").mkdir(parents=True)  # no run yet
+    assert main(["status"]) == 0
+    assert "8 runs: 8 done" in capsys.readouterr().out
+    own = add_run("nce").path
+    shutil.copytree(own, place / "runs" / own.name)
+    assert main(["status"]) == 0
+    assert "1 run: 1 done" in capsys.readouterr().out
+    assert main(["table"]) == 0
+    output = capsys.readouterr().out
+    assert "| NCE" in output and "GCE" not in output
+    assert main(["table", "mine"]) == 0
+    output = capsys.readouterr().out
+    assert "| NCE" in output and "GCE" in output
+    assert main(["table", "--loss", "gce"]) == 1
+    assert "with --runs runs experiments/*/record" in capsys.readouterr().err
+    assert main(["table", "--loss", "gce", "--runs", "runs", "experiments/mine/record"]) == 0
+
+
 def test_a_recorded_run_is_done_unless_it_is_trained(add_run, sweep, record):
     first, second = sorted(path.name for path in sweep.iterdir())[:2]
     for name in (first, second):

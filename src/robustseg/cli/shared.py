@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.errors import ConfigError
+from robustseg.errors import ConfigError, NoRuns
 from robustseg.results.figures.shown import IMAGES
-from robustseg.results.sources import DUPLICATES, Sources
+from robustseg.results.sources import DUPLICATES, Sources, default_sources, own_runs
 from robustseg.runs.filter_values import alternatives
 from robustseg.terminal.printable import printable
 
@@ -37,7 +37,8 @@ def add_sources(parser: argparse.ArgumentParser, duplicates: bool = True) -> Non
         action="extend",
         metavar="SOURCE",
         help="folders of runs, and records that `robustseg runs pack` made; where they disagree, "
-        "the first is taken (default: runs and experiments/*/record, those that are there)",
+        "the first is taken (default: runs, and experiments/*/record if an experiment is named or "
+        "runs has none)",
     )
     if duplicates:
         parser.add_argument(
@@ -50,8 +51,21 @@ def add_sources(parser: argparse.ArgumentParser, duplicates: bool = True) -> Non
 
 
 def chosen_sources(options: argparse.Namespace) -> Sources:
-    """The sources that the options name."""
-    return Sources(options.runs, getattr(options, "duplicates", "first"))
+    """The sources that the options name.
+
+    Without any, those of an experiment may be anywhere. Who names none asks for runs of their own,
+    not for all that ever was recorded.
+    """
+    paths = options.runs
+    if paths is None and not _experiments(options):
+        paths = own_runs()
+    return Sources(paths, getattr(options, "duplicates", "first"))
+
+
+def _experiments(options: argparse.Namespace) -> Sequence[str]:
+    """Those that are named."""
+    one = getattr(options, "experiment", None)
+    return [one] if one else getattr(options, "experiments", ())
 
 
 def resolve_experiment(options: argparse.Namespace) -> None:
@@ -60,8 +74,7 @@ def resolve_experiment(options: argparse.Namespace) -> None:
     Args:
         options: of `add_sources`, and ``experiment``.
     """
-    named = options.experiment or getattr(options, "experiments", ())
-    if not named and options.runs and len(options.runs) > 1:
+    if not _experiments(options) and options.runs and len(options.runs) > 1:
         last = options.runs[-1]
         if len(last.parts) == 1 and not last.exists():
             options.experiment, options.runs = str(last), options.runs[:-1]
@@ -93,7 +106,15 @@ def selected(options: argparse.Namespace) -> tuple[pd.DataFrame, Sources]:
 
     sources = chosen_sources(options)
     check_swallowed(options, sources)
-    return load_runs(sources, **filters(options)), sources
+    try:
+        return load_runs(sources, **filters(options)), sources
+    except NoRuns as error:
+        if options.runs is None and len(sources.paths) < len(default_sources()):
+            raise NoRuns(
+                f"{error}. Records are read, too, if an experiment is named, or with --runs "
+                "runs experiments/*/record"
+            ) from error
+        raise
 
 
 def check_swallowed(options: argparse.Namespace, sources: Sources) -> None:

@@ -245,3 +245,11 @@ def default_sources() -> list[Path]:
 
     records = records_here()
     return [*([RUNS] if RUNS.is_dir() or not records else []), *records]
+
+
+def own_runs() -> list[Path]:
+    """The folder of runs if there is a run in it; else `default_sources`."""
+    has_runs = RUNS.is_dir() and any(
+        path.is_dir() and not path.name.startswith(".") for path in RUNS.iterdir()
+    )
+    return [RUNS] if has_runs else default_sources()
