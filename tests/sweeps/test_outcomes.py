@@ -109,6 +109,18 @@ def test_settings_of_the_call_cannot_be_swept(monkeypatch, given):
         open_sweep(config, {0: [], 1: []})
 
 
+def test_the_table_of_a_sweep_is_of_its_experiment(swept, capsys, monkeypatch, tmp_path):
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", ["experiment_name=mine"], return_hydra_config=True)
+    config.hydra.overrides.task = []
+    swept(1, Outcome("a", "done", 0.5))
+    outcomes = sweep._sweep["outcomes"]
+    sweep.SweepCallback().on_multirun_start(config)
+    sweep._sweep["outcomes"] = outcomes
+    summarise()
+    assert f"Table: robustseg table mine --runs {config.paths.runs}\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("trained", [True, False])
 def test_the_table_of_a_sweep_has_the_records_that_served_it(
     swept, capsys, tmp_path, monkeypatch, trained

@@ -74,7 +74,7 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note the folder of the sweep."""
         _sweep["outcomes"] = Path(config.hydra.sweep.dir) / "outcomes"
-        _sweep["runs"] = config.paths.runs
+        _sweep["runs"], _sweep["experiment"] = config.paths.runs, config.experiment_name
         _sweep["token"] = uuid.uuid4().hex
         overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
         self.swept = [o.get_key_element() for o in overrides if o.is_sweep_override()]
@@ -236,7 +236,8 @@ def _table_command(records: Iterable[str]) -> str:
     """The command that shows the sweep's runs, also those of records."""
     known = [str(Path(record).expanduser()) for record in records]
     folder = [str(_sweep["runs"])] if Path(_sweep["runs"]).is_dir() or not known else []
-    return f"robustseg table --runs {shlex.join([*folder, *known])}"
+    experiment = [str(name)] if (name := _sweep.get("experiment")) is not None else []
+    return shlex.join(["robustseg", "table", *experiment, "--runs", *folder, *known])
 
 
 def _print(outcomes: list[Outcome], not_begun: list[str], command: str) -> None:
