@@ -426,6 +426,14 @@ class TrainerSettings(Group):
             later=True,
         ),
     ] = False
+    cuda_graphs: Annotated[
+        Literal[True, False],
+        Setting(
+            "replay the network's kernels of full training batches as CUDA graphs, without "
+            "compiling it; needs a GPU, and is another run",
+            later=True,
+        ),
+    ] = False
     threads: Annotated[
         int,
         Ge(1),

@@ -30,6 +30,11 @@ from robustseg.errors import ConfigError
         ("trainer.precision=bf15", r"trainer\.precision=bf15 .*bf16-mixed"),
         ("evaluation.last=0", r"evaluation\.last=0"),
         ("trainer.compile=2", r"trainer\.compile=2 .*true, false, graphs"),
+        (["trainer.cuda_graphs=true", "trainer.accelerator=cpu"], r"cuda_graphs=true needs a GPU"),
+        (
+            ["trainer.cuda_graphs=true", "trainer.compile=graphs", "trainer.accelerator=gpu"],
+            r"take it or trainer\.compile=graphs, not both",
+        ),
         ("dataset.device=gpu", r"dataset\.device=gpu .*cpu, cuda"),
         (["dataset.device=cuda", "trainer.accelerator=cpu"], r"leave dataset\.device at cpu"),
         (

@@ -182,6 +182,7 @@ def test_what_cannot_change_the_result_is_not_in_the_id(config, path, value):
         ("trainer.precision", "16-mixed"),
         ("trainer.channels_last", "other"),
         ("trainer.compile", True),
+        ("trainer.cuda_graphs", True),
         ("optimizer.fused", True),
         ("augmentation.transforms", []),
         ("evaluation.last", 3),
@@ -197,7 +198,7 @@ def test_what_can_change_the_result_is_in_the_id(config, path, value):
 def test_a_run_from_before_a_setting_keeps_its_id(config):
     before = config.plain()
     del before["trainer"]["compile"], before["optimizer"]["fused"], before["dataset"]["device"]
-    del before["dataset"]["val_fraction"]
+    del before["dataset"]["val_fraction"], before["trainer"]["cuda_graphs"]
     assert identify(settings_of(before), "f") == identify(config, "f")
 
 

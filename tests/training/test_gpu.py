@@ -78,6 +78,29 @@ def test_no_step_waits_for_the_device(tiny, name, ignored):
     assert all(np.isfinite(built.take_losses()))
 
 
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_twenty_replayed_steps_are_the_eager_ones(tiny, precision, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    images, masks = (part.to(CUDA) for part in batch())
+    found = []
+    for given in ("false", "true"):
+        settings = resolve(tiny(f"trainer.cuda_graphs={given}", "trainer.accelerator=gpu"))
+        module = build_module(settings, 3).to(CUDA)
+        optimizer = module.configure_optimizers()
+        for size in [4, 4, 2] * 6 + [4, 4]:
+            with torch.autocast(
+                "cuda", precision, enabled=precision != torch.float32, cache_enabled=False
+            ):
+                loss = module.training_step((images[:size], masks[:size]), 0)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        found.append((module.take_losses(), module.network.state_dict()))
+    (losses, state), (replayed, state_replayed) = found
+    assert replayed == losses
+    assert all(torch.equal(state[name], state_replayed[name]) for name in state)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_and_gradients_are_the_cpus(tiny, name):
     _, masks = batch()
@@ -99,10 +122,11 @@ def test_losses_and_gradients_are_the_cpus(tiny, name):
         ["dataset.device=cuda"],
         ["optimizer.fused=true", "trainer.compile=true", "dataset.device=cuda"],
         ["optimizer.fused=true", "trainer.compile=graphs", "dataset.device=cuda"],
+        ["trainer.cuda_graphs=true", "dataset.device=cuda"],
         ["trainer.precision=32-true", "dataset.num_workers=2"],
         ["trainer.precision=16-mixed"],
     ],
-    ids=["default", "data", "compiled", "graphs", "fp32", "fp16"],
+    ids=["default", "data", "compiled", "graphs", "replayed", "fp32", "fp16"],
 )
 def test_a_run_learns_what_it_learns_on_a_cpu(tiny, only_run, tmp_path, settings):
     grow = ["trainer.max_epochs=8", "dataset.source.train=40", "loss=ce"]

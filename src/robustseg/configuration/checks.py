@@ -204,6 +204,13 @@ def _check_precision(settings: Settings) -> None:
     trainer = settings.trainer
     if trainer.compile == "graphs" and trainer.accelerator == "cpu":
         raise ConfigError("trainer.compile=graphs needs a GPU: take true or false")
+    if trainer.cuda_graphs and trainer.accelerator == "cpu":
+        raise ConfigError("trainer.cuda_graphs=true needs a GPU: leave it at false")
+    if trainer.cuda_graphs and trainer.compile:
+        raise ConfigError(
+            "trainer.cuda_graphs=true replays what is not compiled: take it or "
+            f"trainer.compile={str(trainer.compile).lower()}, not both"
+        )
     if trainer.precision == "16-mixed" and trainer.accelerator == "cpu":
         raise ConfigError(
             "trainer.precision=16-mixed needs a GPU (Lightning would train in bfloat16 on a CPU): "

@@ -26,7 +26,7 @@ class SegmentationModule(pl.LightningModule):
         loss_lr: learning rate of the loss's own parameters; None where it has none.
         scheduler: makes a schedule from the optimiser; None for a constant rate.
         channels_last: memory format of the network and its input.
-        compiled: computes what the network does; None: the network itself.
+        computed: does what the network does, by compiled or replayed code; None: the network.
         seed: of the run; layers that draw random numbers are reseeded from it at every epoch.
         has_ignored: whether masks have pixels that do not count (255).
         classes: of label maps, the background included; 1: masks are binary.
@@ -41,7 +41,7 @@ class SegmentationModule(pl.LightningModule):
         loss_lr: float | None = None,
         scheduler: Callable[[torch.optim.Optimizer], Any] | None = None,
         channels_last: bool = False,
-        compiled: Callable[[Tensor], Tensor] | None = None,
+        computed: Callable[[Tensor], Tensor] | None = None,
         seed: int = 0,
         has_ignored: bool = False,
         classes: int = 1,
@@ -49,7 +49,7 @@ class SegmentationModule(pl.LightningModule):
         super().__init__()
         self.format = torch.channels_last if channels_last else torch.contiguous_format
         self.network = network.to(memory_format=self.format)
-        self._compiled = compiled
+        self._computed = computed
         self.loss = loss
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
@@ -62,7 +62,7 @@ class SegmentationModule(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, 1 or classes, H, W), float32, of uint8 images (B, H, W, C)."""
-        network = self._compiled or self.network
+        network = self._computed or self.network
         return network(normalise(images).contiguous(memory_format=self.format)).float()
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:

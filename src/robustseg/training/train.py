@@ -4,7 +4,7 @@ import logging
 import math
 import traceback
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,6 +17,7 @@ from hydra.utils import instantiate
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.trainer.connectors import checkpoint_connector
 from pytorch_lightning.trainer.states import TrainerStatus
+from torch import Tensor
 
 from robustseg.dashboards.logger import log_results, open_loggers
 from robustseg.data.batches.augmented import training_batches
@@ -40,6 +41,7 @@ from robustseg.runs.labels import labels
 from robustseg.settings import Part, Settings
 from robustseg.training.compiled import CompiledNetwork, forgotten_on_failure
 from robustseg.training.examples import write_examples
+from robustseg.training.graphed import GraphedNetwork
 from robustseg.training.module import SegmentationModule
 from robustseg.training.progress import make_progress
 from robustseg.training.recorder import Recorder
@@ -117,7 +119,11 @@ def build_module(
     classes = len(settings.dataset.classes or [""])
     channels = {"in_channels": in_channels} | ({"classes": classes} if classes > 1 else {})
     network = _built("model", settings.model, **channels)
-    compiled = CompiledNetwork(network, settings, **channels) if settings.trainer.compile else None
+    computed: Callable[[Tensor], Tensor] | None = None
+    if settings.trainer.compile:
+        computed = CompiledNetwork(network, settings, **channels)
+    elif settings.trainer.cuda_graphs:
+        computed = GraphedNetwork(network, settings.dataset.batch_size)
     return SegmentationModule(
         network,
         loss,
@@ -127,7 +133,7 @@ def build_module(
         if scheduler.is_built
         else None,
         channels_last=settings.trainer.channels_last,
-        compiled=compiled,
+        computed=computed,
         seed=settings.seed,
         has_ignored=has_ignored,
         classes=classes,
