@@ -297,6 +297,45 @@ def test_new_rules_change_only_what_they_read_anew(tiles_root, change, same):
     assert (now == before) == same
 
 
+def test_a_clear_mask_is_read_anew(tiles_root):
+    def blank(colour, opacity):
+        def change(path):
+            Image.new("LA", (32, 32), (colour, opacity)).save(path)
+
+        return change
+
+    for path in (tiles_root / "masks").iterdir():
+        in_alpha(path)
+    source = Folder(tiles_root)
+    reading = {"channels": 3, "mask": source.rule().as_dict(), "mask_pixels": 2}
+    one = min((tiles_root / "masks").iterdir())
+    blank(0, 0)(one)  # as it always was
+    assert source.fingerprint() == fingerprint_of(source.records(), reading)
+    blank(255, 0)(one)  # once foreground everywhere
+    assert source.fingerprint() == fingerprint_of(source.records(), reading | {"mask_pixels": 3})
+    blank(0, 255)(one)
+    with pytest.raises(DataError, match=f"{one}: black and opaque all over.*255 or 0"):
+        source.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("options", "anew"),
+    [({}, False), ({"mask_threshold": 0.5}, False), ({"positive_values": [1]}, False),
+     ({"mask_threshold": 127}, True), ({"positive_values": [255]}, True)],
+)  # fmt: skip
+def test_one_bit_a_pixel_is_read_anew_where_255_is_asked_for(tiles_root, options, anew):
+    for path in (tiles_root / "masks").iterdir():
+        Image.open(path).convert("1").save(path)
+    source = Folder(tiles_root, **options)
+    reading = {"channels": 3, "mask": source.rule().as_dict()}
+    assert (source.fingerprint() == fingerprint_of(source.records(), reading)) != anew
+
+
+def test_opaque_black_masks_are_empty_where_none_is_drawn_in_opacity(tiles_root):
+    now, before = rewritten(tiles_root, lambda path: Image.new("LA", (32, 32), (0, 255)).save(path))
+    assert now == before
+
+
 def test_palettes_of_other_indices_are_read_anew(tiles_root):
     def change(path):
         mask = Image.fromarray(np.where(np.asarray(Image.open(path)) > 0, 0, 2).astype(np.uint8))

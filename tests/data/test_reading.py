@@ -145,6 +145,48 @@ def test_a_mask_drawn_in_the_opacity(tmp_path, mode, colour):
     assert read_mask(tmp_path / "m.png", MaskRule()).tolist() == [[0, 1, 1], [1, 0, 0]]
 
 
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (MaskRule(), [0, 1]),
+        (MaskRule(127), [0, 1]),
+        (MaskRule(0.5), [0, 1]),
+        (MaskRule(255), [0, 0]),
+        (MaskRule(positive_values=[255]), [0, 1]),
+        (MaskRule(positive_values=[1]), [0, 1]),
+        (MaskRule(positive_values=[0]), [1, 0]),
+        (MaskRule(ignore_values=[255]), [0, 1]),
+        (MaskRule(127, ignore_values=[255]), [0, 1]),
+        (MaskRule(ignore_values=[1]), [0, 255]),
+    ],
+)
+def test_one_bit_a_pixel(tmp_path, rule, expected):
+    Image.fromarray(np.array([[False, True]])).save(tmp_path / "m.png")
+    assert Image.open(tmp_path / "m.png").mode == "1"
+    assert read_mask(tmp_path / "m.png", rule).tolist() == [expected]
+
+
+def test_one_bit_a_pixel_is_no_class(tmp_path):
+    Image.fromarray(np.array([[False, True]])).save(tmp_path / "m.png")
+    with pytest.raises(DataError, match=r"positive_values=\[2\] names none of its values: 0 and 1"):
+        read_mask(tmp_path / "m.png", MaskRule(positive_values=[2]))
+
+
+@pytest.mark.parametrize("colour", [0, 128, 255])
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
+def test_a_mask_that_is_transparent_all_over_is_empty(tmp_path, mode, colour):
+    shape = (2, 3)
+    if mode == "P":
+        palette_file(
+            tmp_path / "m.png", np.ones(shape, np.uint8), [[colour] * 3] * 2, transparency=1
+        )
+    else:
+        bands = [np.full(shape, colour, np.uint8)] * (len(mode) - 1) + [np.zeros(shape, np.uint8)]
+        Image.fromarray(np.dstack(bands)).save(tmp_path / "m.png")
+    assert Image.open(tmp_path / "m.png").mode == mode
+    assert not read_mask(tmp_path / "m.png", MaskRule()).any()
+
+
 def test_no_program_is_started_for_a_file(tmp_path, monkeypatch):
     started = []
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *_: started.append(1))

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 # [size, inode, two times of change in ns, SHA-256, traits]
 Memo = dict[str, list[Any]]
 
+_LOOKED = 2  # one more whenever more traits are looked for
+
 # A file written twice within the clock's resolution keeps its time: too young to be remembered.
 SETTLED_NS = 2_000_000_000
 
@@ -192,7 +194,7 @@ def _memo_file(keys: list[str], cache: Path) -> Path:
     root = os.path.commonpath({os.path.dirname(_path(key)) for key in keys})
     user = f"-{os.geteuid()}" if hasattr(os, "geteuid") else ""
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
-    return cache / "fingerprints" / f"{digest}{user}.json"
+    return cache / "fingerprints" / f"{digest}-{_LOOKED}{user}.json"
 
 
 def read_memo(file: Path) -> Memo:

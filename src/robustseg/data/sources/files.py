@@ -14,7 +14,13 @@ from robustseg.data.fingerprint import Known, fingerprint_of, known_files
 from robustseg.data.sources.label_rule import LabelRule, UnnamedValues
 from robustseg.data.sources.masks import MaskRule
 from robustseg.data.sources.source import Record, in_order
-from robustseg.data.sources.traits import Traits, check_depth, mask_reads_anew, remarks_on
+from robustseg.data.sources.traits import (
+    Traits,
+    check_blank,
+    check_depth,
+    reading_of,
+    remarks_on,
+)
 from robustseg.errors import DataError, OptionError
 from robustseg.terminal.printable import printable
 
@@ -159,8 +165,10 @@ class FileSource(ABC):
         if labels is not None:
             check_values(labels, masks)
             reading["labels"] = labels.as_dict()
-        elif any(mask_reads_anew(traits, rule) for traits in masks.values()):
-            reading["mask_pixels"] = 2
+        else:
+            check_blank(masks)
+            latest = max((reading_of(traits, rule) for traits in masks.values()), default=1)
+            reading |= {"mask_pixels": latest} if latest > 1 else {}
         return fingerprint_of(records, reading, known=known)
 
     def drawn_by(self, folds: bool) -> dict[str, object]:

@@ -21,7 +21,7 @@ def mask_of(image: Image.Image, rule: MaskRule) -> np.ndarray:
     """The mask (H, W) uint8 of a decoded file: 0 background, 1 foreground, 255 ignored.
 
     Grey levels are taken as they are; colours must be grey. If all colours are equal and the
-    opacity (alpha) is not, the mask is drawn in the opacity. Of a palette file `positive_values`
+    opacity (alpha) is not, or is 0, the mask is drawn in the opacity. Of a palette file `positive_values`
     and `ignore_values` name indices; otherwise see `of_palette`.
 
     Raises:
@@ -31,14 +31,35 @@ def mask_of(image: Image.Image, rule: MaskRule) -> np.ndarray:
     if image.mode == "P":
         return of_palette(raw, used_colours(image), rule)
     if image.mode in ("LA", "RGBA"):
-        raw = raw[..., -1] if drawn_in_alpha(raw) else _one_channel(raw[..., :-1])
+        in_alpha = drawn_in_alpha(raw) or blank(raw) == "clear"
+        raw = raw[..., -1] if in_alpha else _one_channel(raw[..., :-1])
     elif image.mode == "RGB":
         raw = _one_channel(raw)
+    elif image.mode == "1":
+        return _of_bits(raw, rule)
     elif not is_plain(image.mode):
         raise DataError(f"a mask of mode {image.mode} has no plain values. Save it in grey levels")
     if raw.dtype.kind == "f" and not np.isfinite(raw).all():
         raise DataError("the mask holds values that are not numbers. Replace NaN and infinity")
     return rule.apply(raw)
+
+
+def _of_bits(raw: np.ndarray, rule: MaskRule) -> np.ndarray:
+    """The mask of one bit a pixel, 0 and 1, or 255 where the rule speaks of that."""
+    named = rule.positive_values
+    if named is not None and not {0, 1, 255} & set(named):
+        raise DataError(
+            f"the mask has one bit a pixel, and dataset.source.positive_values={[*named]} names "
+            "none of its values: 0 and 1 (or 255)"
+        )
+    return rule.apply(raw * np.uint8(255 if asks_for_255(rule) else 1), labels=raw)
+
+
+def asks_for_255(rule: MaskRule) -> bool:
+    """Whether a rule makes 255 foreground, and 1 background."""
+    if rule.positive_values is not None:
+        return 255 in rule.positive_values and 1 not in rule.positive_values
+    return rule.threshold is not None and 1 <= rule.threshold < 255
 
 
 def is_plain(mode: str) -> bool:
@@ -53,6 +74,19 @@ def drawn_in_alpha(raw: np.ndarray) -> bool:
     """
     colours, alpha = raw[..., :-1], raw[..., -1]
     return bool((colours == colours[:1, :1]).all() and (alpha != alpha[0, 0]).any())
+
+
+def blank(raw: np.ndarray) -> str | None:
+    """What an array of one colour and one opacity could be beside masks drawn in the opacity.
+
+    Returns:
+        "clear": of some colour, and nothing of it is seen: an empty mask. "opaque": black all
+        over: an empty mask in its colours, a full one in its opacity. None: anything else.
+    """
+    if (raw != raw[:1, :1]).any():
+        return None
+    coloured, opaque = raw[0, 0, :-1].any(), raw[0, 0, -1] > 0
+    return "opaque" if opaque and not coloured else "clear" if coloured and not opaque else None
 
 
 def used_colours(image: Image.Image) -> list[list[int]]:
@@ -84,7 +118,7 @@ def of_palette(indices: np.ndarray, used: Used, rule: MaskRule) -> np.ndarray:
     colours = {tuple(row[1:4]) for row in counted}
     clear = {row[4] for row in counted}
     levels = {row[0]: row[0] for row in used}
-    if len(colours) == 1 and len(clear) > 1:
+    if len(colours) == 1 and (len(clear) > 1 or clear == {0}):
         levels |= {row[0]: row[4] for row in counted}
     elif rule.threshold is not None:
         levels |= {row[0]: _brightness(row) for row in counted}

@@ -31,6 +31,8 @@ class Traits(TypedDict, total=False):
         deep: the largest value of an image of 16 bits a channel.
         deep_colour: it is an image of several channels of 16 bits, of which Pillow gives 8.
         alpha: all colours are equal and the opacity is not.
+        blank: of one colour and one opacity, and which: see `mask_pixels.blank`.
+        one_bit: a pixel is one bit.
         mode: of pixels that are not plain values, such as CMYK.
         odd_floats: it holds values that are not numbers.
         palette: the colours in use, as `mask_pixels.used_colours` lists them; empty if more than
@@ -43,6 +45,8 @@ class Traits(TypedDict, total=False):
     deep: int
     deep_colour: bool
     alpha: bool
+    blank: str
+    one_bit: bool
     mode: str
     odd_floats: bool
     palette: list[list[int]]
@@ -103,10 +107,15 @@ def _of_image(image: Image.Image) -> Traits:
 def _of_mask(image: Image.Image) -> Traits:
     import numpy as np
 
-    from robustseg.data.sources.mask_pixels import drawn_in_alpha, is_plain, used_colours
+    from robustseg.data.sources.mask_pixels import blank, drawn_in_alpha, is_plain, used_colours
 
     if image.mode in ("LA", "RGBA"):
-        return {"alpha": True} if drawn_in_alpha(np.asarray(image)) else {}
+        raw = np.asarray(image)
+        if kind := blank(raw):
+            return {"blank": kind}
+        return {"alpha": True} if drawn_in_alpha(raw) else {}
+    if image.mode == "1":
+        return {"one_bit": True}
     if image.mode == "F":
         return {} if np.isfinite(np.asarray(image)).all() else {"odd_floats": True}
     if image.mode == "P":
@@ -123,17 +132,48 @@ def _of_labels(image: Image.Image) -> Traits:
     return {"levels": [(one.number, one.colour, one.pixels) for one in levels_of(image)]}
 
 
-def mask_reads_anew(traits: Traits, rule: MaskRule) -> bool:
-    """Whether a mask is read otherwise than by versions that knew no traits of files."""
-    if traits.keys() & {"alpha", "mode", "odd_floats"}:
-        return True
-    if "palette" not in traits:
-        return False
-    if not traits["palette"]:
-        return rule.positive_values is None and rule.threshold is not None
-    from robustseg.data.sources.mask_pixels import reads_anew
+def reading_of(traits: Traits, rule: MaskRule) -> int:
+    """Which reading of its pixels gives a mask its values: 1, or the first that gives others.
 
-    return reads_anew(traits["palette"], rule)
+    2 knew traits of files. 3 knows that nothing is seen of a transparent file, and that one bit a
+    pixel is 0 or 255.
+    """
+    from robustseg.data.sources.mask_pixels import asks_for_255, reads_anew
+
+    if _is_clear(traits, rule) or ("one_bit" in traits and asks_for_255(rule)):
+        return 3
+    if traits.keys() & {"alpha", "mode", "odd_floats"}:
+        return 2
+    if "palette" not in traits:
+        return 1
+    if not traits["palette"]:
+        return 2 if rule.positive_values is None and rule.threshold is not None else 1
+    return 2 if reads_anew(traits["palette"], rule) else 1
+
+
+def _is_clear(traits: Traits, rule: MaskRule) -> bool:
+    if traits.get("blank") == "clear":
+        return True
+    used = traits.get("palette", [])
+    colours, opacity = {tuple(row[1:4]) for row in used}, {row[4] for row in used}
+    coloured = len(colours) == 1 and colours != {(0, 0, 0)}
+    return rule.positive_values is None and coloured and opacity == {0}
+
+
+def check_blank(masks: Mapping[Path, Traits]) -> None:
+    """Refuses black opaque masks among masks that are drawn in the opacity.
+
+    Raises:
+        DataError: there are some: each may be a full mask or an empty one.
+    """
+    if not any("alpha" in traits for traits in masks.values()):
+        return
+    unclear = [path for path, traits in masks.items() if traits.get("blank") == "opaque"]
+    if unclear:
+        raise DataError(
+            f"{_files(unclear)}: black and opaque all over, and other masks are drawn in their "
+            "opacity. Is it full or empty? Save it in grey levels, 255 or 0"
+        )
 
 
 def check_depth(images: Mapping[Path, Traits], bits: int | None) -> None:
