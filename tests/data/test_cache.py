@@ -361,6 +361,15 @@ def test_what_a_killed_process_left_is_deleted_but_not_what_another_host_builds(
     assert left == {made["node-1"].name, f"{made['node-1'].name}-damaged"}
 
 
+def test_a_source_that_cannot_read_is_not_the_cache_s_fault(isic_root, tmp_path):
+    class Broken(Isic2017):
+        def read(self, record):
+            raise FileNotFoundError("no such slide")
+
+    with pytest.raises(DataError, match=r"\.jpg: cannot be read \(no such slide\)"):
+        load(Broken(isic_root), 24, tmp_path / "cache")
+
+
 PROGRAM = """
 import hashlib, os, sys, time
 from pathlib import Path

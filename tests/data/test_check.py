@@ -97,6 +97,15 @@ def test_empty_full_and_long_pictures(tiles_root):
     assert any("P0_tile0.png: foreground everywhere" in text for text in report.warnings)
 
 
+def test_a_full_mask_of_several_files_is_named(tiles_root):
+    (tiles_root / "masks" / "x").mkdir()
+    for path in sorted((tiles_root / "masks").glob("*.png")):
+        path.rename(tiles_root / "masks" / "x" / path.name)
+    Image.fromarray(np.full((32, 32), 255, np.uint8)).save(tiles_root / "masks/x/P0_tile0.png")
+    report = check(Folder(tiles_root, classes=["b", "x"], class_masks={"x": "x/{stem}"}))
+    assert any("P0_tile0.png: foreground everywhere" in text for text in report.warnings)
+
+
 def test_ignored_pixels_do_not_count_as_background(tiles_root):
     mask = np.zeros((32, 32), np.uint8)
     mask[:16], mask[16:20] = 9, 1

@@ -49,6 +49,17 @@ def test_many_pictures_are_compared_in_blocks(monkeypatch):
     assert across_splits(appearances) == whole
 
 
+def test_of_too_many_pairs_the_most_alike_are_kept(monkeypatch):
+    appearances = [look(f"{k:02}", ("train", "test")[k % 2], picture(k // 3)) for k in range(40)]
+    appearances.append(look("like", "val", again(picture(0)).astype(np.uint8)))
+    whole = across_splits(appearances)
+    assert {pair.kind for pair in whole} == {"exact", "near"}
+    monkeypatch.setattr("robustseg.data.checking.duplicates.ROWS", 7)
+    for most in (len(whole) - 1, 5, 1):
+        monkeypatch.setattr("robustseg.data.checking.duplicates.MOST", most)
+        assert across_splits(appearances) == whole[:most]
+
+
 def test_pictures_of_one_colour_are_not_near_others():
     black, white = np.zeros((8, 8, 1), np.uint8), np.full((8, 8, 1), 255, np.uint8)
     assert across_splits([look("a", "train", black), look("b", "test", white)]) == []

@@ -205,6 +205,17 @@ def test_subfolders_on_request(tmp_path):
     assert {record.id for record in source.records()} == {f"p{case}_scan" for case in CASES}
 
 
+def test_links_to_subfolders_are_named(tmp_path):
+    lay(tmp_path / "data", "images/a/{}.png", "masks/a/{}.png")
+    lay(tmp_path / "other", "images/{}.png", "masks/{}.png")
+    for kind in ("images", "masks"):
+        (tmp_path / "data" / kind / "b").symlink_to(tmp_path / "other" / kind)
+    source = Folder(tmp_path / "data", recursive=True)
+    assert {record.id for record in source.records()} == {f"a_{case}" for case in CASES}
+    (of_images,) = (text for text in source.remarks() if "images: links" in text)
+    assert of_images.endswith("are not followed: put the folders in the place of b")
+
+
 def test_subfolders_of_one_folder(tmp_path):
     lay(tmp_path, "p{}/scan.png", "p{}/scan_mask.png")
     (tmp_path / "images").mkdir()

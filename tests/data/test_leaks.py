@@ -10,7 +10,8 @@ from PIL import Image
 
 from robustseg.configuration.checks import resolve
 from robustseg.data.cache import load
-from robustseg.data.checking import leaks as module
+from robustseg.data.checking import duplicates
+from robustseg.data.checking import leaks as leaks_module
 from robustseg.data.checking.leaks import leaks
 from robustseg.data.prepare import prepare
 from robustseg.data.sources.folder import Folder
@@ -62,7 +63,7 @@ def test_pairs_within_a_split_are_no_leak(root, tmp_path):
 
 @pytest.mark.parametrize(("copies", "pairs"), [(4, 5), (2000, 500 * 1000 * 2 + 500 * 500)])
 def test_copies_are_counted_and_push_no_near_pair_out(copies, pairs, root, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_KEPT", 3)  # fewer than the pairs of four copies
+    monkeypatch.setattr(duplicates, "MOST", 3)  # fewer than the pairs of four copies
     images = load(Folder(root), 48, tmp_path / "cache")
     blank = np.zeros((copies, 48, 48, 3), np.uint8)
     splits = ["train", "test", "val", "test"] * (copies // 4)
@@ -83,7 +84,7 @@ def test_pictures_are_compared_once(root, tmp_path, monkeypatch):
     images = load(Folder(root), 48, tmp_path / "cache")
     first = leaks(images, tmp_path / "cache")
     with monkeypatch.context() as patch:
-        patch.setattr(module, "thumbnail", None)
+        patch.setattr(leaks_module, "thumbnail", None)
         assert leaks(images, tmp_path / "cache") == first
     (file,) = (tmp_path / "cache/alike").iterdir()
     file.write_text("garbage")

@@ -1,4 +1,5 @@
 import os
+import struct
 import tempfile
 from pathlib import Path
 
@@ -223,3 +224,17 @@ def test_facts_of_a_file(tmp_path):
     assert file_facts(tmp_path / "turned.png").turned
     facts = file_facts(tmp_path / "upright.png", values=True)
     assert (facts.mode, facts.turned, facts.values, facts.binary) == ("L", False, (0, 7), True)
+
+
+def test_a_page_without_a_size_is_no_page(tmp_path):
+    """A TIFF whose second directory has one tag, the date."""
+    Image.fromarray(np.full((3, 4), 9, np.uint8)).save(tmp_path / "a.tif")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    (first,) = struct.unpack_from("<I", data, 4)
+    (entries,) = struct.unpack_from("<H", data, first)
+    struct.pack_into("<I", data, first + 2 + 12 * entries, len(data))
+    text = b"2026:01:01 00:00:00\0"
+    data += struct.pack("<HHHIII", 1, 306, 2, len(text), len(data) + 18, 0) + text
+    (tmp_path / "a.tif").write_bytes(data)
+    assert traits_of(tmp_path / "a.tif", mask=False) == {}
+    assert read_image(tmp_path / "a.tif", 1).shape == (3, 4, 1)

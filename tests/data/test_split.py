@@ -96,13 +96,17 @@ def test_split_file(tmp_path):
         ("id,part\na,train\n", "no column 'split'"),
         ("id,split\na,training\n", "line 2: unknown split 'training'. Use train, val, test"),
         ("id,split\na,train\na,test\n", "line 3: the id 'a' is there twice"),
+        ("split,id\ntrain,a\ntest\n", "line 3: no id"),
+        ("id,split\na\n", "line 2: unknown split ''"),
+        ("id,split,few\na,train,1.0\n", "line 2: few is '1.0'. Write 1"),
+        ("id,split,few\na,train,1\nb,train\n", "line 3: few is ''. Write 1"),
     ],
 )
 def test_wrong_split_files(tmp_path, text, message):
     table = tmp_path / "split.csv"
     table.write_text(text)
     with pytest.raises(DataError) as error:
-        read_split_file(table)
+        read_split_file(table, "few" if "few" in text else None)
     assert message in str(error.value)
     assert str(table) in str(error.value)
 

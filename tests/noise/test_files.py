@@ -35,6 +35,14 @@ def test_contact_sheet(tmp_path, corrupted, channels):
     assert sheet.shape[1] > sheet.shape[0]
 
 
+def test_names_on_a_contact_sheet_are_no_formulas(tmp_path, corrupted):
+    masks, noisy, manifest = corrupted
+    named = [row | {"id": f"a$_${at}"} for at, row in enumerate(manifest)]
+    images = np.zeros((len(masks), 48, 48, 1), np.uint8)
+    contact_sheet(tmp_path / "sheet.png", images, masks, noisy, named, title="$_$")
+    assert (tmp_path / "sheet.png").stat().st_size > 1000
+
+
 @pytest.fixture(scope="module")
 def label_maps(blobs):
     masks, ids = blobs(3, 48)

@@ -293,7 +293,10 @@ def _resized(
 
     Last the same of each foreground class of a label map.
     """
-    image, mask = source.read(record)
+    try:
+        image, mask = source.read(record)
+    except OSError as error:  # of a source of one's own; it is not the cache that fails
+        raise DataError(f"{record.image or record.id}: cannot be read ({error})") from error
     small = np.ascontiguousarray(resize_image(image, size))
     return (
         small,

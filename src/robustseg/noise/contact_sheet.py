@@ -104,14 +104,14 @@ def outline_sheet(
             _outline(cell, masks[at], color, _DASHES if kind in dashed else "solid")
         text, name = captions[at]
         name = name if len(name) <= LONGEST else "…" + name[1 - LONGEST :]
-        cell.set_title(f"{text}\n{name}", fontsize=7, pad=2)
+        cell.set_title(f"{text}\n{name}", fontsize=7, pad=2, parse_math=False)
     lines = [
         Line2D([], [], color=color, path_effects=CASING, ls=_DASHES if kind in dashed else "-")
         for kind, (color, _) in outlines.items()
     ]
     across = min(len(lines), 2 * columns)
     figure.legend(lines, list(outlines), loc="outside lower center", ncols=across, frameon=False)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(title, fontsize=10, parse_math=False)
     figure.savefig(path, dpi=130)
 
 

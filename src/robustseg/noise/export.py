@@ -1,12 +1,14 @@
 """Noisy masks as files, for any other program to train on."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path, PurePath
 
 import numpy as np
 from PIL import Image
 
 from robustseg import IGNORED, label_palette
+from robustseg.errors import DataError
 from robustseg.noise.manifest import Row, write
 
 MANIFEST = "noise.csv"
@@ -27,7 +29,7 @@ def export(
 
     Args:
         folder: Where to; made if it is not there. `noise.csv` is written last.
-        masks: uint8 (N, H, W) with 0, 1 and 255 = ignored.
+        masks: uint8 (N, H, W) with 0, 1 and 255 = ignored; of label maps the labels.
         names: The original file names of the N masks, without folder; another suffix than .png
             is replaced by .png.
         manifest: Their rows, one a mask or one a class of each label map.
@@ -37,7 +39,8 @@ def export(
         The PNG files.
 
     Raises:
-        ValueError: Numbers differ, a name has a folder, or two masks would be one file.
+        ValueError: Numbers differ, or a name has a folder.
+        DataError: Two masks would be one file.
         FileExistsError: A file is there already that no earlier export has written.
     """
     rows = len({row["id"] for row in manifest}) if label_maps else len(manifest)
@@ -48,7 +51,12 @@ def export(
             raise ValueError(f"{name!r} is not a plain file name")
     files = [folder / PurePath(name).with_suffix(".png") for name in names]
     if len({file.name.lower() for file in files}) < len(files):
-        raise ValueError("two masks would be written to one file; their names must differ")
+        names = sorted((file.name for file in files), key=str.lower)
+        twins = next(pair for pair in pairwise(names) if pair[0].lower() == pair[1].lower())
+        raise DataError(
+            f"{' and '.join(twins)} would be written to one file on some systems: rename one of "
+            "their masks"
+        )
     there = [file for file in files if file.exists()]
     if there and not (folder / MANIFEST).exists():
         raise FileExistsError(

@@ -62,12 +62,14 @@ class Donors:
         masks: All masks, uint8 (N, H, W) with 0, 1 and 255 = ignored.
         rows: Where in `masks` the mask of each of `ids` lies.
         own: The position in `ids` of the mask being corrupted, which is not a donor.
+        value: Of the foreground in `masks`; another than 1 for a class of label maps.
     """
 
     ids: Sequence[str]
     masks: np.ndarray
     rows: Sequence[int]
     own: int
+    value: int = 1
 
     def __len__(self) -> int:
         return len(self.ids) - 1
@@ -75,7 +77,7 @@ class Donors:
     def __getitem__(self, index: int) -> tuple[str, np.ndarray]:
         """Id and foreground (uint8 (H, W), ignored pixels 0) of a donor, index in [0, N − 1)."""
         name, found = self._donor(index)
-        return name, (found == 1).astype(np.uint8)
+        return name, (found == self.value).astype(np.uint8)
 
     def _donor(self, index: int) -> tuple[str, np.ndarray]:
         at = index + (index >= self.own)
@@ -92,28 +94,7 @@ class LabelDonors(Donors):
 
     def of(self, value: int) -> Donors:
         """The masks of one class."""
-        return _ClassDonors(self, value)
-
-
-class _ClassDonors(Donors):
-    """One class of label maps. Its masks are made when they are asked for, since few models ask."""
-
-    _maps: LabelDonors
-    _value: int
-
-    def __init__(self, maps: LabelDonors, value: int) -> None:
-        for name, one in {"ids": maps.ids, "rows": maps.rows, "own": maps.own}.items():
-            object.__setattr__(self, name, one)  # as a frozen dataclass does
-        object.__setattr__(self, "_maps", maps)
-        object.__setattr__(self, "_value", value)
-
-    @property
-    def masks(self) -> np.ndarray:
-        return (self._maps.masks == self._value).astype(np.uint8)
-
-    def __getitem__(self, index: int) -> tuple[str, np.ndarray]:
-        name, found = self._maps._donor(index)
-        return name, (found == self._value).astype(np.uint8)
+        return Donors(self.ids, self.masks, self.rows, self.own, value)
 
 
 class NoiseModel(Protocol):

@@ -13,7 +13,7 @@ import numpy as np
 
 from robustseg.data.checking.classes import class_troubles, proposal, undecided_text
 from robustseg.data.checking.doubts import doubts
-from robustseg.data.checking.duplicates import Pair, across_splits
+from robustseg.data.checking.duplicates import MOST, Pair, across_splits
 from robustseg.data.checking.foreground import Foreground, measured, troubles
 from robustseg.data.checking.label_check import (
     by_class,
@@ -256,9 +256,11 @@ def _warnings(seen: Sequence[Seen], duplicates: Sequence[Pair], names: Sequence[
             f"{count(long, 'image')} {are} not square and will be squeezed to a square of "
             "dataset.image_size"
         )
-    full = [one.record.mask for one in seen if one.foreground == 1]
+    full = [next(iter(one.record.mask_files), one.record.id) for one in seen if one.foreground == 1]
     if full and not names:
         warnings.append(f"{_files(full)}: foreground everywhere")
+    if len(duplicates) == MOST:
+        warnings.append(f"of pictures that are alike the {MOST:,} most alike pairs are counted")
     values = Counter(one.mask.values[-1] for one in seen if one.mask and one.mask.binary)
     if len(values) > 1 and not names:
         listed = ", ".join(f"{value:g} in {number}" for value, number in values.most_common(6))
@@ -275,6 +277,6 @@ def _warnings(seen: Sequence[Seen], duplicates: Sequence[Pair], names: Sequence[
     return warnings
 
 
-def _files(paths: Sequence[Path | None]) -> str:
+def _files(paths: Sequence[Path | str]) -> str:
     more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
     return f"{paths[0]}{more}"

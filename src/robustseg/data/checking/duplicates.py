@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -14,6 +13,7 @@ THUMBNAIL = 32  # pixels a side
 DISTANCE = 10  # bits of 64
 CORRELATION = 0.98
 ROWS = 1024  # compared with all others at a time
+MOST = 100_000  # pairs that are kept: n frames of one film make n²/2
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ def across_splits(
 
     Near means a correlation of the thumbnails of 0.98 and perceptual hashes that differ in at
     most 10 of 64 bits. That finds pictures saved again and most second photographs of a lesion,
-    and none of two chest X-rays or tissue tiles of different patients.
+    and none of two chest X-rays or tissue tiles of different patients. Of more than `MOST` pairs
+    the most alike are given.
     """
     if not appearances:
         return []
@@ -94,25 +95,56 @@ def across_splits(
     pixels = np.array([appearance.pixels for appearance in appearances])
     _, firsts, which = np.unique(pixels, return_index=True, return_inverse=True)
     first = firsts[which] == np.arange(len(pixels))
-    pairs = []
-    hashed = cache(lambda at: perceptual_hash(appearances[at].thumbnail))
+    order = np.argsort(np.argsort([appearance.id for appearance in appearances]))
+    hashes = _Hashes(appearances)
+    found = np.empty((4, 0))  # two pictures, correlation, distance
     for start in range(0, len(appearances), ROWS):
         rows = slice(start, start + ROWS)
         correlation = thumbs[rows] @ thumbs.T
-        same = pixels[rows, None] == pixels[None]
+        same = which[rows, None] == which[None]
         alike = (correlation >= CORRELATION) | same
         alike &= splits[rows, None] != splits[None]
         if parts is not None:
             alike &= first[rows, None] & (first[None] | same)
-        for i, j in np.argwhere(alike):
-            if start + i < j:
-                distance = int(np.count_nonzero(hashed(start + i) != hashed(j)))
-                pair = _pair(
-                    appearances[start + i], appearances[j], float(correlation[i, j]), distance
-                )
-                if pair.kind == "exact" or pair.distance <= DISTANCE:
-                    pairs.append(pair)
+        i, j = np.nonzero(np.triu(alike, start + 1))
+        of = correlation[i, j]
+        i += start
+        distance = hashes.distance(i, j)
+        near = (which[i] == which[j]) | (distance <= DISTANCE)
+        new = np.stack([i, j, of, distance])[:, near]
+        found = _most_alike(np.concatenate([found, new], axis=1), which, order)
+    pairs = [
+        _pair(appearances[int(i)], appearances[int(j)], float(of), int(distance))
+        for i, j, of, distance in found.T
+    ]
     return sorted(pairs, key=lambda pair: (pair.kind, -pair.correlation, pair.first, pair.second))
+
+
+class _Hashes:
+    """Perceptual hashes of pictures, each made when it is first asked for."""
+
+    def __init__(self, appearances: Sequence[Appearance]) -> None:
+        self._thumbs = [appearance.thumbnail for appearance in appearances]
+        self._bits = np.zeros(len(appearances), np.uint64)
+        self._made = np.zeros(len(appearances), bool)
+
+    def distance(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """In how many of 64 bits the hashes of pictures differ, by their numbers."""
+        for at in np.unique(np.concatenate([first, second])):
+            if not self._made[at]:
+                self._bits[at] = np.packbits(perceptual_hash(self._thumbs[at])).view(np.uint64)[0]
+                self._made[at] = True
+        return np.bitwise_count(self._bits[first] ^ self._bits[second])
+
+
+def _most_alike(found: np.ndarray, which: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """At most `MOST` columns of pairs, as `across_splits` sorts them."""
+    if found.shape[1] <= MOST:
+        return found
+    i, j = found[:2].astype(int)
+    near = which[i] != which[j]
+    correlation = np.where(near, np.round(np.minimum(found[2], 1), 4), 1)
+    return found[:, np.lexsort((order[j], order[i], -correlation, near))[:MOST]]
 
 
 def _pair(first: Appearance, second: Appearance, correlation: float, distance: int) -> Pair:

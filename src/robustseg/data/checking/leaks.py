@@ -18,8 +18,6 @@ from robustseg.terminal.progress import track
 
 log = logging.getLogger(__name__)
 
-_KEPT = 100_000  # pairs that are remembered of a set
-
 Alike = tuple[str, str]  # two checksums of `ImageSet.digests`
 
 
@@ -90,7 +88,7 @@ def _compared(images: ImageSet) -> list[Alike]:
         Appearance(digest, "", digest, thumbnail(images.images[at]))
         for digest, at in track(first.items(), len(first), "Comparing images")
     ]
-    return [(pair.first, pair.second) for pair in across_splits(appearances, [*first])[:_KEPT]]
+    return [(pair.first, pair.second) for pair in across_splits(appearances, [*first])]
 
 
 def _pairs(images: ImageSet, cache: Path) -> tuple[Counter[str], list[str]]:

@@ -48,6 +48,7 @@ class Listing:
         errors: files that cannot be used, and stems that two files share.
         others: how many files of each of `OTHER_FORMATS` there are.
         below: images in each subfolder, where there are any.
+        links: to folders with images, which reading subfolders does not follow.
     """
 
     folder: Path
@@ -55,6 +56,7 @@ class Listing:
     errors: list[str] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
     below: dict[str, int] = field(default_factory=dict)
+    links: list[str] = field(default_factory=list)
 
     @property
     def remarks(self) -> list[str]:
@@ -69,12 +71,18 @@ class Listing:
         return remarks
 
     def unread(self) -> list[str]:
-        """A clause for each of `OTHER_FORMATS` that is there."""
-        return [
+        """A clause for each of `OTHER_FORMATS` that is there, and one for links."""
+        clauses = [
             f"{count} {ending} {'files are' if count > 1 else 'file is'} not read: "
             f"{OTHER_FORMATS[ending]}"
             for ending, count in sorted(self.others.items())
         ]
+        if self.links:
+            clauses.append(
+                f"links to folders are not followed: put the folders in the place of "
+                f"{_cut(self.links)}"
+            )
+        return clauses
 
 
 def files_by_stem(
@@ -101,8 +109,11 @@ def files_by_stem(
         if ending.lower() not in IMAGE_ENDINGS:
             if ending.lower() in OTHER_FORMATS:
                 found.others[ending.lower()] += 1
-            elif entry.is_dir() and not recursive:
-                _count_below(entry, found)
+            elif entry.is_dir() and (count := _images_in(entry)):
+                if recursive:
+                    found.links.append(printable(prefix + name))
+                else:
+                    found.below[printable(name)] = count
             continue
         if not stem.endswith(suffix) or not fnmatchcase(name, glob):
             continue
@@ -141,14 +152,12 @@ def ending_of(name: str) -> str:
     return name[-7:] if name.lower().endswith(".nii.gz") else os.path.splitext(name)[1]
 
 
-def _count_below(entry: os.DirEntry[str], found: Listing) -> None:
+def _images_in(entry: os.DirEntry[str]) -> int:
     try:
         with os.scandir(entry.path) as inside:
-            count = sum(ending_of(one.name).lower() in IMAGE_ENDINGS for one in inside)
+            return sum(ending_of(one.name).lower() in IMAGE_ENDINGS for one in inside)
     except PermissionError:
-        return
-    if count:
-        found.below[printable(entry.name)] = count
+        return 0
 
 
 def require_images(images: Mapping[str, Path], listing: Listing, glob: str = "*") -> None:

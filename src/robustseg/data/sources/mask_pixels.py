@@ -21,8 +21,8 @@ def mask_of(image: Image.Image, rule: MaskRule) -> np.ndarray:
     """The mask (H, W) uint8 of a decoded file: 0 background, 1 foreground, 255 ignored.
 
     Grey levels are taken as they are; colours must be grey. If all colours are equal and the
-    opacity (alpha) is not, or is 0, the mask is drawn in the opacity. Of a palette file `positive_values`
-    and `ignore_values` name indices; otherwise see `of_palette`.
+    opacity (alpha) is not, or is 0, the mask is drawn in the opacity. Of a palette file
+    `positive_values` and `ignore_values` name indices; otherwise see `of_palette`.
 
     Raises:
         DataError: the pixels do not say what is foreground.

@@ -164,7 +164,7 @@ def read_split_file(path: Path, keep_column: str | None = None) -> dict[str, Spl
             open_regular(path) as opened,
             io.TextIOWrapper(opened, encoding="utf-8-sig", newline="") as file,
         ):
-            reader = csv.DictReader(file)
+            reader = csv.DictReader(file, restval="")
             columns = reader.fieldnames or []
             for column in ["id", "split", *([keep_column] if keep_column else [])]:
                 if column not in columns:
@@ -177,6 +177,13 @@ def read_split_file(path: Path, keep_column: str | None = None) -> dict[str, Spl
                 if row["split"] not in SPLITS:
                     raise DataError(
                         f"{where}: unknown split {row['split']!r}. Use {', '.join(SPLITS)}"
+                    )
+                if not row["id"]:
+                    raise DataError(f"{where}: no id. Add it, or remove the line")
+                if keep_column and row[keep_column] not in ("0", "1"):
+                    raise DataError(
+                        f"{where}: {keep_column} is {printable(row[keep_column])!r}. Write 1 for "
+                        "an image that is used, 0 for one that is not"
                     )
                 case = row.get("case") or ""
                 for name in (row["id"], case):

@@ -86,7 +86,10 @@ def _of_any(image: Image.Image) -> Traits:
     found: Traits = {}
     if is_turned(image):
         found["turned"] = True
-    pages = getattr(image, "n_frames", 1)
+    try:
+        pages = getattr(image, "n_frames", 1)
+    except TypeError:  # Pillow's, of a TIFF directory without a size; the first page is read
+        pages = 1
     if pages > 1 and image.format != "MPO":  # of these the second is a preview
         found["pages"] = pages
     return found
