@@ -202,6 +202,16 @@ def test_a_run_from_before_a_setting_keeps_its_id(config):
     assert identify(settings_of(before), "f") == identify(config, "f")
 
 
+@pytest.mark.parametrize(
+    ("target", "same"), [("robustseg.losses.Dice", True), ("mine.losses.Dice", False)]
+)
+def test_an_argument_at_its_default_counts_of_a_class_of_ones_own(config, target, same):
+    """Of this package (and torch) it is known that to give it changes nothing."""
+    given = changed(config, "loss", {"name": "dice", "_target_": target})
+    told = changed(config, "loss", given.loss.plain() | {"include_background": False})
+    assert (identify(told, "f") == identify(given, "f")) == same
+
+
 def test_other_data_is_another_run(config):
     assert identify(config, "f").run_id != identify(config, "g").run_id
 

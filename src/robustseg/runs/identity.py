@@ -62,14 +62,19 @@ def is_regularised(regularizer: Mapping[str, Any]) -> bool:
 
 
 def _counting(config: Mapping[str, Any], kind: type[Group] | None) -> dict[str, Any]:
-    """A group without settings that do not count, or count only where they differ from before."""
+    """A group without settings that do not count, or count only where they differ from before.
+
+    Of a class of one's own nobody knows what an argument stands for that is not given.
+    """
     known = {} if kind is None else rules(kind)
+    ours = str(config.get("_target_", "robustseg")).partition(".")[0] in ("robustseg", "torch")
     kept = {}
     for key, value in config.items():
         rule = known.get(key)
         if rule and not rule.identity:
             continue
-        if kind and rule and rule.later and value == default_of(kind, key):
+        unsaid = rule and rule.later and (ours or not rule.argument)
+        if kind and unsaid and value == default_of(kind, key):
             continue
         inner = group_of(kind, key)
         # As text, as JSON has keys: numbers would be sorted otherwise.
