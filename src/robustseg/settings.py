@@ -397,7 +397,7 @@ class TrainerSettings(Group):
         Ge(1),
         Setting(
             "with max_steps: steps between evaluations and checkpoints, a divisor of it; null: a "
-            "tenth of max_steps, or the next smaller part that divides it"
+            "tenth of max_steps, or the next smaller part that divides it, to a fiftieth"
         ),
     ]
     accelerator: Annotated[

@@ -14,6 +14,8 @@ from robustseg.errors import ConfigError
         ("dataset.batch_size=0", r"dataset\.batch_size=0"),
         ("trainer.max_epochs=0", r"trainer\.max_epochs=0"),
         (["trainer.max_steps=10", "trainer.steps_per_epoch=3"], r"steps_per_epoch=3.*divide"),
+        (["trainer.max_steps=10007"], r"max_steps=10007 does not divide .*max_steps=10000"),
+        (["trainer.steps_per_epoch=5"], r"steps_per_epoch=5 is for trainer\.max_steps"),
         ("noise.alpha=abc", r"noise\.alpha=abc must be a number from 0 to 1$"),
         ("noise.alpha=null", r"noise\.alpha=None must be a number from 0 to 1$"),
         ("noise.alpha=[0.3,0.5]", r"To train with each: -m noise\.alpha=0\.3,0\.5$"),

@@ -7,6 +7,7 @@ from itertools import product
 import pytest
 from hydra import compose, initialize_config_dir
 
+from robustseg.data.batches.drawable import check_drawable
 from tests.conftest import CONF, ROOT
 
 spec = importlib.util.spec_from_file_location("campaign", ROOT / "experiments" / "campaign.py")
@@ -69,3 +70,19 @@ def test_a_data_set_that_is_not_there_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["campaign.py", "--data", str(tmp_path)])
     assert campaign.main() == 2
     assert f"no folder {tmp_path / 'histopathology'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_on_a_gpu_batches_are_made_where_their_transforms_can_be(preset, monkeypatch):
+    monkeypatch.setattr(campaign.hardware, "accelerator", lambda wanted: "gpu")
+    part = next(part for part in campaign.plan() if part.preset == preset)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = compose(
+            "train", [f"+experiment={preset}", f"dataset.device={campaign.device_of(part)}"]
+        )
+    names = [transform._target_.rpartition(".")[2] for transform in cfg.augmentation.transforms]
+    if cfg.dataset.device == "cuda":
+        check_drawable(names)
+    else:
+        with pytest.raises(ValueError, match="no"):
+            check_drawable(names)

@@ -109,16 +109,26 @@ def test_settings_of_the_call_cannot_be_swept(monkeypatch, given):
         open_sweep(config, {0: [], 1: []})
 
 
-def test_the_table_of_a_sweep_is_of_its_experiment(swept, capsys, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("given", "overrides", "named"),
+    [
+        ("mine", [], "mine "),
+        ("mine", ["experiment_name=a,b"], ""),
+        ("${loss.name}", [], ""),
+        ("${hydra:runtime.choices.loss}", [], ""),
+        ("null", [], ""),
+    ],
+)
+def test_the_table_of_a_sweep_is_of_its_experiment(swept, capsys, given, overrides, named):
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", ["experiment_name=mine"], return_hydra_config=True)
-    config.hydra.overrides.task = []
+        config = compose("train", [f"experiment_name={given}"], return_hydra_config=True)
+    config.hydra.overrides.task = overrides
     swept(1, Outcome("a", "done", 0.5))
     outcomes = sweep._sweep["outcomes"]
     sweep.SweepCallback().on_multirun_start(config)
     sweep._sweep["outcomes"] = outcomes
     summarise()
-    assert f"Table: robustseg table mine --runs {config.paths.runs}\n" in capsys.readouterr().out
+    assert f"Table: robustseg table {named}--runs {config.paths.runs}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("trained", [True, False])

@@ -6,7 +6,7 @@ from torch import nn
 
 from robustseg.configuration.checks import resolve
 from robustseg.errors import ConfigError
-from robustseg.training.graphed import GraphedNetwork
+from robustseg.training.graphed import GraphedNetwork, capture_graphs
 from robustseg.training.train import build_module
 
 BATCH = 4
@@ -100,6 +100,31 @@ def test_a_network_that_cannot_be_captured_is_reported_with_the_setting():
     computed = GraphedNetwork(network(), BATCH, refuse)
     with pytest.raises(ConfigError, match=r"not permitted when .*Take trainer\.cuda_graphs=false"):
         computed(torch.rand(BATCH, 3, 8, 8))
+
+
+def test_other_errors_are_not_the_capture_s():
+    def full(module, arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        GraphedNetwork(network(), BATCH, full)(torch.rand(BATCH, 3, 8, 8))
+    with pytest.raises(RuntimeError, match="channels") as raised:
+        GraphedNetwork(network(), BATCH, Capture())(torch.rand(BATCH, 1, 8, 8))
+    assert not isinstance(raised.value, ConfigError)
+
+
+def test_graphs_are_captured_while_other_threads_pin_memory(monkeypatch):
+    given = []
+
+    def graphed(module, arguments, capture_error_mode="global"):
+        given.append(capture_error_mode)
+
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", graphed)
+    capture_graphs(network(), (torch.rand(1),))
+    assert given == ["thread_local"]
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", lambda module, arguments: None)
+    with pytest.raises(ConfigError, match="needs a newer PyTorch"):
+        capture_graphs(network(), (torch.rand(1),))
 
 
 def test_a_module_computes_with_it(tiny):

@@ -64,6 +64,7 @@ class BasicSweeper(basic_sweeper.BasicSweeper):
 def _check_files(config: DictConfig) -> None:
     """Look for the pairs of files of a data set, without reading them."""
     from hydra.utils import instantiate
+    from omegaconf.errors import OmegaConfBaseException
 
     from robustseg.configuration.checks import check_targets, resolve
     from robustseg.errors import ConfigError
@@ -71,7 +72,7 @@ def _check_files(config: DictConfig) -> None:
     try:
         settings = resolve(config)
         check_targets(settings, "dataset")
-    except ConfigError:  # maybe of this combination alone: its run says so
+    except (ConfigError, OmegaConfBaseException):  # of this combination alone? Its run says so
         return
     instantiate(settings.dataset.source.arguments()).records()
 

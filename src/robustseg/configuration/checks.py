@@ -22,6 +22,7 @@ from robustseg.terminal.printable import is_plain, printable
 from robustseg.terminal.suggestion import nearest, suggestion
 
 _AUTO = {"accelerator", "precision", "channels_last", "threads"}
+_LONG = 100  # optimiser steps that are evaluated more than once
 # Arguments that the program adds.
 _ADDED = {
     "model": {"in_channels"},
@@ -91,6 +92,8 @@ def _in_epochs(cfg: DictConfig) -> DictConfig:
         return cfg  # refused with the other ranges
     if each is None:
         evaluations = next((n for n in range(10, 51) if steps % n == 0), 1)
+        if evaluations == 1 and steps >= _LONG:
+            return cfg  # refused: nothing would be evaluated or kept before the end
         cfg.trainer.steps_per_epoch = steps // evaluations
     cfg.trainer.max_epochs = max(1, steps // cfg.trainer.steps_per_epoch)
     return cfg
@@ -158,7 +161,18 @@ def _check_places(settings: Settings) -> None:
 
 def _check_length(settings: Settings) -> None:
     steps, each = settings.trainer.max_steps, settings.trainer.steps_per_epoch
-    if steps is not None and (each is None or steps % each):
+    if steps is None and each is not None:
+        raise ConfigError(
+            f"trainer.steps_per_epoch={each} is for trainer.max_steps: set it, too, or leave "
+            "trainer.steps_per_epoch out"
+        )
+    if steps is not None and each is None:
+        raise ConfigError(
+            f"trainer.max_steps={steps} does not divide into 10 to 50 equal parts, after which to "
+            f"evaluate: take trainer.max_steps={steps - steps % 10}, or set "
+            "trainer.steps_per_epoch to a divisor of it"
+        )
+    if steps is not None and each is not None and steps % each:
         raise ConfigError(
             f"trainer.steps_per_epoch={each}, the steps between evaluations, must divide "
             f"trainer.max_steps={steps}"

@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from robustseg.configuration.checks import check_call
 from robustseg.errors import ConfigError, RunFailed
@@ -74,15 +74,24 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note the folder of the sweep."""
         _sweep["outcomes"] = Path(config.hydra.sweep.dir) / "outcomes"
-        _sweep["runs"], _sweep["experiment"] = config.paths.runs, config.experiment_name
+        _sweep["runs"] = config.paths.runs
         _sweep["token"] = uuid.uuid4().hex
         overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
         self.swept = [o.get_key_element() for o in overrides if o.is_sweep_override()]
         _sweep["swept"] = self.swept
+        _sweep["experiment"] = _one_experiment(config)
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Tell the job's process, which need not be the sweep's, what is swept."""
         _sweep["swept"] = self.swept
+
+
+def _one_experiment(config: DictConfig) -> str | None:
+    """The experiment of all runs; None if there is none, or runs may be of several."""
+    name = "experiment_name"
+    if name in _swept(config.hydra) or OmegaConf.is_interpolation(config, name):
+        return None
+    return None if config[name] is None else str(config[name])
 
 
 def open_sweep(config: DictConfig, jobs: Mapping[int, Sequence[str]]) -> None:
@@ -236,8 +245,9 @@ def _table_command(records: Iterable[str]) -> str:
     """The command that shows the sweep's runs, also those of records."""
     known = [str(Path(record).expanduser()) for record in records]
     folder = [str(_sweep["runs"])] if Path(_sweep["runs"]).is_dir() or not known else []
-    experiment = [str(name)] if (name := _sweep.get("experiment")) is not None else []
-    return shlex.join(["robustseg", "table", *experiment, "--runs", *folder, *known])
+    experiment = _sweep.get("experiment")
+    named = [] if experiment is None else [experiment]
+    return shlex.join(["robustseg", "table", *named, "--runs", *folder, *known])
 
 
 def _print(outcomes: list[Outcome], not_begun: list[str], command: str) -> None:

@@ -1,5 +1,7 @@
 """Training steps whose kernels are replayed as CUDA graphs, without torch.compile."""
 
+import gc
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,6 +10,23 @@ import torch
 from torch import Tensor, nn
 
 from robustseg.errors import ConfigError
+
+
+def capture_graphs(module: nn.Module, arguments: tuple[Tensor]) -> Any:
+    """Capture a module's forward and backward pass.
+
+    Raises:
+        ConfigError: PyTorch is too old.
+        RuntimeError: the module does what cannot be captured.
+    """
+    if "capture_error_mode" not in inspect.signature(torch.cuda.make_graphed_callables).parameters:
+        raise ConfigError(
+            f"trainer.cuda_graphs=true needs a newer PyTorch than {torch.__version__}: update it, "
+            "or take trainer.cuda_graphs=false"
+        )
+    gc.collect()  # graphs that an earlier run of this process has left hold memory
+    # The loader's threads pin memory meanwhile, which must not end the capture.
+    return torch.cuda.make_graphed_callables(module, arguments, capture_error_mode="thread_local")
 
 
 class GraphedNetwork:
@@ -22,7 +41,7 @@ class GraphedNetwork:
         network: (B, C, H, W) normalised images → logits; without hooks, and without a step that
             waits for the GPU.
         batch_size: images of a full batch.
-        capture: makes the graphs.
+        capture: makes the graphs of a module, given its arguments.
 
     Raises:
         ConfigError: in the first step, if the network cannot be captured.
@@ -34,7 +53,7 @@ class GraphedNetwork:
         self,
         network: nn.Module,
         batch_size: int,
-        capture: Callable[..., Any] = torch.cuda.make_graphed_callables,
+        capture: Callable[[nn.Module, tuple[Tensor]], Any] = capture_graphs,
     ) -> None:
         self._network = network
         self._batch_size = batch_size
@@ -52,8 +71,11 @@ class GraphedNetwork:
     def _captured(self, images: Tensor) -> Callable[[Tensor], Tensor]:
         # torch puts the graphs in the place of a module's forward, so it is given another module.
         with _untouched(self._network, images.device):
+            self._network(images)  # what fails here fails without graphs, too
             try:
                 return self._capture(_Around(self._network), (images.clone(),))
+            except torch.OutOfMemoryError:
+                raise
             except RuntimeError as error:
                 raise ConfigError(
                     "trainer.cuda_graphs=true: the network cannot be captured as CUDA graphs "
