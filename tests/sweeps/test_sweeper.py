@@ -151,8 +151,8 @@ def test_files_that_make_no_data_set_are_refused_before_any_run(checked, tmp_pat
     with pytest.raises(DataError, match=r"masks: no mask for 1 of 10 images \(j\.\*\)"):
         checked(batch)
     # Left to the run: others may be in order, and only a run knows its choices.
-    for given in ("dataset.fold=0", "experiment_name='${hydra:runtime.choices.loss}'"):
-        assert [*call, given] in checked([[*call, given]])
+    for override in ("dataset.fold=0", "experiment_name='${hydra:runtime.choices.loss}'"):
+        assert [*call, override] in checked([[*call, override]])
     (tmp_path / "images" / "j.png").unlink()
     assert batch[0] in checked(batch)
 
