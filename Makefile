@@ -18,7 +18,7 @@ setup: $(STAMP)  ## create .venv and install everything into it (3 to 5 minutes,
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "robustseg needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
-	@echo "Setting up .venv (about 3 minutes the first time)"
+	@echo "Setting up .venv (3 to 5 minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@
