@@ -103,9 +103,7 @@ def _ranking(table: Table, sources: Sources) -> tuple[Ranking, list[str]]:
         return make_ranking(table, None), [f"No intervals: {error}."]
 
 
-def _costs(
-    table: Table, runs: pd.DataFrame, sources: Sources, ranked: Sequence[str]
-) -> list[Cost]:
+def _costs(table: Table, runs: pd.DataFrame, sources: Sources, ranked: Sequence[str]) -> list[Cost]:
     """The costs of ranked losses; one that is alone in each of its columns has no rank."""
     from robustseg.results.ranking.costs import costs
     from robustseg.results.ranking.ranked_cells import loss_words

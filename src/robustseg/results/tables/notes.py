@@ -59,8 +59,10 @@ def _shown(table: Table) -> str:
     metrics = ", ".join(dict.fromkeys(column.metric for column in table.columns))
     where = f" on {', '.join(table.datasets)}" if table.datasets else ""
     if not table.n:
+        told = ["no run has such a number"] if table.has_runs else []
         spread = any(cell.published and cell.published.std >= 0 for cell in table.cells.values())
-        return f"{metrics}{where}: as published{', mean(std)' if spread else ''}."
+        told += [f"as published{', mean(std)' if spread else ''}"] if table.has_published else []
+        return f"{metrics}{where}: {'; '.join(told)}."
     if any(cell.folds for cell in table.cells.values()):
         each = f"mean(std) over {table.n} seeds" if table.n > 1 else "one seed per cell"
         return f"{metrics}{where}: {each}, the folds of a seed together: each test image once."

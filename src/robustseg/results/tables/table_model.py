@@ -197,6 +197,16 @@ class Table:
         """The largest number of runs in a cell."""
         return max((cell.n for cell in self.cells.values()), default=0)
 
+    @property
+    def has_runs(self) -> bool:
+        """Whether there is a run of ours, with a number or without."""
+        return any(cell.n or cell.without for cell in self.cells.values())
+
+    @property
+    def has_published(self) -> bool:
+        """Whether a cell has a published value."""
+        return any(cell.published for cell in self.cells.values())
+
 
 def setting_words(settings: Iterable[tuple[str, Any]], named: bool) -> list[str]:
     """Settings of a noise in words: ``over``, ``max_angle=30``.
