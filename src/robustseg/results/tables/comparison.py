@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ from robustseg.results.tables.paired_tests import (
     holm,
     signed_rank,
 )
-from robustseg.results.tables.table_model import Comparison, Key, Table, Test
+from robustseg.results.tables.table_model import Column, Comparison, Key, Table, Test
 from robustseg.terminal.suggestion import suggestion
 
 MIN_SEEDS = 6  # of Wilcoxon's test: with five pairs no p is below 2/2⁵ = 0.0625
@@ -82,10 +83,20 @@ def compare(
         comparison = Comparison(words, p, p_corrected, int(n), bool(of_cases))
         group = grouped and not comparison.significant
         cells[key] = replace(cells[key], comparison=comparison, group=group)
-    best = (
-        f"the best {table.versus} at equal settings" if table.versus else "the best of its column"
-    )
-    return replace(table, cells=cells, test=Test(test, against or best, len(family)))
+    return replace(table, cells=cells, test=Test(test, against or _best(table), len(family)))
+
+
+def _best(table: Table) -> str:
+    """What a cell is compared with, in words."""
+    if table.versus:
+        return f"the best {table.versus} at equal settings"
+    largest: dict[Column, int] = {}
+    for keys in table.contests:
+        column = keys[0][1]
+        largest[column] = max(largest.get(column, 0), len(keys))
+    there = Counter(column for (_, column), cell in table.cells.items() if cell.n)
+    several = any(there[column] > most for column, most in largest.items())
+    return "the best of its column on the same data" if several else "the best of its column"
 
 
 def all_pairs(table: Table, images: Images, test: str = "images") -> Answers:
