@@ -163,6 +163,53 @@ def test_mistakes_are_answered_with_what_would_help(add_run, table, arguments, c
     assert message in errors
 
 
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ("--where alpha=0.3 alpha=0.5", "--where has alpha twice; several values are one filter: "
+         "alpha=0.3,0.5"),
+        ("--where alpha=0.3 --where alpha=0.5", "--where has alpha twice"),
+        ("--where loss=mae --loss gce", "loss is chosen by --loss and by --where loss"),
+        ("--where seed=1 --seeds 0", "seed is chosen by --seeds and by --where seed"),
+        ("--where dataset=a --dataset b", "dataset is chosen by --dataset and by --where dataset"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["table", "claims", "ranks", "report", "figures", "status"])
+def test_no_filter_is_dropped_for_another_of_its_name(add_run, capsys, command, filters, said):
+    for loss in ("gce", "mae"):
+        for alpha in (0.3, 0.5):
+            add_run(loss, alpha, experiments=["one"])
+    if command == "status" and not filters.startswith("--where alpha"):
+        return  # it has no other filters
+    assert main([command, "--runs", str(add_run.runs), *filters.split()]) == 2
+    assert f"robustseg {command}: {said}" in capsys.readouterr().err
+
+
+def test_an_experiment_is_chosen_once(add_run, table, capsys):
+    for name in ("one", "two"):
+        add_run("gce", 0.3, experiments=[name])
+    code, output, errors = table("one", "--where", "experiment=two")
+    assert (code, output) == (2, "")
+    assert "experiment is chosen by the name of an experiment and by --where experiment" in errors
+    assert table("--where", "experiment=one,two")[0] == 0  # a filter's value, not its experiment
+    call = ["status", "--runs", str(add_run.runs)]
+    assert main([*call, "--experiment", "one", "--where", "experiment=two"]) == 2
+    assert main(["status", "two", *call[1:], "--experiment", "one"]) == 2
+    assert "two experiments, two and one: leave one out" in capsys.readouterr().err
+
+
+def test_filters_of_repeated_options_all_count(add_run, table):
+    for loss in ("gce", "mae"):
+        for seed in (0, 1):
+            add_run(loss, 0.3, seed=seed)
+    (record,) = json.loads(
+        table("--where", "loss=mae", "--where", "seed=1", "--metric", "dice_image", "--format",
+              "json")[1]
+    )  # fmt: skip
+    assert (record["loss"], record["runs"]) == ("mae", 1)
+    assert losses(table("--loss", "mae", "--loss", "gce")[1]) == ["mae", "gce"]
+
+
 @pytest.mark.parametrize("command", ["table", "claims", "ranks", "report", "figures", "results"])
 @pytest.mark.parametrize("option", ["--loss gce", "--seeds 0", "--where alpha=0.3", "--dataset x"])
 def test_an_experiment_behind_an_option_is_not_taken_for_its_value(

@@ -63,7 +63,8 @@ def test_what_no_run_has_is_not_called_published(add_run):
         "| GCE  | – [0 of 1]  |\n"
         "| MAE  | – [0 of 1]  |\n"
         "\n"
-        "dice_image_pos on synthetic: no run has such a number. [n of m]: m − n of the m finished runs have no such number.\n"
+        "dice_image_pos on synthetic: no run has such a number. [n of m]: m − n of the m finished "
+        "runs have no such number.\n"
     )
 
 

@@ -26,6 +26,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--metric",
         nargs="+",
+        action="extend",
         default=[],
         help="numbers of metrics.json, a table each (default: the usual)",
     )

@@ -30,6 +30,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--select",
         nargs="+",
+        action="extend",
         default=[],
         metavar="RULE",
         help="test Dice at the evaluation at which a rule stops training, and what it lacks to the "
