@@ -66,22 +66,38 @@ def _shown(table: Table) -> str:
         return f"{metrics}{where}: {'; '.join(told)}."
     if any(cell.folds for cell in table.cells.values()):
         each = f"mean(std) over {table.n} seeds" if table.n > 1 else "one seed per cell"
-        return f"{metrics}{where}: {each}, the folds of a seed together: each test image once."
+        return f"{metrics}{where}: {each}, {_together(table)}."
     return f"{metrics}{where}: " + (
         f"mean(std) over {table.n} runs." if table.n > 1 else "one run per cell."
     )
 
 
+def _together(table: Table) -> str:
+    """What is made of the folds of a seed."""
+    kinds = {cell.folds.same_images for cell in table.cells.values() if cell.folds}
+    once = "the folds of a seed together"
+    mean = "the mean of the folds of a seed, which have the same test images"
+    if True in kinds:
+        return mean if False not in kinds else f"{once}, or {mean}"
+    return f"{once}: each test image once" if False in kinds else once
+
+
 def _of_folds(table: Table, cells: list[Cell]) -> list[str]:
     """What cells of folds lack, and which numbers do not cover all images together."""
-    if not any(cell.folds for cell in cells):
+    folds = [cell.folds for cell in cells if cell.folds]
+    if not folds:
         return []
     found = []
-    if any(cell.folds and cell.folds.missing for cell in cells):
+    kinds = {one.same_images for one in folds}
+    if any(one.missing for one in folds):
+        apart = False in kinds and True not in kinds
+        images = ", so the images of the others only" if apart else ""
         found.append(
-            "[k of m folds]: runs of m − k folds are missing, so the images of the others only; "
-            "compared with cells of the same folds only."
+            f"[k of m folds]: runs of m − k folds are missing{images}; compared with cells of the "
+            "same folds only."
         )
+    if True in kinds and False not in kinds:  # every number is a mean of folds
+        return found
     metrics = dict.fromkeys(column.metric for column in table.columns)
     means = [name for name in metrics if (known := find(name)) is None or not known.formula]
     if means:

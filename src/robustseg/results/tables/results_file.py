@@ -33,10 +33,11 @@ _NUMBERS = ("alpha", "beta", "mean", "std", "low", "high", "p", "p_corrected")
 _KINDS: dict[str, type | UnionType] = {
     **dict.fromkeys((*_NUMBERS, "published_mean", "published_std"), int | float),
     **dict.fromkeys(("runs", "collapsed", "pairs", "family", "folds", "of_folds"), int),
-    **dict.fromkeys(("best", "group", "repeated", "published_star"), bool),
+    **dict.fromkeys(("best", "group", "repeated", "of_cases", "same_images"), bool),
+    "published_star": bool,
     **dict.fromkeys(("noise", "metric", "test"), str),
 }
-_OF_FOLDS = ("folds", "of_folds")
+_OF_FOLDS = ("folds", "of_folds", "same_images")
 _TESTS = ("images", "seeds", "tukey", "best")
 
 
@@ -206,6 +207,7 @@ def _record(table: Table, row: Row, column: Column, names: Iterable[str]) -> Rec
         "without": cell.without,
         "folds": cell.folds.there if cell.folds else None,
         "of_folds": cell.folds.of if cell.folds else None,
+        "same_images": cell.folds.same_images if cell.folds else None,
         "mean": cell.mean,
         "std": cell.std,
         "low": low,
@@ -218,6 +220,7 @@ def _record(table: Table, row: Row, column: Column, names: Iterable[str]) -> Rec
         "p": comparison.p if comparison else None,
         "p_corrected": comparison.p_corrected if comparison else None,
         "pairs": comparison.n if comparison else None,
+        "of_cases": comparison.of_cases if comparison else None,
         "test": test.kind if test else None,
         "against": test.against if test else None,
         "family": test.family if test else None,
@@ -250,7 +253,8 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         published = Value(record["published_mean"], std, record["published_star"])
     if "p" in record:
         p, corrected = record["p"], record["p_corrected"]
-        comparison = Comparison(str(record["reference"]), p, corrected, record["pairs"])
+        of_cases = record.get("of_cases", False)  # older files do not tell
+        comparison = Comparison(str(record["reference"]), p, corrected, record["pairs"], of_cases)
     if "low" in record:
         interval = record["low"], record["high"]
     return Cell(
@@ -265,8 +269,14 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         comparison=comparison,
         without=record.get("without", 0),
         group=record.get("group", False),
-        folds=Folds(record["folds"], record["of_folds"]) if "folds" in record else None,
+        folds=_folds(record),
     )
+
+
+def _folds(record: Mapping[str, Any]) -> Folds | None:
+    if "folds" not in record:
+        return None
+    return Folds(record["folds"], record["of_folds"], same_images=record.get("same_images"))
 
 
 def _from_record(value: Any) -> Any:

@@ -39,15 +39,24 @@ Key = tuple[Row, Column]
 
 
 class Folds(NamedTuple):
-    """The folds of a cell: how many there are, of how many, and which; None if seeds differ."""
+    """The folds of a cell.
+
+    Attributes:
+        there: how many there are.
+        of: of how many.
+        which: their numbers; None if seeds differ.
+        same_images: whether all have the same test images, those of a test set of its own, so that
+            their numbers are averaged; None where a single fold does not tell.
+    """
 
     there: int
     of: int
     which: tuple[int, ...] | None = None
+    same_images: bool | None = None
 
     @property
     def missing(self) -> bool:
-        """Whether some images are not in the cell."""
+        """Whether some folds are not in the cell."""
         return self.there < self.of
 
 
