@@ -10,7 +10,9 @@ from robustseg.runs.folder import RunFolder
 @pytest.fixture
 def table(add_run, capsys):
     def run(*arguments):
-        code = main(["table", "--runs", str(add_run.runs), *arguments])
+        no_runs = {"--from", "--published-only"} & {*arguments}
+        runs = [] if no_runs else ["--runs", str(add_run.runs)]
+        code = main(["table", *runs, *arguments])
         return code, *capsys.readouterr()
 
     return run
@@ -84,6 +86,21 @@ def test_cells_are_compared_and_their_intervals_shown_on_request(add_run, table)
     assert record["p"] is None
 
 
+def test_no_option_is_ignored(add_run, table):
+    for loss, shift in (("gce", 0), ("mae", 0.1)):
+        add_run(loss, 0.3, images=images(shift))
+    code, output, errors = table("--test", "none", "--against", "gce")
+    assert (code, output) == (2, "")
+    assert "--test none compares nothing: leave out --against gce" in errors
+    code, output, errors = table("--metric", "dice_pooled", "epochs", "--ci")
+    assert (code, "{" in output) == (0, False)
+    assert errors == "No intervals of dice_pooled, epochs: they are not means over images.\n"
+    assert table("--metric", "dice_pooled", "dice_image", "--ci")[2] == ""
+    code, output, errors = table("--select", "last", "--by", "class")
+    assert (code, output) == (2, "")
+    assert "untested: leave out by class" in errors
+
+
 def test_what_cannot_be_tested_is_told_and_refused_when_asked_for(add_run, table):
     add_run("gce", 0.3, images=images(0))
     add_run("mae", 0.3, 0.8)
@@ -133,6 +150,12 @@ def test_a_table_from_its_csv(add_run, table, tmp_path):
     for options in (["--ci"], ["--format", "latex"], ["--format", "json"]):
         assert table("--from", str(file), *options)[1] == table(*options)[1]
     assert "leave out metric" in table("--from", str(file), "--metric", "hd95")[2]
+    refused = ("--by", "class", "--runs", "here", "--duplicates", "all")
+    code, output, errors = table("--from", str(file), *refused)
+    assert (code, output) == (2, "")
+    assert "leave out runs, by, duplicates" in errors
+    file.write_text(table("--metric", "dice_pooled", "--format", "csv")[1])
+    assert table("--from", str(file), "--ci")[2] == f"No intervals: {file} holds none.\n"
     (code, output, errors) = table("--from", str(tmp_path / "absent.csv"))
     assert (code, output) == (1, "")
     assert "absent.csv cannot be read" in errors
@@ -303,6 +326,9 @@ def test_decimals_are_a_whole_number(table, decimals, capsys):
     [
         (["--published-only", "--no-published"], "leave out no-published"),
         (["--published-only", "--ci"], "leave out ci"),
+        (["--published-only", "--by", "class"], "leave out by"),
+        (["--published-only", "--runs", "here"], "leave out runs"),
+        (["--published-only", "--duplicates", "all"], "leave out duplicates"),
     ],
 )
 def test_what_a_published_table_has_not_is_not_asked_of_it(table, words, told):
