@@ -154,6 +154,20 @@ def test_claims_have_a_section_with_their_sentences(page, hostile):
     assert [one["href"] for one in page.all("a") if "claims" in one["href"]] == ["#claims-1"]
 
 
+def test_a_page_without_claims_says_why(add_run, tmp_path):
+    for loss, shift in (("gce", 0.0), ("mae", 0.1)):
+        folder = add_run(loss, 0.5, images={"a": 0.5 + shift, "b": 0.6 + shift})
+        write_csv(folder.split, [{"id": one, "split": "test", "case": "c1"} for one in "ab"])
+    page = tmp_path / "report.html"
+    assert main(["report", "--runs", str(add_run.runs), "-o", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    said = (
+        "No claims: claims need two test images or more, of two cases (patients, slides) or more."
+    )
+    assert text.count(said) == 1
+    assert 'id="claims-' not in text
+
+
 def test_images_of_private_data_are_not_shown(hostile, tmp_path):
     for path in hostile.glob("*-clean-*/config.yaml"):
         before = without_checksums(path.parent) and path.read_text()

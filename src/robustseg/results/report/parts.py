@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
+from robustseg.errors import NoRuns
 from robustseg.results.claims.claims_text import render_claims
 from robustseg.results.claims.make_claims import make_claims
 from robustseg.results.claims.sentences import sentence
@@ -94,16 +95,20 @@ def dataset_part(
     name = str(runs["dataset"].iloc[0])
     words = {1: "higher is better", -1: "lower is better", 0: ""}
     tables, values = [], Images(sources)
-    claims = None
+    claims, without_claims = None, []
     pooled = pool_folds(runs, sources)
     for metric in metrics:
         table = make_table(pooled, [metric], published, published.losses if published else [])
         table, remarks = judged(table, values)
         html = Markup(render(table, "html", intervals=True))  # escapes what it writes
-        claims = claims or _claims(table, values)
+        try:
+            claims = claims or _claims(table, values)
+        except NoRuns as error:  # too few images, or cases
+            without_claims.append(f"No claims: {error}.")
         tables.append(TablePart(metric, words[direction(metric)], html, _told(remarks, sources)))
     kinds = sorted(runs["noise"].dropna().unique())
-    figures, remarks = {}, []
+    figures: dict[str, list[FigurePart]] = {}
+    remarks = [] if claims else without_claims
     for kind in kinds or [""]:
         chosen = runs[(runs["noise"] == kind) | (runs["alpha"] == 0)]
         place = "-".join(filter(None, [name, kind if len(kinds) > 1 else ""]))
@@ -128,7 +133,11 @@ def _left_out(images: str) -> list[str]:
 
 
 def _claims(table: Table, values: Images) -> ClaimsPart | None:
-    """The claims of a table of one metric, if its pairs were tested."""
+    """The claims of a table of one metric, if its pairs were tested.
+
+    Raises:
+        NoRuns: the test images are too few, or all of one case.
+    """
     if not any(cell.comparison for cell in table.cells.values()):
         return None
     claims = make_claims(table, values)
