@@ -294,6 +294,18 @@ def test_metrics_may_be_joined_by_commas(add_run, tmp_path):
     assert "Table of dice_pooled" in text
 
 
+def test_losses_come_in_the_order_that_is_asked_for(add_run, tmp_path):
+    for loss in ("gce", "mae"):
+        folder = add_run(loss)
+        folder.update_status(run=json.loads(folder.metrics.read_text())["run"])
+    file = tmp_path / "page.html"
+    for names in (["MAE", "GCE"], ["GCE", "MAE"]):
+        losses = ",".join(names).lower()
+        command = ["report", "--runs", str(add_run.runs), "--loss", losses, "-o", str(file)]
+        assert main(command) == 0
+        assert re.findall(r'<th scope="row">(GCE|MAE)</th>', file.read_text())[:2] == names
+
+
 def test_a_run_without_a_number_has_no_dice(add_run, tmp_path):
     for seed, number in enumerate([0.5, None]):
         add_run("gce", numbers={"dice_image": number, "dice_pooled": 0.6}, seed=seed)

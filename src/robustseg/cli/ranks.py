@@ -34,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("experiments", nargs="*", help="only runs of these experiments, together")
     shared.add_sources(parser)
-    shared.add_filters(parser)
+    shared.add_filters(parser, ordered=False)
     parser.add_argument("--metric", default="dice_image", help="to rank by (default: dice_image)")
     parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
     parser.add_argument("--figure", type=Path, help="also draw the intervals: a .png, .svg or .pdf")

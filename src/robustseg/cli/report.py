@@ -58,6 +58,7 @@ def main(options: argparse.Namespace) -> int:
         _again(options),
         options.published,
         options.images,
+        shared.split(options.loss),
     )
     page = write_page(question, states, runs, sources)
     write_text(options.output, page)

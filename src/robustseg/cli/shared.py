@@ -80,11 +80,16 @@ def resolve_experiment(options: argparse.Namespace) -> None:
             options.experiment, options.runs = str(last), options.runs[:-1]
 
 
-def add_filters(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose runs by their labels and settings."""
+def add_filters(parser: argparse.ArgumentParser, ordered: bool = True) -> None:
+    """Add the options that choose runs by their labels and settings.
+
+    Args:
+        parser: of the command.
+        ordered: whether it shows losses in the order in which they are named.
+    """
     for name, words in (
         ("--dataset", "only runs on these data sets"),
-        ("--loss", "only these losses, in this order"),
+        ("--loss", f"only these losses{', in this order' if ordered else ''}"),
         ("--seeds", "only these seeds: 0,1"),
     ):
         parser.add_argument(name, nargs="+", action="extend", default=[], help=words)

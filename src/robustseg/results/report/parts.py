@@ -82,6 +82,7 @@ def dataset_part(
     metrics: Sequence[str],
     published: Published | None,
     images: str,
+    losses: Sequence[str] = (),
 ) -> DatasetPart:
     """Make the tables and figures of one data set's runs.
 
@@ -91,14 +92,16 @@ def dataset_part(
         metrics: a table each.
         published: the paper's numbers.
         images: of the data set that may be shown, one of `IMAGES`.
+        losses: that come first, in this order; none: the paper's order.
     """
     name = str(runs["dataset"].iloc[0])
     words = {1: "higher is better", -1: "lower is better", 0: ""}
     tables, values = [], Images(sources)
     claims, without_claims = None, []
     pooled = pool_folds(runs, sources)
+    order = losses or (published.losses if published else [])
     for metric in metrics:
-        table = make_table(pooled, [metric], published, published.losses if published else [])
+        table = make_table(pooled, [metric], published, order)
         table, remarks = judged(table, values)
         html = Markup(render(table, "html", intervals=True))  # escapes what it writes
         try:
@@ -112,7 +115,7 @@ def dataset_part(
     for kind in kinds or [""]:
         chosen = runs[(runs["noise"] == kind) | (runs["alpha"] == 0)]
         place = "-".join(filter(None, [name, kind if len(kinds) > 1 else ""]))
-        parts, more = _figures(chosen, sources, place, images)
+        parts, more = _figures(chosen, sources, place, images, losses)
         figures[kind if len(kinds) > 1 else ""] = parts
         remarks += more
     remarks += _left_out(images)
@@ -156,9 +159,9 @@ def _told(remarks: Iterable[str], sources: Sources) -> list[str]:
 
 
 def _figures(
-    runs: pd.DataFrame, sources: Sources, place: str, images: str
+    runs: pd.DataFrame, sources: Sources, place: str, images: str, losses: Sequence[str]
 ) -> tuple[list[FigurePart], list[str]]:
-    runs = line_names(runs)
+    runs = line_names(runs, losses)
     shown = ", ".join(sorted(runs["line"].unique()))
     parts = []
     figures, remarks = drawn(runs, sources, images)
