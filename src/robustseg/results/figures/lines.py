@@ -62,8 +62,8 @@ def with_lines(
     lines = joined(named, labels)
     runs = runs.assign(line=lines, masks=_masks(named, of_noise))
     places = sorted(range(len(rows)), key=lambda at: order(rows[at]))
-    losses = {lines[at]: str(runs["loss"].iloc[at]) for at in places}
-    known = loss_styles(losses)
+    of_lines = {lines[at]: str(runs["loss"].iloc[at]) for at in places}
+    known = loss_styles(of_lines)
     runs["look"] = pd.Series([known[line] for line in lines], index=runs.index, dtype=object)
     return runs.iloc[places]
 
