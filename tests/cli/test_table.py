@@ -96,6 +96,9 @@ def test_no_option_is_ignored(add_run, table):
     assert (code, "{" in output) == (0, False)
     assert errors == "No intervals of dice_pooled, epochs: they are not means over images.\n"
     assert table("--metric", "dice_pooled", "dice_image", "--ci")[2] == ""
+    code, _, errors = table("--metric", "dice_pooled", "--against", "gce")
+    assert code == 0
+    assert errors == "Nothing is compared: dice_pooled: it is not a mean over images.\n"
     code, output, errors = table("--select", "last", "--by", "class")
     assert (code, output) == (2, "")
     assert "untested: leave out by class" in errors
@@ -111,7 +114,9 @@ def test_what_cannot_be_tested_is_told_and_refused_when_asked_for(add_run, table
     assert (code, output) == (1, "")
     assert "images.csv is missing" in errors
     assert table("--ci", "--test", "none")[0] == 1
-    assert "the same 6 seeds or more" in table("--test", "seeds")[2]
+    errors = table("--test", "seeds")[2]
+    assert "the same 6 seeds or more" in errors
+    assert "gce has seeds 0 and mae has seeds 0;" in errors or "mae has seeds 0 and gce" in errors
 
 
 def test_images_that_may_not_be_read_ask_for_no_training(add_run, table, monkeypatch):
@@ -216,6 +221,10 @@ def test_an_experiment_is_chosen_once(add_run, table, capsys):
     assert "experiment is chosen by the name of an experiment and by --where experiment" in errors
     assert table("--where", "experiment=one,two")[0] == 0  # a filter's value, not its experiment
     call = ["status", "--runs", str(add_run.runs)]
+    capsys.readouterr()
+    for words in (["status", "one", *call[1:]], [*call, "one"], [*call, "--experiment", "one"]):
+        assert main(words) == 0
+        assert capsys.readouterr().out.startswith("1 run: 1 done")
     assert main([*call, "--experiment", "one", "--where", "experiment=two"]) == 2
     assert main(["status", "two", *call[1:], "--experiment", "one"]) == 2
     assert "two experiments, two and one: leave one out" in capsys.readouterr().err

@@ -228,6 +228,9 @@ def test_what_cannot_be_compared_is_refused(add_run):
     add_run("gce", 0.3, images=values_of(0))
     with pytest.raises(NoRuns, match="two rows on the same data: nothing to compare"):
         claims_of(add_run)
+    add_run("gce", 0.3, images=values_of(0.1), batch_size=32)
+    with pytest.raises(NoRuns, match="no other row agrees with gce in all labels but the loss: "):
+        claims_of(add_run, against="gce")
     add_run("mae", 0.3, images=dict(itertools.islice(values_of(0).items(), N - 1)))
     with pytest.raises(UnlikeImages, match="image39 is of one only"):
         claims_of(add_run)

@@ -24,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
         help="results.csv, table.md and figures of an experiment, to keep beside its README",
         description="Write OUT/EXPERIMENT/results.csv (means, deviations, intervals, p-values), "
         "table.md, which robustseg table --from results.csv gives again, and the figures.",
-        epilog="robustseg results tloss_isic2017 --runs runs --out experiments",
+        epilog="robustseg results tloss_isic2017_small --out results",
     )
     parser.add_argument("experiment", help="only runs of this experiment")
     shared.add_table(parser)

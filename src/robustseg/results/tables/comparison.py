@@ -11,7 +11,7 @@ import numpy as np
 from robustseg.errors import ConfigError
 from robustseg.results.tables.by_case import Cases, agreed, means_of_cases, values_of_cases
 from robustseg.results.tables.cached_statistics import Numbers, cached
-from robustseg.results.tables.image_scores import Images, check_alike, is_per_image
+from robustseg.results.tables.image_scores import Images, check_alike, is_per_image, no_means
 from robustseg.results.tables.paired_tests import (
     RESAMPLES,
     anova_tukey,
@@ -124,6 +124,17 @@ def with_reference(table: Table, images: Images, against: str) -> Answers:
     return _tested(table, pairs, images, "images")
 
 
+def why_nothing(table: Table, against: str | None) -> str:
+    """Why a test over images compares no cells, or none with a loss, in words."""
+    if not table.contests:
+        return "there is no column with two rows on the same data"
+    if against is not None and not _pairs(table, against):
+        name = table.versus or "loss"
+        return f"no other row agrees with {against} in all labels but the {name}"
+    metrics = list(dict.fromkeys(keys[0][1].metric for keys in table.contests))
+    return f"{', '.join(metrics)}: {no_means(metrics)}"
+
+
 def _family(table: Table, test: str) -> Pairs:
     pairs = [pair for contest in table.contests for pair in itertools.combinations(contest, 2)]
     return [pair for pair in pairs if _testable(pair, test)]
@@ -228,8 +239,8 @@ def _by_seeds(table: Table, pairs: Pairs, images: Images) -> Numbers:
             seeds = [", ".join(str(seed) for seed, _ in of) for of in (ours, theirs)]
             raise ConfigError(
                 f"a paired test over seeds needs the same {MIN_SEEDS} seeds or more, each once "
-                f"(with fewer no p is below 0.05): {table.words(key[0])} has {seeds[0]} and "
-                f"{table.words(reference[0])} has {seeds[1]}; choose --test images"
+                f"(with fewer no p is below 0.05): {table.words(key[0])} has seeds {seeds[0]} "
+                f"and {table.words(reference[0])} has seeds {seeds[1]}; choose --test images"
             )
         p.append(signed_rank([ours[seed] for seed in ours], [theirs[seed] for seed in ours]))
         n.append(len(ours))

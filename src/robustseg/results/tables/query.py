@@ -177,7 +177,7 @@ def judged(
         ConfigError: there is no such test, or nothing to compare with.
     """
     from robustseg.errors import NoImages, UnlikeImages
-    from robustseg.results.tables.comparison import add_intervals, compare
+    from robustseg.results.tables.comparison import add_intervals, compare, why_nothing
     from robustseg.results.tables.image_scores import is_per_image, no_means
 
     if test == "none" and against is not None:
@@ -187,6 +187,8 @@ def judged(
     try:
         if test != "none":
             table = compare(table, images, test or "images", against)
+            if against and not any(cell.comparison for cell in table.cells.values()):
+                remarks.append(f"Nothing is compared: {why_nothing(table, against)}.")
     except (NoImages, UnlikeImages) as error:
         if test:
             raise
