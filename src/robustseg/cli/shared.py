@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError, NoRuns
 from robustseg.results.figures.shown import IMAGES
-from robustseg.results.sources import DUPLICATES, Sources, default_sources, own_runs
+from robustseg.results.sources import DUPLICATES, RUNS, Sources, default_sources, own_runs
 from robustseg.runs.filter_values import alternatives
 from robustseg.terminal.printable import printable
 
@@ -116,7 +116,7 @@ def selected(options: argparse.Namespace) -> tuple[pd.DataFrame, Sources]:
     sources = chosen_sources(options)
     check_swallowed(options, sources)
     try:
-        return load_runs(sources, **filters(options)), sources
+        runs = load_runs(sources, **filters(options))
     except NoRuns as error:
         if options.runs is None and len(sources.paths) < len(default_sources()):
             raise NoRuns(
@@ -124,6 +124,15 @@ def selected(options: argparse.Namespace) -> tuple[pd.DataFrame, Sources]:
                 "runs experiments/*/record"
             ) from error
         raise
+    tell_of_records(options, sources)
+    return runs, sources
+
+
+def tell_of_records(options: argparse.Namespace, sources: Sources) -> None:
+    """Say that records are shown where runs of one's own were asked for, and there are none."""
+    asked = options.runs is not None or _experiments(options)
+    if not asked and any(path != RUNS for path in sources.paths):
+        tell([f"{RUNS}/ has no runs: showing the records of experiments/"])
 
 
 def check_swallowed(options: argparse.Namespace, sources: Sources) -> None:

@@ -53,6 +53,7 @@ def main(options: argparse.Namespace) -> int:
             filtered = bool(options.experiment or options.state or options.where)
             text = as_json(runs) if options.format == "json" else as_text(runs, chosen, filtered)
             if not options.watch:
+                shared.tell_of_records(options, chosen)
                 shared.tell(f"{options.prog}: not used: {damage}" for damage in chosen.damages())
                 print(text)
                 return 0 if runs else 1
