@@ -45,15 +45,19 @@ def records(table: Table) -> list[Record]:
     """Return a record for each row and column, row after row; what is missing is None.
 
     A table without published values, intervals or tests has the same columns, so that files can
-    be joined; only one of folds has those of folds besides. `from_records` makes the table again.
+    be joined; only one of folds has those of folds besides, and one whose tests are over cases
+    says so. `from_records` makes the table again.
     """
-    folded = any(cell.folds for cell in table.cells.values())
+    cells = table.cells.values()
+    left_out = () if any(cell.folds for cell in cells) else _OF_FOLDS
+    if not any(cell.comparison and cell.comparison.of_cases for cell in cells):
+        left_out = (*left_out, "of_cases")
     names = setting_names(table.columns)
     return [
         {
             key: _none_for_nan(value)
             for key, value in _record(table, row, column, names).items()
-            if folded or key not in _OF_FOLDS
+            if key not in left_out
         }
         for row in table.rows
         for column in table.columns
