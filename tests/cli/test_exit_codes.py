@@ -70,6 +70,7 @@ CALLS = [
     (0, "noise preview SMALL noise.alpha=1 -o OUT/n.png"),
     (1, "noise preview SMALL -o OUT/n.png"),
     (2, "noise preview SMALL noise.alpha=2 -o OUT/n.png"),
+    (2, "noise preview SMALL noise.alpha=1 --count 0 -o OUT/n.png"),
     (2, "noise preview SMALL noise=markov noise.model.theta2=7 -o OUT/n.png"),
     (0, "noise export OUT/masks SMALL noise.alpha=1"),
     (1, "noise export OUT/masks dataset=folder dataset.root=NOWHERE"),

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from robustseg.cli.main import main
@@ -61,10 +63,13 @@ def test_several_noise_models_have_a_table_but_no_figures(tiny, tmp_path, monkey
         run(tiny("trainer.max_epochs=1", *how))
     places = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
     assert main(["results", "mine", *places]) == 1
-    assert "No figures: the runs differ in noise" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "No figures: the runs differ in noise (morphological, swap): choose with" in said
+    chosen = re.search(r"--where noise=\S+", said)[0]
     assert [file.name for file in sorted((tmp_path / "out" / "mine").iterdir())] == [
         "results.csv", "table.md",
     ]  # fmt: skip
+    assert main(["results", "mine", *places, *chosen.split()]) == 0
 
 
 @pytest.mark.parametrize(

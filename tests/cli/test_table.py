@@ -10,7 +10,9 @@ from robustseg.runs.folder import RunFolder
 @pytest.fixture
 def table(add_run, capsys):
     def run(*arguments):
-        code = main(["table", "--runs", str(add_run.runs), *arguments])
+        no_runs = {"--from", "--published-only"} & {*arguments}
+        runs = [] if no_runs else ["--runs", str(add_run.runs)]
+        code = main(["table", *runs, *arguments])
         return code, *capsys.readouterr()
 
     return run
@@ -84,6 +86,24 @@ def test_cells_are_compared_and_their_intervals_shown_on_request(add_run, table)
     assert record["p"] is None
 
 
+def test_no_option_is_ignored(add_run, table):
+    for loss, shift in (("gce", 0), ("mae", 0.1)):
+        add_run(loss, 0.3, images=images(shift))
+    code, output, errors = table("--test", "none", "--against", "gce")
+    assert (code, output) == (2, "")
+    assert "--test none compares nothing: leave out --against gce" in errors
+    code, output, errors = table("--metric", "dice_pooled", "epochs", "--ci")
+    assert (code, "{" in output) == (0, False)
+    assert errors == "No intervals of dice_pooled, epochs: they are not means over images.\n"
+    assert table("--metric", "dice_pooled", "dice_image", "--ci")[2] == ""
+    code, _, errors = table("--metric", "dice_pooled", "--against", "gce")
+    assert code == 0
+    assert errors == "Nothing is compared: dice_pooled: it is not a mean over images.\n"
+    code, output, errors = table("--select", "last", "--by", "class")
+    assert (code, output) == (2, "")
+    assert "untested: leave out by class" in errors
+
+
 def test_what_cannot_be_tested_is_told_and_refused_when_asked_for(add_run, table):
     add_run("gce", 0.3, images=images(0))
     add_run("mae", 0.3, 0.8)
@@ -94,7 +114,9 @@ def test_what_cannot_be_tested_is_told_and_refused_when_asked_for(add_run, table
     assert (code, output) == (1, "")
     assert "images.csv is missing" in errors
     assert table("--ci", "--test", "none")[0] == 1
-    assert "the same 6 seeds or more" in table("--test", "seeds")[2]
+    errors = table("--test", "seeds")[2]
+    assert "the same 6 seeds or more" in errors
+    assert "gce has seeds 0 and mae has seeds 0;" in errors or "mae has seeds 0 and gce" in errors
 
 
 def test_images_that_may_not_be_read_ask_for_no_training(add_run, table, monkeypatch):
@@ -133,6 +155,12 @@ def test_a_table_from_its_csv(add_run, table, tmp_path):
     for options in (["--ci"], ["--format", "latex"], ["--format", "json"]):
         assert table("--from", str(file), *options)[1] == table(*options)[1]
     assert "leave out metric" in table("--from", str(file), "--metric", "hd95")[2]
+    refused = ("--by", "class", "--runs", "here", "--duplicates", "all")
+    code, output, errors = table("--from", str(file), *refused)
+    assert (code, output) == (2, "")
+    assert "leave out runs, by, duplicates" in errors
+    file.write_text(table("--metric", "dice_pooled", "--format", "csv")[1])
+    assert table("--from", str(file), "--ci")[2] == f"No intervals: {file} holds none.\n"
     (code, output, errors) = table("--from", str(tmp_path / "absent.csv"))
     assert (code, output) == (1, "")
     assert "absent.csv cannot be read" in errors
@@ -161,6 +189,57 @@ def test_mistakes_are_answered_with_what_would_help(add_run, table, arguments, c
     found, output, errors = table(*arguments)
     assert (found, output) == (code, "")
     assert message in errors
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ("--where alpha=0.3 alpha=0.5", "--where has alpha twice; several values are one filter: "
+         "alpha=0.3,0.5"),
+        ("--where alpha=0.3 --where alpha=0.5", "--where has alpha twice"),
+        ("--where loss=mae --loss gce", "loss is chosen by --loss and by --where loss"),
+        ("--where seed=1 --seeds 0", "seed is chosen by --seeds and by --where seed"),
+        ("--where dataset=a --dataset b", "dataset is chosen by --dataset and by --where dataset"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["table", "claims", "ranks", "report", "figures", "status"])
+def test_no_filter_is_dropped_for_another_of_its_name(add_run, capsys, command, filters, said):
+    for loss in ("gce", "mae"):
+        for alpha in (0.3, 0.5):
+            add_run(loss, alpha, experiments=["one"])
+    if command == "status" and not filters.startswith("--where alpha"):
+        return  # it has no other filters
+    assert main([command, "--runs", str(add_run.runs), *filters.split()]) == 2
+    assert f"robustseg {command}: {said}" in capsys.readouterr().err
+
+
+def test_an_experiment_is_chosen_once(add_run, table, capsys):
+    for name in ("one", "two"):
+        add_run("gce", 0.3, experiments=[name])
+    code, output, errors = table("one", "--where", "experiment=two")
+    assert (code, output) == (2, "")
+    assert "experiment is chosen by the name of an experiment and by --where experiment" in errors
+    assert table("--where", "experiment=one,two")[0] == 0  # a filter's value, not its experiment
+    call = ["status", "--runs", str(add_run.runs)]
+    capsys.readouterr()
+    for words in (["status", "one", *call[1:]], [*call, "one"], [*call, "--experiment", "one"]):
+        assert main(words) == 0
+        assert capsys.readouterr().out.startswith("1 run: 1 done")
+    assert main([*call, "--experiment", "one", "--where", "experiment=two"]) == 2
+    assert main(["status", "two", *call[1:], "--experiment", "one"]) == 2
+    assert "two experiments, two and one: leave one out" in capsys.readouterr().err
+
+
+def test_filters_of_repeated_options_all_count(add_run, table):
+    for loss in ("gce", "mae"):
+        for seed in (0, 1):
+            add_run(loss, 0.3, seed=seed)
+    (record,) = json.loads(
+        table("--where", "loss=mae", "--where", "seed=1", "--metric", "dice_image", "--format",
+              "json")[1]
+    )  # fmt: skip
+    assert (record["loss"], record["runs"]) == ("mae", 1)
+    assert losses(table("--loss", "mae", "--loss", "gce")[1]) == ["mae", "gce"]
 
 
 @pytest.mark.parametrize("command", ["table", "claims", "ranks", "report", "figures", "results"])
@@ -256,6 +335,9 @@ def test_decimals_are_a_whole_number(table, decimals, capsys):
     [
         (["--published-only", "--no-published"], "leave out no-published"),
         (["--published-only", "--ci"], "leave out ci"),
+        (["--published-only", "--by", "class"], "leave out by"),
+        (["--published-only", "--runs", "here"], "leave out runs"),
+        (["--published-only", "--duplicates", "all"], "leave out duplicates"),
     ],
 )
 def test_what_a_published_table_has_not_is_not_asked_of_it(table, words, told):

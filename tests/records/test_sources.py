@@ -163,15 +163,21 @@ def test_without_an_experiment_only_own_runs_count(record, add_run, tmp_path, mo
     shutil.copytree(record, place / "experiments" / "mine" / "record")
     monkeypatch.chdir(place)
     (place / "runs" / ".recorded").mkdir(parents=True)  # no run yet
-    assert main(["status"]) == 0
-    assert "8 runs: 8 done" in capsys.readouterr().out
+    note = "runs/ has no runs: showing the records of experiments/\n"
+    for command, shown in (("status", "8 runs: 8 done"), ("table", "| GCE")):
+        assert main([command]) == 0
+        output, said = capsys.readouterr()
+        assert shown in output and said == note
+    for command in (["status", "mine"], ["table", "--runs", "experiments/mine/record"]):
+        assert main(command) == 0
+        assert capsys.readouterr().err == ""
     own = add_run("nce").path
     shutil.copytree(own, place / "runs" / own.name)
     assert main(["status"]) == 0
     assert "1 run: 1 done" in capsys.readouterr().out
     assert main(["table"]) == 0
-    output = capsys.readouterr().out
-    assert "| NCE" in output and "GCE" not in output
+    output, said = capsys.readouterr()
+    assert "| NCE" in output and "GCE" not in output and said == ""
     assert main(["table", "mine"]) == 0
     output = capsys.readouterr().out
     assert "| NCE" in output and "GCE" in output

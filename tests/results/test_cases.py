@@ -21,6 +21,8 @@ from robustseg.results.tables.comparison import add_intervals, compare
 from robustseg.results.tables.image_scores import Images
 from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.notes import notes
+from robustseg.results.tables.render import render
+from robustseg.results.tables.results_file import read_results
 from robustseg.runs.files import write_csv
 
 SIZES = [1, 1, 2, 3, 5, 8, 13, 2, 4, 1, 6, 3]
@@ -235,3 +237,15 @@ def test_a_damaged_list_of_cases_is_named(runs):
     split.write_bytes(b"id,split,case\n\xff\n")
     with pytest.raises(NoImages, match=f"{split} is not UTF-8"):
         make_claims(table_of(runs), Images(runs))
+
+
+def test_a_results_file_keeps_what_was_tested(runs, tmp_path):
+    place, _ = runs
+    table = compare(table_of(place), Images(place))
+    file = tmp_path / "results.csv"
+    file.write_text(render(table, "csv"))
+    assert "over 12 cases (patients, slides)" in render(table, "md")
+    assert render(read_results(file), "md") == render(table, "md")
+    older = pd.read_csv(file, dtype=str).drop(columns="of_cases")
+    older.to_csv(file, index=False)
+    assert "over 12 test images" in render(read_results(file), "md")

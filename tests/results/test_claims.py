@@ -14,7 +14,7 @@ from robustseg.errors import NoRuns
 from robustseg.results.claims.claims_text import records, render_claims
 from robustseg.results.claims.intervals import over_seeds
 from robustseg.results.claims.make_claims import make_claims
-from robustseg.results.claims.sentences import interval, sentence
+from robustseg.results.claims.sentences import footnotes, interval, sentence
 from robustseg.results.load import load_runs
 from robustseg.results.tables import image_scores
 from robustseg.results.tables.comparison import compare
@@ -91,6 +91,7 @@ def test_fewer_seeds_have_no_interval_of_methods(add_run):
     assert (claim.methods, claim.lacking) == (None, "needs three seeds")
     assert "as methods, needs three seeds (2 are common)." in sentence(claim)
     assert records(claims)[0]["methods_low"] is None
+    assert not any(note.startswith("Methods:") for note in footnotes(claims))
     assert "needs three seeds" in render_claims(claims, "md")
 
 
@@ -135,7 +136,17 @@ def test_what_seeds_stand_for_is_said(add_run, alpha, draws, said):
         for seed in range(3):
             noise = {"noise_seed": seed} if draws else {}
             add_run(loss, alpha, images=values_of(0.1), seed=seed, **noise)
-    assert said in sentence(claims_of(add_run).claims[0])
+    claims = claims_of(add_run)
+    assert said in sentence(claims.claims[0])
+    note = " ".join(footnotes(claims))
+    assert "Methods: 95% interval over seeds and images" in note
+    assert ("for this draw of wrong masks (noise.seed)" in note) == (alpha > 0 and not draws)
+    for loss in ("gce", "tloss"):
+        for seed in range(3):
+            add_run(loss, 0.7, images=values_of(0.1), seed=seed)  # one draw
+    note = " ".join(footnotes(claims_of(add_run)))
+    where = "" if alpha and not draws else "where masks are of one draw, "
+    assert f"over seeds and images, {where}for this draw of wrong masks (noise.seed), of" in note
 
 
 def test_lower_is_better_of_distances(add_run, monkeypatch):
@@ -228,6 +239,9 @@ def test_what_cannot_be_compared_is_refused(add_run):
     add_run("gce", 0.3, images=values_of(0))
     with pytest.raises(NoRuns, match="two rows on the same data: nothing to compare"):
         claims_of(add_run)
+    add_run("gce", 0.3, images=values_of(0.1), batch_size=32)
+    with pytest.raises(NoRuns, match="no other row agrees with gce in all labels but the loss: "):
+        claims_of(add_run, against="gce")
     add_run("mae", 0.3, images=dict(itertools.islice(values_of(0).items(), N - 1)))
     with pytest.raises(UnlikeImages, match="image39 is of one only"):
         claims_of(add_run)

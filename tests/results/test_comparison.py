@@ -9,9 +9,12 @@ from statsmodels.stats.multitest import multipletests
 from robustseg.errors import NoImages, UnlikeImages
 from robustseg.metrics.summary import COUNTS, dice, jaccard, summarise_last
 from robustseg.results.load import load_runs
+from robustseg.results.sources import Sources
 from robustseg.results.tables.comparison import add_intervals, all_pairs, compare
 from robustseg.results.tables.image_scores import PER_IMAGE, Images
 from robustseg.results.tables.make_table import make_table
+from robustseg.results.tables.notes import notes
+from robustseg.results.tables.pooled_folds import pool_folds
 from robustseg.results.tables.render import render
 from robustseg.results.tables.results_file import records
 from robustseg.results.tables.table_model import Column
@@ -206,6 +209,37 @@ def test_subsets_are_not_compared_with_one_another(add_run):
     assert "over 10 to 30 test images" in render(table, "md")
 
 
+def best_of(table):
+    """What cells are compared with, as the note says it."""
+    (said,) = (note for note in notes(table, False) if note.startswith("†: differs from "))
+    return said.partition(",")[0].removeprefix("†: differs from ")
+
+
+def test_the_best_of_a_column_is_so_on_the_same_data_only(add_run):
+    add_run("gce", 0.3, images=dice_of(0)), add_run("mae", 0.3, images=dice_of(0.1))
+    assert best_of(compared(add_run)) == "the best of its column"
+    add_run("ce", 0.3, images=dice_of(0.2), subset="positive")  # competes with nothing
+    table = compared(add_run)
+    assert best_of(table) == "the best of its column on the same data"
+    text = render(table, "md", layout="losses")
+    assert "differs from the best of its noise setting on the same data, of these" in text
+    add_run("gce", 0.3, images=dice_of(0.2), subset="positive")
+    assert best_of(compared(add_run)) == "the best of its column on the same data"
+
+
+def test_the_best_of_each_of_several_folds_is_on_the_same_data(add_run):
+    for loss in ("gce", "mae", "ce", "sce"):
+        for fold in range(2 if loss in ("gce", "mae") else 1):
+            names = {f"{name}{fold}": value for name, value in dice_of(len(loss) / 10).items()}
+            settings = {"dataset": {"folds": 2.0, "fold": float(fold)}}
+            add_run(loss, 0.3, images=names, settings=settings)
+    sources = Sources.of(add_run.runs)
+    table = make_table(pool_folds(load_runs(sources), sources), ["dice_image"])
+    assert len(table.contests) == 2
+    told = compare(table, Images(sources)).test
+    assert told.against == "the best of its column on the same data"
+
+
 def test_missing_and_damaged_images_are_told(add_run):
     add_run("gce", 0.3, images=dice_of(0))
     folder = add_run("mae", 0.3, images=dice_of(0.1))
@@ -284,7 +318,7 @@ def test_seeds_are_paired_with_six_or_more(add_run):
     for loss in values:
         for seed in range(5):
             add_run(loss, 0.3, values[loss][seed], seed=seed)
-    with pytest.raises(ValueError, match=r"the same 6 seeds or more.*gce has 0, 1, 2, 3, 4 and"):
+    with pytest.raises(ValueError, match=r"the same 6 seeds or more.*gce has seeds 0, 1, 2, 3, 4"):
         compared(add_run, test="seeds")
     for loss in values:
         add_run(loss, 0.3, values[loss][5], seed=5)
@@ -307,6 +341,8 @@ def test_the_paper_s_procedure(add_run):
     assert p_of(table, "gce").p == pytest.approx(tukey[0, 2])
     assert p_of(table, "mae").p_corrected == pytest.approx(max(tukey[1, 2], anova))
     assert "the T-Loss paper's procedure: analysis of variance, then Tukey's" in render(table, "md")
+    assert "which corrects within a column only" in render(table, "md")
+    assert "which corrects within a noise setting only" in render(table, "md", layout="losses")
     add_run("ce", 0.3, 0.7)
     with pytest.raises(ValueError, match="two seeds or more a cell, and ce has one"):
         compared(add_run, test="tukey")

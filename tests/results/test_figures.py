@@ -360,6 +360,33 @@ def test_lines_come_in_the_order_of_the_table(add_run):
     assert list(runs["line"]) == ["GCE", "SCE", "T-Loss", "mine"]  # as published, others behind
 
 
+def test_lines_come_in_the_order_that_is_asked_for(add_run):
+    for loss in ("tloss", "sce", "gce", "mine"):
+        for size in (8, 16):
+            add_run(loss, dataset="isic2017", domain="image", batch_size=size)
+    asked = ["mine", "tloss"]
+    runs = line_names(load_runs(add_run.runs), asked)
+    assert list(runs["loss"].unique()) == ["mine", "tloss", "gce", "sce"]
+    axis = domain_against_batch_size(runs, add_run.runs).get_axes()[0]
+    _, labels = axis.get_legend_handles_labels()
+    assert [label.split()[0] for label in labels] == ["mine", "T-Loss", "GCE", "SCE"]
+
+
+def test_figures_are_told_the_order_of_losses(trained, tmp_path, monkeypatch):
+    seen = []
+
+    def noted(runs, source, *_):
+        seen.append(list(runs["loss"].unique()))
+        return [], []
+
+    monkeypatch.setattr("robustseg.results.figures.figure_specs.drawn", noted)
+    words = ["--runs", str(trained), "--out", str(tmp_path), "--images", "none"]
+    for losses in (["tloss", "gce"], ["gce", "tloss"]):
+        assert main(["figures", "mine", "--loss", *losses, *words]) == 1  # nothing is drawn
+        assert main(["results", "mine", "--loss", *losses, *words]) == 1
+    assert seen == [["tloss", "gce"]] * 2 + [["gce", "tloss"]] * 2
+
+
 @pytest.mark.parametrize(("name", "width"), [("single", 3.5), ("double", 7.2)])
 def test_figures_have_the_format_and_width_asked_for(trained, tmp_path, name, width):
     from PIL import Image
@@ -469,7 +496,7 @@ def test_unlike_runs_are_not_averaged(add_run, tmp_path, capsys):
     assert lines == ["Dice batch", "Dice batch lr=0.01", "Dice image"]
     add_run("dice", domain="batch", dataset="chest")
     assert main(["figures", "--runs", str(add_run.runs), "--out", str(tmp_path / "out")]) == 2
-    assert "chest, synthetic" in capsys.readouterr().err
+    assert "chest, synthetic): choose with --dataset" in capsys.readouterr().err
 
 
 def test_a_noise_model_that_no_run_has_is_refused(trained, tmp_path, capsys):

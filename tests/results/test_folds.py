@@ -15,7 +15,7 @@ from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.paired_tests import signed_rank
 from robustseg.results.tables.pooled_folds import pool_folds
 from robustseg.results.tables.render import render
-from robustseg.results.tables.results_file import from_records, records
+from robustseg.results.tables.results_file import from_records, read_results, records
 from robustseg.runs.files import read_json, write_csv, write_json
 from robustseg.runs.folder import RunFolder
 
@@ -136,7 +136,8 @@ def test_missing_folds_are_told_and_not_compared_with_whole_cells(add_fold):
     images = Images(add_fold.runs)
     table = compare(table_of(add_fold.runs), images)
     text = render(table, "md")
-    assert "[2 of 3 folds]" in text and "runs of m − k folds are missing" in text
+    assert "[2 of 3 folds]" in text and "the folds of a seed together: each test image" in text
+    assert "runs of m − k folds are missing, so the images of the others only; " in text
     assert not table.contests
     assert not any(found.comparison or found.best for found in table.cells.values())
     again = from_records(
@@ -175,6 +176,36 @@ def test_folds_with_a_test_set_of_its_own_are_averaged(add_fold):
     names, values = Images(sources).mean([run_id], "dice_image")
     assert names == ids
     np.testing.assert_allclose(values, dice(whole).groupby(whole["id"]).mean())
+    text = render(table, "md")
+    assert "one seed per cell, the mean of the folds of a seed, which have the same test" in text
+    assert "each test image once" not in text and "weighted" not in text
+
+
+def read_again(table, tmp_path):
+    """The table that its results.csv gives."""
+    (tmp_path / "results.csv").write_text(render(table, "csv"))
+    return read_results(tmp_path / "results.csv")
+
+
+def test_a_missing_fold_of_a_test_set_of_its_own_lacks_no_images(add_fold, tmp_path):
+    ids = ["a", "b", "c"]
+    for fold in range(FOLDS):
+        add_fold("gce", fold, ids=ids)
+    add_fold("mae3", 0, ids=ids), add_fold("mae3", 2, ids=ids)
+    table = table_of(add_fold.runs)
+    text = render(table, "md")
+    assert "[2 of 3 folds]" in text
+    assert "[k of m folds]: runs of m − k folds are missing; compared with" in text
+    assert render(read_again(table, tmp_path), "md") == text
+
+
+def test_a_single_fold_does_not_tell_which_images_the_others_have(add_fold, tmp_path):
+    add_fold("gce", 1)
+    table = table_of(add_fold.runs)
+    text = render(table, "md")
+    assert "the folds of a seed together." in text and "each test image once" not in text
+    assert "so the images of the others only" not in text
+    assert render(read_again(table, tmp_path), "md") == text
 
 
 def test_folds_that_share_some_images_are_refused(add_fold):

@@ -246,6 +246,19 @@ def test_losses_that_never_meet_are_told(add_run, capsys):
     assert "No intervals" in errors
 
 
+@pytest.mark.parametrize("style", ["md", "csv"])
+def test_a_loss_that_is_alone_in_its_columns_has_no_costs(experiments, capsys, style):
+    paid(experiments("dice", 0.7, images=flat(0.6), dataset="shenzhen"), 324.0, "fast")
+    code, text, _ = command(experiments, capsys, "--format", style)
+    assert code == 0
+    if style == "md":
+        assert "Left out, with one loss only: shenzhen α=0.7 β=0.5 (Dice)." in text
+        assert "| Dice " not in text
+    else:
+        assert {row["loss"] for row in csv.DictReader(io.StringIO(text))} == {"gce", "mae", "ce"}
+        assert "(shenzhen, fast, 1 thread)" not in text
+
+
 @pytest.mark.parametrize("style", ["md", "latex", "html", "csv", "json"])
 def test_every_format_names_every_loss(experiments, capsys, style):
     code, text, _ = command(experiments, capsys, "--format", style)

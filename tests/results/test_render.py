@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,10 @@ from robustseg.results.load import load_runs
 from robustseg.results.tables.comparison import compare
 from robustseg.results.tables.image_scores import Images
 from robustseg.results.tables.make_table import make_table
+from robustseg.results.tables.published import Published, Value
 from robustseg.results.tables.render import render
+
+PUBLISHED = Value(0.8, 0.01, False)
 
 
 @pytest.fixture
@@ -48,6 +52,33 @@ def test_runs_without_a_number_are_told_apart_from_no_run(add_run):
         "dice_image on synthetic: mean(std) over 2 runs. [n of m]: m − n of the m finished runs "
         "have no such number. –: no run.\n"
     )
+
+
+def test_what_no_run_has_is_not_called_published(add_run):
+    for loss in ("gce", "mae"):
+        add_run(loss, 0.7, {"dice_image": 0.8, "dice_image_pos": None})
+    assert render(make_table(load_runs(add_run.runs), ["dice_image_pos"]), "md") == (
+        "| loss | α=0.7 β=0.5 |\n"
+        "|------|-------------|\n"
+        "| GCE  | – [0 of 1]  |\n"
+        "| MAE  | – [0 of 1]  |\n"
+        "\n"
+        "dice_image_pos on synthetic: no run has such a number. [n of m]: m − n of the m finished "
+        "runs have no such number.\n"
+    )
+
+
+def test_runs_without_a_number_stand_beside_published_ones(add_run):
+    add_run("gce", 0.7, {"dice_image": None}, dataset="isic2017")
+    published = Published(Path("published.csv"), [({"loss": "gce"}, "dice_image", PUBLISHED)])
+    text = render(make_table(load_runs(add_run.runs), ["dice_image"], published), "md")
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert [[cell.strip() for cell in line.split("|")[2:4]] for line in lines[2:]] == [
+        ["ours", "– [0 of 1]"],
+        ["published", "0.800(10)"],
+        ["difference", "–"],
+    ]
+    assert "isic2017: no run has such a number; as published, mean(std)." in text
 
 
 def test_latex(table):

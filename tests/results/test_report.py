@@ -154,6 +154,20 @@ def test_claims_have_a_section_with_their_sentences(page, hostile):
     assert [one["href"] for one in page.all("a") if "claims" in one["href"]] == ["#claims-1"]
 
 
+def test_a_page_without_claims_says_why(add_run, tmp_path):
+    for loss, shift in (("gce", 0.0), ("mae", 0.1)):
+        folder = add_run(loss, 0.5, images={"a": 0.5 + shift, "b": 0.6 + shift})
+        write_csv(folder.split, [{"id": one, "split": "test", "case": "c1"} for one in "ab"])
+    page = tmp_path / "report.html"
+    assert main(["report", "--runs", str(add_run.runs), "-o", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    said = (
+        "No claims: claims need two test images or more, of two cases (patients, slides) or more."
+    )
+    assert text.count(said) == 1
+    assert 'id="claims-' not in text
+
+
 def test_images_of_private_data_are_not_shown(hostile, tmp_path):
     for path in hostile.glob("*-clean-*/config.yaml"):
         before = without_checksums(path.parent) and path.read_text()
@@ -278,6 +292,18 @@ def test_metrics_may_be_joined_by_commas(add_run, tmp_path):
     text = file.read_text()
     assert "Table of dice_image" in text
     assert "Table of dice_pooled" in text
+
+
+def test_losses_come_in_the_order_that_is_asked_for(add_run, tmp_path):
+    for loss in ("gce", "mae"):
+        folder = add_run(loss)
+        folder.update_status(run=json.loads(folder.metrics.read_text())["run"])
+    file = tmp_path / "page.html"
+    for names in (["MAE", "GCE"], ["GCE", "MAE"]):
+        losses = ",".join(names).lower()
+        command = ["report", "--runs", str(add_run.runs), "--loss", losses, "-o", str(file)]
+        assert main(command) == 0
+        assert re.findall(r'<th scope="row">(GCE|MAE)</th>', file.read_text())[:2] == names
 
 
 def test_a_run_without_a_number_has_no_dice(add_run, tmp_path):

@@ -228,7 +228,9 @@ def test_losses_stand_across_where_there_are_many_noise_settings(panels):
     assert len(lines) == 2 + 2 * 8
     over = next(line for line in lines if line[1].startswith("annotator over α"))
     assert over[2:] == ["**0.411**", "0.311†"]
-    assert "differs from the best of its line" in text and "of the table's lines" in text
+    assert "differs from the best of its noise setting," in text
+    assert "pairs of the table's noise settings" in text
+    assert "column" not in text and "its line" not in text
 
 
 def test_published_values_are_of_the_papers_masks(add_run):

@@ -219,6 +219,17 @@ def test_what_was_set_aside_can_be_deleted_and_nothing_else(add):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("place", [".", "..", "../runs"])
+def test_archive_is_beside_the_runs_however_they_are_named(add, tmp_path, monkeypatch, place):
+    add("tloss", 0)
+    (folder,) = (tmp_path / "runs").iterdir()
+    (tmp_path / "runs" / ".aside").mkdir()
+    inside = {".": "runs", "..": "runs/.aside", "../runs": "runs"}[place]
+    monkeypatch.chdir(tmp_path / inside)
+    assert main(["runs", "archive", folder.name, "--runs", place, "--yes"]) == 0
+    assert (tmp_path / "runs-archive" / folder.name / "status.json").exists()
+
+
 def test_archive_moves_runs_to_where_tables_can_be_made(add, tmp_path, capsys):
     folder = add("gce")
     add("mae")

@@ -16,7 +16,7 @@ def add_parser(subparsers: Any) -> None:
         "over test images and the chance that the opposite is true, of these networks; its "
         "interval over seeds and images, of the methods, from three seeds on; what it varies with, "
         "and how many seeds would separate 0.01; and a sentence that can be checked.",
-        epilog="robustseg claims tloss_isic2017 --against tloss --where alpha=0.7",
+        epilog="robustseg claims tloss_isic2017_small --against tloss --where alpha=0.7",
     )
     shared.add_runs(parser)
     shared.add_filters(parser)

@@ -58,7 +58,7 @@ def main(options: argparse.Namespace) -> int:
             there = suggestion(options.noise, present)
             raise NoRuns(f"no finished run has noise={options.noise}; {there}")
         runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
-    figures, remarks = draw(runs, sources, options.images)
+    figures, remarks = draw(runs, sources, options.images, shared.split(options.loss))
     if options.width:
         from robustseg.results.figures.style import resize
 
@@ -70,7 +70,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def draw(
-    runs: pd.DataFrame, sources: Sources, images: str
+    runs: pd.DataFrame, sources: Sources, images: str, losses: Sequence[str] = ()
 ) -> tuple[list[tuple[FigureSpec, Figure]], list[str]]:
     """Draw them, and write nothing yet.
 
@@ -78,6 +78,7 @@ def draw(
         runs: as `load_runs` gives them.
         sources: of the runs.
         images: of the data set that may be shown, one of `IMAGES`.
+        losses: that come first, in this order; none: the paper's order.
 
     Returns:
         The figures, and remarks for the error channel.
@@ -88,7 +89,7 @@ def draw(
     from robustseg.results.figures.figure_specs import FIGURES, allowed, drawn
     from robustseg.results.figures.lines import line_names
 
-    named = line_names(runs)
+    named = line_names(runs, losses)
     also = _predicted(named, sources) if images == "all" else []
     figures, remarks = drawn(named, sources, images, also)
     hidden = [spec.name for spec in FIGURES if spec not in allowed(images)]

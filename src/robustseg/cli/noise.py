@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.file_argument import file_ending
 from robustseg.cli.overrides import add_overrides
+from robustseg.cli.run_argument import positive
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,9 @@ def add_parser(subparsers: Any) -> None:
     viewer.add_argument(
         "-o", "--out", type=file_ending(".png"), default=Path("noise.png"), help="PNG file"
     )
-    viewer.add_argument("--count", type=int, default=24, help="noisy images to show (default: 24)")
+    viewer.add_argument(
+        "--count", type=positive, default=24, help="noisy images to show (default: 24)"
+    )
     viewer.set_defaults(main=preview)
     writer = commands.add_parser(
         "export",

@@ -34,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("experiments", nargs="*", help="only runs of these experiments, together")
     shared.add_sources(parser)
-    shared.add_filters(parser)
+    shared.add_filters(parser, ordered=False)
     parser.add_argument("--metric", default="dice_image", help="to rank by (default: dice_image)")
     parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
     parser.add_argument("--figure", type=Path, help="also draw the intervals: a .png, .svg or .pdf")
@@ -51,7 +51,7 @@ def main(options: argparse.Namespace) -> int:
     _check_experiments(options.experiments, sources)
     table = _table(runs, sources, options.metric)
     ranking, remarks = _ranking(table, sources)
-    text = render_ranking(ranking, _costs(table, runs, sources), options.format)
+    text = render_ranking(ranking, _costs(table, runs, sources, ranking.names), options.format)
     if options.figure:
         from robustseg.results.figures.ranked import ranks
 
@@ -103,16 +103,18 @@ def _ranking(table: Table, sources: Sources) -> tuple[Ranking, list[str]]:
         return make_ranking(table, None), [f"No intervals: {error}."]
 
 
-def _costs(table: Table, runs: pd.DataFrame, sources: Sources) -> list[Cost]:
+def _costs(table: Table, runs: pd.DataFrame, sources: Sources, ranked: Sequence[str]) -> list[Cost]:
+    """The costs of ranked losses; one that is alone in each of its columns has no rank."""
     from robustseg.results.ranking.costs import costs
     from robustseg.results.ranking.ranked_cells import loss_words
     from robustseg.results.tables.image_scores import parts
 
     names = {
-        run_id: loss_words(table, row)
+        run_id: name
         for (row, _), cell in table.cells.items()
+        if (name := loss_words(table, row)) in ranked
         for sample in cell.samples
         for run_id in parts(sample.run_id)
     }
-    ranked = runs[runs["run_id"].isin(list(names))]
-    return costs(ranked, [names[run_id] for run_id in ranked["run_id"]], sources)
+    chosen = runs[runs["run_id"].isin(list(names))]
+    return costs(chosen, [names[run_id] for run_id in chosen["run_id"]], sources)

@@ -22,7 +22,7 @@ def add_parsers(commands: Any) -> None:
         "rows of test images, without weights and images. What was written before is not "
         "touched. A run that a sweep skipped because of records=[…] is taken from the record that "
         "has it. Tables, figures and reports take records where they take folders of runs.",
-        epilog="robustseg runs pack demo -o experiments/demo/record",
+        epilog="robustseg runs pack demo -o record",
     )
     packer.add_argument("experiment", help="whose runs; all: whatever is there")
     packer.add_argument("-o", "--out", type=Path, required=True, help="the record's folder")
@@ -45,7 +45,7 @@ def add_parsers(commands: Any) -> None:
         help="put several records into one",
         description="Copy the parts of some records into another. What is damaged is reported and "
         "not copied.",
-        epilog="robustseg runs merge here/record there/record -o experiments/demo/record",
+        epilog="robustseg runs merge here/record there/record -o both",
     )
     merger.add_argument("records", type=Path, nargs="+", metavar="RECORD", help="folders")
     merger.add_argument("-o", "--out", type=Path, required=True, help="the record's folder")

@@ -26,6 +26,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--metric",
         nargs="+",
+        action="extend",
         default=[],
         help="numbers of metrics.json, a table each (default: the usual)",
     )
@@ -57,6 +58,7 @@ def main(options: argparse.Namespace) -> int:
         _again(options),
         options.published,
         options.images,
+        shared.split(options.loss),
     )
     page = write_page(question, states, runs, sources)
     write_text(options.output, page)

@@ -24,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
         help="results.csv, table.md and figures of an experiment, to keep beside its README",
         description="Write OUT/EXPERIMENT/results.csv (means, deviations, intervals, p-values), "
         "table.md, which robustseg table --from results.csv gives again, and the figures.",
-        epilog="robustseg results tloss_isic2017 --runs runs --out experiments",
+        epilog="robustseg results tloss_isic2017_small --out results",
     )
     parser.add_argument("experiment", help="only runs of this experiment")
     shared.add_table(parser)
@@ -46,7 +46,7 @@ def main(options: argparse.Namespace) -> int:
     table, remarks = answer(runs, sources, shared.question(options), intervals=True)
     text = render(table, "md", options.decimals, options.layout, options.ci)
     # Drawn before anything is written: they belong together.
-    drawn, without = _draw(runs, sources, options.images)
+    drawn, without = _draw(runs, sources, options)
     write_text(folder / "results.csv", render(table, "csv"))
     write_text(folder / "table.md", text)
     shared.tell(remarks)
@@ -55,9 +55,9 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _draw(
-    runs: pd.DataFrame, sources: Sources, images: str
+    runs: pd.DataFrame, sources: Sources, options: argparse.Namespace
 ) -> tuple[list[tuple[FigureSpec, Figure]], list[str]]:
     try:
-        return figures.draw(runs, sources, images)
+        return figures.draw(runs, sources, options.images, shared.split(options.loss))
     except ConfigError as error:  # several noise models, which a table can show
         return [], [f"No figures: {error}."]

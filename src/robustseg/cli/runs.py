@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from robustseg.cli.shared import check_once
 from robustseg.errors import AlreadyRunning, ConfigError, NoRuns
 from robustseg.runs.folder import ASIDE, RunFolder
 from robustseg.runs.lock import hold
@@ -80,6 +81,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _chosen(options: argparse.Namespace) -> list[RunState]:
+    check_once(options)
     known = survey(options.runs)
     unknown = set(options.ids) - {run.run_id for run in known}
     if unknown:
@@ -117,7 +119,13 @@ def _agreed(options: argparse.Namespace, runs: Sequence[RunState], folders: list
 def _destination(options: argparse.Namespace) -> Path | None:
     if options.command == "rm":
         return None
-    return options.to or options.runs.with_name(f"{options.runs.name}-archive")
+    if options.to:
+        return Path(options.to)
+    # "." and ".." have no name of their own.
+    runs = options.runs.resolve() if options.runs.name in ("", "..") else options.runs
+    if not runs.name:
+        raise ConfigError(f"--runs {runs} has no folder beside it: choose one with --to")
+    return Path(runs.with_name(f"{runs.name}-archive"))
 
 
 def _take(path: Path, destination: Path | None) -> bool:

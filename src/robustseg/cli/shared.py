@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError, NoRuns
 from robustseg.results.figures.shown import IMAGES
-from robustseg.results.sources import DUPLICATES, Sources, default_sources, own_runs
+from robustseg.results.sources import DUPLICATES, RUNS, Sources, default_sources, own_runs
 from robustseg.runs.filter_values import alternatives
 from robustseg.terminal.printable import printable
 
@@ -80,14 +80,23 @@ def resolve_experiment(options: argparse.Namespace) -> None:
             options.experiment, options.runs = str(last), options.runs[:-1]
 
 
-def add_filters(parser: argparse.ArgumentParser) -> None:
-    """Add the options that choose runs by their labels and settings."""
-    parser.add_argument("--dataset", nargs="+", default=[], help="only runs on these data sets")
-    parser.add_argument("--loss", nargs="+", default=[], help="only these losses, in this order")
-    parser.add_argument("--seeds", nargs="+", default=[], help="only these seeds: 0,1")
+def add_filters(parser: argparse.ArgumentParser, ordered: bool = True) -> None:
+    """Add the options that choose runs by their labels and settings.
+
+    Args:
+        parser: of the command.
+        ordered: whether it shows losses in the order in which they are named.
+    """
+    for name, words in (
+        ("--dataset", "only runs on these data sets"),
+        ("--loss", f"only these losses{', in this order' if ordered else ''}"),
+        ("--seeds", "only these seeds: 0,1"),
+    ):
+        parser.add_argument(name, nargs="+", action="extend", default=[], help=words)
     parser.add_argument(
         "--where",
         nargs="+",
+        action="extend",
         default=[],
         metavar="KEY=VALUE[,VALUE]",
         help="only runs with this label or setting: alpha=0.3,0.5 optimizer.lr=0.001; or on these "
@@ -107,7 +116,7 @@ def selected(options: argparse.Namespace) -> tuple[pd.DataFrame, Sources]:
     sources = chosen_sources(options)
     check_swallowed(options, sources)
     try:
-        return load_runs(sources, **filters(options)), sources
+        runs = load_runs(sources, **filters(options))
     except NoRuns as error:
         if options.runs is None and len(sources.paths) < len(default_sources()):
             raise NoRuns(
@@ -115,6 +124,15 @@ def selected(options: argparse.Namespace) -> tuple[pd.DataFrame, Sources]:
                 "runs experiments/*/record"
             ) from error
         raise
+    tell_of_records(options, sources)
+    return runs, sources
+
+
+def tell_of_records(options: argparse.Namespace, sources: Sources) -> None:
+    """Say that records are shown where runs of one's own were asked for, and there are none."""
+    asked = options.runs is not None or _experiments(options)
+    if not asked and any(path != RUNS for path in sources.paths):
+        tell([f"{RUNS}/ has no runs: showing the records of experiments/"])
 
 
 def check_swallowed(options: argparse.Namespace, sources: Sources) -> None:
@@ -135,7 +153,8 @@ def check_swallowed(options: argparse.Namespace, sources: Sources) -> None:
     known -= {row["labels"][name] for row in rows for name in ("loss", "dataset")}
     for name in ("dataset", "loss", "seeds", "where", "metric", "select"):
         given = getattr(options, name, [])
-        for word in split([given] if isinstance(given, str) else given):
+        words = [given] if isinstance(given, str) else given
+        for word in words if name == "where" else split(words):
             if word in known:
                 raise ConfigError(
                     f"--{name} {word}: {word} is an experiment, which is named before --{name}"
@@ -157,10 +176,11 @@ def filters(options: argparse.Namespace) -> dict[str, list[Any]]:
     """The values that each label or setting may have.
 
     Raises:
-        ConfigError: a filter is not KEY=VALUE.
+        ConfigError: a filter is not KEY=VALUE, or is given twice.
     """
     from robustseg.results.tables.published import plain_value
 
+    check_once(options)
     chosen: dict[str, list[Any]] = {}
     for text in options.where:
         name, equals, values = text.partition("=")
@@ -178,6 +198,31 @@ def filters(options: argparse.Namespace) -> dict[str, list[Any]]:
     return chosen | {name: values for name, values in named.items() if values}
 
 
+def check_once(options: argparse.Namespace) -> None:
+    """Refuse two filters of one label or setting: they contradict or repeat each other.
+
+    Raises:
+        ConfigError: naming it.
+    """
+    others = {
+        "seed": ("--seeds", getattr(options, "seeds", [])),
+        "loss": ("--loss", getattr(options, "loss", [])),
+        "experiment": ("the name of an experiment", _experiments(options)),
+        "dataset": ("--dataset", getattr(options, "dataset", [])),
+    }
+    seen: dict[str, str] = {}
+    for name, _, values in (text.partition("=") for text in options.where):
+        if name in seen:
+            raise ConfigError(
+                f"--where has {name} twice; several values are one filter: "
+                f"{name}={seen[name]},{values}"
+            )
+        option, given = others.get(name, ("", []))
+        if given:
+            raise ConfigError(f"{name} is chosen by {option} and by --where {name}: leave one out")
+        seen[name] = values
+
+
 def add_metrics(parser: argparse.ArgumentParser, words: str) -> None:
     """Add --metric, --by and --decimals.
 
@@ -185,7 +230,7 @@ def add_metrics(parser: argparse.ArgumentParser, words: str) -> None:
         parser: of the command.
         words: what --metric takes, and its default.
     """
-    parser.add_argument("--metric", nargs="+", default=[], help=words)
+    parser.add_argument("--metric", nargs="+", action="extend", default=[], help=words)
     parser.add_argument(
         "--by",
         choices=("class",),

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from robustseg.cli import shared
+from robustseg.errors import ConfigError
 from robustseg.runs.selection import add_options, select
 
 
@@ -16,13 +17,23 @@ def add_parser(subparsers: Any) -> None:
         help="what is done, running, interrupted and failed",
         description="Count the runs of a folder by state, and show a grid of losses × noise "
         "settings with a mark for each seed, the running ones' epochs, and why runs failed.",
-        epilog="robustseg status --experiment demo --state failed",
+        epilog="robustseg status demo --state failed",
+    )
+    parser.add_argument(
+        "named", nargs="?", metavar="experiment", help="only runs of this experiment"
     )
     shared.add_sources(parser, duplicates=False)
     add_options(parser)
     parser.add_argument("--watch", action="store_true", help="again every 5 s, until Ctrl-C")
     parser.add_argument("--format", choices=("text", "json"), default="text")
-    parser.set_defaults(main=main)
+    parser.set_defaults(main=main, resolve_experiment=_resolve_experiment)
+
+
+def _resolve_experiment(options: argparse.Namespace) -> None:
+    """An experiment may stand as in other commands, or behind --experiment."""
+    if not options.experiment:
+        options.experiment, options.named = options.named, None
+    shared.resolve_experiment(options)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -30,6 +41,11 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.errors import NoRuns
     from robustseg.results.status import as_json, as_text
 
+    if options.named:
+        raise ConfigError(
+            f"two experiments, {options.named} and {options.experiment}: leave one out"
+        )
+    shared.check_once(options)
     try:
         while True:
             chosen = shared.chosen_sources(options)  # read again: they change
@@ -37,6 +53,7 @@ def main(options: argparse.Namespace) -> int:
             filtered = bool(options.experiment or options.state or options.where)
             text = as_json(runs) if options.format == "json" else as_text(runs, chosen, filtered)
             if not options.watch:
+                shared.tell_of_records(options, chosen)
                 shared.tell(f"{options.prog}: not used: {damage}" for damage in chosen.damages())
                 print(text)
                 return 0 if runs else 1

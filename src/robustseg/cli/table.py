@@ -12,7 +12,7 @@ from robustseg.results.tables.rules import RULES, check_rules
 from robustseg.results.tables.table_model import Table
 
 # Options that choose among runs or test them; a table from a file has them behind it.
-_OF_RUNS = ("dataset", "seeds", "where", "test", "against", "select")
+_OF_RUNS = ("runs", "dataset", "seeds", "where", "test", "against", "select", "by")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -30,6 +30,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--select",
         nargs="+",
+        action="extend",
         default=[],
         metavar="RULE",
         help="test Dice at the evaluation at which a rule stops training, and what it lacks to the "
@@ -56,6 +57,8 @@ def main(options: argparse.Namespace) -> int:
     remarks: list[str] = []
     if options.published_only or options.results:
         table = _from_file(options)
+        if options.ci and not any(cell.interval for cell in table.cells.values()):
+            remarks.append(f"No intervals: {options.results} holds none.")
     else:
         runs, sources = shared.selected(options)
         asked = shared.question(options)
@@ -75,6 +78,7 @@ def _from_file(options: argparse.Namespace) -> Table:
     refused = [name for name in _OF_RUNS if getattr(options, name)]
     if options.results:
         refused += [name for name in ("experiment", "loss", "metric") if getattr(options, name)]
+    refused += ["duplicates"] if options.duplicates != "first" else []
     refused += [] if options.published else ["no-published"]
     refused += ["ci"] if options.ci and options.published_only else []
     if refused:

@@ -24,7 +24,7 @@ def add_parser(commands: Any) -> None:
         description="Read every file of the finished runs, weights and images too, and compare it "
         "with the size and SHA-256 that status.json has of it; of records, the parts with those in "
         "record.json. Runs of older versions have none and are listed as unverified.",
-        epilog="robustseg runs verify --runs runs experiments/tloss_shenzhen_small/record",
+        epilog="robustseg runs verify --runs experiments/tloss_shenzhen_small/record",
     )
     parser.add_argument("ids", nargs="*", help="run ids; none: all runs")
     shared.add_sources(parser, duplicates=False)

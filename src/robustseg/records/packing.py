@@ -89,7 +89,7 @@ def pack(
         DamagedRecord: the index of the record cannot be used.
 
     Examples:
-        >>> pack("demo", [Path("runs")], Path("experiments/demo/record")).added
+        >>> pack("demo", [Path("runs")], Path("record")).added
         ['synthetic-gce-a0.5-b0.7-s0-1f2e3d4c']
     """
     found = find(experiment, runs, [*elsewhere, record])

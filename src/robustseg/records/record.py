@@ -33,8 +33,8 @@ class Record:
         damages: what cannot be used, each with its file; complete once `runs` was called.
 
     Examples:
-        >>> [run.run_id for run in Record(Path("experiments/demo/record")).runs()]
-        ['synthetic-gce-a0.5-b0.7-s0-1f2e3d4c']
+        >>> Record(Path("experiments/tloss_area_tiles/record")).runs()[0].run_id
+        'histopathology-ce-clean-s0-96e567de'
     """
 
     def __init__(self, path: Path) -> None:

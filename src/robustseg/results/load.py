@@ -46,7 +46,7 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
         ConfigError: a filter names neither a label nor a setting.
 
     Examples:
-        >>> load_runs(["runs", "experiments/demo/record"], loss="tloss")["alpha"].max()
+        >>> load_runs("experiments/tloss_shenzhen_small/record", loss="tloss")["alpha"].max()
         0.7
     """
     import pandas as pd

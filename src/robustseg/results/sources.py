@@ -39,8 +39,8 @@ class Sources:
             setting ``source``.
 
     Examples:
-        >>> Sources([Path("runs"), Path("experiments/demo/record")]).rows()[0]["loss"]
-        'gce'
+        >>> Sources(Path("experiments/tloss_shenzhen_small/record")).rows()[0]["labels"]["loss"]
+        'ce'
     """
 
     def __init__(

@@ -26,6 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--where",
         nargs="+",
+        action="extend",
         default=[],
         metavar="KEY=VALUE[,VALUE]",
         help="only runs with this label or setting: loss=gce,mae alpha=0.3 optimizer.lr=0.001; or "

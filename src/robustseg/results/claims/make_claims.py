@@ -17,7 +17,12 @@ from robustseg.results.claims.intervals import (
 )
 from robustseg.results.tables.by_case import Cases, values_of_cases
 from robustseg.results.tables.cached_statistics import Numbers, cached
-from robustseg.results.tables.comparison import Answers, all_pairs, with_reference
+from robustseg.results.tables.comparison import (
+    Answers,
+    all_pairs,
+    why_nothing,
+    with_reference,
+)
 from robustseg.results.tables.grid import column_words
 from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike, is_per_image
 from robustseg.results.tables.table_model import Key, Table, direction
@@ -52,7 +57,7 @@ def make_claims(table: Table, images: Images, against: str | None = None) -> Cla
     tested = all_pairs(table, images) if against is None else with_reference(table, images, against)
     pairs = list(tested)
     if not pairs:
-        raise NoRuns("there is no column with two rows on the same data: nothing to compare")
+        raise NoRuns(f"{why_nothing(table, against)}: nothing to compare")
     shared = [_shared(table, pair) for pair in pairs]
     question = [_VERSION, "claims", MARGIN, [_identity(table, pair, images) for pair in pairs]]
     found = cached(question, (len(pairs), _WIDTH), lambda: _measure(table, pairs, shared, images))

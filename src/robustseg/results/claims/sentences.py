@@ -74,9 +74,13 @@ def footnotes(claims: Claims) -> list[str]:
         f"p: Wilcoxon's signed-rank test over images, "
         f"{holm if claims.family > 1 else 'of the only pair'}; it asks whether the differences "
         "lie around 0, not whether their mean is 0, so it may disagree with the chance.",
-        f"Methods: {1 - LEVEL:.0%} interval over seeds and images, for this draw of wrong masks "
-        "(noise.seed), of each pair by itself.",
     ]
+    methods = [claim for claim in claims.claims if claim.methods]
+    if methods:
+        said.append(
+            f"Methods: {1 - LEVEL:.0%} interval over seeds and images{_of_draw(methods)}, of each "
+            "pair by itself."
+        )
     grouped = [claim.cases is not None for claim in claims.claims]
     if any(grouped):
         said.append(
@@ -88,7 +92,7 @@ def footnotes(claims: Claims) -> list[str]:
             "Images count as independent where their cases are not known: if several are of one "
             "patient, intervals are too narrow and p is too small."
         )
-    if any(claim.methods for claim in claims.claims):
+    if methods:
         said += [
             "Variance: shares of images, seeds and rest in the variance of the difference.",
             f"Seeds for ±{MARGIN}: with which the interval of methods is no wider, and their "
@@ -100,6 +104,22 @@ def footnotes(claims: Claims) -> list[str]:
     return said
 
 
+def _draws(claim: Claim) -> int:
+    """How many draws of wrong masks its methods have; 0 of clean ones."""
+    if claim.column.noise is None:
+        return 0
+    return len({noise_seed for _, noise_seed in claim.seeds})
+
+
+def _of_draw(claims: Sequence[Claim]) -> str:
+    """That intervals of methods are for one draw of wrong masks, where it is so."""
+    one = [_draws(claim) == 1 for claim in claims]
+    if not any(one):
+        return ""
+    where = "" if all(one) else "where masks are of one draw, "
+    return f", {where}for this draw of wrong masks (noise.seed)"
+
+
 def _as_methods(claim: Claim, decimals: int) -> str:
     seeds = len(claim.seeds)
     if claim.methods is None:
@@ -108,8 +128,7 @@ def _as_methods(claim: Claim, decimals: int) -> str:
         return f"needs three seeds ({seeds} {'is' if seeds == 1 else 'are'} common)"
     common = " common" if {seeds} != set(claim.runs) else ""
     over = f"over {_words(seeds)}{common} seeds"
-    if claim.column.noise is not None:
-        draws = len({noise_seed for _, noise_seed in claim.seeds})
+    if draws := _draws(claim):
         over += " and draws" if draws > 1 else " with this draw"
         over += " of wrong masks"
     methods = claim.methods

@@ -29,7 +29,7 @@ def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | No
         return None
     named, labels, of_noise = told_apart(runs)
     labels = [*[label for label in labels if label not in ("batch_size", "domain")], "domain"]
-    runs = with_lines(runs, named, labels, of_noise)
+    runs = with_lines(runs, named, labels, of_noise, list(runs["loss"].unique()))
     found = settings(runs)
     figure, axes = tiles(len(found), "images in a batch", "Dice of test images")
     for axis, setting in zip(axes, found, strict=True):

@@ -18,10 +18,14 @@ from robustseg.terminal.printable import printable
 _SELF_EVIDENT = ("dataset", "loss", "domain", "regularizer", "model", "subset", "data")
 
 
-def line_names(runs: pd.DataFrame) -> pd.DataFrame:
+def line_names(runs: pd.DataFrame, losses: Sequence[str] = ()) -> pd.DataFrame:
     """Add ``line``: the loss, named by all that tells a row from another; and its ``look``.
 
     ``masks`` tells runs with one noise model and other settings of it apart, "" where none differ.
+
+    Args:
+        runs: as `load_runs` gives them.
+        losses: that come first, in this order; none: the paper's order, as in tables.
 
     Raises:
         ConfigError: the runs are of several data sets or noise models, which no axis shows.
@@ -29,14 +33,19 @@ def line_names(runs: pd.DataFrame) -> pd.DataFrame:
     for name in ("dataset", "noise"):
         kinds = sorted(runs[name].dropna().unique())
         if len(kinds) > 1:
-            raise ConfigError(
-                f"the runs differ in {name} ({', '.join(kinds)}): choose with --{name}"
-            )
-    return with_lines(runs, *told_apart(runs))
+            how = "--dataset"
+            if name == "noise":  # clean runs have none, and belong to each of them
+                how = f"--where noise={kinds[0]},null (null: clean masks)"
+            raise ConfigError(f"the runs differ in {name} ({', '.join(kinds)}): choose with {how}")
+    return with_lines(runs, *told_apart(runs), losses)
 
 
 def with_lines(
-    runs: pd.DataFrame, named: pd.DataFrame, labels: Sequence[str], of_noise: Sequence[str]
+    runs: pd.DataFrame,
+    named: pd.DataFrame,
+    labels: Sequence[str],
+    of_noise: Sequence[str],
+    losses: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Add ``line``, ``masks`` and ``look``, and order the runs as a table orders its rows.
 
@@ -45,15 +54,16 @@ def with_lines(
         named: the runs with a column for every label, as `told_apart` gives them.
         labels: that name a line.
         of_noise: that name masks.
+        losses: that come first, in this order; none: the paper's order.
     """
     published = load_published(None, str(runs["dataset"].iloc[0]), experiments_folder())
-    order = row_order(labels, published.losses if published else [])
+    order = row_order(labels, losses or (published.losses if published else []))
     rows = [tuple(map(plain, row)) for row in named[list(labels)].itertuples(index=False)]
     lines = joined(named, labels)
     runs = runs.assign(line=lines, masks=_masks(named, of_noise))
     places = sorted(range(len(rows)), key=lambda at: order(rows[at]))
-    losses = {lines[at]: str(runs["loss"].iloc[at]) for at in places}
-    known = loss_styles(losses)
+    of_lines = {lines[at]: str(runs["loss"].iloc[at]) for at in places}
+    known = loss_styles(of_lines)
     runs["look"] = pd.Series([known[line] for line in lines], index=runs.index, dtype=object)
     return runs.iloc[places]
 

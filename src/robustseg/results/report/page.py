@@ -37,6 +37,7 @@ class Question:
         published: whether the paper's values are shown.
         images: of the data set that are shown, one of `IMAGES`; None: all if all runs' data are
             public, else none.
+        losses: that come first, in this order; none: the paper's order.
     """
 
     experiment: str | None
@@ -44,6 +45,7 @@ class Question:
     again: Sequence[str]
     published: bool = True
     images: str | None = None
+    losses: Sequence[str] = ()
 
 
 def write_page(
@@ -112,7 +114,9 @@ def _datasets(question: Question, runs: pd.DataFrame, sources: Sources) -> list[
         if images is None:
             public = all(sources.find(run_id).public for run_id in chosen["run_id"])
             images = "all" if public else "none"
-        parts.append(dataset_part(chosen, sources, question.metrics, published, images))
+        parts.append(
+            dataset_part(chosen, sources, question.metrics, published, images, question.losses)
+        )
     return parts
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 from markupsafe import Markup
 
+from robustseg.errors import NoRuns
 from robustseg.results.claims.claims_text import render_claims
 from robustseg.results.claims.make_claims import make_claims
 from robustseg.results.claims.sentences import sentence
@@ -81,6 +82,7 @@ def dataset_part(
     metrics: Sequence[str],
     published: Published | None,
     images: str,
+    losses: Sequence[str] = (),
 ) -> DatasetPart:
     """Make the tables and figures of one data set's runs.
 
@@ -90,24 +92,30 @@ def dataset_part(
         metrics: a table each.
         published: the paper's numbers.
         images: of the data set that may be shown, one of `IMAGES`.
+        losses: that come first, in this order; none: the paper's order.
     """
     name = str(runs["dataset"].iloc[0])
     words = {1: "higher is better", -1: "lower is better", 0: ""}
     tables, values = [], Images(sources)
-    claims = None
+    claims, without_claims = None, []
     pooled = pool_folds(runs, sources)
+    order = losses or (published.losses if published else [])
     for metric in metrics:
-        table = make_table(pooled, [metric], published, published.losses if published else [])
+        table = make_table(pooled, [metric], published, order)
         table, remarks = judged(table, values)
         html = Markup(render(table, "html", intervals=True))  # escapes what it writes
-        claims = claims or _claims(table, values)
+        try:
+            claims = claims or _claims(table, values)
+        except NoRuns as error:  # too few images, or cases
+            without_claims.append(f"No claims: {error}.")
         tables.append(TablePart(metric, words[direction(metric)], html, _told(remarks, sources)))
     kinds = sorted(runs["noise"].dropna().unique())
-    figures, remarks = {}, []
+    figures: dict[str, list[FigurePart]] = {}
+    remarks = [] if claims else without_claims
     for kind in kinds or [""]:
         chosen = runs[(runs["noise"] == kind) | (runs["alpha"] == 0)]
         place = "-".join(filter(None, [name, kind if len(kinds) > 1 else ""]))
-        parts, more = _figures(chosen, sources, place, images)
+        parts, more = _figures(chosen, sources, place, images, losses)
         figures[kind if len(kinds) > 1 else ""] = parts
         remarks += more
     remarks += _left_out(images)
@@ -128,7 +136,11 @@ def _left_out(images: str) -> list[str]:
 
 
 def _claims(table: Table, values: Images) -> ClaimsPart | None:
-    """The claims of a table of one metric, if its pairs were tested."""
+    """The claims of a table of one metric, if its pairs were tested.
+
+    Raises:
+        NoRuns: the test images are too few, or all of one case.
+    """
     if not any(cell.comparison for cell in table.cells.values()):
         return None
     claims = make_claims(table, values)
@@ -147,9 +159,9 @@ def _told(remarks: Iterable[str], sources: Sources) -> list[str]:
 
 
 def _figures(
-    runs: pd.DataFrame, sources: Sources, place: str, images: str
+    runs: pd.DataFrame, sources: Sources, place: str, images: str, losses: Sequence[str]
 ) -> tuple[list[FigurePart], list[str]]:
-    runs = line_names(runs)
+    runs = line_names(runs, losses)
     shown = ", ".join(sorted(runs["line"].unique()))
     parts = []
     figures, remarks = drawn(runs, sources, images)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import numpy as np
 from robustseg.errors import ConfigError
 from robustseg.results.tables.by_case import Cases, agreed, means_of_cases, values_of_cases
 from robustseg.results.tables.cached_statistics import Numbers, cached
-from robustseg.results.tables.image_scores import Images, check_alike, is_per_image
+from robustseg.results.tables.image_scores import Images, check_alike, is_per_image, no_means
 from robustseg.results.tables.paired_tests import (
     RESAMPLES,
     anova_tukey,
@@ -18,7 +19,7 @@ from robustseg.results.tables.paired_tests import (
     holm,
     signed_rank,
 )
-from robustseg.results.tables.table_model import Comparison, Key, Table, Test
+from robustseg.results.tables.table_model import Column, Comparison, Key, Table, Test
 from robustseg.terminal.suggestion import suggestion
 
 MIN_SEEDS = 6  # of Wilcoxon's test: with five pairs no p is below 2/2⁵ = 0.0625
@@ -82,10 +83,20 @@ def compare(
         comparison = Comparison(words, p, p_corrected, int(n), bool(of_cases))
         group = grouped and not comparison.significant
         cells[key] = replace(cells[key], comparison=comparison, group=group)
-    best = (
-        f"the best {table.versus} at equal settings" if table.versus else "the best of its column"
-    )
-    return replace(table, cells=cells, test=Test(test, against or best, len(family)))
+    return replace(table, cells=cells, test=Test(test, against or _best(table), len(family)))
+
+
+def _best(table: Table) -> str:
+    """What a cell is compared with, in words."""
+    if table.versus:
+        return f"the best {table.versus} at equal settings"
+    largest: dict[Column, int] = {}
+    for keys in table.contests:
+        column = keys[0][1]
+        largest[column] = max(largest.get(column, 0), len(keys))
+    there = Counter(column for (_, column), cell in table.cells.items() if cell.n)
+    several = any(there[column] > most for column, most in largest.items())
+    return "the best of its column on the same data" if several else "the best of its column"
 
 
 def all_pairs(table: Table, images: Images, test: str = "images") -> Answers:
@@ -111,6 +122,17 @@ def with_reference(table: Table, images: Images, against: str) -> Answers:
     """Test over images the pairs with a loss, corrected for those; see `all_pairs`."""
     pairs = [pair for pair in _pairs(table, against) if _testable(pair, "images")]
     return _tested(table, pairs, images, "images")
+
+
+def why_nothing(table: Table, against: str | None) -> str:
+    """Why a test over images compares no cells, or none with a loss, in words."""
+    if not table.contests:
+        return "there is no column with two rows on the same data"
+    if against is not None and not _pairs(table, against):
+        name = table.versus or "loss"
+        return f"no other row agrees with {against} in all labels but the {name}"
+    metrics = list(dict.fromkeys(keys[0][1].metric for keys in table.contests))
+    return f"{', '.join(metrics)}: {no_means(metrics)}"
 
 
 def _family(table: Table, test: str) -> Pairs:
@@ -217,8 +239,8 @@ def _by_seeds(table: Table, pairs: Pairs, images: Images) -> Numbers:
             seeds = [", ".join(str(seed) for seed, _ in of) for of in (ours, theirs)]
             raise ConfigError(
                 f"a paired test over seeds needs the same {MIN_SEEDS} seeds or more, each once "
-                f"(with fewer no p is below 0.05): {table.words(key[0])} has {seeds[0]} and "
-                f"{table.words(reference[0])} has {seeds[1]}; choose --test images"
+                f"(with fewer no p is below 0.05): {table.words(key[0])} has seeds {seeds[0]} "
+                f"and {table.words(reference[0])} has seeds {seeds[1]}; choose --test images"
             )
         p.append(signed_rank([ours[seed] for seed in ours], [theirs[seed] for seed in ours]))
         n.append(len(ours))

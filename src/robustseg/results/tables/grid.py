@@ -146,7 +146,7 @@ def _grid(
     intervals: bool,
 ) -> Grid:
     """Lines for each block: ours, and where the paper has values, those and the difference."""
-    compared = any(cell.published for cell in table.cells.values()) and table.n > 0
+    compared = table.has_published and table.has_runs
     headings = [
         [*names, *([""] if compared else []), *texts]
         for names, texts in zip(corner, heads, strict=True)
@@ -159,7 +159,7 @@ def _grid(
         bold |= {
             (len(lines), offset + at) for at, cell in enumerate(cells) if cell.best or cell.group
         }
-        kinds = _kinds(cells, n)
+        kinds = _kinds(cells, table.has_runs)
         for kind in kinds:
             texts = [_text(kind, cell, n, decimals, intervals) for cell in cells]
             first = names if kind == kinds[0] else [""] * len(names)
@@ -168,8 +168,8 @@ def _grid(
     return Grid(headings, lines, bold, len(corner[0]) + compared, kinds_of)
 
 
-def _kinds(cells: Sequence[Cell], n: int) -> list[str]:
-    if not n:
+def _kinds(cells: Sequence[Cell], has_runs: bool) -> list[str]:
+    if not has_runs:
         return ["published"]
     compared = any(cell.published for cell in cells)
     return ["ours", "published", "difference"] if compared else ["ours"]

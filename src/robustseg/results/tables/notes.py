@@ -11,12 +11,13 @@ from robustseg.results.tables.table_model import LEVEL, Cell, Table
 from robustseg.terminal.count import count
 
 
-def notes(table: Table, intervals: bool) -> list[str]:
+def notes(table: Table, intervals: bool, place: str = "column") -> list[str]:
     """The sentences: what is shown, marks in use, and what was tested with how many.
 
     Args:
         table: that is shown.
         intervals: whether confidence intervals are.
+        place: what holds the cells that compete, in words.
     """
     cells = [cell for cell in table.cells.values() if cell.n]
     found = [_shown(table), *_contradicted(table)]
@@ -37,7 +38,7 @@ def notes(table: Table, intervals: bool) -> list[str]:
             f"background or only foreground ({collapsed} of {count(len(cells), 'cell')})."
         )
     if table.test:
-        found += _tested(table, cells)
+        found += _tested(table, cells, place)
     if intervals and any(cell.interval for cell in cells):
         found.append(
             f"{{a, b}}: {1 - LEVEL:.0%} bootstrap interval of the mean over test images "
@@ -59,26 +60,44 @@ def _shown(table: Table) -> str:
     metrics = ", ".join(dict.fromkeys(column.metric for column in table.columns))
     where = f" on {', '.join(table.datasets)}" if table.datasets else ""
     if not table.n:
+        told = ["no run has such a number"] if table.has_runs else []
         spread = any(cell.published and cell.published.std >= 0 for cell in table.cells.values())
-        return f"{metrics}{where}: as published{', mean(std)' if spread else ''}."
+        told += [f"as published{', mean(std)' if spread else ''}"] if table.has_published else []
+        return f"{metrics}{where}: {'; '.join(told)}."
     if any(cell.folds for cell in table.cells.values()):
         each = f"mean(std) over {table.n} seeds" if table.n > 1 else "one seed per cell"
-        return f"{metrics}{where}: {each}, the folds of a seed together: each test image once."
+        return f"{metrics}{where}: {each}, {_together(table)}."
     return f"{metrics}{where}: " + (
         f"mean(std) over {table.n} runs." if table.n > 1 else "one run per cell."
     )
 
 
+def _together(table: Table) -> str:
+    """What is made of the folds of a seed."""
+    kinds = {cell.folds.same_images for cell in table.cells.values() if cell.folds}
+    once = "the folds of a seed together"
+    mean = "the mean of the folds of a seed, which have the same test images"
+    if True in kinds:
+        return mean if False not in kinds else f"{once}, or {mean}"
+    return f"{once}: each test image once" if False in kinds else once
+
+
 def _of_folds(table: Table, cells: list[Cell]) -> list[str]:
     """What cells of folds lack, and which numbers do not cover all images together."""
-    if not any(cell.folds for cell in cells):
+    folds = [cell.folds for cell in cells if cell.folds]
+    if not folds:
         return []
     found = []
-    if any(cell.folds and cell.folds.missing for cell in cells):
+    kinds = {one.same_images for one in folds}
+    if any(one.missing for one in folds):
+        apart = False in kinds and True not in kinds
+        images = ", so the images of the others only" if apart else ""
         found.append(
-            "[k of m folds]: runs of m − k folds are missing, so the images of the others only; "
-            "compared with cells of the same folds only."
+            f"[k of m folds]: runs of m − k folds are missing{images}; compared with cells of the "
+            "same folds only."
         )
+    if True in kinds and False not in kinds:  # every number is a mean of folds
+        return found
     metrics = dict.fromkeys(column.metric for column in table.columns)
     means = [name for name in metrics if (known := find(name)) is None or not known.formula]
     if means:
@@ -102,7 +121,7 @@ def _contradicted(table: Table) -> list[str]:
     ]
 
 
-def _tested(table: Table, cells: list[Cell]) -> list[str]:
+def _tested(table: Table, cells: list[Cell], place: str) -> list[str]:
     """What the marks say, of what, and which metrics have none."""
     test = table.test
     compared = [cell.comparison for cell in cells if cell.comparison]
@@ -110,8 +129,9 @@ def _tested(table: Table, cells: list[Cell]) -> list[str]:
         return []
     counts = sorted({comparison.n for comparison in compared})
     n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    pairs = f"all {test.family} pairs of the table's columns"
-    if test.kind == "best" or not test.against.startswith("the best "):
+    pairs = f"all {test.family} pairs of the table's {place}s"
+    of_best = test.against.startswith("the best ")
+    if test.kind == "best" or not of_best:
         pairs = f"the table's {test.family} comparisons"
     holm = f"Holm's correction over {pairs}" if test.family > 1 else "the only comparison"
     units = f"{n} test images, each averaged over seeds and reported evaluations"
@@ -123,14 +143,16 @@ def _tested(table: Table, cells: list[Cell]) -> list[str]:
         "best": f"{images} (the former rule: pairs among the others are not corrected for)",
         "seeds": f"Wilcoxon's signed-rank test over {n} seeds; {holm}",
         "tukey": f"the T-Loss paper's procedure: analysis of variance, then Tukey's test over {n} "
-        f"runs per pair, which corrects within a column only; {count(test.family, 'comparison')}",
+        f"runs per pair, which corrects within a {place} only; {count(test.family, 'comparison')}",
     }[test.kind]
     whose = "of these networks" if test.kind in ("images", "best") else "of methods"
     none = "" if any(one.significant for one in compared) else "; none does"
-    against = loss_name(test.against)
+    # A loss may be called anything, so words are replaced in those of the best only.
+    best = test.against.replace("its column", f"its {place}")
+    against = best if of_best else loss_name(test.against)
     said = [f"{DIFFERS}: differs from {against}, {whose} (p < {LEVEL}{none}): {how}."]
     if any(cell.group for cell in cells):
-        said.append(f"Bold: {test.against}, and values not distinguishable from it.")
+        said.append(f"Bold: {best}, and values not distinguishable from it.")
     metrics = dict.fromkeys(column.metric for column in table.columns)
     over_images = test.kind in ("images", "best")
     left_out = [name for name in metrics if over_images and not is_per_image(name)]

@@ -36,8 +36,8 @@ def pool_folds(runs: pd.DataFrame, sources: Sources) -> pd.DataFrame:
 
     Returns:
         The runs, of which the pooled ones have a joined ``run_id``, as `Images` takes it, and
-        a tuple of their folds and their number in the column ``folds``. Runs without folds are
-        returned as they are.
+        a tuple of their folds, their number and `Folds.same_images` in the column ``folds``. Runs
+        without folds are returned as they are.
 
     Raises:
         NoImages: the rows of a fold are missing or damaged.
@@ -82,7 +82,7 @@ def _pooled(group: pd.DataFrame, numbers: Sequence[str], sources: Sources) -> di
         for name in numbers
         if not group[name].map(_is_no_number).any()
     }
-    exact = _of_all_images([sources.find(run_id) for run_id in group["run_id"]])
+    exact, same_images = _of_all_images([sources.find(run_id) for run_id in group["run_id"]])
     collapsed = [kind for kind in group["collapsed"] if isinstance(kind, str)]
     experiments = {name: None for of in group["experiments"] for name in of}
     return {
@@ -93,7 +93,7 @@ def _pooled(group: pd.DataFrame, numbers: Sequence[str], sources: Sources) -> di
         "settings": own[0],
         "collapsed": collapsed[0] if collapsed else None,
         "experiments": tuple(experiments),
-        "folds": (tuple(sorted(folds)), int(own[0][_COUNT])),
+        "folds": (tuple(sorted(folds)), int(own[0][_COUNT]), same_images),
     }
 
 
@@ -101,8 +101,11 @@ def _is_no_number(value: Any) -> bool:
     return isinstance(value, bool) or not isinstance(value, int | float)
 
 
-def _of_all_images(runs: Sequence[Run]) -> dict[str, float]:
-    """The numbers of all test images of some folds together; none if they are the same images."""
+def _of_all_images(runs: Sequence[Run]) -> tuple[dict[str, float], bool | None]:
+    """The numbers of all test images of some folds together; none if they are the same images.
+
+    Also whether they are; None of a single fold.
+    """
     import pandas as pd
 
     tables = [checked_rows(run) for run in runs]
@@ -113,7 +116,7 @@ def _of_all_images(runs: Sequence[Run]) -> dict[str, float]:
     images = [set(rows["id"]) for rows in tables]
     union = set().union(*images)
     if len(runs) > 1 and all(one == union for one in images):
-        return {}
+        return {}, True
     if sum(map(len, images)) != len(union):
         raise UnlikeImages(
             f"{joined(run.run_id for run in runs)}: folds have test images in common, so they are "
@@ -128,7 +131,8 @@ def _of_all_images(runs: Sequence[Run]) -> dict[str, float]:
         )
     everything = pd.concat(ranked, ignore_index=True)
     columns = {str(name): everything[name].to_numpy() for name in everything.columns}
-    return {**summarise_last(columns, count.pop()), "test_images": float(len(union))}
+    exact = {**summarise_last(columns, count.pop()), "test_images": float(len(union))}
+    return exact, False if len(runs) > 1 else None
 
 
 def folds_of(pooled: Iterable[Any]) -> Folds | None:
@@ -140,5 +144,7 @@ def folds_of(pooled: Iterable[Any]) -> Folds | None:
     found = [one for one in pooled if isinstance(one, tuple)]
     if not found:
         return None
-    fewest = min(len(set(folds)) for folds, _ in found)
-    return Folds(fewest, found[0][1], found[0][0] if len(set(found)) == 1 else None)
+    fewest = min(len(set(folds)) for folds, _, _ in found)
+    which = found[0][0] if len({folds for folds, _, _ in found}) == 1 else None
+    told = [same for _, _, same in found if same is not None]
+    return Folds(fewest, found[0][1], which, any(told) if told else None)

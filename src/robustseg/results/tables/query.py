@@ -137,6 +137,7 @@ def answer_selection(
         "against": asked.against,
         "ci": asked.intervals,
         "layout domain": asked.layout == "domain",
+        "by class": asked.by_class,
     }
     refused = [name for name, value in given.items() if value]
     if refused:
@@ -171,14 +172,23 @@ def judged(
 
     Returns:
         The table, and why something is missing.
+
+    Raises:
+        ConfigError: there is no such test, or nothing to compare with.
     """
     from robustseg.errors import NoImages, UnlikeImages
-    from robustseg.results.tables.comparison import add_intervals, compare
+    from robustseg.results.tables.comparison import add_intervals, compare, why_nothing
+    from robustseg.results.tables.image_scores import is_per_image, no_means
 
+    if test == "none" and against is not None:
+        raise ConfigError(f"--test none compares nothing: leave out --against {against}")
+    metrics = list(dict.fromkeys(column.metric for column in table.columns))
     remarks = []
     try:
         if test != "none":
             table = compare(table, images, test or "images", against)
+            if against and not any(cell.comparison for cell in table.cells.values()):
+                remarks.append(f"Nothing is compared: {why_nothing(table, against)}.")
     except (NoImages, UnlikeImages) as error:
         if test:
             raise
@@ -190,6 +200,8 @@ def judged(
         if must:
             raise
         remarks.append(f"No intervals: {error}.")
+    if must and not any(map(is_per_image, metrics)):
+        remarks.append(f"No intervals of {', '.join(metrics)}: {no_means(metrics)}.")
     return table, remarks
 
 

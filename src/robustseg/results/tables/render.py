@@ -36,12 +36,9 @@ def render(
     """
     if style in _RECORDS:
         return _RECORDS[style](records(table))
-    said = notes(table, intervals)
-    if layout == "losses":  # a column of the table is a line here
-        said = [
-            note.replace("its column", "its line").replace("'s columns", "'s lines")
-            for note in said
-        ]
+    # What competes at a noise setting is a column; with losses across it is a line or several.
+    place = "noise setting" if layout == "losses" else "column"
+    said = notes(table, intervals, place)
     return write_grid(LAYOUTS[layout](table, decimals, intervals), said, style)
 
 

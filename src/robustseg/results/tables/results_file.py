@@ -33,10 +33,11 @@ _NUMBERS = ("alpha", "beta", "mean", "std", "low", "high", "p", "p_corrected")
 _KINDS: dict[str, type | UnionType] = {
     **dict.fromkeys((*_NUMBERS, "published_mean", "published_std"), int | float),
     **dict.fromkeys(("runs", "collapsed", "pairs", "family", "folds", "of_folds"), int),
-    **dict.fromkeys(("best", "group", "repeated", "published_star"), bool),
+    **dict.fromkeys(("best", "group", "repeated", "of_cases", "same_images"), bool),
+    "published_star": bool,
     **dict.fromkeys(("noise", "metric", "test"), str),
 }
-_OF_FOLDS = ("folds", "of_folds")
+_OF_FOLDS = ("folds", "of_folds", "same_images")
 _TESTS = ("images", "seeds", "tukey", "best")
 
 
@@ -44,15 +45,19 @@ def records(table: Table) -> list[Record]:
     """Return a record for each row and column, row after row; what is missing is None.
 
     A table without published values, intervals or tests has the same columns, so that files can
-    be joined; only one of folds has those of folds besides. `from_records` makes the table again.
+    be joined; only one of folds has those of folds besides, and one whose tests are over cases
+    says so. `from_records` makes the table again.
     """
-    folded = any(cell.folds for cell in table.cells.values())
+    cells = table.cells.values()
+    left_out = () if any(cell.folds for cell in cells) else _OF_FOLDS
+    if not any(cell.comparison and cell.comparison.of_cases for cell in cells):
+        left_out = (*left_out, "of_cases")
     names = setting_names(table.columns)
     return [
         {
             key: _none_for_nan(value)
             for key, value in _record(table, row, column, names).items()
-            if folded or key not in _OF_FOLDS
+            if key not in left_out
         }
         for row in table.rows
         for column in table.columns
@@ -206,6 +211,7 @@ def _record(table: Table, row: Row, column: Column, names: Iterable[str]) -> Rec
         "without": cell.without,
         "folds": cell.folds.there if cell.folds else None,
         "of_folds": cell.folds.of if cell.folds else None,
+        "same_images": cell.folds.same_images if cell.folds else None,
         "mean": cell.mean,
         "std": cell.std,
         "low": low,
@@ -218,6 +224,7 @@ def _record(table: Table, row: Row, column: Column, names: Iterable[str]) -> Rec
         "p": comparison.p if comparison else None,
         "p_corrected": comparison.p_corrected if comparison else None,
         "pairs": comparison.n if comparison else None,
+        "of_cases": comparison.of_cases if comparison else None,
         "test": test.kind if test else None,
         "against": test.against if test else None,
         "family": test.family if test else None,
@@ -250,7 +257,8 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         published = Value(record["published_mean"], std, record["published_star"])
     if "p" in record:
         p, corrected = record["p"], record["p_corrected"]
-        comparison = Comparison(str(record["reference"]), p, corrected, record["pairs"])
+        of_cases = record.get("of_cases", False)  # older files do not tell
+        comparison = Comparison(str(record["reference"]), p, corrected, record["pairs"], of_cases)
     if "low" in record:
         interval = record["low"], record["high"]
     return Cell(
@@ -265,8 +273,14 @@ def _cell(record: Mapping[str, Any]) -> Cell:
         comparison=comparison,
         without=record.get("without", 0),
         group=record.get("group", False),
-        folds=Folds(record["folds"], record["of_folds"]) if "folds" in record else None,
+        folds=_folds(record),
     )
+
+
+def _folds(record: Mapping[str, Any]) -> Folds | None:
+    if "folds" not in record:
+        return None
+    return Folds(record["folds"], record["of_folds"], same_images=record.get("same_images"))
 
 
 def _from_record(value: Any) -> Any:

@@ -39,15 +39,24 @@ Key = tuple[Row, Column]
 
 
 class Folds(NamedTuple):
-    """The folds of a cell: how many there are, of how many, and which; None if seeds differ."""
+    """The folds of a cell.
+
+    Attributes:
+        there: how many there are.
+        of: of how many.
+        which: their numbers; None if seeds differ.
+        same_images: whether all have the same test images, those of a test set of its own, so that
+            their numbers are averaged; None where a single fold does not tell.
+    """
 
     there: int
     of: int
     which: tuple[int, ...] | None = None
+    same_images: bool | None = None
 
     @property
     def missing(self) -> bool:
-        """Whether some images are not in the cell."""
+        """Whether some folds are not in the cell."""
         return self.there < self.of
 
 
@@ -196,6 +205,16 @@ class Table:
     def n(self) -> int:
         """The largest number of runs in a cell."""
         return max((cell.n for cell in self.cells.values()), default=0)
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether there is a run of ours, with a number or without."""
+        return any(cell.n or cell.without for cell in self.cells.values())
+
+    @property
+    def has_published(self) -> bool:
+        """Whether a cell has a published value."""
+        return any(cell.published for cell in self.cells.values())
 
 
 def setting_words(settings: Iterable[tuple[str, Any]], named: bool) -> list[str]:
