@@ -79,10 +79,14 @@ def drop_artifact_paths(logged):
 def test_what_was_logged_or_uploaded_before_is_passed_over(swept, uploaded, tmp_path, capsys):
     before = files(uploaded / "uploads")
     assert upload(swept, uploaded, "--offline", "--all") == 0
-    assert "3 written before" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "3 written before" in said
+    assert f"To send them: robustseg wandb sync {uploaded / 'uploads'}" in said
     assert files(uploaded / "uploads") == before
     assert upload(swept, tmp_path, "--offline") == 0
-    assert "3 logged while it was trained" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "3 logged while it was trained" in said
+    assert said.endswith(f"trained: robustseg wandb sync {tmp_path}\n")
     assert not list(tmp_path.rglob("*.wandb"))
 
 

@@ -217,9 +217,12 @@ def upload(options: argparse.Namespace) -> int:
         counts[state] += 1
         print(f"{at}/{len(runs)} {printable(run_id)} {_STATES[state]}", flush=True)
     print(", ".join(f"{number} {_STATES[state]}" for state, number in counts.items()))
+    if counts["logged"]:
+        print(f"Those logged while they were trained: robustseg wandb sync {options.logs}")
     options.folder = uploads(options.logs)
     if options.offline:
-        print(f"To send them: robustseg wandb sync {options.folder}")
+        if counts["written"] or counts["there"]:
+            print(f"To send them: robustseg wandb sync {options.folder}")
         return int(counts["damaged"] > 0)
     code = sync(options) if options.folder.is_dir() else 0
     return max(code, int(counts["damaged"] > 0))
