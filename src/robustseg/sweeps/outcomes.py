@@ -246,7 +246,8 @@ def _table_command(records: Iterable[str]) -> str:
     known = [str(Path(record).expanduser()) for record in records]
     folder = [str(_sweep["runs"])] if Path(_sweep["runs"]).is_dir() or not known else []
     experiment = _sweep.get("experiment")
-    named = [] if experiment is None else [experiment]
+    # A run that a record has belongs to the experiment once it is packed again.
+    named = [] if experiment is None or known else [experiment]
     return shlex.join(["robustseg", "table", *named, "--runs", *folder, *known])
 
 

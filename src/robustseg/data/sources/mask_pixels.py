@@ -52,14 +52,7 @@ def _of_bits(raw: np.ndarray, rule: MaskRule) -> np.ndarray:
             f"the mask has one bit a pixel, and dataset.source.positive_values={[*named]} names "
             "none of its values: 0 and 1 (or 255)"
         )
-    return rule.apply(raw * np.uint8(255 if asks_for_255(rule) else 1), labels=raw)
-
-
-def asks_for_255(rule: MaskRule) -> bool:
-    """Whether a rule makes 255 foreground, and 1 background."""
-    if rule.positive_values is not None:
-        return 255 in rule.positive_values and 1 not in rule.positive_values
-    return rule.threshold is not None and 1 <= rule.threshold < 255
+    return rule.apply(raw * np.uint8(255 if rule.asks_for_255 else 1), labels=raw)
 
 
 def is_plain(mode: str) -> bool:

@@ -66,6 +66,13 @@ class MaskRule:
         if both:
             raise OptionError(f"mask values {sorted(both)} are both positive and ignored")
 
+    @property
+    def asks_for_255(self) -> bool:
+        """Whether 255 is foreground, and 1 is background."""
+        if self.positive_values is not None:
+            return 255 in self.positive_values and 1 not in self.positive_values
+        return self.threshold is not None and 1 <= self.threshold < 255
+
     def as_dict(self) -> dict[str, object]:
         """The options as plain values, for a hash."""
         values = self.positive_values

@@ -141,9 +141,7 @@ def reading_of(traits: Traits, rule: MaskRule) -> int:
     2 knew traits of files. 3 knows that nothing is seen of a transparent file, and that one bit a
     pixel is 0 or 255.
     """
-    from robustseg.data.sources.mask_pixels import asks_for_255, reads_anew
-
-    if _is_clear(traits, rule) or ("one_bit" in traits and asks_for_255(rule)):
+    if _is_clear(traits, rule) or ("one_bit" in traits and rule.asks_for_255):
         return 3
     if traits.keys() & {"alpha", "mode", "odd_floats"}:
         return 2
@@ -151,6 +149,8 @@ def reading_of(traits: Traits, rule: MaskRule) -> int:
         return 1
     if not traits["palette"]:
         return 2 if rule.positive_values is None and rule.threshold is not None else 1
+    from robustseg.data.sources.mask_pixels import reads_anew
+
     return 2 if reads_anew(traits["palette"], rule) else 1
 
 
