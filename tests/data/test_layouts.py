@@ -213,7 +213,7 @@ def test_links_to_subfolders_are_named(tmp_path):
     source = Folder(tmp_path / "data", recursive=True)
     assert {record.id for record in source.records()} == {f"a_{case}" for case in CASES}
     (of_images,) = (text for text in source.remarks() if "images: links" in text)
-    assert of_images.endswith("are not followed: put the folders in the place of b")
+    assert of_images.endswith("are not followed: replace b by the folders")
 
 
 def test_subfolders_of_one_folder(tmp_path):

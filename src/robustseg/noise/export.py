@@ -51,11 +51,13 @@ def export(
             raise ValueError(f"{name!r} is not a plain file name")
     files = [folder / PurePath(name).with_suffix(".png") for name in names]
     if len({file.name.lower() for file in files}) < len(files):
-        names = sorted((file.name for file in files), key=str.lower)
-        twins = next(pair for pair in pairwise(names) if pair[0].lower() == pair[1].lower())
+        pairs = pairwise(
+            sorted((file.name.lower(), name) for file, name in zip(files, names, strict=True))
+        )
+        one, other = next((a[1], b[1]) for a, b in pairs if a[0] == b[0])
         raise DataError(
-            f"{' and '.join(twins)} would be written to one file on some systems: rename one of "
-            "their masks"
+            f"{one} and {other} would be written to one file, at least where capitals do not "
+            "count: rename one of them"
         )
     there = [file for file in files if file.exists()]
     if there and not (folder / MANIFEST).exists():

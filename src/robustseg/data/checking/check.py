@@ -260,7 +260,7 @@ def _warnings(seen: Sequence[Seen], duplicates: Sequence[Pair], names: Sequence[
     if full and not names:
         warnings.append(f"{_files(full)}: foreground everywhere")
     if len(duplicates) == MOST:
-        warnings.append(f"of pictures that are alike the {MOST:,} most alike pairs are counted")
+        warnings.append(f"only the {MOST:,} most alike pairs of pictures are counted")
     values = Counter(one.mask.values[-1] for one in seen if one.mask and one.mask.binary)
     if len(values) > 1 and not names:
         listed = ", ".join(f"{value:g} in {number}" for value, number in values.most_common(6))

@@ -79,8 +79,7 @@ class Listing:
         ]
         if self.links:
             clauses.append(
-                f"links to folders are not followed: put the folders in the place of "
-                f"{_cut(self.links)}"
+                f"links to folders are not followed: replace {_cut(self.links)} by the folders"
             )
         return clauses
 

@@ -138,8 +138,8 @@ def _of_labels(image: Image.Image) -> Traits:
 def reading_of(traits: Traits, rule: MaskRule) -> int:
     """Which reading of its pixels gives a mask its values: 1, or the first that gives others.
 
-    2 knew traits of files. 3 knows that nothing is seen of a transparent file, and that one bit a
-    pixel is 0 or 255.
+    2 minds the traits of files. 3 also reads a fully transparent mask as empty, and one bit a
+    pixel as 0 and 255.
     """
     if _is_clear(traits, rule) or ("one_bit" in traits and rule.asks_for_255):
         return 3
