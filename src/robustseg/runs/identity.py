@@ -64,7 +64,7 @@ def is_regularised(regularizer: Mapping[str, Any]) -> bool:
 def _counting(config: Mapping[str, Any], kind: type[Group] | None) -> dict[str, Any]:
     """A group without settings that do not count, or count only where they differ from before.
 
-    Of a class of one's own nobody knows what an argument stands for that is not given.
+    A class of one's own may have any default for an argument that is left out.
     """
     known = {} if kind is None else rules(kind)
     ours = str(config.get("_target_", "robustseg")).partition(".")[0] in ("robustseg", "torch")
