@@ -3,8 +3,11 @@
 import argparse
 from typing import Any
 
-from robustseg.cli import shared
+from robustseg.cli.run_filters import add_filters, selected, split
+from robustseg.cli.run_sources import add_runs
+from robustseg.cli.table_options import add_metrics
 from robustseg.results.claims.claims_text import STYLES, render_claims
+from robustseg.terminal.remarks import tell
 
 
 def add_parser(subparsers: Any) -> None:
@@ -18,9 +21,9 @@ def add_parser(subparsers: Any) -> None:
         "and how many seeds would separate 0.01; and a sentence that can be checked.",
         epilog="robustseg claims tloss_isic2017_small --against tloss --where alpha=0.7",
     )
-    shared.add_runs(parser)
-    shared.add_filters(parser)
-    shared.add_metrics(parser, "means over images, one or more (default: dice_image)")
+    add_runs(parser)
+    add_filters(parser)
+    add_metrics(parser, "means over images, one or more (default: dice_image)")
     parser.add_argument(
         "--against", metavar="LOSS", help="only pairs with this loss (default: all pairs)"
     )
@@ -34,12 +37,12 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.results.tables.image_scores import Images
     from robustseg.results.tables.query import TableQuestion, default_metrics, table_of
 
-    runs, sources = shared.selected(options)
-    metrics = shared.split(options.metric) or default_metrics("noise")
+    runs, sources = selected(options)
+    metrics = split(options.metric) or default_metrics("noise")
     # The losses come in the paper's order, as in tables.
-    losses, by_class = shared.split(options.loss), options.by == "class"
+    losses, by_class = split(options.loss), options.by == "class"
     asked = TableQuestion(options.experiment, metrics, losses, by_class=by_class)
     claims = make_claims(table_of(runs, sources, asked), Images(sources), options.against)
     print(render_claims(claims, options.format, options.decimals), end="")
-    shared.tell([*runs.attrs["absent"], *runs.attrs["remarks"], *runs.attrs["unfinished"]])
+    tell([*runs.attrs["absent"], *runs.attrs["remarks"], *runs.attrs["unfinished"]])
     return 0

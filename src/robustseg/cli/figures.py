@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli import shared
+from robustseg.cli.run_filters import add_filters, selected, split
+from robustseg.cli.run_sources import add_runs
+from robustseg.cli.table_options import add_images
 from robustseg.errors import NoRuns
+from robustseg.terminal.remarks import tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,10 +33,10 @@ def add_parser(subparsers: Any) -> None:
         help="memorisation, ν, Dice against α, example images and more, as PNG, SVG or PDF",
         epilog="robustseg figures demo --format pdf --width double --out figures",
     )
-    shared.add_runs(parser)
-    shared.add_filters(parser)
+    add_runs(parser)
+    add_filters(parser)
     parser.add_argument("--noise", help="only runs with this noise model (and clean ones)")
-    shared.add_images(parser, "all", "all, for your own eyes")
+    add_images(parser, "all", "all, for your own eyes")
     parser.add_argument(
         "--format", nargs="+", choices=FORMATS, default=["png", "svg"], help="(default: png svg)"
     )
@@ -50,7 +53,7 @@ def main(options: argparse.Namespace) -> int:
     """Draw the figures of finished runs; 1 if there is none."""
     from robustseg.terminal.suggestion import suggestion
 
-    runs, sources = shared.selected(options)
+    runs, sources = selected(options)
     noted = [*runs.attrs["absent"], *runs.attrs["remarks"], *runs.attrs["unfinished"]]
     if options.noise:
         present = set(runs["noise"].dropna())
@@ -58,7 +61,7 @@ def main(options: argparse.Namespace) -> int:
             there = suggestion(options.noise, present)
             raise NoRuns(f"no finished run has noise={options.noise}; {there}")
         runs = runs[(runs["noise"] == options.noise) | (runs["alpha"] == 0)]
-    figures, remarks = draw(runs, sources, options.images, shared.split(options.loss))
+    figures, remarks = draw(runs, sources, options.images, split(options.loss))
     if options.width:
         from robustseg.results.figures.style import resize
 
@@ -141,7 +144,7 @@ def save(
     """
     from robustseg.results.figures.figure_specs import FIGURES
 
-    shared.tell(remarks)
+    tell(remarks)
     names = [spec.name for spec, _ in figures]
     old = [spec.name for spec in FIGURES if spec.name not in names]
     old = [name for name in old if any((folder / f"{name}.{kind}").exists() for kind in FORMATS)]

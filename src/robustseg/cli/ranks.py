@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli import shared
+from robustseg.cli.run_filters import add_filters, selected
+from robustseg.cli.run_sources import add_sources, resolve_experiment
 from robustseg.errors import ConfigError, NoImages, NoRuns, UnlikeImages
 from robustseg.results.tables.render import STYLES
+from robustseg.terminal.remarks import tell
 from robustseg.terminal.suggestion import suggestion
 
 if TYPE_CHECKING:
@@ -33,12 +35,12 @@ def add_parser(subparsers: Any) -> None:
         epilog="robustseg ranks tloss_isic2017_small tloss_shenzhen_small",
     )
     parser.add_argument("experiments", nargs="*", help="only runs of these experiments, together")
-    shared.add_sources(parser)
-    shared.add_filters(parser, ordered=False)
+    add_sources(parser)
+    add_filters(parser, ordered=False)
     parser.add_argument("--metric", default="dice_image", help="to rank by (default: dice_image)")
     parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
     parser.add_argument("--figure", type=Path, help="also draw the intervals: a .png, .svg or .pdf")
-    parser.set_defaults(main=main, resolve_experiment=shared.resolve_experiment, experiment=None)
+    parser.set_defaults(main=main, resolve_experiment=resolve_experiment, experiment=None)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -47,7 +49,7 @@ def main(options: argparse.Namespace) -> int:
 
     if options.figure and options.figure.suffix not in (".png", ".svg", ".pdf"):
         raise ConfigError(f"--figure {options.figure}: name a .png, .svg or .pdf")
-    runs, sources = shared.selected(options)
+    runs, sources = selected(options)
     _check_experiments(options.experiments, sources)
     table = _table(runs, sources, options.metric)
     ranking, remarks = _ranking(table, sources)
@@ -59,7 +61,7 @@ def main(options: argparse.Namespace) -> int:
         ranks(ranking).savefig(options.figure, dpi=120)
     print(text, end="")
     noted = [*runs.attrs["absent"], *runs.attrs["remarks"], *runs.attrs["unfinished"]]
-    shared.tell([*remarks, *noted])
+    tell([*remarks, *noted])
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from robustseg.errors import DataError, NoRuns
 from robustseg.terminal.count import count
 from robustseg.terminal.printable import printable
+from robustseg.terminal.remarks import tell
 
 _TOLD = 10  # runs that are named
 
@@ -68,11 +69,10 @@ def pack(options: argparse.Namespace) -> int:
         )
     except DamagedRecord as error:
         raise DataError(f"{error}. Nothing was packed") from error
-    for damage in report.damages:
-        print(printable(f"robustseg runs pack: {damage}"), file=sys.stderr)
-    _tell("Left out", report.left_out.items(), "")
-    _tell("Packed without", ((run, files) for run, files in report.without.items()), "")
-    _tell(
+    tell(f"{options.prog}: {damage}" for damage in report.damages)
+    _list("Left out", report.left_out.items(), "")
+    _list("Packed without", ((run, files) for run, files in report.without.items()), "")
+    _list(
         "With other numbers elsewhere; the first are kept",
         report.differing.items(),
         "To keep both, pack them into a record of their own; tables name what differs",
@@ -98,8 +98,7 @@ def merge(options: argparse.Namespace) -> int:
         report = records.merge(options.records, options.out)
     except (DamagedRecord, FileNotFoundError) as error:
         raise DataError(str(error)) from error
-    for damage in report.damages:
-        print(printable(f"robustseg runs merge: {damage}"), file=sys.stderr)
+    tell(f"{options.prog}: {damage}" for damage in report.damages)
     print(
         f"{options.out}: {count(len(report.added), 'run')} and {count(report.files, 'part')} "
         f"copied from {count(len(options.records), 'record')}"
@@ -107,7 +106,7 @@ def merge(options: argparse.Namespace) -> int:
     return int(bool(report.damages))
 
 
-def _tell(title: str, lines: Iterable[tuple[str, str]], remedy: str) -> None:
+def _list(title: str, lines: Iterable[tuple[str, str]], remedy: str) -> None:
     lines = list(lines)
     if not lines:
         return

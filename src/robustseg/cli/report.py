@@ -5,9 +5,12 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from robustseg.cli import shared
+from robustseg.cli.run_filters import add_filters, selected, split
+from robustseg.cli.run_sources import add_runs
+from robustseg.cli.table_options import add_images, add_published
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.terminal.count import count
+from robustseg.terminal.remarks import tell
 
 METRICS = tuple(metric.name for metric in CATALOGUE.values() if metric.in_report)
 
@@ -21,8 +24,8 @@ def add_parser(subparsers: Any) -> None:
         "experiment, which needs no network and tells neither paths nor hosts.",
         epilog="robustseg report demo -o report.html",
     )
-    shared.add_runs(parser, duplicates=False)
-    shared.add_filters(parser)
+    add_runs(parser, duplicates=False)
+    add_filters(parser)
     parser.add_argument(
         "--metric",
         nargs="+",
@@ -30,8 +33,8 @@ def add_parser(subparsers: Any) -> None:
         default=[],
         help="numbers of metrics.json, a table each (default: the usual)",
     )
-    shared.add_published(parser)
-    shared.add_images(parser, None, "all of data sets with dataset.public=true, none of others")
+    add_published(parser)
+    add_images(parser, None, "all of data sets with dataset.public=true, none of others")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("report.html"), help="(default: report.html)"
     )
@@ -45,9 +48,9 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.runs.files import write_text
     from robustseg.runs.selection import select
 
-    runs, sources = shared.selected(options)
+    runs, sources = selected(options)
     states = select(sources.states(), _filters(options))
-    metrics = list(dict.fromkeys(shared.split(options.metric)))
+    metrics = list(dict.fromkeys(split(options.metric)))
     check_metrics(runs, metrics)
     usual = [metric for metric in METRICS if metric in runs and runs[metric].notna().any()]
     if of_label_maps(runs).any():
@@ -58,11 +61,11 @@ def main(options: argparse.Namespace) -> int:
         _again(options),
         options.published,
         options.images,
-        shared.split(options.loss),
+        split(options.loss),
     )
     page = write_page(question, states, runs, sources)
     write_text(options.output, page)
-    shared.tell([*runs.attrs["absent"], *runs.attrs["remarks"]])
+    tell([*runs.attrs["absent"], *runs.attrs["remarks"]])
     print(
         f"{options.output}: {len(runs)} finished of {count(len(states), 'run')}, "
         f"{len(page) / 1e6:.1f} MB"

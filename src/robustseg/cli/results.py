@@ -6,8 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli import figures, shared
+from robustseg.cli import figures
+from robustseg.cli.run_filters import selected, split
+from robustseg.cli.table_options import add_images, add_table, question
 from robustseg.errors import ConfigError
+from robustseg.terminal.remarks import tell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +30,8 @@ def add_parser(subparsers: Any) -> None:
         epilog="robustseg results tloss_isic2017_small --out results",
     )
     parser.add_argument("experiment", help="only runs of this experiment")
-    shared.add_table(parser)
-    shared.add_images(parser, "none", "none, for the folder is published")
+    add_table(parser)
+    add_images(parser, "none", "none, for the folder is published")
     parser.add_argument(
         "--out", type=Path, default=Path("experiments"), help="folder (default: experiments)"
     )
@@ -42,14 +45,14 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.runs.files import write_text
 
     folder = options.out / options.experiment
-    runs, sources = shared.selected(options)
-    table, remarks = answer(runs, sources, shared.question(options), intervals=True)
+    runs, sources = selected(options)
+    table, remarks = answer(runs, sources, question(options), intervals=True)
     text = render(table, "md", options.decimals, options.layout, options.ci)
     # Drawn before anything is written: they belong together.
     drawn, without = _draw(runs, sources, options)
     write_text(folder / "results.csv", render(table, "csv"))
     write_text(folder / "table.md", text)
-    shared.tell(remarks)
+    tell(remarks)
     print(f"Table in {folder}: results.csv, table.md")
     return figures.save(drawn, without, folder, ["png"], small=True)
 
@@ -58,6 +61,6 @@ def _draw(
     runs: pd.DataFrame, sources: Sources, options: argparse.Namespace
 ) -> tuple[list[tuple[FigureSpec, Figure]], list[str]]:
     try:
-        return figures.draw(runs, sources, options.images, shared.split(options.loss))
+        return figures.draw(runs, sources, options.images, split(options.loss))
     except ConfigError as error:  # several noise models, which a table can show
         return [], [f"No figures: {error}."]

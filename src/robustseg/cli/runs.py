@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from robustseg.cli.shared import check_once
+from robustseg.cli.run_filters import check_once
 from robustseg.errors import AlreadyRunning, ConfigError, NoRuns
 from robustseg.runs.folder import ASIDE, RunFolder
 from robustseg.runs.lock import hold

@@ -5,9 +5,16 @@ import sys
 import time
 from typing import Any
 
-from robustseg.cli import shared
+from robustseg.cli.run_filters import check_once
+from robustseg.cli.run_sources import (
+    add_sources,
+    chosen_sources,
+    resolve_experiment,
+    tell_of_records,
+)
 from robustseg.errors import ConfigError
 from robustseg.runs.selection import add_options, select
+from robustseg.terminal.remarks import tell
 
 
 def add_parser(subparsers: Any) -> None:
@@ -22,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "named", nargs="?", metavar="experiment", help="only runs of this experiment"
     )
-    shared.add_sources(parser, duplicates=False)
+    add_sources(parser, duplicates=False)
     add_options(parser)
     parser.add_argument("--watch", action="store_true", help="again every 5 s, until Ctrl-C")
     parser.add_argument("--format", choices=("text", "json"), default="text")
@@ -33,7 +40,7 @@ def _resolve_experiment(options: argparse.Namespace) -> None:
     """An experiment may stand as in other commands, or behind --experiment."""
     if not options.experiment:
         options.experiment, options.named = options.named, None
-    shared.resolve_experiment(options)
+    resolve_experiment(options)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -45,16 +52,16 @@ def main(options: argparse.Namespace) -> int:
         raise ConfigError(
             f"two experiments, {options.named} and {options.experiment}: leave one out"
         )
-    shared.check_once(options)
+    check_once(options)
     try:
         while True:
-            chosen = shared.chosen_sources(options)  # read again: they change
+            chosen = chosen_sources(options)  # read again: they change
             runs = select(chosen.states(), options)
             filtered = bool(options.experiment or options.state or options.where)
             text = as_json(runs) if options.format == "json" else as_text(runs, chosen, filtered)
             if not options.watch:
-                shared.tell_of_records(options, chosen)
-                shared.tell(f"{options.prog}: not used: {damage}" for damage in chosen.damages())
+                tell_of_records(options, chosen)
+                tell(f"{options.prog}: not used: {damage}" for damage in chosen.damages())
                 print(text)
                 return 0 if runs else 1
             print(f"\033[2J\033[H{text}" if sys.stdout.isatty() else text, flush=True)

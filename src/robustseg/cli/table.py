@@ -4,12 +4,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from robustseg.cli import shared
+from robustseg.cli.run_filters import selected, split
+from robustseg.cli.run_sources import resolve_experiment
+from robustseg.cli.table_options import add_table, question
 from robustseg.errors import ConfigError
 from robustseg.results.tables.query import answer, answer_selection, default_metrics, versus
 from robustseg.results.tables.render import STYLES, render
 from robustseg.results.tables.rules import RULES, check_rules
 from robustseg.results.tables.table_model import Table
+from robustseg.terminal.remarks import tell
 
 # Options that choose among runs or test them; a table from a file has them behind it.
 _OF_RUNS = ("runs", "dataset", "seeds", "where", "test", "against", "select", "by")
@@ -26,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
         epilog="robustseg table tloss_isic2017 --published-only",
     )
     parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
-    shared.add_table(parser)
+    add_table(parser)
     parser.add_argument(
         "--select",
         nargs="+",
@@ -48,26 +51,26 @@ def add_parser(subparsers: Any) -> None:
         help="the table of a results.csv, which --format csv wrote; needs no runs",
     )
     parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
-    parser.set_defaults(main=main, resolve_experiment=shared.resolve_experiment)
+    parser.set_defaults(main=main, resolve_experiment=resolve_experiment)
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the table."""
-    rules = check_rules(shared.split(options.select))
+    rules = check_rules(split(options.select))
     remarks: list[str] = []
     if options.published_only or options.results:
         table = _from_file(options)
         if options.ci and not any(cell.interval for cell in table.cells.values()):
             remarks.append(f"No intervals: {options.results} holds none.")
     else:
-        runs, sources = shared.selected(options)
-        asked = shared.question(options)
+        runs, sources = selected(options)
+        asked = question(options)
         if rules:
             table, remarks = answer_selection(runs, sources, asked, rules)
         else:
             table, remarks = answer(runs, sources, asked, options.format in ("csv", "json"))
     print(render(table, options.format, options.decimals, options.layout, options.ci), end="")
-    shared.tell(remarks)
+    tell(remarks)
     return 0
 
 
@@ -100,6 +103,6 @@ def _of_paper(options: argparse.Namespace) -> Table:
         sought = options.experiment
         raise ConfigError(f"no published.csv for {sought!r}; {suggestion(sought, known)}")
     wanted = default_metrics(options.layout) if options.layout == "domain" else ()
-    metrics, losses = shared.split(options.metric) or wanted, shared.split(options.loss)
+    metrics, losses = split(options.metric) or wanted, split(options.loss)
     published = read_published(folder / options.experiment / "published.csv")
     return published_table(published, metrics, losses, versus(options.layout))

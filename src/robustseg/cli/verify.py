@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli import shared
+from robustseg.cli.run_sources import add_sources, chosen_sources
 from robustseg.errors import NoRuns
 from robustseg.terminal.count import count
 from robustseg.terminal.printable import printable
@@ -27,7 +27,7 @@ def add_parser(commands: Any) -> None:
         epilog="robustseg runs verify --runs experiments/tloss_shenzhen_small/record",
     )
     parser.add_argument("ids", nargs="*", help="run ids; none: all runs")
-    shared.add_sources(parser, duplicates=False)
+    add_sources(parser, duplicates=False)
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.set_defaults(main=main)
 
@@ -47,7 +47,7 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.runs.verify import verify
 
     verdicts: list[Verdict] = []
-    for place in shared.chosen_sources(options).paths:
+    for place in chosen_sources(options).paths:
         if not place.is_dir():
             raise NoRuns(f"{place} is not a directory")
         if is_record(place):

@@ -6,13 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli import shared
+from robustseg.cli.run_sources import add_runs, chosen_sources
 from robustseg.errors import NoKey, NoRuns, NotInstalled
 from robustseg.results.sources import Sources
 from robustseg.runs.survey import RunState
 from robustseg.terminal.count import count
 from robustseg.terminal.duration import duration
 from robustseg.terminal.printable import printable
+from robustseg.terminal.remarks import tell
 
 if TYPE_CHECKING:
     from robustseg.dashboards.wandb_sync import Synced
@@ -89,7 +90,7 @@ def _add_upload(commands: Any) -> None:
 
 
 def _add_experiment(parser: argparse.ArgumentParser) -> None:
-    shared.add_runs(parser, duplicates=False)
+    add_runs(parser, duplicates=False)
     parser.add_argument("--project", default="robustseg", help="of wandb (default: robustseg)")
     parser.add_argument("--entity", help="user or team (default: yours)")
 
@@ -105,7 +106,7 @@ def _add_limits(parser: argparse.ArgumentParser) -> None:
 
 def workspace(options: argparse.Namespace) -> int:
     """Write the dashboard as JSON, or save it."""
-    sources = shared.chosen_sources(options)
+    sources = chosen_sources(options)
     runs = _states(sources, options.experiment)
     try:
         from robustseg.dashboards import wandb_workspace as dashboards
@@ -166,12 +167,12 @@ def sync(options: argparse.Namespace) -> int:
         return 0
     check_key()
 
-    def tell(at: int, result: "Synced") -> None:
+    def show(at: int, result: "Synced") -> None:
         took = f" ({duration(result.seconds)})" if result.seconds else ""
         why = f": {result.reason}" if result.reason else ""
         print(printable(f"{at}/{len(runs)} {result.run_id} {result.state}{took}{why}"), flush=True)
 
-    results = send(runs, options.run_limit, options.limit, tell)
+    results = send(runs, options.run_limit, options.limit, show)
     counts = Counter(result.state for result in results)
     print(", ".join([*(f"{n} {s}" for s, n in counts.items()), f"{before} synced before"]))
     return int(counts["failed"] > 0)
@@ -186,7 +187,7 @@ def upload(options: argparse.Namespace) -> int:
     from robustseg.runs.files import DamagedFile
     from robustseg.terminal.printable import printable
 
-    sources = shared.chosen_sources(options)
+    sources = chosen_sources(options)
     filters = {"experiment": options.experiment} if options.experiment else {}
     runs = load_runs(sources, **filters)
     if not options.offline:
@@ -196,7 +197,7 @@ def upload(options: argparse.Namespace) -> int:
             raise NoKey(f"{error}; --offline only writes the runs") from error
     from robustseg.dashboards.wandb_upload import uploads, write_offline
 
-    shared.tell(f"{options.prog}: {remark}" for remark in runs.attrs["remarks"])
+    tell(f"{options.prog}: {remark}" for remark in runs.attrs["remarks"])
     counts: Counter[str] = Counter()
     of_runs = zip(runs["run_id"], runs["experiments"], strict=True)
     for at, (run_id, experiments) in enumerate(of_runs, start=1):
