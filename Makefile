@@ -8,7 +8,7 @@ TEST := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n auto
 ENGINES := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n 0 -m engines tests/integration/engines
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo campaign results test test-all test-engines test-browser test-gpu test-wandb engines browser lint format docs bench clean
+.PHONY: help setup demo campaign results pages test test-all test-engines test-browser test-gpu test-wandb engines browser lint format docs bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ campaign: $(STAMP)  ## train the small experiments on DATA=… for MINUTES=60, J
 
 results: $(STAMP)  ## results.csv, table.md and figures of EXPERIMENT=… from runs/ into experiments/ (IMAGES=train, all: with images)
 	$(BIN)/robustseg results $(EXPERIMENT) --runs runs --out experiments $(if $(IMAGES),--images $(IMAGES))
+
+pages: $(STAMP)  ## write the tables of experiments/*/README.md anew from the records
+	$(BIN)/python experiments/pages.py
 
 test: $(STAMP)  ## all tests that run in ten minutes on two cores and need no service
 	$(TEST) -m "not slow and not engines and not browser and not gpu and not wandb"

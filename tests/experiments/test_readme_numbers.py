@@ -1,7 +1,9 @@
 """What READMEs say of the records in git is what the program makes of them."""
 
+import importlib.util
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,25 +15,9 @@ from robustseg.results.load import load_runs
 ROOT = Path(__file__).parents[2]
 EXPERIMENTS = ROOT / "experiments"
 NOISY = ("--where", "alpha=0.7", "beta=0.7")
-SCORES = ("dice_image", "dice_image_tuned", "dice_pooled", "area_ratio")
-SMALL = (*NOISY, "--metric", *SCORES, "hd95", "average_precision", "--no-published")
-TILES = ("dice_image", "dice_image_pos", "dice_pooled", "false_positive_rate_empty", "area_ratio")
-BY_CLASS = ("--by", "class", "--metric", "dice_image")
-TABLES = [
-    ("tloss_isic2017_small", ()),
-    ("tloss_isic2017_small", SMALL),
-    ("tloss_shenzhen_small", ()),
-    ("tloss_shenzhen_small", SMALL),
-    (
-        "tloss_area",
-        ("--layout", "losses", "--metric", *SCORES, "average_precision", "--no-published"),
-    ),
-    ("tloss_area_tiles", ("--metric", *TILES, "average_precision")),
-    ("tversky_histopathology_small", ("--layout", "domain")),
-    ("tversky_smooth", ("--metric", *TILES)),
-    ("classes_chest", BY_CLASS),
-    ("classes_shenzhen", BY_CLASS),
-]
+spec = importlib.util.spec_from_file_location("pages", EXPERIMENTS / "pages.py")
+pages = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(pages)
 FINDING = {"tloss_isic2017_small": 0, "tloss_shenzhen_small": 1}  # its column of the README
 
 
@@ -54,24 +40,53 @@ def printed(capsys, *call):
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize("experiment, options", TABLES, ids=lambda value: str(value)[:30])
-def test_a_readme_has_the_table_of_its_record(experiment, options, capsys, monkeypatch):
+@pytest.mark.parametrize("page", pages.pages(), ids=lambda page: page.parent.name)
+def test_the_tables_of_a_page_are_those_of_its_records(page, monkeypatch):
     monkeypatch.chdir(ROOT)
-    found = lines(printed(capsys, "table", experiment, *options, *records(experiment)))
-    readme = lines((EXPERIMENTS / experiment / "README.md").read_text(encoding="utf-8"))
-    assert found
-    assert [line for line in found if line not in readme] == []
+    assert page.read_text(encoding="utf-8") == pages.renewed(page), "run: make pages"
 
 
-def test_the_ranks_are_those_of_the_records(capsys, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    chosen = ("--loss", "tloss", "gce", "mae", "ce", "tloss_area")
-    found = printed(capsys, "ranks", *FINDING, *chosen, *records(*FINDING))
-    ranks, _ = found.split("| where ", 1)  # the costs of shared machines are not shown
-    readme = (EXPERIMENTS / "README.md").read_text(encoding="utf-8")
-    assert [line for line in lines(ranks) if line not in lines(readme)] == []
-    said = next(line for line in ranks.splitlines() if line.startswith("Ranks by"))
-    assert said in readme
+def test_pages_have_tables():
+    counts = Counter(page.parent.name for page in pages.pages() for _ in pages.calls(page))
+    assert counts["tloss_isic2017_small"] == counts["tloss_shenzhen_small"] == 2
+    assert len(counts) >= 9
+
+
+@pytest.mark.parametrize("without", ["end -->", "robustseg table demo -->"])
+def test_a_mark_without_its_other_is_refused(without, tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("<!-- robustseg table demo -->\n\n| a |\n\n<!-- end -->\n", encoding="utf-8")
+    assert list(pages.calls(page)) == [("table demo", "| a |\n")]
+    page.write_text(page.read_text(encoding="utf-8").replace(without, "-->"), encoding="utf-8")
+    with pytest.raises(SystemExit, match=r"README\.md: each"):
+        list(pages.calls(page))
+
+
+@pytest.mark.parametrize(
+    "call, why",
+    [
+        ("table no_such", "names no experiment"),
+        ("table tloss_area_tiles --metric no_such", "exit code 2"),
+    ],
+)
+def test_a_call_that_prints_no_table_is_refused(call, why):
+    with pytest.raises(SystemExit, match=f"robustseg {call}: {why}"):
+        pages.printed(call)
+
+
+STATE = re.compile(r"\| \[(\w+)\]\(.*being computed: (\d+) of (\d+) runs(.*) \|$", re.MULTILINE)
+
+
+def test_the_counts_of_runs_are_those_of_the_records():
+    text = (EXPERIMENTS / "README.md").read_text(encoding="utf-8")
+    found = STATE.findall(text)
+    for name, said, _, rest in found:
+        own = sum(map(int, re.findall(r"(\d+) of our own", rest)))
+        runs = load_runs(EXPERIMENTS / name / "record", experiment=name)
+        assert len(runs) == int(said) + own, name
+        page = (EXPERIMENTS / name / "README.md").read_text(encoding="utf-8")
+        assert f"{said} of " in page
+    assert found or "being computed" not in text
 
 
 LOSSES = ("tloss", "gce", "mae", "ce", "sce", "rce", "ngce", "nce_rce", "ngce_mae", "ngce_rce")

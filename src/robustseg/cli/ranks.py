@@ -39,6 +39,12 @@ def add_parser(subparsers: Any) -> None:
     add_filters(parser, ordered=False)
     parser.add_argument("--metric", default="dice_image", help="to rank by (default: dice_image)")
     parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
+    parser.add_argument(
+        "--cost",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="say what runs cost on each processor (default: yes)",
+    )
     parser.add_argument("--figure", type=Path, help="also draw the intervals: a .png, .svg or .pdf")
     parser.set_defaults(main=main, resolve_experiment=resolve_experiment, experiment=None)
 
@@ -53,7 +59,8 @@ def main(options: argparse.Namespace) -> int:
     _check_experiments(options.experiments, sources)
     table = _table(runs, sources, options.metric)
     ranking, remarks = _ranking(table, sources)
-    text = render_ranking(ranking, _costs(table, runs, sources, ranking.names), options.format)
+    costs = _costs(table, runs, sources, ranking.names) if options.cost else []
+    text = render_ranking(ranking, costs, options.format)
     if options.figure:
         from robustseg.results.figures.ranked import ranks
 
