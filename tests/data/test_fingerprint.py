@@ -390,3 +390,18 @@ def test_a_file_that_was_an_image_is_looked_at_again_as_a_mask(tiles_root, tmp_p
     assert swapped.fingerprint(tmp_path) == swapped.fingerprint()
     reading = {"channels": 3, "mask": swapped.rule().as_dict()}
     assert swapped.fingerprint() != fingerprint_of(swapped.records(), reading)
+
+
+def test_a_turned_tiff_is_read_anew(tiles_root):
+    source = Folder(tiles_root)
+    before, turned = source.fingerprint(), Image.Exif()
+    turned[0x0112] = 3
+    path = next((tiles_root / "images").iterdir())
+    Image.open(path).save(path, exif=turned)  # no TIFF was ever turned by its tag but of this kind
+    reading = {"channels": 3, "mask": source.rule().as_dict()}
+    assert source.fingerprint() == fingerprint_of(source.records(), reading) != before
+    Image.open(path).save(path.with_suffix(".tif"), exif=turned)
+    path.unlink()
+    records = source.records()
+    assert source.fingerprint() == fingerprint_of(records, reading | {"tiff": "as stored"})
+    assert source.fingerprint() != fingerprint_of(records, reading)

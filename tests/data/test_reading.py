@@ -238,3 +238,72 @@ def test_a_page_without_a_size_is_no_page(tmp_path):
     (tmp_path / "a.tif").write_bytes(data)
     assert traits_of(tmp_path / "a.tif", mask=False) == {}
     assert read_image(tmp_path / "a.tif", 1).shape == (3, 4, 1)
+
+
+@pytest.mark.parametrize("ending", [".tif", ".jpg", ".png"])
+@pytest.mark.parametrize("tag", range(1, 9))
+def test_pixels_are_read_as_they_are_stored(tmp_path, ending, tag):
+    pixels = np.repeat(np.arange(0, 240, 40, dtype=np.uint8).reshape(2, 3), 8, 0).repeat(8, 1)
+    exif = Image.Exif()
+    exif[0x0112] = tag
+    path = tmp_path / f"a{ending}"
+    Image.fromarray(pixels).save(path, exif=exif, quality=100)
+    with Image.open(path) as stored:
+        assert stored.getexif()[0x0112] == tag
+    read = read_image(path, 1)[..., 0]
+    assert read.shape == pixels.shape
+    assert np.abs(read.astype(int) - pixels).max() <= 3  # JPEG loses some
+    mask = np.zeros((4, 6), np.uint8)
+    mask[0, 0] = 255
+    Image.fromarray(mask).save(path.with_name(f"m{ending}"), exif=exif, quality=100)
+    if ending != ".jpg":
+        assert np.array_equal(read_mask(path.with_name(f"m{ending}"), MaskRule()), mask > 0)
+    assert file_facts(path).turned == traits_of(path, mask=False).get("turned", False) == (tag > 1)
+
+
+def frames(path):
+    """A picture of several pages; where the second begins."""
+    first, second = (np.full((40, 40), value, np.uint8) for value in (50, 200))
+    second[::3, ::2] = 7
+    pages = [Image.fromarray(second)] * 3
+    Image.fromarray(first).save(path)
+    begin = path.stat().st_size
+    Image.fromarray(first).save(path, save_all=True, append_images=pages)
+    return begin
+
+
+@pytest.mark.parametrize("ending", [".gif", ".tif"])
+def test_a_file_cut_anywhere_is_read_or_named(tmp_path, ending):
+    path = tmp_path / f"a{ending}"
+    frames(path)
+    whole, read = path.read_bytes(), 0
+    for end in range(1, len(whole), 13):
+        path.write_bytes(whole[:end])
+        traits_of(path, mask=False), traits_of(path, mask=True, labels=True)
+        try:
+            assert read_image(path, 3).shape == (40, 40, 3)
+            read += 1
+        except DataError as error:
+            assert str(path) in str(error)
+    assert read
+
+
+@given(st.data())
+def test_a_changed_byte_is_read_or_named(data):
+    ending = data.draw(st.sampled_from([".gif", ".tif", ".png", ".jpg", ".bmp", ".webp"]))
+    deep = data.draw(st.booleans()) and ending in (".tif", ".png")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"a{ending}"
+        Image.fromarray(np.arange(48).reshape(6, 8).astype(np.uint16 if deep else np.uint8)).save(
+            path
+        )
+        content = bytearray(path.read_bytes())
+        for _ in range(data.draw(st.integers(1, 3))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+        path.write_bytes(content)
+        traits_of(path, mask=True)
+        for read in (lambda: read_image(path, 1), lambda: read_mask(path, MaskRule(threshold=20))):
+            try:
+                read()
+            except DataError as error:
+                assert str(path) in str(error)

@@ -162,6 +162,8 @@ class FileSource(ABC):
         reading |= self.reading()
         if self.image_bits not in (None, 16):
             reading["image_bits"] = self.image_bits
+        if any("turned_tiff" in traits for traits in (*images.values(), *masks.values())):
+            reading["tiff"] = "as stored"
         if labels is not None:
             check_values(labels, masks)
             reading["labels"] = labels.as_dict()

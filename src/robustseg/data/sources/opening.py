@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 # Pillow's names of the formats of `IMAGE_ENDINGS`. Others are not tried, whatever a file is named:
 # for some of them Pillow starts programs.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP")
+ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
+# What Pillow raises over the damaged files of its formats.
+BROKEN = (
+    *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, SystemError),
+    struct.error,
+)
 
 
 def open_regular(path: str | Path) -> BufferedReader:
@@ -47,12 +54,9 @@ def opened(path: Path, kind: str) -> Iterator[Image.Image]:
     """A decoded image file; what is wrong with it becomes a DataError."""
     from PIL import Image, UnidentifiedImageError
 
-    # What Pillow raises over the damaged files of its formats.
-    broken = (OSError, SyntaxError, ValueError, EOFError)
     try:
         with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
-            image.load()
-            yield image
+            yield _loaded(image)
     except DataError:
         raise
     except FileNotFoundError:
@@ -66,7 +70,7 @@ def opened(path: Path, kind: str) -> Iterator[Image.Image]:
             f"{path}: the {kind} has more pixels than Pillow accepts ({error}). "
             "Cut it into tiles or save it smaller"
         ) from error
-    except broken as error:
+    except (OSError, SyntaxError, ValueError, EOFError, SystemError) as error:
         size = path.stat().st_size
         unknown = isinstance(error, UnidentifiedImageError)
         reason = "no " + ", ".join(FORMATS) if unknown else str(error) or type(error).__name__
@@ -74,6 +78,39 @@ def opened(path: Path, kind: str) -> Iterator[Image.Image]:
             f"{path}: the {kind} cannot be read ({size} bytes; {reason}). "
             "It is damaged or no image: fetch it again, or remove it with what belongs to it"
         ) from error
+
+
+def _loaded(image: Image.Image) -> Image.Image:
+    """The decoded image as it is stored.
+
+    Raises:
+        OSError: the file is damaged, whatever Pillow calls it.
+    """
+    try:
+        tag = image.getexif().get(ORIENTATION, 1) if image.format == "TIFF" else 1
+        image.load()
+        return image if tag == 1 else _turned_back(image, tag)
+    except BROKEN as error:
+        if isinstance(error, OSError | SyntaxError | ValueError | EOFError | SystemError):
+            raise
+        raise OSError(f"{type(error).__name__}: {error}") from error
+
+
+def _turned_back(image: Image.Image, tag: int) -> Image.Image:
+    """A TIFF as it is stored: Pillow turns it, and no other format, by its orientation tag."""
+    from PIL import Image
+
+    if image.getexif().get(ORIENTATION, 1) == tag:
+        return image  # not turned
+    way = Image.Transpose
+    back = {
+        **{2: way.FLIP_LEFT_RIGHT, 3: way.ROTATE_180, 4: way.FLIP_TOP_BOTTOM, 5: way.TRANSPOSE},
+        **{6: way.ROTATE_90, 7: way.TRANSVERSE, 8: way.ROTATE_270},
+    }
+    stored = image.transpose(back[tag]) if tag in back else image
+    stored.getexif()[ORIENTATION] = tag
+    stored.format = image.format
+    return stored
 
 
 def name_trouble(name: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from robustseg.data.sources.opening import BROKEN, FORMATS, ORIENTATION, open_regular
 from robustseg.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from robustseg.data.sources.masks import MaskRule
 
-ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
 LISTED = 16  # colours of a palette that are listed; a mask has no more
 MIN_BITS = 15  # of 16: fewer leave at most 64 of 256 levels
 
@@ -27,6 +27,7 @@ class Traits(TypedDict, total=False):
 
     Attributes:
         turned: it has an orientation tag that asks for turning.
+        turned_tiff: so has a TIFF, whose pixels were once read turned.
         pages: how many pictures it holds.
         deep: the largest value of an image of 16 bits a channel.
         deep_colour: it is an image of several channels of 16 bits, of which Pillow gives 8.
@@ -41,6 +42,7 @@ class Traits(TypedDict, total=False):
     """
 
     turned: bool
+    turned_tiff: bool
     pages: int
     deep: int
     deep_colour: bool
@@ -64,14 +66,12 @@ def traits_of(path: str | Path, *, mask: bool, labels: bool = False) -> Traits:
     """
     from PIL import Image
 
-    from robustseg.data.sources.opening import FORMATS, open_regular
-
     try:
         with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
             if labels:
                 return _of_any(image) | _of_labels(image)
             return _of_any(image) | (_of_mask(image) if mask else _of_image(image))
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
+    except (*BROKEN, Image.DecompressionBombError):
         return {}
 
 
@@ -86,9 +86,11 @@ def _of_any(image: Image.Image) -> Traits:
     found: Traits = {}
     if is_turned(image):
         found["turned"] = True
+        if image.format == "TIFF":
+            found["turned_tiff"] = True
     try:
         pages = getattr(image, "n_frames", 1)
-    except TypeError:  # Pillow's, of a TIFF directory without a size; the first page is read
+    except BROKEN:  # of a page behind the first, which is read
         pages = 1
     if pages > 1 and image.format != "MPO":  # of these the second is a preview
         found["pages"] = pages
