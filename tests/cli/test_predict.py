@@ -16,7 +16,8 @@ from torch.nn import functional
 from robustseg.cli.main import main
 from robustseg.errors import DataError
 from robustseg.finished.load import load_run
-from robustseg.finished.predict import find_images, outlined, output_names
+from robustseg.finished.new_images import find_images, output_names
+from robustseg.finished.predict import outlined
 from tests.conftest import without_checksums
 
 
@@ -95,12 +96,95 @@ def test_masks_of_a_data_set_are_never_overwritten(noisy_run, tmp_path, capsys):
     before = mask.read_bytes()
     assert predict(noisy_run, image.parent, "-o", tmp_path / "mine", "--force") == 1
     said = capsys.readouterr().err
-    assert f"{mask} exists below the folder of the images" in said and "--force" not in said
+    assert f"{mask} is not listed in" in said and "--force" not in said
     assert mask.read_bytes() == before
     assert not (tmp_path / "mine/probabilities").exists()
+    other = tmp_path / "b.png"
+    Image.fromarray(picture(20, 20)).save(other)
+    assert predict(noisy_run, other, "-o", tmp_path / "mine") == 1  # nor mixed with other masks
+    assert not (tmp_path / "mine/predictions.csv").exists()
     mask.unlink()
     for _ in range(2):  # its own output, the second time
         assert predict(noisy_run, image.parent, "-o", tmp_path / "mine", "--force") == 0
+
+
+def test_force_leaves_nothing_of_the_earlier_call(noisy_run, tmp_path, capsys):
+    out = tmp_path / "out"
+    for name in "ab":
+        Image.fromarray(picture(20, 20)).save(tmp_path / f"{name}.png")
+    assert predict(noisy_run, tmp_path, "-o", out, "--overlay") == 0
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    (tmp_path / "b.png").rename(tmp_path / "c.png")
+    assert predict(noisy_run, tmp_path, "-o", out, "--force") == 1
+    left = {str(file.relative_to(out)) for file in out.rglob("*") if file.is_file()}
+    assert left == {"predictions.csv", "masks/c.png", "probabilities/c.png"}
+
+
+def test_an_interrupted_call_lists_what_it_wrote(noisy_run, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    for name in "abc":
+        Image.fromarray(picture(20, 20)).save(tmp_path / f"{name}.png")
+
+    def interrupted(found, *words):
+        yield next(found)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("robustseg.terminal.progress.track", interrupted)
+    predict(noisy_run, tmp_path, "-o", out, "--batch-size", 1)
+    rows = list(csv.DictReader((out / "predictions.csv").open(newline="")))
+    assert [(row["id"], "interrupted" in row["error"]) for row in rows] == [
+        ("a", False),
+        ("b", True),
+        ("c", True),
+    ]
+    monkeypatch.undo()
+    assert predict(noisy_run, tmp_path, "-o", out, "--force") == 0
+    assert {file.name for file in (out / "masks").iterdir()} == {"a.png", "b.png", "c.png"}
+
+
+def test_outputs_of_an_earlier_call_are_no_images(noisy_run, tmp_path, capsys):
+    Image.fromarray(picture(20, 20)).save(tmp_path / "a.png")
+    pattern, out = f"{tmp_path}/**/*.png", tmp_path / "out"
+    for _ in range(2):
+        assert predict(noisy_run, pattern, "-o", out, "--force") == 0
+    rows = list(csv.DictReader((out / "predictions.csv").open(newline="")))
+    assert [row["id"] for row in rows] == ["a"]
+    assert predict(noisy_run, out / "masks", "-o", out, "--force") == 1
+    assert "is an output of an earlier call" in capsys.readouterr().err
+
+
+def test_what_is_passed_over_and_what_is_odd_is_said(noisy_run, tmp_path, capsys):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    colour = Image.fromarray(picture(20, 30))
+    colour.save(tmp_path / "turned.tif", exif=exif)
+    colour.save(tmp_path / "pages.tif", save_all=True, append_images=[colour])
+    for name in ("a.dcm", "b.dcm", "c.jfif", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "lost.png").symlink_to(tmp_path / "nowhere")
+    assert predict(noisy_run, tmp_path, "-o", tmp_path / "out") == 0
+    said = capsys.readouterr().err
+    for words in (
+        f"{tmp_path}: 2 .dcm files are not read: convert",
+        f"{tmp_path}: 1 .jfif file is not read: rename",
+        f"{tmp_path}/lost.png: a link to nothing",
+        f"{tmp_path}/turned.tif: an orientation tag, which is not applied",
+        f"{tmp_path}/pages.tif: several pages, of which the first is predicted",
+    ):
+        assert f"robustseg predict: warning: {words}" in said
+    assert "notes" not in said
+    assert Image.open(tmp_path / "out/masks/turned.png").size == (30, 20)
+    assert predict(noisy_run, tmp_path / "a.dcm", "-o", tmp_path / "other") == 1
+    assert "a.dcm: .dcm files are not read: convert" in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_text_is_an_error_of_one_image(noisy_run, tmp_path, capsys):
+    Image.fromarray(picture(20, 20)).save(tmp_path / "a.png")
+    shutil.copy(tmp_path / "a.png", os.fsencode(tmp_path) + b"/b\xff.png")
+    assert predict(noisy_run, tmp_path, "-o", tmp_path / "out") == 1
+    assert "b\\xff.png: its name is not UTF-8. Rename it" in capsys.readouterr().err
+    rows = list(csv.DictReader((tmp_path / "out" / "predictions.csv").open(newline="")))
+    assert [row["id"] for row in rows] == ["a", "b\\xff"]
 
 
 def test_a_bad_file_is_told_and_the_others_go_on(noisy_run, tmp_path, capsys):
@@ -192,6 +276,7 @@ def test_images_are_found_by_file_folder_and_pattern(tmp_path):
 
     assert found("") == ["[1].png", "a.JPG", "b.png"]
     assert found("b.png", "") == ["b.png", "[1].png", "a.JPG"]
+    assert found("b.png", "deeper/../b.png") == ["b.png"]
     assert found("**/*.png") == ["[1].png", "b.png", "deeper/c.png"]
     assert found("[1].png") == ["[1].png"]
     for word in ("no.png", "*.tif"):

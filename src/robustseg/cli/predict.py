@@ -1,15 +1,19 @@
 """`robustseg predict`."""
 
 import argparse
-import sys
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.run_argument import add_run, begin, loaded, positive, share
-from robustseg.errors import ConfigError
+from robustseg.errors import ConfigError, DataError
+from robustseg.terminal.printable import printable
+from robustseg.terminal.remarks import tell
 
 if TYPE_CHECKING:
+    from robustseg.finished.earlier import Earlier
+    from robustseg.finished.load import FinishedRun
     from robustseg.finished.predict import Predicted
 
 
@@ -49,37 +53,94 @@ def add_parser(subparsers: Any) -> None:
         help="bits that images of 16 bits grey use, 8 to 16, for example 12 for values up to 4095 "
         "(default: the run's dataset.source.image_bits)",
     )
-    parser.add_argument("--force", action="store_true", help="overwrite files in OUT")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace the predictions that an earlier call wrote to OUT",
+    )
     parser.set_defaults(main=main)
 
 
 def main(options: argparse.Namespace) -> int:
     """Predict images; 1 if a file could not be read."""
     begin(options)
+    from robustseg.finished.earlier import TABLE, earlier, remove_stale
+    from robustseg.finished.new_images import find_images, output_names, passed_over
     from robustseg.finished.predict import (
+        Predicted,
+        Wanted,
         bits_of,
-        find_images,
-        outputs,
+        make_folder,
         predict_files,
-        warn_of_depth,
+        remarks_on_files,
     )
     from robustseg.runs.files import write_csv
     from robustseg.terminal.progress import track
 
     images = find_images(options.images)
-    table = options.out / "predictions.csv"
+    before = earlier(options.out)
     run = loaded(options)
-    files = outputs(images, options.out, run.classes)
-    there = [file for file in (*files, table) if file.exists()]
-    if there and not table.exists() and _holds(options.out, images):
+    _check_out(options, before)
+    _check_options(options, run)
+    images, unread = _without(images, before.own), passed_over(options.images)
+    table = options.out / TABLE
+    wanted = Wanted(
+        options.out,
+        0.5 if options.threshold is None else options.threshold,
+        options.overlay,
+        run.classes,
+        options.class_probabilities,
+    )
+    make_folder(options.out)
+    # Listed before they are written, so that what a killed call leaves is known to be its own.
+    rows = {
+        name: Predicted(image, name, error=f"{image}: not predicted, the call was interrupted")
+        for image, name in zip(images, output_names(images), strict=True)
+    }
+    write_csv(table, [_row(one, run.classes) for one in rows.values()])
+    predictions = predict_files(
+        run, images, wanted, batch_size=options.batch_size, bits=options.image_bits
+    )
+    try:
+        for one in track(predictions, len(images), "Predicting"):
+            rows[one.name] = one
+    finally:
+        done = list(rows.values())
+        write_csv(table, [_row(one, run.classes) for one in done])
+        written = [one.name for one in done if not one.error]
+        remove_stale(before, (wanted.file(kind, n) for kind in wanted.kinds for n in written))
+    print(f"{len(written)} of {len(done)} images are predicted in {options.out}")
+    tell(f"{options.prog}: {one.error}" for one in done if one.error)
+    remarks = [*unread, *remarks_on_files(done, bits_of(run, options.image_bits))]
+    tell(f"{options.prog}: warning: {remark}" for remark in remarks)
+    return int(len(written) < len(done))
+
+
+def _check_out(options: argparse.Namespace, before: "Earlier") -> None:
+    """Refuse a folder with other files in it, or, without --force, with earlier predictions.
+
+    Raises:
+        FileExistsError: naming a file.
+    """
+    if before.foreign:
         raise FileExistsError(
-            f"{there[0]} exists below the folder of the images, which has no {table.name}: it may "
-            "be a data set's own mask. Nothing was written. Choose another folder"
+            f"{before.foreign[0]} is not listed in {options.out / 'predictions.csv'}, so no "
+            "earlier call wrote it: it may be a data set's own mask. Nothing was written. Choose "
+            "another folder"
         )
-    if there and not options.force:
+    if (before.own or before.table) and not options.force:
         raise FileExistsError(
-            f"{there[0]} exists: nothing was written. Choose another folder, or add --force"
+            f"{options.out} has earlier predictions: nothing was written. Choose another folder, "
+            "or add --force, which replaces them"
         )
+
+
+def _check_options(options: argparse.Namespace, run: "FinishedRun") -> None:
+    """Refuse what the run's kind of masks does not have.
+
+    Raises:
+        ConfigError: naming the option.
+    """
     if run.classes and options.threshold is not None:
         raise ConfigError(
             f"--threshold: {run.folder.run_id} predicts {len(run.classes)} classes, of which the "
@@ -90,41 +151,29 @@ def main(options: argparse.Namespace) -> int:
             f"--class-probabilities: {run.folder.run_id} has one class of foreground, whose "
             "probabilities are always written; leave it out"
         )
-    predictions = predict_files(
-        run,
-        images,
-        options.out,
-        threshold=0.5 if options.threshold is None else options.threshold,
-        overlay=options.overlay,
-        batch_size=options.batch_size,
-        bits=options.image_bits,
-        each_class=options.class_probabilities,
-    )
-    done = list(track(predictions, len(images), "Predicting"))
-    write_csv(table, [_row(one, run.classes) for one in done])
-    failed = [one for one in done if one.error]
-    print(f"{len(done) - len(failed)} of {len(done)} images are predicted in {options.out}")
-    for one in failed:
-        print(f"{options.prog}: {one.error}", file=sys.stderr)
-    warning = warn_of_depth(done, bits_of(run, options.image_bits))
-    if warning:
-        print(f"{options.prog}: warning: {warning}", file=sys.stderr)
-    return int(bool(failed))
 
 
-def _holds(folder: Path, images: Sequence[Path]) -> bool:
-    """Whether any of the images is below a folder."""
-    return any(folder.resolve() in image.resolve().parents for image in images)
+def _without(images: Sequence[Path], own: Sequence[Path]) -> list[Path]:
+    """The images but for outputs of an earlier call, which a pattern may find.
+
+    Raises:
+        DataError: none is left.
+    """
+    outputs = {os.path.abspath(file) for file in own}
+    left = [image for image in images if os.path.abspath(image) not in outputs]
+    if not left:
+        raise DataError(f"{images[0]} is an output of an earlier call, as all images are")
+    return left
 
 
 def _row(one: "Predicted", classes: Sequence[str]) -> dict[str, Any]:
     height, width = one.size or (None, None)
     return {
-        "id": one.name,
-        "image": str(one.image),
+        "id": printable(one.name),
+        "image": printable(str(one.image)),
         "height": height,
         "width": width,
         "foreground": None if one.error else one.foreground,
         **{f"foreground/{name}": one.shares.get(name) for name in classes},
-        "error": one.error or None,
+        "error": printable(one.error) or None,
     }

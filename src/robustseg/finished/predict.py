@@ -1,11 +1,8 @@
 """Masks, probabilities and overlays of new images, as files at the images' own size."""
 
-import glob
 import math
-import os
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,13 +13,16 @@ from PIL import Image
 
 from robustseg import label_palette
 from robustseg.data.resizing import resize_image
-from robustseg.data.sources.listing import IMAGE_ENDINGS, OTHER_FORMATS, ending_of
+from robustseg.data.sources.listing import OTHER_FORMATS, ending_of
+from robustseg.data.sources.opening import name_trouble
 from robustseg.data.sources.reading import read_image
-from robustseg.data.sources.traits import MIN_BITS, check_depth, traits_of
+from robustseg.data.sources.traits import MIN_BITS, Traits, check_depth, traits_of
 from robustseg.errors import DataError
 from robustseg.finished.load import FinishedRun
+from robustseg.finished.new_images import output_names
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.terminal.count import count
+from robustseg.terminal.printable import printable
 
 MASKS, PROBABILITIES, OVERLAYS = "masks", "probabilities", "overlays"  # folders
 _OUTLINE, _CASING = (86, 180, 233), (20, 20, 20)  # sky blue of Okabe and Ito on a dark line
@@ -41,7 +41,7 @@ class Predicted:
         size: (height, width); None if the file is unusable.
         foreground: share of pixels that are foreground.
         shares: the same of each foreground class by its name; empty where masks are binary.
-        deep: the largest value of an image of 16 bits; 0 of others.
+        traits: what is odd about the file.
         error: why the file is unusable; "" if it is not.
     """
 
@@ -50,152 +50,8 @@ class Predicted:
     size: tuple[int, int] | None = None
     foreground: float = 0.0
     shares: Mapping[str, float] = field(default_factory=dict)
-    deep: int = 0
+    traits: Traits = field(default_factory=Traits)
     error: str = ""
-
-
-def find_images(words: Iterable[str]) -> list[Path]:
-    """Image files that words name: files, folders (without their subfolders) or patterns.
-
-    Each file comes once, in the order of the words.
-
-    Raises:
-        DataError: a word names no file, or a folder holds no image.
-    """
-    found: dict[Path, None] = {}
-    for word in words:
-        path = Path(word).expanduser()
-        if path.is_dir():
-            images = _images(path.iterdir())
-        elif path.exists():
-            images = [path]
-        else:
-            images = _images(Path(name) for name in glob.glob(str(path), recursive=True))
-        if not images:
-            kind = "no image in it" if path.is_dir() else "no such file, folder or pattern"
-            hint = ""
-            if path.is_dir() and (inner := _images(path.rglob("*"))):
-                pattern = Path(glob.escape(str(path))) / "**" / f"*{inner[0].suffix}"
-                hint = f". Its subfolders have some, which a pattern names: {str(pattern)!r}"
-            elif "[" in word and not path.is_dir():
-                hint = f". A [ in a name is written [[] in a pattern: {word.replace('[', '[[]')!r}"
-            elif _ending(path) in OTHER_FORMATS:
-                hint = f". {_ending(path)} is not read: {OTHER_FORMATS[_ending(path)]}"
-            raise DataError(f"{word}: {kind} (of {', '.join(IMAGE_ENDINGS)}){hint}")
-        found |= dict.fromkeys(images)
-    return list(found)
-
-
-def _ending(path: Path) -> str:
-    return ending_of(path.name).lower()
-
-
-def _images(paths: Iterable[Path]) -> list[Path]:
-    return sorted(
-        path
-        for path in paths
-        if path.suffix.lower() in IMAGE_ENDINGS and not path.name.startswith(".") and path.is_file()
-    )
-
-
-def output_names(images: Sequence[Path]) -> list[str]:
-    """A name for each image's outputs, all different: its stem where that is enough.
-
-    Where two stems are equal, all images are named by their path below the folder that they share.
-
-    Raises:
-        DataError: two images differ in nothing but their suffix.
-    """
-    names = [image.stem for image in images]
-    if _twice(names) is not None:
-        absolute = [Path(os.path.abspath(image)) for image in images]
-        shared = os.path.commonpath([image.parent for image in absolute])
-        names = [image.relative_to(shared).with_suffix("").as_posix() for image in absolute]
-    twins = _twice(names)
-    if twins is not None:
-        first, second = (images[at] for at in twins)
-        raise DataError(f"{first} and {second} would have the same output. Rename one of them")
-    return names
-
-
-def _twice(names: Sequence[str]) -> list[int] | None:
-    """Positions of two equal names; the case of letters does not tell files apart everywhere."""
-    places = defaultdict(list)
-    for at, name in enumerate(names):
-        places[name.lower()].append(at)
-    return next((found[:2] for found in places.values() if len(found) > 1), None)
-
-
-def predict_files(
-    run: FinishedRun,
-    images: Sequence[Path],
-    out: Path,
-    *,
-    threshold: float = 0.5,
-    overlay: bool = False,
-    batch_size: int = 8,
-    bits: int | None = None,
-    each_class: bool = False,
-) -> Iterator[Predicted]:
-    """Predict image files and write what is found, batch after batch.
-
-    An image is read and resized as in training; its probabilities, computed in float32, are resized
-    back (bilinear) and then compared with the threshold. For each image: `masks/NAME.png` (8 bits:
-    0, 255), `probabilities/NAME.png` (16 bits: 65535 p) and, if asked for, `overlays/NAME.png`. Of
-    several classes `masks/NAME.png` is a label map with a palette, k for the k-th class, the one
-    with the largest probability; and `probabilities/CLASS/NAME.png` are written if asked for.
-
-    Args:
-        run: whose network predicts.
-        images: the files.
-        out: folder to write to.
-        threshold: a pixel is foreground if its probability is above it.
-        overlay: whether to draw the outline on the image.
-        batch_size: images a batch; so many are in memory at their own size.
-        bits: that images of 16 bits grey use; None: as the run's were read, whatever values
-            these have.
-        each_class: whether to write the probabilities of each class of label maps.
-
-    Yields:
-        What became of each image, in their order; a file that cannot be read, or on which the
-        network's output is not a number, stops nothing.
-
-    Raises:
-        DataError: two images would have one output, or the folder cannot be written.
-    """
-    bits = bits_of(run, bits)
-    names = output_names(images)
-    wanted = Wanted(out, threshold, overlay, run.classes, each_class)
-    for folder in {wanted.file(kind, name).parent for kind in wanted.kinds for name in names}:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"{folder}: cannot be made ({error.strerror})") from error
-    with ThreadPoolExecutor(_THREADS) as pool:
-        pairs = list(zip(images, names, strict=True))
-        for start in range(0, len(pairs), batch_size):
-            batch = pairs[start : start + batch_size]
-            read = list(pool.map(lambda pair: _read(pair[0], run.channels, bits), batch))
-            pictures = [image for image, _ in read if isinstance(image, np.ndarray)]
-            probabilities = iter(_probabilities(run, pictures))
-            jobs = []
-            for (path, name), (picture, _) in zip(batch, read, strict=True):
-                if isinstance(picture, str):
-                    jobs.append(pool.submit(Predicted, path, name, error=picture))
-                    continue
-                small = next(probabilities)
-                if np.isnan(small).any():  # NaN would pass for background
-                    broken = f"{path}: the output of {run.folder.run_id} on it is NaN"
-                    jobs.append(pool.submit(Predicted, path, name, error=broken))
-                    continue
-                jobs.append(pool.submit(_write, path, name, picture, small, wanted))
-            for job, (_, deep) in zip(jobs, read, strict=True):
-                yield replace(job.result(), deep=deep)
-
-
-def bits_of(run: FinishedRun, bits: int | None) -> int | None:
-    """The bits that images of 16 bits are read by: those that are asked for, or the run's."""
-    return run.settings.dataset.source.get("image_bits") if bits is None else bits
 
 
 @dataclass(frozen=True)
@@ -229,10 +85,66 @@ class Wanted:
         return self.out / kind / f"{name}.png"
 
 
-def outputs(images: Sequence[Path], out: Path, classes: Sequence[str] = ()) -> list[Path]:
-    """The files that prediction may write for these images, of every kind."""
-    wanted = Wanted(out, classes=classes)
-    return [wanted.file(kind, name) for kind in wanted.kinds for name in output_names(images)]
+def predict_files(
+    run: FinishedRun,
+    images: Sequence[Path],
+    wanted: Wanted,
+    *,
+    batch_size: int = 8,
+    bits: int | None = None,
+) -> Iterator[Predicted]:
+    """Predict image files and write what is found, batch after batch.
+
+    An image is read and resized as in training; its probabilities, computed in float32, are resized
+    back (bilinear) and then compared with the threshold. For each image: `masks/NAME.png` (8 bits:
+    0, 255), `probabilities/NAME.png` (16 bits: 65535 p) and, if asked for, `overlays/NAME.png`. Of
+    several classes `masks/NAME.png` is a label map with a palette, k for the k-th class, the one
+    with the largest probability; and `probabilities/CLASS/NAME.png` are written if asked for.
+
+    Args:
+        run: whose network predicts.
+        images: the files.
+        wanted: what to write, and where.
+        batch_size: images a batch; so many are in memory at their own size.
+        bits: that images of 16 bits grey use; None: as the run's were read, whatever values
+            these have.
+
+    Yields:
+        What became of each image, in their order; a file that cannot be read, or on which the
+        network's output is not a number, stops nothing.
+
+    Raises:
+        DataError: two images would have one output, or the folder cannot be written.
+    """
+    bits = bits_of(run, bits)
+    names = output_names(images)
+    for folder in {wanted.file(kind, name).parent for kind in wanted.kinds for name in names}:
+        make_folder(folder)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        pairs = list(zip(images, names, strict=True))
+        for start in range(0, len(pairs), batch_size):
+            batch = pairs[start : start + batch_size]
+            read = list(pool.map(lambda pair: _read(pair[0], run.channels, bits), batch))
+            pictures = [image for image, _ in read if isinstance(image, np.ndarray)]
+            probabilities = iter(_probabilities(run, pictures))
+            jobs = []
+            for (path, name), (picture, _) in zip(batch, read, strict=True):
+                if isinstance(picture, str):
+                    jobs.append(pool.submit(Predicted, path, name, error=picture))
+                    continue
+                small = next(probabilities)
+                if np.isnan(small).any():  # NaN would pass for background
+                    broken = f"{path}: the output of {run.folder.run_id} on it is NaN"
+                    jobs.append(pool.submit(Predicted, path, name, error=broken))
+                    continue
+                jobs.append(pool.submit(_write, path, name, picture, small, wanted))
+            for job, (_, traits) in zip(jobs, read, strict=True):
+                yield replace(job.result(), traits=traits)
+
+
+def bits_of(run: FinishedRun, bits: int | None) -> int | None:
+    """The bits that images of 16 bits are read by: those that are asked for, or the run's."""
+    return run.settings.dataset.source.get("image_bits") if bits is None else bits
 
 
 def class_folders(classes: Sequence[str]) -> list[str]:
@@ -248,38 +160,70 @@ def class_folders(classes: Sequence[str]) -> list[str]:
     return [f"{at}_{name}" for at, name in enumerate(names, 1)]
 
 
-def _read(path: Path, channels: int, bits: int | None) -> tuple[np.ndarray | str, int]:
-    """The image, or why it cannot be used; and its largest value if it has 16 bits.
+def make_folder(folder: Path) -> None:
+    """Make a folder, if it is not there.
+
+    Raises:
+        DataError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be made ({error.strerror})") from error
+
+
+def _read(path: Path, channels: int, bits: int | None) -> tuple[np.ndarray | str, Traits]:
+    """The image, or why it cannot be used; and what is odd about it.
 
     Without `bits` the upper eight of 16 are taken, also of a dark image: training judges the whole
     set by its largest value, and an image has the grey levels that it had there.
     """
+    ending = ending_of(path.name).lower()
+    if trouble := name_trouble(str(path)):
+        return f"{printable(str(path))}: {trouble}. Rename it", {}
+    if ending in OTHER_FORMATS:
+        return f"{path}: {ending} files are not read: {OTHER_FORMATS[ending]}", {}
     traits = traits_of(path, mask=False)
-    deep = traits.get("deep", 0)
     try:
         if bits is not None:
             check_depth({path: traits}, bits)
-        return read_image(path, channels, bits), deep
+        return read_image(path, channels, bits), traits
     except DataError as error:
-        return str(error).replace("dataset.source.image_bits=", "--image-bits "), deep
+        return str(error).replace("dataset.source.image_bits=", "--image-bits "), traits
 
 
-def warn_of_depth(done: Iterable[Predicted], bits: int | None) -> str | None:
-    """What to say of images of 16 bits that all are so dark that no run trains on such a set.
+def remarks_on_files(done: Sequence[Predicted], bits: int | None) -> list[str]:
+    """What to say of images that are odd and were predicted nevertheless.
 
     Args:
         done: all images of a call.
-        bits: that they were read by; None for all 16.
+        bits: that those of 16 bits were read by; None for all 16.
     """
-    deep = [one.deep for one in done if one.deep]
-    if bits is not None or not deep or max(deep).bit_length() >= MIN_BITS:
-        return None
-    needed = max(max(deep).bit_length(), 8)
-    return (
-        f"the largest value of {count(len(deep), 'image')} of 16 bits is {max(deep)}, so that the "
-        f"upper eight bits, by which the run reads, are {(max(deep) >> 8) + 1} grey levels. If "
-        f"its training images used all 256, add --image-bits {needed} --force"
-    )
+    read = [one for one in done if not one.error]
+    turned = [one.image for one in read if "turned" in one.traits]
+    paged = [one.image for one in read if "pages" in one.traits]
+    remarks = []
+    if turned:
+        remarks.append(
+            f"{_first(turned)}: an orientation tag, which is not applied, as in training: the mask "
+            "is that of the stored picture"
+        )
+    if paged:
+        remarks.append(f"{_first(paged)}: several pages, of which the first is predicted")
+    deep = [one.traits["deep"] for one in done if "deep" in one.traits]
+    if bits is None and deep and 0 < max(deep).bit_length() < MIN_BITS:
+        needed = max(max(deep).bit_length(), 8)
+        remarks.append(
+            f"the largest value of {count(len(deep), 'image')} of 16 bits is {max(deep)}, so that "
+            f"the upper eight bits, by which the run reads, are {(max(deep) >> 8) + 1} grey "
+            "levels. If its training images used all 256, add "
+            f"--image-bits {needed} --force"
+        )
+    return remarks
+
+
+def _first(paths: Sequence[Path]) -> str:
+    return f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}"
 
 
 def _probabilities(run: FinishedRun, images: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -72,16 +72,21 @@ class Listing:
 
     def unread(self) -> list[str]:
         """A clause for each of `OTHER_FORMATS` that is there, and one for links."""
-        clauses = [
-            f"{count} {ending} {'files are' if count > 1 else 'file is'} not read: "
-            f"{OTHER_FORMATS[ending]}"
-            for ending, count in sorted(self.others.items())
-        ]
+        clauses = unread_formats(self.others)
         if self.links:
             clauses.append(
                 f"links to folders are not followed: replace {_cut(self.links)} by the folders"
             )
         return clauses
+
+
+def unread_formats(others: Mapping[str, int]) -> list[str]:
+    """A clause for each of `OTHER_FORMATS`, by the number of its files."""
+    return [
+        f"{number} {ending} {'files are' if number > 1 else 'file is'} not read: "
+        f"{OTHER_FORMATS[ending]}"
+        for ending, number in sorted(others.items())
+    ]
 
 
 def files_by_stem(
