@@ -139,6 +139,22 @@ def test_a_skip_under_another_commit_says_so(tiny, done, caplog, monkeypatch):
         run(tiny("strict=true"))
 
 
+def test_a_skip_with_other_threads_says_so(tiny, done, caplog):
+    before = done.read_status()["threads"]
+    call = f"trainer.threads={before + 1}"
+    with caplog.at_level(logging.WARNING):
+        run(tiny(call))
+    said = f"was finished under other conditions: threads {before}, now {before + 1}"
+    assert said in caplog.text and attempts(done) == 1
+    with pytest.raises(RunFailed, match=f"strict=true: it {said}"):
+        run(tiny(call, "strict=true"))
+    status = done.read_status()  # of a run that was trained when attempts did not note them
+    old = [{k: v for k, v in one.items() if k != "threads"} for one in status["attempts"]]
+    done.update_status(attempts=old)
+    with pytest.raises(RunFailed, match=f"strict=true: it {said}"):
+        run(tiny(call, "strict=true"))
+
+
 def as_of_another_torch(folder):
     status = folder.read_status()
     attempts = [{**one, "versions": {**one["versions"], "torch": "1.0"}} for one in
@@ -175,8 +191,9 @@ def test_a_resume_under_other_conditions_says_so_and_strict_refuses(
         run(tiny("strict=true"))
     assert look(folder).state == "interrupted" and folder.checkpoint.exists()
     with caplog.at_level(logging.WARNING):
-        run(tiny())
+        run(tiny("trainer.threads=2"))  # it keeps its own
     assert "was resumed under other conditions: torch 1.0, now" in caplog.text
+    assert "threads" not in caplog.text
     versions = [one["versions"]["torch"] for one in folder.read_status()["attempts"]]
     assert len(versions) == 2 and versions[0] == "1.0" != versions[1]
 

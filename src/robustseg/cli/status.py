@@ -67,6 +67,8 @@ def main(options: argparse.Namespace) -> int:
             print(f"\033[2J\033[H{text}" if sys.stdout.isatty() else text, flush=True)
             time.sleep(5)
     except KeyboardInterrupt:
-        return 0
+        if options.watch:
+            return 0
+        raise
     except FileNotFoundError as error:
         raise NoRuns(f"no such directory: {error.filename}") from error

@@ -95,9 +95,9 @@ def _start(
         _log.warning("%s: %s; restarts, the old run is %s", identity.run_id, reason, aside)
     status, differs = folder.read_status(), list[str]()
     if folder.checkpoint.exists():
-        differs = changed_conditions(settings, status, "was resumed")
         threads = status.get("threads", settings.trainer.threads)
         settings = settings.changed(trainer=settings.trainer.changed(threads=threads))
+        differs = changed_conditions(settings, status, "was resumed")
         _log.info("%s: resumes from its last checkpoint", identity.run_id)
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(settings.plain())))
     trainer, current = settings.trainer, conditions(settings)
@@ -155,7 +155,7 @@ def changed_conditions(settings: Settings, status: dict[str, Any], what: str) ->
     """
     attempts = status.get("attempts") or [{}]
     then = attempts[-1] if "versions" in attempts[-1] else status
-    found = differences(then, conditions(settings))
+    found = differences({"threads": status.get("threads"), **then}, conditions(settings))
     if found and settings.strict:
         raise OtherConditions(
             f"strict=true: it {sentence(what, found)}. Restore them, train it again with "

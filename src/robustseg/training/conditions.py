@@ -20,12 +20,14 @@ def conditions(settings: Settings) -> dict[str, Any]:
 
     Returns:
         `versions` of Python and libraries, `processor`, `commit` of the project (see `_commit`),
-        and `code`: hashes of the source of own classes (see `own_code`).
+        `threads` that compute, None on a GPU, and `code`: hashes of the source of own classes (see
+        `own_code`).
     """
     return {
         "versions": _versions(),
         "processor": hardware.processor(settings.trainer.accelerator),
         "commit": _commit(),
+        "threads": settings.trainer.threads if settings.trainer.accelerator == "cpu" else None,
         "code": own_code(settings.plain()),
     }
 
@@ -42,7 +44,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     for name in new:
         if name in old and old[name] != new[name]:
             found.append(f"{name} {old[name]}, now {new[name]}")
-    for name in ("processor", "commit"):
+    for name in ("processor", "commit", "threads"):
         if then.get(name) is not None and now[name] is not None and then[name] != now[name]:
             found.append(f"{name} {_short(name, then[name])}, now {_short(name, now[name])}")
     code = then.get("code") or {}
