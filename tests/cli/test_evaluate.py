@@ -175,6 +175,12 @@ def test_training_images_are_told_and_can_be_left_out(noisy_run, tmp_path, caplo
     assert f"{told}: left out" in caplog.text
 
 
+def test_where_all_are_training_images_none_is_left(noisy_run, capsys):
+    call = ["evaluate", str(noisy_run), *OWN, "--split", "train", "--without-training"]
+    assert main([*call, "--device", "cpu"]) == 1
+    assert f"all 10 images are training images of {noisy_run.name}" in capsys.readouterr().err
+
+
 def test_other_images_of_the_same_ids_are_no_training_images(noisy_run, tmp_path, caplog):
     folder = as_files(Synthetic("dermoscopy", size=32, train=10, test=5, seed=9), tmp_path / "data")
     scores, _ = scored(noisy_run, folder, tmp_path, "--without-training")

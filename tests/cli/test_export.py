@@ -43,6 +43,7 @@ def test_onnx_runtime_gives_the_same_masks(name, channels, request, tmp_path, ca
         told["scaling"] == {3: "in the model: x / 127.5 - 1", 1: "in the model: x / 255"}[channels]
     )
     assert told["threshold"] == "0.4"
+    assert told["sixteen_bits"] == "value >> 8: the upper eight of 16 bits of grey images"
     assert told["run_id"] == folder.name
     assert json.loads(told["labels"]) == {"0": "background", "1": "foreground"}
     metrics = json.loads((folder / "metrics.json").read_text())

@@ -219,6 +219,7 @@ def test_evaluation_is_that_of_the_masks_predicted(trained, tmp_path, capsys):
 
 def test_onnx_gives_the_probability_of_each_class(trained, tmp_path):
     path = tmp_path / "net.onnx"
+    assert command("export", trained, "-o", path, "--threshold", "0.3") == 2
     assert command("export", trained, "-o", path) == 0
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     facts = session.get_modelmeta().custom_metadata_map

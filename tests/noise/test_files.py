@@ -124,3 +124,32 @@ def test_names_that_would_do_harm(tmp_path, corrupted, names, message):
     with pytest.raises(ValueError, match=message):
         export(tmp_path / "out", noisy[:2], names, manifest[:2])
     assert not (tmp_path / "out").exists()
+
+
+def files_in(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_an_export_is_replaced_by_one_of_the_same_masks_only(tmp_path, corrupted):
+    masks, noisy, manifest = corrupted
+    names = [f"{row['id']}.png" for row in manifest]
+    export(tmp_path / "out", noisy, names, manifest)
+    export(tmp_path / "out", masks, names, manifest)
+    before = files_in(tmp_path / "out")
+    with pytest.raises(FileExistsError, match="is no mask of this export, nor are 2 others"):
+        export(tmp_path / "out", noisy[:2], names[:2], manifest[:2])
+    assert files_in(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("noise.csv", "id,mine\na,1\n"), ("noise.csv", ""), ("status.json", "{}")]
+)
+def test_a_folder_of_another_kind_is_left_alone(tmp_path, corrupted, name, content):
+    _, noisy, manifest = corrupted
+    names = [f"{row['id']}.png" for row in manifest]
+    export(tmp_path, noisy, names, manifest)
+    (tmp_path / name).write_text(content)
+    before = files_in(tmp_path)
+    with pytest.raises(FileExistsError, match=r"noise\.csv is not that of an earlier export"):
+        export(tmp_path, noisy, names, manifest)
+    assert files_in(tmp_path) == before

@@ -93,6 +93,11 @@ def main(options: argparse.Namespace) -> int:
     known = overlap(run, images)
     trained = int(known.trained.sum())
     if trained and options.without_training:
+        if trained == len(images):
+            raise DataError(
+                f"all {trained} images are training images of {run.folder.run_id}, so that "
+                "--without-training leaves none: choose others with --split, or another data set"
+            )
         images = images.subset(np.flatnonzero(~known.trained))
     for line in _told(known, run, options.without_training):
         _log.warning("%s", line)
@@ -128,7 +133,7 @@ def main(options: argparse.Namespace) -> int:
 def _partial(scored: Sized, images: Sized, run: "FinishedRun", dataset: str) -> str:
     """That only a part is scored, though all images are new to the run."""
     return (
-        f"{len(scored)} of the {len(images)} images of {dataset} are scored, those of its seeded "
+        f"{len(scored)} of the {len(images)} images of {dataset} are scored, those of a drawn "
         f"split; {run.folder.run_id} was trained on none of the {len(images)}: --split all scores "
         "them all"
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from robustseg.cli.file_argument import file_ending
 from robustseg.cli.run_argument import add_run, begin, loaded, share
+from robustseg.errors import ConfigError
 
 
 def add_parser(subparsers: Any) -> None:
@@ -24,9 +25,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--threshold",
         type=share,
-        default=0.5,
         metavar="P",
-        help="written into the metadata (default: 0.5)",
+        help="written into the metadata (default: 0.5; of several classes the largest probability "
+        "decides)",
     )
     parser.set_defaults(main=main)
 
@@ -39,8 +40,14 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.finished.onnx import TOLERANCE, difference, export_onnx, metadata
 
     run = loaded(options)
-    export_onnx(run, options.out, threshold=options.threshold)
-    for name, value in metadata(run, options.threshold).items():
+    if run.classes and options.threshold is not None:
+        raise ConfigError(
+            f"--threshold: {run.folder.run_id} predicts {len(run.classes)} classes, of which the "
+            "most probable is taken; leave it out"
+        )
+    threshold = 0.5 if options.threshold is None else options.threshold
+    export_onnx(run, options.out, threshold=threshold)
+    for name, value in metadata(run, threshold).items():
         if name != "settings":
             print(f"{name:14} {value}")
     if find_spec("onnxruntime") is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from robustseg.cli.file_argument import file_ending
 from robustseg.cli.overrides import add_overrides, check_only
 from robustseg.cli.run_argument import add_run, begin, loaded, positive
+from robustseg.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +42,9 @@ def add_parser(subparsers: Any) -> None:
         "(default); dice: 1 - Dice of mask and prediction",
     )
     parser.add_argument("--top", type=positive, default=20, help="to list (default: 20)")
-    parser.add_argument("-o", "--out", type=Path, help="CSV file of all training masks")
+    parser.add_argument(
+        "-o", "--out", type=file_ending(".csv"), help="CSV file of all training masks"
+    )
     parser.add_argument(
         "--sheet", type=file_ending(".png"), help="PNG file: the worst with both outlines"
     )
@@ -60,6 +63,8 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.runs.files import write_csv
 
     check_only(options.overrides, _OVERRIDES, "suspects")
+    if options.out:
+        _check_out(options.out)
     settings = composed(options.overrides)
     run = _moved(loaded(options), settings.dataset.root)
     data = training_data(run, Path(settings.paths.cache))
@@ -83,11 +88,33 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_out(path: Path) -> None:
+    """Refuse to overwrite what is no ranking of suspects, such as a run's own images.csv.
+
+    Raises:
+        FileExistsError: it is there.
+    """
+    if path.exists():
+        with path.open(encoding="utf-8", errors="replace") as file:
+            header = file.readline()
+        if not header.startswith("rank,id,"):
+            raise FileExistsError(f"{path} exists and is no list of suspects. Name another file")
+
+
 def _moved(run: "FinishedRun", root: str | None) -> "FinishedRun":
-    """The run with its images at another place, if one is given."""
+    """The run with its images at another place, if one is given.
+
+    Raises:
+        ConfigError: its images are drawn.
+    """
     if root is None:
         return run
     dataset = run.settings.dataset
+    if dataset.source.get("root") is None:
+        raise ConfigError(
+            f"dataset.root={root}: the images of {run.folder.run_id} are drawn and lie nowhere; "
+            "leave it out"
+        )
     moved = dataset.changed(root=root, source=dataset.source.changed(root=root))
     return replace(run, settings=run.settings.changed(dataset=moved))
 

@@ -83,6 +83,7 @@ def export_onnx(run: FinishedRun, path: Path, *, threshold: float = 0.5) -> None
 def metadata(run: FinishedRun, threshold: float) -> dict[str, str]:
     """What a program must know to feed the model and read its output."""
     size, channels = run.image_size, run.channels
+    bits = run.settings.dataset.source.get("image_bits") or 16
     scaling = "x / 127.5 - 1" if channels == 3 else "x / 255"
     classes = run.settings.dataset.classes
     names = classes or ["background", "foreground"]
@@ -95,6 +96,7 @@ def metadata(run: FinishedRun, threshold: float) -> dict[str, str]:
         "channel_order": "RGB" if channels == 3 else "grey",
         "resizing": f"to {size} x {size}, bilinear with antialiasing (Pillow's BILINEAR); "
         "proportions are not kept; an orientation tag is not applied",
+        "sixteen_bits": f"value >> {bits - 8}: the upper eight of {bits} bits of grey images",
         "scaling": f"in the model: {scaling}",
         "output": f"{OUTPUT}: float32 (N, {outputs}, {size}, {size}), {what}",
         **({} if classes else {"threshold": str(threshold)}),

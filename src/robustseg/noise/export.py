@@ -1,5 +1,6 @@
 """Noisy masks as files, for any other program to train on."""
 
+import csv
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path, PurePath
@@ -9,7 +10,7 @@ from PIL import Image
 
 from robustseg import IGNORED, label_palette
 from robustseg.errors import DataError
-from robustseg.noise.manifest import Row, write
+from robustseg.noise.manifest import COLUMNS, Row, write
 
 MANIFEST = "noise.csv"
 _WRITTEN = 128  # how an ignored pixel is written, between background 0 and foreground 255
@@ -41,7 +42,8 @@ def export(
     Raises:
         ValueError: Numbers differ, or a name has a folder.
         DataError: Two masks would be one file.
-        FileExistsError: A file is there already that no earlier export has written.
+        FileExistsError: The folder holds masks that this export would not replace, or is no
+            earlier export.
     """
     rows = len({row["id"] for row in manifest}) if label_maps else len(manifest)
     if not len(masks) == len(names) == rows:
@@ -59,12 +61,7 @@ def export(
             f"{one} and {other} would be written to one file, at least where capitals do not "
             "count: rename one of them"
         )
-    there = [file for file in files if file.exists()]
-    if there and not (folder / MANIFEST).exists():
-        raise FileExistsError(
-            f"{there[0]} exists and {folder} is not an earlier export (it has no {MANIFEST}): "
-            "nothing was written. Choose an empty folder"
-        )
+    _check_folder(folder, files)
     folder.mkdir(parents=True, exist_ok=True)
     grey = np.zeros(256, np.uint8)
     grey[1], grey[IGNORED] = 255, _WRITTEN
@@ -75,3 +72,30 @@ def export(
         picture.save(file)
     write(folder / MANIFEST, manifest)
     return files
+
+
+def _check_folder(folder: Path, files: Sequence[Path]) -> None:
+    """Refuse a folder that would hold masks of two exports, or of another origin.
+
+    Raises:
+        FileExistsError: naming a file.
+    """
+    masks = {one for one in folder.glob("*") if one.suffix.lower() == ".png"}
+    manifest = folder / MANIFEST
+    refused = "nothing was written. Choose an empty folder"
+    if manifest.exists():
+        with manifest.open(newline="", encoding="utf-8", errors="replace") as file:
+            header = next(csv.reader(file), [])
+        if tuple(header[: len(COLUMNS)]) != COLUMNS or (folder / "status.json").exists():
+            raise FileExistsError(f"{manifest} is not that of an earlier export: {refused}")
+    elif masks & set(files):
+        there = min(masks & set(files))
+        raise FileExistsError(
+            f"{there} exists and {folder} is not an earlier export (it has no {MANIFEST}): "
+            f"{refused}"
+        )
+    if left := masks - set(files):
+        raise FileExistsError(
+            f"{min(left)} exists, and is no mask of this export, nor are {len(left) - 1} others in "
+            f"{folder}: {refused}"
+        )
