@@ -348,3 +348,30 @@ def test_nothing_is_written_that_the_index_may_not_name(sweep, add_run, tmp_path
     (why,) = (report.left_out[run_id] for run_id in report.left_out)
     assert [*report.left_out] == [large.run_id] and "76 rows" in why and "limits: 57 rows" in why
     assert len(run_ids(tmp_path / "record")) == len(runs_of(tmp_path / "record")) == 8
+
+
+def nameless(folder, name):
+    """A run whose files do not tell its id, in a folder of another name."""
+    for file in (folder.status, folder.metrics):
+        content = read_json(file)
+        content["run"].pop("run_id")
+        write_json(file, {key: value for key, value in content.items() if key != "run_id"})
+    return RunFolder(folder.path.rename(folder.path.with_name(name)))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "why"),
+    [
+        ("a\x01b", "a\\x01b", "control characters in its name"),
+        ("a\x9bb", "a\\x9bb", "control characters in its name"),
+        ("a\\b", "a\\b", "no record can hold: its name is none that a run may have"),
+    ],
+)
+def test_a_folder_whose_name_no_reader_takes_is_left_out(add_run, tmp_path, name, shown, why):
+    """Or else nothing of the record could be read again."""
+    kept = add_run("mae")
+    nameless(add_run("gce"), name)
+    report = pack("mine", [add_run.runs], tmp_path / "record")
+    assert report.added == [kept.run_id] and [*report.left_out] == [shown]
+    assert why in report.left_out[shown]
+    assert run_ids(tmp_path / "record") == {kept.run_id}

@@ -17,6 +17,7 @@ from robustseg.runs.files import (
     trouble,
     write_text,
 )
+from robustseg.terminal.printable import is_plain
 
 SCHEMA = 1  # raise it when the meaning of a part or of the index changes
 INDEX = "record.json"
@@ -28,7 +29,7 @@ PART_LIMIT = 1 << 30  # bytes of a part on disk
 ROWS_LIMIT = {"runs": 100_000, "epochs": 10_000_000, "thresholds": 20_000_000, "images": 20_000_000}
 
 _DIGITS = 16  # of the checksum, in a part's name
-_RUN_ID = re.compile(r"[^/\\\x00-\x1f]{1,255}")
+_RUN_ID = re.compile(r"[^/\\]{1,255}")
 
 
 class DamagedRecord(ValueError):
@@ -124,6 +125,22 @@ def write_index(record: Path, packings: Sequence[Packing]) -> None:
     write_text(record / INDEX, json.dumps({"schema": SCHEMA, "packings": entries}, indent=1) + "\n")
 
 
+def check_run_ids(runs: Sequence[Any]) -> None:
+    """Refuse what are not the ids of the runs of a packing.
+
+    Raises:
+        ValueError: there is none, one is twice, or no run has such an id.
+    """
+    if not runs or not all(map(_is_run_id, runs)):
+        raise ValueError("a packing has no run ids")
+    if len(set(runs)) < len(runs):
+        raise ValueError("a run is in one packing twice")
+
+
+def _is_run_id(run: Any) -> bool:
+    return isinstance(run, str) and bool(_RUN_ID.fullmatch(run)) and is_plain(run)
+
+
 def read_part(record: Path, part: Part) -> bytes:
     """The bytes of a part, checked against the index.
 
@@ -176,10 +193,7 @@ def _packing(entry: Any) -> Packing:
     """
     entry = _typed(entry, dict)
     runs = tuple(_typed(entry.get("runs"), list))
-    if not runs or not all(isinstance(run, str) and _RUN_ID.fullmatch(run) for run in runs):
-        raise ValueError("a packing has no run ids")
-    if len(set(runs)) < len(runs):
-        raise ValueError("a run is in one packing twice")
+    check_run_ids(runs)
     parts = tuple(_part(_typed(part, dict)) for part in _typed(entry.get("parts"), list))
     kinds = [part.kind for part in parts]
     if "runs" not in kinds or len(set(kinds)) < len(kinds):

@@ -13,12 +13,14 @@ from robustseg.records.layout import (
     KINDS,
     Packing,
     Part,
+    check_run_ids,
     part_of,
     read_index,
     write_index,
     write_part,
 )
 from robustseg.records.record import Record
+from robustseg.records.recorded_run import recorded_runs
 from robustseg.records.tables import COLUMNS_LIMIT, LOGICAL, TEXTS, checked, encode
 from robustseg.runs.finished import Finished
 from robustseg.runs.folder import RunFolder
@@ -234,6 +236,11 @@ def _parts(batch: Sequence[Kept]) -> dict[Part, bytes]:
     Raises:
         ValueError: they are not what a record holds.
     """
+    run_ids = tuple(kept.run_id for kept in batch)
+    try:
+        check_run_ids(run_ids)
+    except ValueError as error:
+        raise ValueError("its name is none that a run may have") from error
     parts = {}
     for kind in KINDS:
         table = _runs_table(batch) if kind == "runs" else _joined(batch, kind)
@@ -242,8 +249,10 @@ def _parts(batch: Sequence[Kept]) -> dict[Part, bytes]:
         data = encode(table, kind)
         try:
             part = part_of(kind, data, table.num_rows)
-            checked(data, part, [kept.run_id for kept in batch])
-        except ValueError as error:
+            table = checked(data, part, run_ids)
+            if kind == "runs":
+                recorded_runs(Record(Path()), Packing(run_ids, (part,)), table)
+        except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{kind}: {error}") from error
         parts[part] = data
     return parts
