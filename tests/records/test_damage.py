@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import os
+import shutil
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -341,3 +342,38 @@ def test_merging_says_what_it_leaves(sweep, record, tmp_path, capsys):
     (record / "record.json").write_text("{")
     assert main(["runs", "merge", str(record), "-o", str(target)]) == 1
     assert "record.json is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["runs", "images"])
+@pytest.mark.parametrize("gone", [True, False])
+def test_merging_mends_a_damaged_target(record, tmp_path, kind, gone, capsys):
+    before = contents(record)
+    intact = tmp_path / "intact"
+    merge([record], intact)
+    file = part_of(record, kind)
+    if gone:
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert main(["runs", "merge", str(intact), str(record), "-o", str(record)]) == 0
+    output, errors = capsys.readouterr()
+    assert "0 runs and 1 part copied from 2 records, 8 runs mended" in output and errors == ""
+    assert contents(record) == before
+    assert merge([intact], record).mended == set()
+
+
+def test_merging_says_what_stays_damaged_in_the_target(add_run, record, tmp_path, capsys):
+    add_run("mae", place="more")
+    pack("mine", [tmp_path / "more"], tmp_path / "other")
+    file = part_of(record, "images")
+    file.write_bytes(b"garbage")
+    for sources in ([tmp_path / "other"], [record]):
+        assert main(["runs", "merge", *map(str, sources), "-o", str(record)]) == 1
+        (said,) = capsys.readouterr().err.splitlines()
+        assert f"{file} is damaged" in said and "its 8 runs are not used" in said
+    assert len(load_runs(record)) == 1
+    broken = tmp_path / "broken"
+    shutil.copytree(record, broken)
+    assert main(["runs", "merge", str(broken), "-o", str(record)]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert str(broken) in first and f"{file} is damaged" in second

@@ -167,13 +167,14 @@ def part_of(kind: str, data: bytes, rows: int) -> Part:
     return part
 
 
-def write_part(record: Path, part: Part, data: bytes) -> None:
-    """Write a part under the name of its content; one that is there stays as it is."""
+def write_part(record: Path, part: Part, data: bytes) -> bool:
+    """Write a part under the name of its content; False if it is there, and stays as it is."""
     path = record / part.file
     if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
-        return
+        return False
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+    return True
 
 
 def _read(path: Path, limit: int) -> bytes:
