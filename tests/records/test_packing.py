@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -18,8 +19,10 @@ from robustseg.records import pack, packing, run_ids
 from robustseg.records.layout import ROWS_LIMIT, DamagedRecord, read_index
 from robustseg.records.record import Record
 from robustseg.results.one_run import FolderRun
-from robustseg.runs.files import read_csv, read_json, write_csv, write_json
+from robustseg.results.sources import Sources
+from robustseg.runs.files import DamagedFile, read_csv, read_json, write_csv, write_json
 from robustseg.runs.folder import RunFolder
+from robustseg.runs.identity import SCHEMA
 from tests.conftest import SLOW_WITH_FIXTURE
 from tests.records.conftest import contents
 
@@ -375,3 +378,59 @@ def test_a_folder_whose_name_no_reader_takes_is_left_out(add_run, tmp_path, name
     assert report.added == [kept.run_id] and [*report.left_out] == [shown]
     assert why in report.left_out[shown]
     assert run_ids(tmp_path / "record") == {kept.run_id}
+
+
+def restart(folder):
+    """What `force=true` does to a finished run, and its first two epochs."""
+    config, epochs = folder.config.read_text(), read_csv(folder.epochs)
+    experiments = folder.read_status()["experiments"]
+    folder.set_aside()
+    folder.update_status(schema=SCHEMA, run_id=folder.run_id, state="running")
+    folder.update_status(experiments=experiments, attempts=[{"started": "2026-02-03T00:00:00"}])
+    folder.config.write_text(config)
+    write_csv(folder.epochs, [{**row, "train_loss": 7.0} for row in epochs[:2]])
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_two_trainings_of_a_run_are_not_mixed(add_run, tmp_path, monkeypatch, noted):
+    """The run restarts between the search for finished runs and the reading of their rows."""
+    folder, other = add_run("gce"), add_run("mae")
+    if noted:
+        folder.update_status(files=folder.files())
+    locked = packing.locked
+
+    @contextmanager
+    def late(record):
+        with locked(record):
+            restart(folder)
+            yield
+
+    monkeypatch.setattr(packing, "locked", late)
+    report = pack("mine", [add_run.runs], tmp_path / "record")
+    assert report.added == [other.run_id] and [*report.left_out] == [folder.run_id]
+    why = f"{folder.epochs} is damaged" if noted else f"{folder.path} has been restarted"
+    assert why in report.left_out[folder.run_id]
+    assert run_ids(tmp_path / "record") == {other.run_id}
+
+
+def test_a_run_without_a_file_that_it_noted_is_left_out(add_run, tmp_path):
+    folder = add_run("gce")
+    write_csv(folder.split, [{"id": one, "split": "test", "case": "p"} for one in ("a", "b")])
+    folder.update_status(files=folder.files())
+    folder.split.unlink()
+    report = pack("mine", [add_run.runs], tmp_path / "record")
+    assert report.added == [] and "split.csv is missing" in report.left_out[folder.run_id]
+
+
+def test_tables_do_not_mix_two_trainings(add_run):
+    folder = add_run("gce")
+    folder.update_status(files=folder.files())
+    sources = Sources(add_run.runs)
+    (row,) = sources.rows()
+    restart(folder)
+    run = sources.find(row["run_id"])
+    assert run.status["state"] == "done"
+    with pytest.raises(DamagedFile, match=r"epochs\.csv is damaged"):
+        run.epochs()
+    with pytest.raises(FileNotFoundError):
+        run.images()

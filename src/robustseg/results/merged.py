@@ -108,7 +108,9 @@ def _read_folder(path: Path) -> tuple[list[_Read], dict[str, str]]:
     for name in sorted(names):
         folder = RunFolder(path / name)
         try:
-            read.append(_Read(path, FolderRun(folder), read_finished(folder)))
+            finished = read_finished(folder)
+            run = FolderRun(replace(folder, found=finished.status))
+            read.append(_Read(path, run, finished))
         except OSError as error:
             left_out[printable(name)] = f"that cannot be read ({error.strerror or error})"
         except NotFinished as error:

@@ -77,7 +77,8 @@ class Sources:
 
     def find(self, run_id: str) -> Run:
         """A run by the ``run_id`` of its row; of a folder also one that is not finished."""
-        if len(self.paths) == 1 and not self.has_records():  # nothing else has to be read
+        # Nothing else has to be read; once it is, a run stays the one whose numbers are shown.
+        if self._found is None and len(self.paths) == 1 and not self.has_records():
             return FolderRun(RunFolder(self.paths[0] / run_id))
         known = self._all().runs
         if run_id in known:
