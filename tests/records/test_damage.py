@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import math
 import os
 import shutil
 
@@ -174,6 +175,7 @@ RUNS = {
     "text for a number": put("dice_image", "0.5"),
     "number for a text": put("loss", 1),
     "range": put("dice_image", 1.5),
+    "range, beside NaN": put("dice_image", lambda c: pa.array([math.nan] * (len(c) - 1) + [-0.5])),
     "unknown run": put("run_id", lambda c: pa.array(["other", *c.to_pylist()[1:]])),
     "twice": put("run_id", lambda c: pa.array([c[1].as_py(), *c.to_pylist()[1:]])),
     "gap": put("labels", lambda c: pa.array([None, *c.to_pylist()[1:]])),
@@ -188,6 +190,8 @@ RUNS = {
 def test_runs_of_another_kind_are_not_used(record, tmp_path, change):
     file = replace(record, "runs", changed(record, "runs", change))
     assert f"{file} is damaged" in said(record)
+    with pytest.raises(DamagedRecord, match=file.name):
+        run_ids(record)
     assert merge([record], tmp_path / "target").added == set()
 
 
@@ -273,6 +277,8 @@ def test_runs_that_the_index_does_not_name_are_not_used(record):
     assert f"rows of {packing.runs[0]}" in said(record)
     replace(record, "runs", data, runs=[*packing.runs, "more"])
     assert "8 rows of 9 runs" in said(record)
+    with pytest.raises(DamagedRecord, match="8 rows of 9 runs"):  # or a sweep would skip it
+        run_ids(record)
 
 
 def test_more_rows_than_the_index_says_are_not_read(record, monkeypatch):

@@ -271,10 +271,14 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
 
 
 def _values_of(array: pa.Array) -> list[Any]:
-    if array.null_count:
+    import numpy as np
+    import pyarrow as pa
+
+    plain = pa.types.is_integer(array.type) or pa.types.is_floating(array.type)
+    if array.null_count or not plain:
         values: list[Any] = array.to_pylist()
         return values
-    values = array.to_numpy(zero_copy_only=False).tolist()
+    values = np.from_dlpack(array).tolist()  # to_numpy would import pandas
     return values
 
 
