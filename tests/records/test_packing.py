@@ -241,10 +241,32 @@ def test_the_command_says_what_it_did(add_run, sweep, tmp_path, capsys):
 def test_the_readme_is_of_what_is_in_it(record):
     text = (record / "README.md").read_text()
     assert "| `mine` | 8 |" in text and "| `synthetic` | 8 | plain | drawn by robustseg" in text
+    names = recipe(record)
+    assert len(names["runs"]) == 8 and len(names["images"]) == 8 * 16
+
+
+def recipe(record):
+    """What a reader has who does as the readme says."""
+    text = (record / "README.md").read_text()
     code = text.partition("```python\n")[2].partition("```")[0].replace('"record"', f'"{record}"')
     names = {}
-    exec(code, names)  # as a reader would
-    assert len(names["runs"]) == 8 and len(names["images"]) == 8 * 16
+    exec(code, names)
+    return names
+
+
+def test_the_readme_counts_a_run_once_however_often_it_is_packed(sweep, record):
+    before = recipe(record)
+    for path in sorted(sweep.iterdir())[:3]:
+        RunFolder(path).update_status(experiments=["other"])
+    assert len(pack("other", [sweep], record).added) == 3
+    text = (record / "README.md").read_text()
+    assert "| `mine` | 8 |" in text and "| `other` | 3 |" in text and "A record of 8 runs" in text
+    (record / "images" / "orphan.parquet").write_bytes(
+        next((record / "images").iterdir()).read_bytes()
+    )
+    after = recipe(record)
+    for kind in ("runs", "epochs", "images"):
+        pd.testing.assert_frame_equal(before[kind], after[kind])
 
 
 def test_metrics_are_those_of_metrics_json(sweep, record):

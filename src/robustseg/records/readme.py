@@ -70,13 +70,24 @@ What is missing was not recorded; NaN is not defined.
 ## Reading it
 
 ```python
+import json
 from pathlib import Path
 
 import pandas as pd
 
+record = Path("{name}")
+packings = json.loads((record / "record.json").read_text())["packings"]
+
 
 def read(kind):  # parts of different times may have different columns
-    return pd.concat(map(pd.read_parquet, sorted(Path("{name}", kind).glob("*.parquet"))))
+    frames, seen = [], set()
+    for packing in packings:
+        for part in packing["parts"]:
+            if part["kind"] == kind:
+                rows = pd.read_parquet(record / part["file"])
+                frames.append(rows[~rows.run_id.isin(seen)])  # a run may be packed twice
+        seen.update(packing["runs"])
+    return pd.concat(frames)
 
 
 runs = read("runs")
@@ -92,8 +103,11 @@ or, with what the program knows (checksums, runs that are there twice): `from ro
 
 def write_readme(record: Path) -> None:
     """Write README.md of what a record holds now."""
-    runs = {run.run_id: run for run in reversed(Record(record).runs())}
-    joined = Counter(name for run in runs.values() for name in run.finished.experiments)
+    found = Record(record).runs()
+    runs = {run.run_id: run for run in reversed(found)}
+    # A run that was packed again, for another experiment, belongs to both.
+    belongs = {(name, run.run_id) for run in found for name in run.finished.experiments}
+    joined = Counter(name for name, _ in belongs)
     experiments = sorted(joined.items()) or [("none", len(runs))]
     only = f" {experiments[0][0]}" if len(joined) == 1 else ""
     text = _TEXT.format(
