@@ -18,6 +18,7 @@ from robustseg.cli.main import main
 from robustseg.records import pack, packing, run_ids
 from robustseg.records.layout import ROWS_LIMIT, DamagedRecord, read_index
 from robustseg.records.record import Record
+from robustseg.results.load import load_runs
 from robustseg.results.one_run import FolderRun
 from robustseg.results.sources import Sources
 from robustseg.runs.files import DamagedFile, read_csv, read_json, write_csv, write_json
@@ -456,3 +457,24 @@ def test_tables_do_not_mix_two_trainings(add_run):
         run.epochs()
     with pytest.raises(FileNotFoundError):
         run.images()
+
+
+@pytest.mark.parametrize("path", ["/home/jane/encoder.pt", "C:\\jane\\encoder.pt"])
+def test_paths_among_the_settings_are_named(add_run, tmp_path, capsys, path):
+    """Runs with two files of one name differ, so the paths are kept."""
+    runs = [add_run("gce", run_id="first"), add_run("gce", run_id="second"), add_run("mae")]
+    weights = [path, path.replace("jane", "john"), "encoder.pt"]
+    for run, file in zip(runs, weights, strict=True):
+        metrics = read_json(run.metrics)
+        metrics["settings"]["model"] = {"weights": file, "more": ["a", file]}
+        write_json(run.metrics, metrics)
+    words = ["runs", "pack", "mine", "--runs", str(add_run.runs), "-o", str(tmp_path / "record")]
+    assert main(words) == 0
+    said = capsys.readouterr().err
+    assert f"first: model.weights={path}, model.more={path}" in said and "second: model" in said
+    assert runs[2].run_id not in said
+    pd.testing.assert_frame_equal(
+        load_runs(tmp_path / "record"), load_runs(add_run.runs), check_like=True
+    )
+    report = pack(None, [tmp_path / "record"], tmp_path / "copy")
+    assert sorted(report.paths) == ["first", "second"]

@@ -73,6 +73,11 @@ def pack(options: argparse.Namespace) -> int:
     _list("Left out", report.left_out.items(), "")
     _list("Packed without", ((run, files) for run, files in report.without.items()), "")
     _list(
+        "Packed with paths of a machine, as settings that can change the result are kept whole",
+        report.paths.items(),
+        "A run that is given such a file by a relative path does not have its folder on record",
+    )
+    _list(
         "With other numbers elsewhere; the first are kept",
         report.differing.items(),
         "To keep both, pack them into a record of their own; tables name what differs",
