@@ -325,6 +325,17 @@ def test_links_are_not_followed(record, tmp_path, name):
         run_ids(record)
 
 
+def test_nothing_is_written_behind_a_link(sweep, record, tmp_path, capsys):
+    target, elsewhere = tmp_path / "target", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    target.mkdir()
+    (target / "images").symlink_to(elsewhere)
+    for words in (["pack", "mine", "--runs", str(sweep)], ["merge", str(record)]):
+        assert main(["runs", *words, "-o", str(target)]) == 1
+        assert f"{target / 'images'} is a link" in capsys.readouterr().err
+        assert not [*elsewhere.iterdir()] and not run_ids(target)
+
+
 def test_a_pipe_is_no_part(record):
     file = part_of(record, "runs")
     file.unlink()

@@ -147,13 +147,18 @@ def read_part(record: Path, part: Part) -> bytes:
     Raises:
         DamagedRecord: they are not, or it is not a regular file.
     """
-    path = record / part.file
-    if path.parent.is_symlink():
-        raise DamagedRecord(path.parent, "is a link, which a record does not hold")
+    path = _place(record, part)
     data = _read(path, PART_LIMIT)
     if len(data) != part.size or hashlib.sha256(data).hexdigest() != part.sha256:
         raise DamagedRecord(path, f"is damaged: its checksum is not the one in {INDEX}")
     return data
+
+
+def _place(record: Path, part: Part) -> Path:
+    path = record / part.file
+    if path.parent.is_symlink():
+        raise DamagedRecord(path.parent, "is a link, which a record does not hold")
+    return path
 
 
 def part_of(kind: str, data: bytes, rows: int) -> Part:
@@ -168,8 +173,12 @@ def part_of(kind: str, data: bytes, rows: int) -> Part:
 
 
 def write_part(record: Path, part: Part, data: bytes) -> bool:
-    """Write a part under the name of its content; False if it is there, and stays as it is."""
-    path = record / part.file
+    """Write a part under the name of its content; False if it is there, and stays as it is.
+
+    Raises:
+        DamagedRecord: its folder is a link, behind which no reader would look.
+    """
+    path = _place(record, part)
     if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
         return False
     with replacing(path) as temporary:
