@@ -166,6 +166,10 @@ def test_other_packings_are_used_and_the_damage_is_said(add_run, sweep, record, 
     assert len(load_runs(record)) == len(run_ids(record)) == 9
 
 
+def with_number(table, name):
+    return table.append_column(name, pa.array([1.0] * len(table)))
+
+
 RUNS = {
     "labels": put("labels", "[]"),
     "labels that contradict": put("labels", '{"dataset":"a","loss":"b","alpha":1,"seed":0}'),
@@ -182,6 +186,11 @@ RUNS = {
     "lacking": lambda table: table.drop_columns(["settings"]),
     "logical": put("public", "yes"),
     "list": put("nu", lambda c: pa.array([[1.0]] * len(c))),
+    "number and group": lambda table: with_number(table, "steps.x"),
+    "control in a number's name": lambda table: with_number(table, "\x1b[31m"),
+    "control in an experiment": put("experiments", '["mine","\\u001b]0;evil\\u0007"]'),
+    "control in a setting": put("settings", '{"a":["\\u009b31m"]}'),
+    "control in a collapse": put("collapsed", "\x1b[31m"),
     "long": put("settings", '{"a":"' + "x" * 2_000_000 + '"}'),
 }
 

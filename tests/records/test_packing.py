@@ -1,5 +1,6 @@
 """What packing adds, and what it leaves alone."""
 
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robustseg.cli.main import main
-from robustseg.records import pack, packing, run_ids
+from robustseg.records import pack, packing, readme, run_ids
 from robustseg.records.layout import ROWS_LIMIT, DamagedRecord, read_index
 from robustseg.records.record import Record
 from robustseg.results.load import load_runs
@@ -478,3 +479,37 @@ def test_paths_among_the_settings_are_named(add_run, tmp_path, capsys, path):
     )
     report = pack(None, [tmp_path / "record"], tmp_path / "copy")
     assert sorted(report.paths) == ["first", "second"]
+
+
+def test_numbers_that_cannot_be_nested_again_are_left_out(add_run, tmp_path):
+    wrong, *right = add_run("gce"), add_run("mae"), add_run("tloss")
+    added = [{"extra": 1.0, "extra.deep": 2.0}, {"extra": 1.0}, {"extra": {"deep": 2.0}}]
+    for folder, numbers in zip([wrong, *right], added, strict=True):
+        write_json(folder.metrics, {**read_json(folder.metrics), **numbers})
+    report = pack("mine", [add_run.runs], tmp_path / "record")
+    assert report.left_out == {
+        wrong.run_id: "which no record can hold: runs: extra is a number and has one inside, "
+        "extra.deep"
+    }
+    runs = runs_of(tmp_path / "record")
+    assert {run_id: run.metrics() for run_id, run in runs.items()} == {
+        folder.run_id: read_json(folder.metrics) for folder in right
+    }
+
+
+def test_the_readme_obeys_no_name(add_run, tmp_path, monkeypatch):
+    """Whoever lets one through that readers refuse today."""
+    add_run("gce", experiments=["a|b`c", "evil"])
+    monkeypatch.setattr(readme, "Record", lambda path: Evil(path))
+    pack(None, [add_run.runs], tmp_path / "record")
+    text = (tmp_path / "record" / "README.md").read_text()
+    assert "| `a·b·c` | 1 |" in text and "| `\\x1b]0;evil\\x07` | 1 |" in text
+
+
+class Evil(Record):
+    def runs(self):
+        names = {"evil": "\x1b]0;evil\x07"}
+        for run in super().runs():
+            experiments = tuple(names.get(one, one) for one in run.finished.experiments)
+            run.finished = dataclasses.replace(run.finished, experiments=experiments)
+        return super().runs()

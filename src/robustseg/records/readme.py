@@ -7,6 +7,7 @@ from pathlib import Path
 from robustseg.records.record import Record
 from robustseg.records.recorded_run import RecordedRun
 from robustseg.runs.files import write_text
+from robustseg.terminal.printable import printable
 
 _DRAWN = "drawn by robustseg; Apache-2.0"
 # Licence and citation, by `dataset=`.
@@ -131,5 +132,5 @@ def _data(runs: Sequence[RecordedRun]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """A name from a file, which must not end the table or be markup."""
-    return "`" + "".join("·" if one in "`|\n\r" else one for one in text) + "`"
+    """A name from a file, which must not end the table, be markup or command a terminal."""
+    return "`" + "".join("·" if one in "`|" else one for one in printable(text)) + "`"
