@@ -117,7 +117,8 @@ class Record:
         try:
             return recorded_runs(self, packing, table)
         except (ValueError, TypeError, KeyError) as error:
-            raise DamagedRecord(self.path / part.file, f"is damaged: {error!r}") from error
+            said = f"no {error}" if isinstance(error, KeyError) else error
+            raise DamagedRecord(self.path / part.file, f"is damaged: {said}") from error
 
 
 def run_ids(path: Path) -> set[str]:
