@@ -28,7 +28,7 @@ ROOMS = {
     "sweeps": "configuration records runs terminal",
     "results": "metrics records runs terminal",
     "configuration": "data runs terminal",
-    "records": "metrics runs",
+    "records": "metrics runs terminal",
     "data": "noise terminal",
     "runs": "terminal",
     "noise": "",

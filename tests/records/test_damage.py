@@ -3,7 +3,9 @@
 import hashlib
 import itertools
 import json
+import math
 import os
+import shutil
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -164,6 +166,10 @@ def test_other_packings_are_used_and_the_damage_is_said(add_run, sweep, record, 
     assert len(load_runs(record)) == len(run_ids(record)) == 9
 
 
+def with_number(table, name):
+    return table.append_column(name, pa.array([1.0] * len(table)))
+
+
 RUNS = {
     "labels": put("labels", "[]"),
     "labels that contradict": put("labels", '{"dataset":"a","loss":"b","alpha":1,"seed":0}'),
@@ -173,12 +179,18 @@ RUNS = {
     "text for a number": put("dice_image", "0.5"),
     "number for a text": put("loss", 1),
     "range": put("dice_image", 1.5),
+    "range, beside NaN": put("dice_image", lambda c: pa.array([math.nan] * (len(c) - 1) + [-0.5])),
     "unknown run": put("run_id", lambda c: pa.array(["other", *c.to_pylist()[1:]])),
     "twice": put("run_id", lambda c: pa.array([c[1].as_py(), *c.to_pylist()[1:]])),
     "gap": put("labels", lambda c: pa.array([None, *c.to_pylist()[1:]])),
     "lacking": lambda table: table.drop_columns(["settings"]),
     "logical": put("public", "yes"),
     "list": put("nu", lambda c: pa.array([[1.0]] * len(c))),
+    "number and group": lambda table: with_number(table, "steps.x"),
+    "control in a number's name": lambda table: with_number(table, "\x1b[31m"),
+    "control in an experiment": put("experiments", '["mine","\\u001b]0;evil\\u0007"]'),
+    "control in a setting": put("settings", '{"a":["\\u009b31m"]}'),
+    "control in a collapse": put("collapsed", "\x1b[31m"),
     "long": put("settings", '{"a":"' + "x" * 2_000_000 + '"}'),
 }
 
@@ -187,6 +199,8 @@ RUNS = {
 def test_runs_of_another_kind_are_not_used(record, tmp_path, change):
     file = replace(record, "runs", changed(record, "runs", change))
     assert f"{file} is damaged" in said(record)
+    with pytest.raises(DamagedRecord, match=file.name):
+        run_ids(record)
     assert merge([record], tmp_path / "target").added == set()
 
 
@@ -272,6 +286,8 @@ def test_runs_that_the_index_does_not_name_are_not_used(record):
     assert f"rows of {packing.runs[0]}" in said(record)
     replace(record, "runs", data, runs=[*packing.runs, "more"])
     assert "8 rows of 9 runs" in said(record)
+    with pytest.raises(DamagedRecord, match="8 rows of 9 runs"):  # or a sweep would skip it
+        run_ids(record)
 
 
 def test_more_rows_than_the_index_says_are_not_read(record, monkeypatch):
@@ -318,6 +334,17 @@ def test_links_are_not_followed(record, tmp_path, name):
         run_ids(record)
 
 
+def test_nothing_is_written_behind_a_link(sweep, record, tmp_path, capsys):
+    target, elsewhere = tmp_path / "target", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    target.mkdir()
+    (target / "images").symlink_to(elsewhere)
+    for words in (["pack", "mine", "--runs", str(sweep)], ["merge", str(record)]):
+        assert main(["runs", *words, "-o", str(target)]) == 1
+        assert f"{target / 'images'} is a link" in capsys.readouterr().err
+        assert not [*elsewhere.iterdir()] and not run_ids(target)
+
+
 def test_a_pipe_is_no_part(record):
     file = part_of(record, "runs")
     file.unlink()
@@ -341,3 +368,38 @@ def test_merging_says_what_it_leaves(sweep, record, tmp_path, capsys):
     (record / "record.json").write_text("{")
     assert main(["runs", "merge", str(record), "-o", str(target)]) == 1
     assert "record.json is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["runs", "images"])
+@pytest.mark.parametrize("gone", [True, False])
+def test_merging_mends_a_damaged_target(record, tmp_path, kind, gone, capsys):
+    before = contents(record)
+    intact = tmp_path / "intact"
+    merge([record], intact)
+    file = part_of(record, kind)
+    if gone:
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    assert main(["runs", "merge", str(intact), str(record), "-o", str(record)]) == 0
+    output, errors = capsys.readouterr()
+    assert "0 runs and 1 part copied from 2 records, 8 runs mended" in output and errors == ""
+    assert contents(record) == before
+    assert merge([intact], record).mended == set()
+
+
+def test_merging_says_what_stays_damaged_in_the_target(add_run, record, tmp_path, capsys):
+    add_run("mae", place="more")
+    pack("mine", [tmp_path / "more"], tmp_path / "other")
+    file = part_of(record, "images")
+    file.write_bytes(b"garbage")
+    for sources in ([tmp_path / "other"], [record]):
+        assert main(["runs", "merge", *map(str, sources), "-o", str(record)]) == 1
+        (said,) = capsys.readouterr().err.splitlines()
+        assert f"{file} is damaged" in said and "its 8 runs are not used" in said
+    assert len(load_runs(record)) == 1
+    broken = tmp_path / "broken"
+    shutil.copytree(record, broken)
+    assert main(["runs", "merge", str(broken), "-o", str(record)]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert str(broken) in first and f"{file} is damaged" in second

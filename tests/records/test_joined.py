@@ -207,3 +207,15 @@ def test_plain_ids_without_a_fingerprint_are_not_packed(add_run, tmp_path):
     pack("mine", [add_run.runs], tmp_path / "plain", image_ids=True)
     (said,) = pack("mine", [tmp_path / "plain"], tmp_path / "a").left_out.values()
     assert "no fingerprint" in said and "--image-ids" in said
+
+
+def test_the_name_of_the_folder_of_private_data_is_not_copied(add_run, tmp_path):
+    add_run("gce", public=False).update_status(data_folder="St_Mary_patients")
+    pack("mine", [add_run.runs], tmp_path / "plain", image_ids=True)
+    pack("mine", [add_run.runs], tmp_path / "hashed")
+    pack("mine", [tmp_path / "plain"], tmp_path / "copied")
+    (plain,), (copied,) = (Record(tmp_path / name).runs() for name in ("plain", "copied"))
+    assert plain.status["data_folder"] == "St_Mary_patients" and copied.hashed
+    assert "data_folder" not in copied.status
+    indices = [contents(tmp_path / name)["record.json"] for name in ("copied", "hashed")]
+    assert indices[0] == indices[1]

@@ -1,10 +1,12 @@
 """What packing adds, and what it leaves alone."""
 
+import dataclasses
 import json
 import multiprocessing
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -14,12 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robustseg.cli.main import main
-from robustseg.records import pack, packing, run_ids
+from robustseg.records import pack, packing, readme, run_ids
 from robustseg.records.layout import ROWS_LIMIT, DamagedRecord, read_index
 from robustseg.records.record import Record
+from robustseg.results.load import load_runs
 from robustseg.results.one_run import FolderRun
-from robustseg.runs.files import read_csv, read_json, write_csv, write_json
+from robustseg.results.sources import Sources
+from robustseg.runs.files import DamagedFile, read_csv, read_json, write_csv, write_json
 from robustseg.runs.folder import RunFolder
+from robustseg.runs.identity import SCHEMA
 from tests.conftest import SLOW_WITH_FIXTURE
 from tests.records.conftest import contents
 
@@ -238,10 +243,32 @@ def test_the_command_says_what_it_did(add_run, sweep, tmp_path, capsys):
 def test_the_readme_is_of_what_is_in_it(record):
     text = (record / "README.md").read_text()
     assert "| `mine` | 8 |" in text and "| `synthetic` | 8 | plain | drawn by robustseg" in text
+    names = recipe(record)
+    assert len(names["runs"]) == 8 and len(names["images"]) == 8 * 16
+
+
+def recipe(record):
+    """What a reader has who does as the readme says."""
+    text = (record / "README.md").read_text()
     code = text.partition("```python\n")[2].partition("```")[0].replace('"record"', f'"{record}"')
     names = {}
-    exec(code, names)  # as a reader would
-    assert len(names["runs"]) == 8 and len(names["images"]) == 8 * 16
+    exec(code, names)
+    return names
+
+
+def test_the_readme_counts_a_run_once_however_often_it_is_packed(sweep, record):
+    before = recipe(record)
+    for path in sorted(sweep.iterdir())[:3]:
+        RunFolder(path).update_status(experiments=["other"])
+    assert len(pack("other", [sweep], record).added) == 3
+    text = (record / "README.md").read_text()
+    assert "| `mine` | 8 |" in text and "| `other` | 3 |" in text and "A record of 8 runs" in text
+    (record / "images" / "orphan.parquet").write_bytes(
+        next((record / "images").iterdir()).read_bytes()
+    )
+    after = recipe(record)
+    for kind in ("runs", "epochs", "images"):
+        pd.testing.assert_frame_equal(before[kind], after[kind])
 
 
 def test_metrics_are_those_of_metrics_json(sweep, record):
@@ -348,3 +375,141 @@ def test_nothing_is_written_that_the_index_may_not_name(sweep, add_run, tmp_path
     (why,) = (report.left_out[run_id] for run_id in report.left_out)
     assert [*report.left_out] == [large.run_id] and "76 rows" in why and "limits: 57 rows" in why
     assert len(run_ids(tmp_path / "record")) == len(runs_of(tmp_path / "record")) == 8
+
+
+def nameless(folder, name):
+    """A run whose files do not tell its id, in a folder of another name."""
+    for file in (folder.status, folder.metrics):
+        content = read_json(file)
+        content["run"].pop("run_id")
+        write_json(file, {key: value for key, value in content.items() if key != "run_id"})
+    return RunFolder(folder.path.rename(folder.path.with_name(name)))
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "why"),
+    [
+        ("a\x01b", "a\\x01b", "control characters in its name"),
+        ("a\x9bb", "a\\x9bb", "control characters in its name"),
+        ("a\\b", "a\\b", "no record can hold: its name is none that a run may have"),
+    ],
+)
+def test_a_folder_whose_name_no_reader_takes_is_left_out(add_run, tmp_path, name, shown, why):
+    """Or else nothing of the record could be read again."""
+    kept = add_run("mae")
+    nameless(add_run("gce"), name)
+    report = pack("mine", [add_run.runs], tmp_path / "record")
+    assert report.added == [kept.run_id] and [*report.left_out] == [shown]
+    assert why in report.left_out[shown]
+    assert run_ids(tmp_path / "record") == {kept.run_id}
+
+
+def restart(folder):
+    """What `force=true` does to a finished run, and its first two epochs."""
+    config, epochs = folder.config.read_text(), read_csv(folder.epochs)
+    experiments = folder.read_status()["experiments"]
+    folder.set_aside()
+    folder.update_status(schema=SCHEMA, run_id=folder.run_id, state="running")
+    folder.update_status(experiments=experiments, attempts=[{"started": "2026-02-03T00:00:00"}])
+    folder.config.write_text(config)
+    write_csv(folder.epochs, [{**row, "train_loss": 7.0} for row in epochs[:2]])
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_two_trainings_of_a_run_are_not_mixed(add_run, tmp_path, monkeypatch, noted):
+    """The run restarts between the search for finished runs and the reading of their rows."""
+    folder, other = add_run("gce"), add_run("mae")
+    if noted:
+        folder.update_status(files=folder.files())
+    locked = packing.locked
+
+    @contextmanager
+    def late(record):
+        with locked(record):
+            restart(folder)
+            yield
+
+    monkeypatch.setattr(packing, "locked", late)
+    report = pack("mine", [add_run.runs], tmp_path / "record")
+    assert report.added == [other.run_id] and [*report.left_out] == [folder.run_id]
+    why = f"{folder.epochs} is damaged" if noted else f"{folder.path} has been restarted"
+    assert why in report.left_out[folder.run_id]
+    assert run_ids(tmp_path / "record") == {other.run_id}
+
+
+def test_a_run_without_a_file_that_it_noted_is_left_out(add_run, tmp_path):
+    folder = add_run("gce")
+    write_csv(folder.split, [{"id": one, "split": "test", "case": "p"} for one in ("a", "b")])
+    folder.update_status(files=folder.files())
+    folder.split.unlink()
+    report = pack("mine", [add_run.runs], tmp_path / "record")
+    assert report.added == [] and "split.csv is missing" in report.left_out[folder.run_id]
+
+
+def test_tables_do_not_mix_two_trainings(add_run):
+    folder = add_run("gce")
+    folder.update_status(files=folder.files())
+    sources = Sources(add_run.runs)
+    (row,) = sources.rows()
+    restart(folder)
+    run = sources.find(row["run_id"])
+    assert run.status["state"] == "done"
+    with pytest.raises(DamagedFile, match=r"epochs\.csv is damaged"):
+        run.epochs()
+    with pytest.raises(FileNotFoundError):
+        run.images()
+
+
+@pytest.mark.parametrize("path", ["/home/jane/encoder.pt", "C:\\jane\\encoder.pt"])
+def test_paths_among_the_settings_are_named(add_run, tmp_path, capsys, path):
+    """Runs with two files of one name differ, so the paths are kept."""
+    runs = [add_run("gce", run_id="first"), add_run("gce", run_id="second"), add_run("mae")]
+    weights = [path, path.replace("jane", "john"), "encoder.pt"]
+    for run, file in zip(runs, weights, strict=True):
+        metrics = read_json(run.metrics)
+        metrics["settings"]["model"] = {"weights": file, "more": ["a", file]}
+        write_json(run.metrics, metrics)
+    words = ["runs", "pack", "mine", "--runs", str(add_run.runs), "-o", str(tmp_path / "record")]
+    assert main(words) == 0
+    said = capsys.readouterr().err
+    assert f"first: model.weights={path}, model.more={path}" in said and "second: model" in said
+    assert runs[2].run_id not in said
+    pd.testing.assert_frame_equal(
+        load_runs(tmp_path / "record"), load_runs(add_run.runs), check_like=True
+    )
+    report = pack(None, [tmp_path / "record"], tmp_path / "copy")
+    assert sorted(report.paths) == ["first", "second"]
+
+
+def test_numbers_that_cannot_be_nested_again_are_left_out(add_run, tmp_path):
+    wrong, *right = add_run("gce"), add_run("mae"), add_run("tloss")
+    added = [{"extra": 1.0, "extra.deep": 2.0}, {"extra": 1.0}, {"extra": {"deep": 2.0}}]
+    for folder, numbers in zip([wrong, *right], added, strict=True):
+        write_json(folder.metrics, {**read_json(folder.metrics), **numbers})
+    report = pack("mine", [add_run.runs], tmp_path / "record")
+    assert report.left_out == {
+        wrong.run_id: "which no record can hold: runs: extra is a number and has one inside, "
+        "extra.deep"
+    }
+    runs = runs_of(tmp_path / "record")
+    assert {run_id: run.metrics() for run_id, run in runs.items()} == {
+        folder.run_id: read_json(folder.metrics) for folder in right
+    }
+
+
+def test_the_readme_obeys_no_name(add_run, tmp_path, monkeypatch):
+    """Whoever lets one through that readers refuse today."""
+    add_run("gce", experiments=["a|b`c", "evil"])
+    monkeypatch.setattr(readme, "Record", lambda path: Evil(path))
+    pack(None, [add_run.runs], tmp_path / "record")
+    text = (tmp_path / "record" / "README.md").read_text()
+    assert "| `a·b·c` | 1 |" in text and "| `\\x1b]0;evil\\x07` | 1 |" in text
+
+
+class Evil(Record):
+    def runs(self):
+        names = {"evil": "\x1b]0;evil\x07"}
+        for run in super().runs():
+            experiments = tuple(names.get(one, one) for one in run.finished.experiments)
+            run.finished = dataclasses.replace(run.finished, experiments=experiments)
+        return super().runs()

@@ -18,6 +18,7 @@ from robustseg.results.load import load_runs
 from robustseg.results.sources import Sources
 from robustseg.results.tables.image_scores import Images
 from robustseg.runs.files import read_json
+from robustseg.runs.lock import hold
 from tests.records.conftest import contents
 from tests.records.test_damage import changed, replace
 
@@ -194,6 +195,33 @@ def test_a_recorded_run_is_done_unless_it_is_trained(add_run, sweep, record):
     assert [states[first], states[second]] == ["damaged", "damaged"]
     states = {state.run_id: state.state for state in Sources([sweep, record]).states()}
     assert set(states.values()) == {"done"} and len(states) == 8
+
+
+def test_status_knows_all_experiments_of_a_run(add_run, tmp_path):
+    """As tables do: it was packed again under a second one, or another source has that one."""
+    folder = add_run("gce")
+    pack("mine", [add_run.runs], tmp_path / "record")
+    folder.update_status(experiments=["other"])
+    pack("other", [add_run.runs], tmp_path / "record")
+    folder.update_status(experiments=["third"])
+    for sources in ([tmp_path / "record"], [add_run.runs, tmp_path / "record"]):
+        (state,) = Sources(sources).states()
+        (row,) = Sources(sources).rows()
+        assert set(state.experiments) == set(row["experiments"]) >= {"mine", "other"}
+    assert main(["status", "--experiment", "other", "--runs", str(tmp_path / "record")]) == 0
+
+
+def test_of_two_folders_the_one_counts_in_which_a_run_is_finished(add_run, tmp_path):
+    done, failed = add_run("gce"), add_run("gce", place="elsewhere")
+    failed.mark_failed("OSError", "disk full")
+    places = [failed.path.parent, done.path.parent]
+    for order in (places, places[::-1]):
+        (state,) = Sources(order).states()
+        assert state.state == "done" and len(Sources(order).rows()) == 1
+    done.update_status(state="running")
+    assert [one.state for one in Sources(places).states()] == ["failed"]
+    with hold(done.lock):
+        assert [one.state for one in Sources(places).states()] == ["running"]
 
 
 def test_an_experiment_may_stand_behind_the_sources(sweep, record, capsys):

@@ -15,6 +15,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA
 from robustseg.runs.lock import hold
 from robustseg.runs.survey import look, survey
+from robustseg.terminal.printable import printable
 
 
 @pytest.fixture
@@ -193,6 +194,42 @@ def test_rm_asks_first(add, monkeypatch, capsys, answer, left):
     assert call("runs", "rm", "--state", "failed", runs=add.runs) == (0 if answer == "y" else 1)
     assert "Delete: 2 folders (2 failed)? [y/N]" in capsys.readouterr().out
     assert len(list(add.runs.iterdir())) == left
+
+
+@pytest.mark.parametrize("command", ["rm", "archive"])
+def test_what_changes_while_the_question_is_open_stays(add, monkeypatch, capsys, command):
+    """A sweep beside it tries failed runs again."""
+    finished, gone, failed = (add("gce", seed, state="failed") for seed in range(3))
+    interrupted = add("mae", state="running")
+
+    def answer(question):
+        finished.update_status(state="done")
+        write_json(finished.metrics, {"dice_image": 0.5})
+        shutil.rmtree(gone.path)
+        return "y"
+
+    monkeypatch.setattr("builtins.input", answer)
+    words = ["runs", command, "--state", "failed", "interrupted"]
+    assert call(*words, runs=add.runs) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if line[0] != " "]
+    assert said[0] == f"{finished.run_id} was failed, is done now and stays where it is"
+    assert said[1] == f"{gone.run_id} is no longer there"
+    assert said[2].startswith("2 folders ")
+    assert [*add.runs.iterdir()] == [finished.path]
+    assert {path.name for path in finished.path.iterdir()} >= {"status.json", "metrics.json"}
+    assert not interrupted.path.exists() and not failed.path.exists()
+
+
+@pytest.mark.parametrize("name", ["a\x1bb", "a\udcffb"])
+def test_a_folder_whose_name_is_not_shown_as_it_is_can_be_deleted(add, capsys, name):
+    folder, twin = add("gce"), add("mae", state="failed")
+    folder.path.rename(add.runs / name)
+    twin.path.rename(add.runs / printable(name))
+    assert call("runs", "rm", "--yes", "--state", "failed", runs=add.runs) == 0
+    assert [path.name for path in add.runs.iterdir()] == [name]
+    assert call("runs", "rm", "--yes", "--state", "damaged", runs=add.runs) == 0
+    assert "1 folder deleted" in capsys.readouterr().out
+    assert [*add.runs.iterdir()] == []
 
 
 def test_rm_needs_a_filter_and_spares_running_runs(add, capsys):

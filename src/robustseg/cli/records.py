@@ -45,7 +45,7 @@ def add_parsers(commands: Any) -> None:
         "merge",
         help="put several records into one",
         description="Copy the parts of some records into another. What is damaged is reported and "
-        "not copied.",
+        "not copied; what is damaged in the other is written again from those that have it.",
         epilog="robustseg runs merge here/record there/record -o both",
     )
     merger.add_argument("records", type=Path, nargs="+", metavar="RECORD", help="folders")
@@ -73,6 +73,11 @@ def pack(options: argparse.Namespace) -> int:
     _list("Left out", report.left_out.items(), "")
     _list("Packed without", ((run, files) for run, files in report.without.items()), "")
     _list(
+        "Packed with paths of a machine, as settings that can change the result are kept whole",
+        report.paths.items(),
+        "A run that is given such a file by a relative path does not have its folder on record",
+    )
+    _list(
         "With other numbers elsewhere; the first are kept",
         report.differing.items(),
         "To keep both, pack them into a record of their own; tables name what differs",
@@ -99,9 +104,10 @@ def merge(options: argparse.Namespace) -> int:
     except (DamagedRecord, FileNotFoundError) as error:
         raise DataError(str(error)) from error
     tell(f"{options.prog}: {damage}" for damage in report.damages)
+    mended = f", {count(len(report.mended), 'run')} mended" if report.mended else ""
     print(
         f"{options.out}: {count(len(report.added), 'run')} and {count(report.files, 'part')} "
-        f"copied from {count(len(options.records), 'record')}"
+        f"copied from {count(len(options.records), 'record')}{mended}"
     )
     return int(bool(report.damages))
 

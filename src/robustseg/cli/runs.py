@@ -1,10 +1,11 @@
 """`robustseg runs rm` and `robustseg runs archive`."""
 
 import argparse
+import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from robustseg.errors import AlreadyRunning, ConfigError, NoRuns
 from robustseg.runs.folder import ASIDE, RunFolder
 from robustseg.runs.lock import hold
 from robustseg.runs.selection import add_options, select
-from robustseg.runs.survey import RunState, survey
+from robustseg.runs.survey import look, survey
 from robustseg.terminal.count import count
-from robustseg.terminal.printable import printable
+from robustseg.terminal.printable import is_plain, printable
+
+_ASIDE = "set aside"  # what such folders have for a state
 
 
 def add_parser(subparsers: Any) -> None:
@@ -64,23 +67,24 @@ def main(options: argparse.Namespace) -> int:
     """Delete or move what is selected, after a question; 1 if the answer was no."""
     if not options.runs.is_dir():
         raise NoRuns(f"no such directory: {options.runs}")
-    chosen = _chosen(options)
-    folders = [options.runs / run.run_id for run in chosen]
+    folders = _chosen(options)
     if getattr(options, "aside", False):
-        folders += _set_aside(options.runs, options.ids)
+        folders |= dict.fromkeys(_set_aside(options.runs, options.ids), _ASIDE)
     if not folders:
         raise NoRuns(f"no run in {options.runs} is selected")
-    if not options.yes and not _agreed(options, chosen, folders):
+    if not options.yes and not _agreed(options, folders):
         return 1
-    kept = [path for path in folders if not _take(path, _destination(options))]
-    for path in kept:
-        print(f"{printable(path.name)} is being trained and stays where it is")
+    taken = {path: _take(path, state, _destination(options)) for path, state in folders.items()}
+    kept = {path: why for path, why in taken.items() if why}
+    for path, why in kept.items():
+        print(f"{printable(path.name)} {why}")
     verb = "deleted" if options.command == "rm" else f"moved to {_destination(options)}"
     print(f"{count(len(folders) - len(kept), 'folder')} {verb}")
     return 0
 
 
-def _chosen(options: argparse.Namespace) -> list[RunState]:
+def _chosen(options: argparse.Namespace) -> dict[Path, str]:
+    """The folders of the runs that are asked for, with their states."""
     check_once(options)
     known = survey(options.runs)
     unknown = set(options.ids) - {run.run_id for run in known}
@@ -88,11 +92,15 @@ def _chosen(options: argparse.Namespace) -> list[RunState]:
         raise ConfigError(f"there is no run {', '.join(sorted(unknown))} in {options.runs}")
     narrowed = options.ids or options.state or options.experiment or options.where
     if not narrowed and getattr(options, "aside", False):
-        return []
+        return {}
     if not narrowed:
         raise ConfigError("which runs? Name them, or give --experiment, --state or --where")
     named = [run for run in known if not options.ids or run.run_id in options.ids]
-    return [run for run in select(named, options) if run.state != "running"]
+    chosen = [run for run in select(named, options) if run.state != "running"]
+    # A state has the name as it is shown; one that is shown as it is comes before others.
+    paths = sorted(options.runs.iterdir(), key=lambda path: is_plain(path.name))
+    shown = {printable(path.name): path for path in paths}
+    return {shown.get(run.run_id, options.runs / run.run_id): run.state for run in chosen}
 
 
 def _set_aside(runs: Path, ids: Sequence[str]) -> list[Path]:
@@ -101,13 +109,12 @@ def _set_aside(runs: Path, ids: Sequence[str]) -> list[Path]:
     return [path for path, match in found if match and (not ids or match[1] in ids)]
 
 
-def _agreed(options: argparse.Namespace, runs: Sequence[RunState], folders: list[Path]) -> bool:
-    for path in folders[:20]:
+def _agreed(options: argparse.Namespace, folders: Mapping[Path, str]) -> bool:
+    for path in [*folders][:20]:
         print(f"  {printable(path.name)}")
     if len(folders) > 20:
         print(f"  and {len(folders) - 20} more")
-    counts = Counter(run.state for run in runs)
-    said = ", ".join(f"{count} {state}" for state, count in counts.items()) or "set aside"
+    said = ", ".join(f"{count} {state}" for state, count in Counter(folders.values()).items())
     verb = "Delete" if options.command == "rm" else f"Move to {_destination(options)}"
     try:
         answer = input(f"{verb}: {count(len(folders), 'folder')} ({said})? [y/N] ")
@@ -128,26 +135,42 @@ def _destination(options: argparse.Namespace) -> Path | None:
     return Path(runs.with_name(f"{runs.name}-archive"))
 
 
-def _take(path: Path, destination: Path | None) -> bool:
-    """Delete a folder, or move it; False if a process has begun to train it."""
+def _take(path: Path, state: str, destination: Path | None) -> str:
+    """Delete a folder, or move it, if it still is in the state in which it was chosen.
+
+    Returns:
+        "", or why it is not taken: somebody answered a question, and meanwhile a sweep went on.
+    """
+    if not os.path.lexists(path):
+        return "is no longer there"
     if path.is_symlink():  # a lock would lie behind it, and so would what is deleted
+        if changed := _changed(path, state):
+            return changed
         if destination is None:
             path.unlink()
         else:
             destination.mkdir(parents=True, exist_ok=True)
             path.rename(destination / path.name)
-        return True
+        return ""
     try:
         with hold(RunFolder(path).lock):
+            if changed := _changed(path, state):
+                return changed
             if destination is None:
                 shutil.rmtree(path)
-                return True
+                return ""
             target = destination / path.name
             if target.exists():
                 raise ConfigError(f"{target} exists already: choose another --to")
             destination.mkdir(parents=True, exist_ok=True)
             shutil.move(path, target)
             RunFolder(target).lock.unlink(missing_ok=True)
-            return True
+            return ""
     except AlreadyRunning:
-        return False
+        return "is being trained and stays where it is"
+
+
+def _changed(path: Path, state: str) -> str:
+    """What became of a folder, if its state is another one."""
+    now = state if state == _ASIDE else look(RunFolder(path), held=True).state
+    return "" if now == state else f"was {state}, is {now} now and stays where it is"

@@ -45,6 +45,8 @@ def read_recorded(run: RecordedRun, finished: Finished, *, image_ids: bool) -> K
             tables["images"] = _hidden(tables["images"], fingerprint)
         row["hashed"] = True
         row["fingerprint"] = hidden_fingerprint(fingerprint) if fingerprint else fingerprint
+    if row["hashed"]:
+        row["data_folder"] = None  # as of folders: its name may say whose data they are
     return Kept(row, tables)
 
 

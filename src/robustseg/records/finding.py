@@ -13,6 +13,7 @@ from robustseg.records.recorded_run import RecordedRun
 from robustseg.runs.finished import Finished, NotFinished, read_finished
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.joined import joined
+from robustseg.terminal.printable import printable
 
 
 @dataclass(frozen=True)
@@ -131,11 +132,11 @@ def _of_folder(place: Path, experiment: str | None, found: Found) -> Iterator[Ca
         try:
             yield Candidate(place, folder, read_finished(folder))
         except OSError as error:
-            found.left_out[name] = f"that cannot be read ({error.strerror or error})"
+            found.left_out[printable(name)] = f"that cannot be read ({error.strerror or error})"
         except NotFinished as error:
             status = folder.read_status()  # a damaged one does not name its experiments
             if not status or experiment is None or experiment in status.get("experiments", ()):
-                found.left_out[name] = str(error)
+                found.left_out[printable(name)] = str(error)
 
 
 def _of_record(place: Path, run_ids: Set[str] | None, found: Found) -> Iterator[Candidate]:

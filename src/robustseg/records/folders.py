@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,16 +57,18 @@ def read_folder(folder: RunFolder, finished: Finished, *, image_ids: bool) -> Ke
         image_ids: whether image ids are kept plainly, also of data that are not public.
 
     Raises:
-        Unpackable: a file is damaged, or the ids cannot be hashed.
+        Unpackable: a file is damaged, missing or of another training, or the ids cannot be hashed.
     """
-    public = is_public(folder.config)
+    folder = replace(folder, found=finished.status)
+    public = is_public(folder)
     hashed = not (public or image_ids)
     tables = {}
-    for kind, path in (("epochs", folder.epochs), ("thresholds", folder.path / "thresholds.csv")):
-        if path.exists():
+    for kind, path in (("epochs", folder.epochs), ("thresholds", folder.thresholds)):
+        if folder.has(path):
             tables[kind] = _read_csv(folder, path)
-    if folder.images.exists():
+    if folder.has(folder.images):
         tables["images"] = _images(folder, finished, hashed)
+    _check_unchanged(folder, finished.status)
     return Kept(_row(finished, public, hashed), tables)
 
 
@@ -98,13 +100,27 @@ def as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def is_public(config: Path) -> bool:
+def is_public(folder: RunFolder) -> bool:
     """Whether a run's config.yaml says that its data may be shown; if it does not tell: no."""
     try:
-        dataset = read_config(config).get("dataset")
+        dataset = read_config(folder.config, folder.found).get("dataset")
     except DataError:
         return False
     return isinstance(dataset, dict) and dataset.get("public") is True
+
+
+def _check_unchanged(folder: RunFolder, status: Mapping[str, Any]) -> None:
+    """Refuse a run that has restarted since it was found, as one without checksums may have.
+
+    Raises:
+        Unpackable: it has, or its status cannot be read.
+    """
+    try:
+        now = folder.read_status()
+    except OSError as error:
+        raise Unpackable(f"{folder.status} {trouble(error)}") from error
+    if any(now.get(name) != status.get(name) for name in ("state", "attempts", "finished")):
+        raise Unpackable(f"{folder.path} has been restarted since its numbers were read")
 
 
 def _row(finished: Finished, public: bool, hashed: bool) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from robustseg.runs.files import (
     trouble,
     write_text,
 )
+from robustseg.terminal.printable import is_plain
 
 SCHEMA = 1  # raise it when the meaning of a part or of the index changes
 INDEX = "record.json"
@@ -28,7 +29,7 @@ PART_LIMIT = 1 << 30  # bytes of a part on disk
 ROWS_LIMIT = {"runs": 100_000, "epochs": 10_000_000, "thresholds": 20_000_000, "images": 20_000_000}
 
 _DIGITS = 16  # of the checksum, in a part's name
-_RUN_ID = re.compile(r"[^/\\\x00-\x1f]{1,255}")
+_RUN_ID = re.compile(r"[^/\\]{1,255}")
 
 
 class DamagedRecord(ValueError):
@@ -124,19 +125,40 @@ def write_index(record: Path, packings: Sequence[Packing]) -> None:
     write_text(record / INDEX, json.dumps({"schema": SCHEMA, "packings": entries}, indent=1) + "\n")
 
 
+def check_run_ids(runs: Sequence[Any]) -> None:
+    """Refuse what are not the ids of the runs of a packing.
+
+    Raises:
+        ValueError: there is none, one is twice, or no run has such an id.
+    """
+    if not runs or not all(map(_is_run_id, runs)):
+        raise ValueError("a packing has no run ids")
+    if len(set(runs)) < len(runs):
+        raise ValueError("a run is in one packing twice")
+
+
+def _is_run_id(run: Any) -> bool:
+    return isinstance(run, str) and bool(_RUN_ID.fullmatch(run)) and is_plain(run)
+
+
 def read_part(record: Path, part: Part) -> bytes:
     """The bytes of a part, checked against the index.
 
     Raises:
         DamagedRecord: they are not, or it is not a regular file.
     """
-    path = record / part.file
-    if path.parent.is_symlink():
-        raise DamagedRecord(path.parent, "is a link, which a record does not hold")
+    path = _place(record, part)
     data = _read(path, PART_LIMIT)
     if len(data) != part.size or hashlib.sha256(data).hexdigest() != part.sha256:
         raise DamagedRecord(path, f"is damaged: its checksum is not the one in {INDEX}")
     return data
+
+
+def _place(record: Path, part: Part) -> Path:
+    path = record / part.file
+    if path.parent.is_symlink():
+        raise DamagedRecord(path.parent, "is a link, which a record does not hold")
+    return path
 
 
 def part_of(kind: str, data: bytes, rows: int) -> Part:
@@ -150,13 +172,18 @@ def part_of(kind: str, data: bytes, rows: int) -> Part:
     return part
 
 
-def write_part(record: Path, part: Part, data: bytes) -> None:
-    """Write a part under the name of its content; one that is there stays as it is."""
-    path = record / part.file
+def write_part(record: Path, part: Part, data: bytes) -> bool:
+    """Write a part under the name of its content; False if it is there, and stays as it is.
+
+    Raises:
+        DamagedRecord: its folder is a link, behind which no reader would look.
+    """
+    path = _place(record, part)
     if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
-        return
+        return False
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+    return True
 
 
 def _read(path: Path, limit: int) -> bytes:
@@ -176,10 +203,7 @@ def _packing(entry: Any) -> Packing:
     """
     entry = _typed(entry, dict)
     runs = tuple(_typed(entry.get("runs"), list))
-    if not runs or not all(isinstance(run, str) and _RUN_ID.fullmatch(run) for run in runs):
-        raise ValueError("a packing has no run ids")
-    if len(set(runs)) < len(runs):
-        raise ValueError("a run is in one packing twice")
+    check_run_ids(runs)
     parts = tuple(_part(_typed(part, dict)) for part in _typed(entry.get("parts"), list))
     kinds = [part.kind for part in parts]
     if "runs" not in kinds or len(set(kinds)) < len(kinds):

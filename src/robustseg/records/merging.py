@@ -24,12 +24,14 @@ class MergeReport:
     Attributes:
         record: that holds all of them now.
         added: runs that came with a new packing.
-        files: how many parts were copied.
-        damages: what was not copied, each with its file.
+        mended: runs that it had in damaged parts, which are whole again.
+        files: how many parts were written.
+        damages: what was not copied, or is not mended, each with its file.
     """
 
     record: Path
     added: set[str] = field(default_factory=set)
+    mended: set[str] = field(default_factory=set)
     files: int = 0
     damages: list[str] = field(default_factory=list)
 
@@ -37,7 +39,8 @@ class MergeReport:
 def merge(records: Sequence[Path], target: Path) -> MergeReport:
     """Copy the parts of some records into another, which may be one of them.
 
-    A packing with a damaged part is reported and not copied.
+    A packing with a damaged part is reported and not copied. Damaged parts of the target are
+    written again from a record that has them whole.
 
     Args:
         records: folders; in the target, those of an earlier one come first.
@@ -59,30 +62,47 @@ def merge(records: Sequence[Path], target: Path) -> MergeReport:
     report = MergeReport(target)
     with locked(target):
         packings = read_index(target)
+        damaged = _damaged(target, packings)
         for record in records:
+            if is_record(target) and record.samefile(target):
+                continue
             for packing in read_index(record):
-                if packing in packings:
+                known = packing in packings
+                if known and packing not in damaged:
                     continue
                 try:
                     report.files += _copy(record, packing, target)
                 except DamagedRecord as error:
                     report.damages.append(f"{error}; its {len(packing.runs)} runs are not copied")
                     continue
-                packings.append(packing)
-                report.added.update(packing.runs)
+                if known:
+                    del damaged[packing]
+                    report.mended.update(packing.runs)
+                else:
+                    packings.append(packing)
+                    report.added.update(packing.runs)
+        report.damages += damaged.values()
         if report.added:
             write_index(target, packings)
+        if report.added or report.mended:
             from robustseg.records.readme import write_readme
 
             write_readme(target)
     return report
 
 
+def _damaged(target: Path, packings: Sequence[Packing]) -> dict[Packing, str]:
+    """Those of which a part cannot be used, and what to say of them."""
+    damaged = {}
+    for packing in packings:
+        try:
+            Record(target).check(packing)
+        except DamagedRecord as error:
+            damaged[packing] = f"{error}; its {len(packing.runs)} runs are not used"
+    return damaged
+
+
 def _copy(record: Path, packing: Packing, target: Path) -> int:
-    """Copy the parts of a packing; how many were not there."""
+    """Copy the parts of a packing; how many were not there, or damaged."""
     Record(record).check(packing)
-    copied = 0
-    for part in packing.parts:
-        copied += not (target / part.file).exists()
-        write_part(target, part, read_part(record, part))
-    return copied
+    return sum(write_part(target, part, read_part(record, part)) for part in packing.parts)

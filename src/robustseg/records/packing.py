@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from robustseg.records.finding import Candidate, Found, find, same_numbers, sound
@@ -13,14 +13,17 @@ from robustseg.records.layout import (
     KINDS,
     Packing,
     Part,
+    check_run_ids,
     part_of,
     read_index,
     write_index,
     write_part,
 )
 from robustseg.records.record import Record
+from robustseg.records.recorded_run import recorded_runs
 from robustseg.records.tables import COLUMNS_LIMIT, LOGICAL, TEXTS, checked, encode
 from robustseg.runs.finished import Finished
+from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ class PackReport:
             both values; of folders the first counts.
         left_out: other folders' names, and ids that no record has, and why they were not packed.
         without: ids of runs that were packed without a file that they lack, with its name.
+        paths: ids of runs that were packed with absolute paths in their settings, with those.
         damages: parts of records that cannot be used, each with its file.
         files: the parts that were written, and the bytes of each.
     """
@@ -56,6 +60,7 @@ class PackReport:
     differing: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     without: dict[str, str] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
     damages: list[str] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
 
@@ -168,6 +173,8 @@ def _read(
         lacks = [name for name in ("epochs", "images") if name not in kept.tables]
         if lacks:
             report.without[kept.run_id] = ", ".join(f"{name}.csv" for name in lacks)
+        if paths := _paths(one.finished.settings):
+            report.paths[kept.run_id] = ", ".join(paths)
         larger = _with(sizes, kept)
         if batch and (len(batch) == _RUNS_AT_ONCE or any(one.too_large for one in larger.values())):
             yield batch
@@ -176,6 +183,20 @@ def _read(
         sizes = larger
     if batch:
         yield batch
+
+
+def _paths(settings: Mapping[str, Any]) -> list[str]:
+    """Settings that name a place on a machine, such as a file of weights.
+
+    They are kept whole: files of one name in two folders may differ, and so may their runs.
+    """
+    return [
+        f"{name}={path}"
+        for name, value in flat(settings).items()
+        for path in (value if isinstance(value, list) else [value])
+        if isinstance(path, str)
+        and any(kind(path).is_absolute() for kind in (PurePosixPath, PureWindowsPath))
+    ]
 
 
 @dataclass(frozen=True)
@@ -234,6 +255,11 @@ def _parts(batch: Sequence[Kept]) -> dict[Part, bytes]:
     Raises:
         ValueError: they are not what a record holds.
     """
+    run_ids = tuple(kept.run_id for kept in batch)
+    try:
+        check_run_ids(run_ids)
+    except ValueError as error:
+        raise ValueError("its name is none that a run may have") from error
     parts = {}
     for kind in KINDS:
         table = _runs_table(batch) if kind == "runs" else _joined(batch, kind)
@@ -242,8 +268,10 @@ def _parts(batch: Sequence[Kept]) -> dict[Part, bytes]:
         data = encode(table, kind)
         try:
             part = part_of(kind, data, table.num_rows)
-            checked(data, part, [kept.run_id for kept in batch])
-        except ValueError as error:
+            table = checked(data, part, run_ids)
+            if kind == "runs":
+                recorded_runs(Record(Path()), Packing(run_ids, (part,)), table)
+        except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{kind}: {error}") from error
         parts[part] = data
     return parts

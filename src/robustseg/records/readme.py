@@ -7,6 +7,7 @@ from pathlib import Path
 from robustseg.records.record import Record
 from robustseg.records.recorded_run import RecordedRun
 from robustseg.runs.files import write_text
+from robustseg.terminal.printable import printable
 
 _DRAWN = "drawn by robustseg; Apache-2.0"
 # Licence and citation, by `dataset=`.
@@ -70,13 +71,24 @@ What is missing was not recorded; NaN is not defined.
 ## Reading it
 
 ```python
+import json
 from pathlib import Path
 
 import pandas as pd
 
+record = Path("{name}")
+packings = json.loads((record / "record.json").read_text())["packings"]
+
 
 def read(kind):  # parts of different times may have different columns
-    return pd.concat(map(pd.read_parquet, sorted(Path("{name}", kind).glob("*.parquet"))))
+    frames, seen = [], set()
+    for packing in packings:
+        for part in packing["parts"]:
+            if part["kind"] == kind:
+                rows = pd.read_parquet(record / part["file"])
+                frames.append(rows[~rows.run_id.isin(seen)])  # a run may be packed twice
+        seen.update(packing["runs"])
+    return pd.concat(frames)
 
 
 runs = read("runs")
@@ -92,8 +104,11 @@ or, with what the program knows (checksums, runs that are there twice): `from ro
 
 def write_readme(record: Path) -> None:
     """Write README.md of what a record holds now."""
-    runs = {run.run_id: run for run in reversed(Record(record).runs())}
-    joined = Counter(name for run in runs.values() for name in run.finished.experiments)
+    found = Record(record).runs()
+    runs = {run.run_id: run for run in reversed(found)}
+    # A run that was packed again, for another experiment, belongs to both.
+    belongs = {(name, run.run_id) for run in found for name in run.finished.experiments}
+    joined = Counter(name for name, _ in belongs)
     experiments = sorted(joined.items()) or [("none", len(runs))]
     only = f" {experiments[0][0]}" if len(joined) == 1 else ""
     text = _TEXT.format(
@@ -117,5 +132,5 @@ def _data(runs: Sequence[RecordedRun]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """A name from a file, which must not end the table or be markup."""
-    return "`" + "".join("·" if one in "`|\n\r" else one for one in text) + "`"
+    """A name from a file, which must not end the table, be markup or command a terminal."""
+    return "`" + "".join("·" if one in "`|" else one for one in printable(text)) + "`"

@@ -10,7 +10,6 @@ from robustseg.records.layout import (
     NotKept,
     Packing,
     Part,
-    is_record,
     read_index,
     read_part,
 )
@@ -51,7 +50,7 @@ class Record:
             self._runs = []
             for packing in self._packings():
                 try:
-                    self._runs += self._rows(packing)
+                    self._runs += self.sound_runs(packing)
                 except DamagedRecord as error:
                     self.damages.append(f"{error}; its {len(packing.runs)} runs are not used")
         return self._runs
@@ -90,7 +89,7 @@ class Record:
         Raises:
             DamagedRecord: a part cannot be used.
         """
-        runs = self._rows(packing)
+        runs = self.sound_runs(packing)
         for part in packing.parts:
             if part.kind != "runs":
                 _places(self.path / part.file, decode(self.path, part, packing.runs))
@@ -103,7 +102,12 @@ class Record:
             self.damages.append(f"{error}; the record is not used")
             return []
 
-    def _rows(self, packing: Packing) -> list[RecordedRun]:
+    def sound_runs(self, packing: Packing) -> list[RecordedRun]:
+        """The runs of a packing, once every part is found to have its checksum.
+
+        Raises:
+            DamagedRecord: one does not, or the runs are not those of the index.
+        """
         for each in packing.parts:
             if each.kind != "runs":  # which `decode` verifies
                 self.verify(each)
@@ -113,29 +117,28 @@ class Record:
         try:
             return recorded_runs(self, packing, table)
         except (ValueError, TypeError, KeyError) as error:
-            raise DamagedRecord(self.path / part.file, f"is damaged: {error!r}") from error
+            said = f"no {error}" if isinstance(error, KeyError) else error
+            raise DamagedRecord(self.path / part.file, f"is damaged: {said}") from error
 
 
 def run_ids(path: Path) -> set[str]:
     """Return the ids of a record's runs.
 
-    Quick: checksums are verified, tables are not read, and no library is imported.
+    These are the runs that tables have. Of the parts only that of the runs is read, which needs
+    pyarrow but no pandas; of the others the checksums are verified.
 
     Args:
         path: of the record; one that is not there has no runs.
 
     Raises:
-        DamagedRecord: the index is damaged, or a part of a run that no other packing has.
+        DamagedRecord: the index is damaged, or names a run that no packing has in sound parts.
     """
-    if not is_record(path):
-        return set()
+    record = Record(path)
     sound: set[str] = set()
     damaged: dict[str, DamagedRecord] = {}
     for packing in read_index(path):
         try:
-            for part in packing.parts:
-                read_part(path, part)
-            sound.update(packing.runs)
+            sound.update(run.run_id for run in record.sound_runs(packing))
         except DamagedRecord as error:
             damaged |= dict.fromkeys(packing.runs, error)
     lost = damaged.keys() - sound

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,12 @@ from robustseg.metrics.by_class import derived
 from robustseg.records.hashing import hashed_ids, recorded_order
 from robustseg.records.layout import INDEX, DamagedRecord, NotKept, Packing
 from robustseg.records.tables import COSTS, OWN, STATUS_TEXTS
-from robustseg.runs.contents import check_settings
+from robustseg.runs.contents import check_settings, check_texts
 from robustseg.runs.files import parse_json
 from robustseg.runs.finished import Finished
 from robustseg.runs.identity import SCHEMA
 from robustseg.runs.labels import check_labels
+from robustseg.terminal.printable import is_plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -237,6 +239,8 @@ def recorded_runs(record: Record, packing: Packing, table: pa.Table) -> list[Rec
     """
     columns = {name: _values(table[name]) for name in table.column_names}
     numbers = [(name, values) for name, values in columns.items() if name not in OWN]
+    check_texts([*columns, *set(columns.get("collapsed", ()))])
+    clashes = _clashes({name for name, _ in numbers})
     experiments = {text: _names(text) for text in set(columns["experiments"])}
     runs = []
     for at, run_id in enumerate(columns["run_id"]):
@@ -244,6 +248,10 @@ def recorded_runs(record: Record, packing: Packing, table: pa.Table) -> list[Rec
         check_labels(labels)
         settings = _object(columns["settings"][at], dict)
         check_settings(settings)
+        check_texts(settings, columns["settings"][at].encode())
+        for group, name in clashes:
+            if columns[group][at] is not None and columns[name][at] is not None:
+                raise ValueError(f"{group} is a number and has one inside, {name}")
         finished = Finished(
             run_id,
             labels,
@@ -255,6 +263,16 @@ def recorded_runs(record: Record, packing: Packing, table: pa.Table) -> list[Rec
         )
         runs.append(RecordedRun(record, packing, finished, columns, at))
     return runs
+
+
+def _clashes(names: Set[str]) -> list[tuple[str, str]]:
+    """Pairs of dotted names that no nested numbers have both: one is the group of the other."""
+    return [
+        (group, name)
+        for name in sorted(names)
+        for group in accumulate(name.split(".")[:-1], "{}.{}".format)
+        if group in names
+    ]
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
@@ -271,16 +289,20 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
 
 
 def _values_of(array: pa.Array) -> list[Any]:
-    if array.null_count:
+    import numpy as np
+    import pyarrow as pa
+
+    plain = pa.types.is_integer(array.type) or pa.types.is_floating(array.type)
+    if array.null_count or not plain:
         values: list[Any] = array.to_pylist()
         return values
-    values = array.to_numpy(zero_copy_only=False).tolist()
+    values = np.from_dlpack(array).tolist()  # to_numpy would import pandas
     return values
 
 
 def _names(text: str) -> tuple[str, ...]:
     names = _object(text, list)
-    if not all(isinstance(name, str) for name in names):
+    if not all(isinstance(name, str) and is_plain(name) for name in names):
         raise ValueError("experiments are names")
     return tuple(names)
 

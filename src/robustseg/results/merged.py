@@ -14,7 +14,7 @@ from robustseg.runs.data_label import data_label, data_of
 from robustseg.runs.finished import Finished, NotFinished, read_finished
 from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder
-from robustseg.terminal.printable import is_plain, printable
+from robustseg.terminal.printable import printable
 
 if TYPE_CHECKING:
     from robustseg.records.record import Record
@@ -106,16 +106,15 @@ def _read_folder(path: Path) -> tuple[list[_Read], dict[str, str]]:
         names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
     read, left_out = [], {}
     for name in sorted(names):
-        if not is_plain(name):
-            left_out[printable(name)] = "with control characters in its name, which no run has"
-            continue
         folder = RunFolder(path / name)
         try:
-            read.append(_Read(path, FolderRun(folder), read_finished(folder)))
+            finished = read_finished(folder)
+            run = FolderRun(replace(folder, found=finished.status))
+            read.append(_Read(path, run, finished))
         except OSError as error:
-            left_out[name] = f"that cannot be read ({error.strerror or error})"
+            left_out[printable(name)] = f"that cannot be read ({error.strerror or error})"
         except NotFinished as error:
-            left_out[name] = str(error)
+            left_out[printable(name)] = str(error)
     return read, left_out
 
 

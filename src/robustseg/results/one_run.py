@@ -81,7 +81,7 @@ class FolderRun:
     """A run in a folder of its own.
 
     Args:
-        folder: of the run.
+        folder: of the run; with the status that was found, all that is read is of that training.
     """
 
     hashed = False
@@ -99,12 +99,13 @@ class FolderRun:
         """Whether its config.yaml says that its images may be shown."""
         from robustseg.records.folders import is_public
 
-        return is_public(self.folder.config)
+        return is_public(self.folder)
 
     @property
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Mapping[str, Any]:
         """Its status.json."""
-        return self.folder.read_status()
+        found = self.folder.found
+        return self.folder.read_status() if found is None else found
 
     @property
     def numbers(self) -> dict[str, Any]:
@@ -114,7 +115,7 @@ class FolderRun:
     @property
     def dashboard_id(self) -> str:
         """Its id in dashboards."""
-        return self.folder.dashboard_id
+        return str(self.status.get("dashboard_id") or self.run_id)
 
     def metrics(self) -> dict[str, Any]:
         """Its metrics.json."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +78,8 @@ class Sources:
 
     def find(self, run_id: str) -> Run:
         """A run by the ``run_id`` of its row; of a folder also one that is not finished."""
-        if len(self.paths) == 1 and not self.has_records():  # nothing else has to be read
+        # Nothing else has to be read; once it is, a run stays the one whose numbers are shown.
+        if self._found is None and len(self.paths) == 1 and not self.has_records():
             return FolderRun(RunFolder(self.paths[0] / run_id))
         known = self._all().runs
         if run_id in known:
@@ -96,7 +98,10 @@ class Sources:
         return self.has_records() and any(run.hashed for run in self._all().runs.values())
 
     def states(self) -> list[RunState]:
-        """The state of every run, by id; one that is recorded is done, if nobody trains it.
+        """The state of every run, by id, with the experiments of all sources.
+
+        One that is in several has the state of the first in which it is done or running; what is
+        recorded is done.
 
         Raises:
             FileNotFoundError: a source is not there.
@@ -105,7 +110,8 @@ class Sources:
         records = self._all_records()
         for path in self.paths:
             if path not in records:
-                states = {run.run_id: run for run in survey(path)} | states
+                for state in survey(path):
+                    _add(states, state)
         # A record of data that are not public hides their fingerprint.
         known_data = {
             hidden_fingerprint(run.fingerprint): {
@@ -117,21 +123,20 @@ class Sources:
         }
         for path, record in records.items():
             for run in record.runs():
-                known = states.get(run.run_id)
-                if known is None or known.state not in ("done", "running"):
-                    finished, data = run.finished, data_of(run.status)
-                    data = known_data.get(data["fingerprint"] or "", data)
-                    states[run.run_id] = RunState(
-                        run.run_id,
-                        "done",
-                        labels=finished.labels,
-                        experiments=finished.experiments,
-                        collapsed=finished.collapsed,
-                        where=str(path),
-                        settings=flat(finished.settings),
-                        fingerprint=data["fingerprint"],
-                        data_folder=data["data_folder"],
-                    )
+                finished, data = run.finished, data_of(run.status)
+                data = known_data.get(data["fingerprint"] or "", data)
+                state = RunState(
+                    run.run_id,
+                    "done",
+                    labels=finished.labels,
+                    experiments=finished.experiments,
+                    collapsed=finished.collapsed,
+                    where=str(path),
+                    settings=flat(finished.settings),
+                    fingerprint=data["fingerprint"],
+                    data_folder=data["data_folder"],
+                )
+                _add(states, state)
         return [states[run_id] for run_id in sorted(states)]
 
     def damages(self) -> list[str]:
@@ -224,6 +229,15 @@ class Sources:
                 if enabled:
                     gc.enable()
         return self._found
+
+
+def _add(states: dict[str, RunState], other: RunState) -> None:
+    """Add a run's state in one more source to those in the sources before it."""
+    known = states.get(other.run_id, other)
+    sound = ("done", "running")
+    counts = other if other.state in sound and known.state not in sound else known
+    names = dict.fromkeys((*known.experiments, *other.experiments))
+    states[other.run_id] = replace(counts, experiments=tuple(names))
 
 
 def _line(why: str) -> str:

@@ -7,14 +7,14 @@ def cases_of(folder: RunFolder) -> dict[str, str]:
     """The case (patient, slide) of each test image, by the image's id.
 
     Returns:
-        What split.csv has of it; empty if no two test images are of one case, or there is no such
-        file.
+        What split.csv has of it; empty if no two test images are of one case, or the run has no
+        such file.
 
     Raises:
         OSError: it cannot be read.
         DamagedFile: it holds something else, or its hash is not that of the run's status.
     """
-    if not folder.split.exists():
+    if not folder.has(folder.split):
         return {}
     rows = folder.read_rows(folder.split)
     cases = {

@@ -1,5 +1,6 @@
 """The config.yaml of a run folder, read as data."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,18 @@ _ALIASES = 100
 _LIMIT = 1 << 22  # bytes
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path, status: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """A run's config.yaml as plain values; tags that ask for Python objects are refused.
 
     Args:
         path: of the file in its run folder, whose status may have its checksum.
+        status: of the run as it was found; None: as it is.
 
     Raises:
         DataError: it is not there, damaged or not plain YAML.
     """
     try:
-        config = parse_yaml(decoded(path, RunFolder(path.parent).read(path)))
+        config = parse_yaml(decoded(path, RunFolder(path.parent).read(path, status)))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file. Give the folder of a run") from None
     except DamagedFile as error:

@@ -123,7 +123,7 @@ def read_metrics(path: Path, data: bytes | None = None) -> dict[str, Any]:
     try:
         if not any(isinstance(value, int | float) for value in read.values()):
             raise ValueError("it holds no numbers")
-        _check_texts(read, data)
+        check_texts(read, data)
         check_settings(read.get("settings", {}))
     except ValueError as error:
         raise DamagedFile(path, f"is damaged: {error}") from error
@@ -171,21 +171,24 @@ def _checked(contents: TypeAdapter[Any], path: Path, data: bytes) -> dict[str, A
     return dict(read)  # in the order of the file, in which it is written again
 
 
-def _check_texts(value: Any, data: bytes = b"") -> None:
+def check_texts(value: Any, data: bytes = b"") -> None:
     """Refuse texts that a terminal would obey: they are shown in tables and messages.
 
     Args:
         value: nested values.
         data: the JSON that they were read from, which may show at once that there are none.
+
+    Raises:
+        ValueError: it says which.
     """
     if data.isascii() and data and b"\\" not in data and b"\x7f" not in data:
         return
     if isinstance(value, dict):
         for name, inner in value.items():
-            _check_texts(name)
-            _check_texts(inner)
+            check_texts(name)
+            check_texts(inner)
     elif isinstance(value, list):
         for inner in value:
-            _check_texts(inner)
+            check_texts(inner)
     elif isinstance(value, str) and not is_plain(value.replace("\n", "").replace("\t", "")):
         raise ValueError(f"{value[:60]!r} has control characters")

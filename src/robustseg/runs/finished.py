@@ -14,7 +14,7 @@ from robustseg.runs.folder import NUMBERS, RunFolder
 from robustseg.runs.identity import SCHEMA, Identity
 from robustseg.runs.labels import check_labels
 from robustseg.runs.sealed import check_sealed
-from robustseg.terminal.printable import printable
+from robustseg.terminal.printable import is_plain, printable
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ def read_finished(folder: RunFolder) -> Finished:
         NotFinished: it is unfinished, failed, outdated, damaged or a copy.
         OSError: a file cannot be read.
     """
+    if not is_plain(folder.run_id):
+        raise NotFinished("with control characters in its name, which no run has")
     try:
         folder.check_plain()
         status = read_status(folder.status)

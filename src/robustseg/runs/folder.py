@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +34,16 @@ def now() -> str:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths and state of one run; the files are described in the README's "A run"."""
+    """Paths and state of one run; the files are described in the README's "A run".
+
+    Attributes:
+        path: of the folder.
+        found: the status of a finished run as it was found, so that files that are read later are
+            of the same training; None: as it is when they are read.
+    """
 
     path: Path
+    found: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def run_id(self) -> str:
@@ -159,7 +166,14 @@ class RunFolder:
                 raise DamagedFile(path, "is damaged: its checksum is not the one in status.json")
         return data
 
-    def _sound_status(self) -> dict[str, Any]:
+    def has(self, path: Path) -> bool:
+        """Whether a file is there, or should be: reading one that the run has noted fails then."""
+        files = noted(self._sound_status()) or {}
+        return path.exists() or path.relative_to(self.path).as_posix() in files
+
+    def _sound_status(self) -> Mapping[str, Any]:
+        if self.found is not None:
+            return self.found
         try:
             return read_status(self.status)
         except FileNotFoundError:

@@ -77,8 +77,14 @@ def survey(runs: Path) -> list[RunState]:
     return [look(folder, closely=True) for folder in folders]
 
 
-def look(folder: RunFolder, *, closely: bool = False) -> RunState:
-    """The state of one run; closely: with its settings."""
+def look(folder: RunFolder, *, closely: bool = False, held: bool = False) -> RunState:
+    """The state of one run.
+
+    Args:
+        folder: of the run.
+        closely: whether with its settings.
+        held: whether this process holds its lock, so that nobody trains it.
+    """
     if not is_plain(folder.run_id):
         reason = "the folder's name has control characters, which no run's has"
         return RunState(printable(folder.run_id), "damaged", reason=reason)
@@ -88,9 +94,9 @@ def look(folder: RunFolder, *, closely: bool = False) -> RunState:
         try:
             folder.check_plain()
             status = _status(folder)
-            state, reason, metrics = _judge(folder, status)
+            state, reason, metrics = _judge(folder, status, held)
         except DamagedFile as error:
-            made = error.path == folder.status and holder(folder.lock) is not None
+            made = error.path == folder.status and not held and holder(folder.lock) is not None
             state, reason = ("running", "") if made else ("damaged", str(error))
     except OSError as error:
         name = Path(error.filename or folder.path).name
@@ -105,7 +111,7 @@ def look(folder: RunFolder, *, closely: bool = False) -> RunState:
     }
     if state not in ("running", "interrupted"):
         return RunState(folder.run_id, state, **common)
-    owner = holder(folder.lock)
+    owner = None if held else holder(folder.lock)
     where = f"{owner['host']}, process {owner['pid']}" if owner else ""
     return RunState(folder.run_id, state, **common, where=where, **_progress(folder, status))
 
@@ -117,7 +123,9 @@ def _status(folder: RunFolder) -> dict[str, Any]:
         raise DamagedFile(folder.status, "is missing") from error
 
 
-def _judge(folder: RunFolder, status: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
+def _judge(
+    folder: RunFolder, status: Mapping[str, Any], held: bool
+) -> tuple[str, str, Mapping[str, Any]]:
     """State and reason of a run, and the metrics of one that is done.
 
     Raises:
@@ -140,7 +148,7 @@ def _judge(folder: RunFolder, status: Mapping[str, Any]) -> tuple[str, str, Mapp
         error = status.get("error") or {}
         lines = str(error.get("message", "")).splitlines() or [""]
         return "failed", f"{error.get('type')}: {lines[0]}", {}
-    return ("running" if holder(folder.lock) else "interrupted"), "", {}
+    return ("running" if not held and holder(folder.lock) else "interrupted"), "", {}
 
 
 def _labels(status: Mapping[str, Any]) -> dict[str, Any]:
