@@ -47,6 +47,12 @@ def test_what_is_no_finished_run_is_told_apart(noisy_run, tmp_path):
         load_run(sent)
 
 
+def test_a_damaged_record_beside_it_changes_no_message(tmp_path):
+    (tmp_path / "record.json").write_text("{}")
+    with pytest.raises(DataError, match="no such folder"):
+        load_run(tmp_path / "lost")
+
+
 def test_weights_that_are_not_to_be_read_are_not_called_damaged(noisy_run, monkeypatch):
     def deny(path, **how):
         raise PermissionError(13, "Permission denied", str(path))

@@ -13,7 +13,7 @@ from robustseg.errors import ConfigError, DataError
 from robustseg.finished.trust import build
 from robustseg.models.normalisation import normalise
 from robustseg.records import run_ids
-from robustseg.records.layout import is_record, records_here
+from robustseg.records.layout import DamagedRecord, is_record, records_here
 from robustseg.runs.config import read_settings
 from robustseg.runs.files import DamagedFile, trouble
 from robustseg.runs.folder import RunFolder
@@ -150,7 +150,11 @@ def _check_recorded(folder: RunFolder) -> None:
     if is_record(folder.path):
         raise DataError(f"{folder.path} is a record, which has no weights: name a run's folder")
     for record in dict.fromkeys((folder.path.parent, *records_here())):
-        if is_record(record) and folder.run_id in run_ids(record):
+        try:
+            there = is_record(record) and folder.run_id in run_ids(record)
+        except DamagedRecord:  # another's; it was asked for a hint only
+            there = False
+        if there:
             raise DataError(
                 f"{folder.path}: no weights in it. The run's numbers are in {record}; a record "
                 "has neither weights nor pictures: train the run again, or name its folder"
