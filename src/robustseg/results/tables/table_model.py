@@ -1,8 +1,8 @@
 """What a table is, before any format."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from robustseg.metrics.catalogue import find
@@ -215,6 +215,16 @@ class Table:
     def has_published(self) -> bool:
         """Whether a cell has a published value."""
         return any(cell.published for cell in self.cells.values())
+
+
+def of_metrics(table: Table, metrics: Sequence[str]) -> Table:
+    """The columns of some metrics."""
+    return replace(
+        table,
+        columns=tuple(column for column in table.columns if column.metric in metrics),
+        cells={key: cell for key, cell in table.cells.items() if key[1].metric in metrics},
+        contests=tuple(keys for keys in table.contests if keys[0][1].metric in metrics),
+    )
 
 
 def setting_words(settings: Iterable[tuple[str, Any]], named: bool) -> list[str]:
