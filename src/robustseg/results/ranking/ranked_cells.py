@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from robustseg.errors import NoRuns
 from robustseg.results.names import loss_name
 from robustseg.results.ranking.columns import Array
-from robustseg.results.tables.order import DATA, data_of, score
+from robustseg.results.tables.order import DATA, data_labels, data_of, score
 from robustseg.results.tables.table_model import Column, Row, Table, in_words
 
 
@@ -20,23 +20,48 @@ class Place:
     """A column in which losses are ranked.
 
     Attributes:
-        data: data set and subset, as far as the runs differ in them.
+        data: that the losses were tested on.
+        data_words: what tells them from others, for people.
         column: noise setting and metric.
-        words: the two, for people.
+        words: data and noise, for people.
     """
 
     data: tuple[Any, ...]
+    data_words: str
     column: Column
     words: str
 
 
 def loss_words(table: Table, row: Row, shown: bool = False) -> str:
     """A row's labels in words, without what its data are; shown: its loss as papers write it."""
-    named = zip(table.labels, row, strict=True)
-    labels = {name: value for name, value in named if name not in DATA}
+    labels = _of_loss(table, row)
     if shown:
         labels["loss"] = loss_name(labels["loss"])
     return in_words(labels)
+
+
+def _of_loss(table: Table, row: Row) -> dict[str, Any]:
+    """A row's labels without what its data are."""
+    of_data = data_labels(table)
+    named = zip(table.labels, row, strict=True)
+    return {name: value for name, value in named if name not in of_data}
+
+
+def _words_of_data(table: Table) -> dict[tuple[Any, ...], str]:
+    """What tells the data of the rows apart, in words."""
+    of_data = data_labels(table)
+    words: dict[tuple[Any, ...], str] = {}
+    for row in table.rows:
+        labels = dict(zip(table.labels, row, strict=True))
+        told = [
+            str(labels[name]) if name in DATA else in_words({name: labels[name]})
+            for name in of_data
+        ]
+        words.setdefault(data_of(table, row), " ".join(told))
+    if len(set(words.values())) < len(words):
+        whole = {data: in_words(dict(zip(DATA, data, strict=True))) for data in words}
+        return {data: " ".join(filter(None, [words[data], whole[data]])) for data in words}
+    return words
 
 
 class RankedCells:
@@ -53,7 +78,7 @@ class RankedCells:
     def __init__(self, table: Table) -> None:
         self.table = table
         parts = {row: (data_of(table, row), loss_words(table, row)) for row in table.rows}
-        data = dict.fromkeys(at for at, _ in parts.values())
+        data = _words_of_data(table)
         found = {
             (name, at, column): (row, column)
             for row, (at, name) in parts.items()
@@ -63,12 +88,12 @@ class RankedCells:
         self.names = list(dict.fromkeys(name for _, name in parts.values()))
         self.titles = {name: loss_words(table, row, True) for row, (_, name) in parts.items()}
         self.places, self.alone = [], []
-        for at in data:
+        for at, told in data.items():
             for column in table.columns:
-                words = " ".join([*map(str, at), table.noise_words(column)])
+                words = " ".join(filter(None, [told, table.noise_words(column)]))
                 present = [name for name in self.names if (name, at, column) in found]
                 if len(present) > 1:
-                    self.places.append(Place(at, column, words))
+                    self.places.append(Place(at, told, column, words))
                 elif present:
                     self.alone.append(f"{words} ({self.titles[present[0]]})")
         ranked = {name for name, at, column in found

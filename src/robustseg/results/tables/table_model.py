@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from robustseg.metrics.catalogue import find
@@ -166,6 +166,8 @@ class Table:
         contests: keys of the cells that compete with one another.
         versus: the label whose values compete, all else being equal; None: all rows of a column.
         test: how cells were compared, if they were.
+        data: what the runs of each row were tested on: data set, subset and data, as `load_runs`
+            calls them. Empty in a table of published values or of a file, which do not tell.
     """
 
     labels: tuple[str, ...]
@@ -176,6 +178,7 @@ class Table:
     contests: tuple[tuple[Key, ...], ...] = ()
     versus: str | None = None
     test: Test | None = None
+    data: Mapping[Row, tuple[Any, ...]] = field(default_factory=dict)
 
     def words(self, row: Row) -> str:
         """A row's labels in words, such as ``dice batch batch_size=8``."""
