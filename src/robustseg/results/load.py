@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError, NoRuns
 from robustseg.metrics.catalogue import CATALOGUE, diagonal
+from robustseg.results.number_text import number_text
 from robustseg.results.sources import Sources, count_reasons
 from robustseg.runs.data_label import is_data
 from robustseg.runs.filter_values import spelled
@@ -194,7 +195,7 @@ def _absent(runs: pd.DataFrame, name: str, wanted: Any) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def _values(wanted: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from robustseg.errors import NoRuns
 from robustseg.results.names import loss_name
 from robustseg.results.ranking.columns import Array
 from robustseg.results.tables.order import DATA, data_labels, data_of, score
-from robustseg.results.tables.table_model import Column, Row, Table, in_words
+from robustseg.results.tables.table_model import Column, Row, Table, in_words, label
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,32 @@ class Place:
     words: str
 
 
-def loss_words(table: Table, row: Row, shown: bool = False) -> str:
-    """A row's labels in words, without what its data are; shown: its loss as papers write it."""
-    labels = _of_loss(table, row)
-    if shown:
-        labels["loss"] = loss_name(labels["loss"])
-    return in_words(labels)
+def loss_names(table: Table, shown: bool = False) -> dict[Row, str]:
+    """By row its labels in words, without what its data are; other labels have other words.
 
-
-def _of_loss(table: Table, row: Row) -> dict[str, Any]:
-    """A row's labels without what its data are."""
+    Args:
+        table: of the rows.
+        shown: with losses as papers write them.
+    """
     of_data = data_labels(table)
-    named = zip(table.labels, row, strict=True)
-    return {name: value for name, value in named if name not in of_data}
+    labels = {
+        row: {
+            name: value
+            for name, value in zip(table.labels, row, strict=True)
+            if name not in of_data
+        }
+        for row in table.rows
+    }
+    several = {tuple(own.values()) for own in labels.values()}
+    # A text stands without its name, which two labels with the same texts need.
+    named = len({in_words(own) for own in labels.values()}) < len(several)
+    found = {}
+    for row, own in labels.items():
+        if shown:
+            own = {**own, "loss": loss_name(own["loss"])}
+        written = [f"{name}={label(value)}" for name, value in own.items()]
+        found[row] = " ".join(written) if named else in_words(own)
+    return found
 
 
 def _words_of_data(table: Table) -> dict[tuple[Any, ...], str]:
@@ -77,16 +90,16 @@ class RankedCells:
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        parts = {row: (data_of(table, row), loss_words(table, row)) for row in table.rows}
+        names, titles = loss_names(table), loss_names(table, shown=True)
         data = _words_of_data(table)
         found = {
-            (name, at, column): (row, column)
-            for row, (at, name) in parts.items()
+            (name, data_of(table, row), column): (row, column)
+            for row, name in names.items()
             for column in table.columns
             if (row, column) in table.cells and table.cells[row, column].n
         }
-        self.names = list(dict.fromkeys(name for _, name in parts.values()))
-        self.titles = {name: loss_words(table, row, True) for row, (_, name) in parts.items()}
+        self.names = list(dict.fromkeys(names.values()))
+        self.titles = {name: titles[row] for row, name in names.items()}
         self.places, self.alone = [], []
         for at, told in data.items():
             for column in table.columns:

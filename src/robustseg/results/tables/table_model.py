@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from robustseg.metrics.catalogue import find
 from robustseg.results.names import loss_name
+from robustseg.results.number_text import number_text
 from robustseg.results.tables.published import Value
 
 LEVEL = 0.05  # of a significance test; an interval covers the rest
@@ -202,7 +203,7 @@ class Table:
         names = {name for other in alike for name, _ in other.settings}
         words = [column.noise] if len(kinds) > 1 or names else []
         words += setting_words(column.settings, named=len(names) > 1)
-        return " ".join([*words, f"α={column.alpha:g} β={column.beta:g}"])
+        return " ".join([*words, f"α={label(column.alpha)} β={label(column.beta)}"])
 
     @property
     def n(self) -> int:
@@ -269,7 +270,7 @@ def label(value: Any) -> str:
     """A label's value as a table shows it; one that does not apply is empty."""
     if value is None:
         return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def direction(metric: str) -> int:
