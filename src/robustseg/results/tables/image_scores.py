@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustseg.errors import NoImages, UnlikeImages
-from robustseg.metrics.by_class import metrics_of, pixels_counted
+from robustseg.metrics.by_class import derived, metrics_of, pixels_counted
 from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL, diagonal, find
+from robustseg.metrics.summary import contradiction
 from robustseg.records.hashing import recorded_order
 from robustseg.records.layout import DamagedRecord, NotKept
 from robustseg.results.one_run import Run
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Metrics that are means over images; each of them exists by class, too.
 PER_IMAGE = tuple(metric.name for metric in CATALOGUE.values() if metric.per_image)
+_SAME = 1e-6  # relative: numbers that differ by less are one
 _REMEDY = "; force=true trains the run again"
 _JOINT = " + "  # between the ids of runs of several folds; no id of a run has a space
 
@@ -258,8 +259,7 @@ def _averaged(run: Run) -> _OfImages:
         values, elsewhere = {}, {}
         for metric in metrics_of(columns).values():
             if metric.per_image:
-                given = columns.get(metric.column)
-                own = metric.values(columns) if given is None else given.to_numpy()
+                own = metric.values(columns)
                 counts = counted & metric.counts_for(columns)
                 values[metric.name] = np.where(counts, own, np.nan)
                 if metric.by_prediction:
@@ -287,11 +287,13 @@ def _check_whole(rows: pd.DataFrame, averaged: pd.DataFrame, metrics: Mapping[st
     pairs = len(rows[["id", "epoch"]].drop_duplicates())
     if not len(rows) == pairs == images * evaluations == len(averaged) * rows["epoch"].nunique():
         raise ValueError(f"{len(rows)} rows instead of {images} images × {evaluations} evaluations")
-    for name, words in (("dice_image", "Dice"), ("dice_image_tuned", "tuned Dice")):
-        if name in averaged and metrics[name] is not None:
-            mean, final = averaged[name].mean(), metrics[name]
-            if not math.isclose(mean, final, rel_tol=1e-6):
-                raise ValueError(f"the mean {words} is {mean:.6g}, in metrics.json {final:.6g}")
+    columns = {str(name): of.to_numpy() for name, of in rows.items()}
+    for name, of in derived(columns).items():
+        if name in columns and not np.allclose(columns[name], of, _SAME, 0, equal_nan=True):
+            raise ValueError(f"{name} is not that of the counts")
+    told = contradiction(metrics, columns, _SAME)
+    if told:
+        raise ValueError(told)
 
 
 def _damaged(run: Run, error: Exception) -> NoImages:
