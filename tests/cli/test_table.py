@@ -170,6 +170,16 @@ def test_a_table_from_its_csv(add_run, table, tmp_path):
     "arguments, code, message",
     [
         (["--metric", "dice_imag"], 2, "no run has a number 'dice_imag'; did you mean dice_image?"),
+        (
+            ["--metric", "dice_image_tuned"],
+            2,
+            "none, train with dataset.val_fraction=0.2",
+        ),
+        (
+            ["--metric", "threshold"],
+            2,
+            "binary masks and a validation split",
+        ),
         (["--dataset", "syntetic"], 1, "did you mean synthetic?"),
         (["other"], 1, "none of the 1 finished runs has any experiment"),
         (["--where", "alpha"], 2, "KEY=VALUE"),

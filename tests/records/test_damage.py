@@ -235,6 +235,15 @@ def test_images_of_another_kind_are_not_used(record, change, capsys):
     assert main(["table", "mine", "--runs", str(record), "--test", "images"]) == 1
 
 
+@pytest.mark.parametrize("name", ["jaccard_image", "dice_pooled", "area_ratio"])
+def test_numbers_that_the_images_do_not_give_are_said(record, name, capsys):
+    replace(record, "runs", changed(record, "runs", put(name, 0.99)))
+    assert main(["table", "mine", "--runs", str(record), "--metric", name, "dice_image"]) == 0
+    output, errors = capsys.readouterr()
+    assert "†" not in output
+    assert "No test over images: " in errors and f"is damaged: {name} is " in errors
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

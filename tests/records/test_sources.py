@@ -135,6 +135,27 @@ def test_other_numbers_are_named_and_the_first_source_wins(add_run, tmp_path, re
     assert str(sources[0]) in output and str(sources[1]) in output
 
 
+def test_other_numbers_in_one_merged_record_are_rows_of_their_own(add_run, tmp_path, capsys):
+    first, second = add_run("gce"), add_run("gce", place="elsewhere", shift=1)
+    dice = [read_json(folder.metrics)["dice_image"] for folder in (first, second)]
+    for folder in (first, second):
+        pack("mine", [folder.path.parent], tmp_path / f"record-of-{folder.path.parent.name}")
+    both = tmp_path / "both"
+    parts = [str(tmp_path / f"record-of-{of.path.parent.name}") for of in (first, second)]
+    assert main(["runs", "merge", *parts, "-o", str(both)]) == 0
+    (row,) = load_runs(both).to_dict("records")
+    (remark,) = Sources(both).remarks()
+    assert f"{dice[0]} in {both} and {dice[1]} in {both}#2" in remark
+    every = load_runs(Sources(both, duplicates="all"))
+    assert [of["source"] for of in every["settings"]] == [str(both), f"{both}#2"]
+    capsys.readouterr()
+    words = ["table", "--runs", str(both), "--duplicates", "all", "--format", "csv"]
+    assert main([*words, "--metric", "dice_image"]) == 0
+    output = capsys.readouterr().out
+    assert all(repr(value) in output for value in dice) and len(output.splitlines()) == 3
+    assert row["dice_image"] == dice[0]
+
+
 def test_experiments_of_all_sources_count(add_run, tmp_path):
     folder = add_run("gce")
     pack("mine", [add_run.runs], tmp_path / "record")

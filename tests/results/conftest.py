@@ -21,7 +21,7 @@ LABELS = {
     "epsilon": 0,
     "seed": 0,
 }
-COUNTS = {"tp": 40, "fp": 10, "fn": 10, "tn": 40}
+AREA = 10**9  # of the true and of the predicted mask, so that counts give any Dice
 ONLY_NOISY = {"noise": "morphological", "beta": 0.5, "noise_seed": 0}
 
 
@@ -54,7 +54,8 @@ def add_run(tmp_path):
         noise = ONLY_NOISY if alpha else dict.fromkeys(ONLY_NOISY)
         run = {**LABELS, **noise, "loss": loss, "alpha": alpha, **labels}
         if images:
-            numbers = fmean(images.values())
+            dice = fmean(images.values())
+            numbers = {"dice_image": dice, "dice_pooled": dice}
         if not isinstance(numbers, dict):
             numbers = {"dice_image": numbers, "dice_pooled": numbers + 0.01}
         run_id = name or f"run{len(list((tmp_path / 'runs').glob('*'))):05d}"
@@ -82,9 +83,16 @@ def add_run(tmp_path):
 def rows_of(images):
     """Rows of images.csv: the two evaluations' values have the ones given as their means."""
     values = list(images.items())
-    first = [{"epoch": 1, "id": name, **COUNTS, "dice": dice - 0.01} for name, dice in values]
-    second = [{"epoch": 2, "id": name, **COUNTS, "dice": dice + 0.01} for name, dice in values]
+    first = [{"epoch": 1, "id": name, **counts_of(dice - 0.01)} for name, dice in values]
+    second = [{"epoch": 2, "id": name, **counts_of(dice + 0.01)} for name, dice in values]
     return [*first, *reversed(second)]
+
+
+def counts_of(dice):
+    """Counts with a Dice, and the Dice that they have."""
+    tp = round(dice * AREA)
+    assert 0 <= tp <= AREA, dice
+    return {"tp": tp, "fp": AREA - tp, "fn": AREA - tp, "tn": AREA, "dice": tp / AREA}
 
 
 @pytest.fixture(scope="session")

@@ -219,7 +219,7 @@ def test_runs_that_tell_different_cases_are_not_compared(runs):
 @pytest.mark.parametrize("images", [1, 5])
 def test_one_case_alone_supports_no_claim(add_run, images):
     for loss in ("gce", "tloss"):
-        values = {name: at / 10 for at, name in enumerate(NAMES[:images])}
+        values = {name: 0.1 + at / 10 for at, name in enumerate(NAMES[:images])}
         folder = add_run(loss, images=values)
         rows = [{"id": name, "split": "test", "case": "p"} for name in values]
         write_csv(folder.split, rows)

@@ -18,7 +18,7 @@ from robustseg.results.claims.sentences import footnotes, interval, sentence
 from robustseg.results.load import load_runs
 from robustseg.results.tables import image_scores
 from robustseg.results.tables.comparison import compare
-from robustseg.results.tables.image_scores import Images, NoImages, UnlikeImages
+from robustseg.results.tables.image_scores import Images, NoImages, Scores, UnlikeImages
 from robustseg.results.tables.make_table import make_table
 
 N = 40
@@ -154,7 +154,12 @@ def test_lower_is_better_of_distances(add_run, monkeypatch):
         add_run(loss, 0.3, {"hd95": {"far": 0.2, "near": 0.1}[loss]})
     values = {"run00000": np.full(9, 0.2) + np.arange(9) / 90, "run00001": np.full(9, 0.1)}
     ids = [f"image{at}" for at in range(9)]
-    monkeypatch.setattr(Images, "mean", lambda self, runs, metric: (ids, values[min(runs)]))
+    all_of_them = np.ones(9, bool)
+    monkeypatch.setattr(
+        Images,
+        "scores",
+        lambda self, runs, metric: Scores(min(runs), ids, values[min(runs)], all_of_them),
+    )
     (claim,) = claims_of(add_run, ["hd95"]).claims
     assert (claim.first, claim.second) == ("near", "far")
     assert claim.difference == pytest.approx((values["run00000"] - values["run00001"]).mean())

@@ -218,19 +218,19 @@ def best_of(table):
 def test_the_best_of_a_column_is_so_on_the_same_data_only(add_run):
     add_run("gce", 0.3, images=dice_of(0)), add_run("mae", 0.3, images=dice_of(0.1))
     assert best_of(compared(add_run)) == "the best of its column"
-    add_run("ce", 0.3, images=dice_of(0.2), subset="positive")  # competes with nothing
+    add_run("ce", 0.3, images=dice_of(0.12), subset="positive")  # competes with nothing
     table = compared(add_run)
     assert best_of(table) == "the best of its column on the same data"
     text = render(table, "md", layout="losses")
     assert "differs from the best of its noise setting on the same data, of these" in text
-    add_run("gce", 0.3, images=dice_of(0.2), subset="positive")
+    add_run("gce", 0.3, images=dice_of(0.12), subset="positive")
     assert best_of(compared(add_run)) == "the best of its column on the same data"
 
 
 def test_the_best_of_each_of_several_folds_is_on_the_same_data(add_run):
     for loss in ("gce", "mae", "ce", "sce"):
         for fold in range(2 if loss in ("gce", "mae") else 1):
-            names = {f"{name}{fold}": value for name, value in dice_of(len(loss) / 10).items()}
+            names = {f"{name}{fold}": value for name, value in dice_of(len(loss) / 30).items()}
             settings = {"dataset": {"folds": 2.0, "fold": float(fold)}}
             add_run(loss, 0.3, images=names, settings=settings)
     sources = Sources.of(add_run.runs)
@@ -251,15 +251,34 @@ def test_missing_and_damaged_images_are_told(add_run):
         compared(add_run)
 
 
+def _without_hits(line):
+    """A row of epoch, id, tp, fp, fn, tn and Dice, where nothing is found and what is, is wrong."""
+    epoch, name, _, *others, _ = line.split(",")
+    return ",".join([epoch, name, "0", *others, "0.0\n"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("jaccard_image", 0.99), ("dice_pooled", 0.99), ("area_ratio", 1.5)]
+)
+def test_a_number_that_the_counts_do_not_give_is_refused(add_run, name, value):
+    folder = add_run("mae", 0.3, images=dice_of(0.1))
+    add_run("gce", 0.3, images=dice_of(0))
+    write_json(folder.metrics, read_json(folder.metrics) | {name: value})
+    told = rf"images\.csv is damaged: {name} is [0-9.]+, in metrics.json {value}; force=true"
+    with pytest.raises(NoImages, match=told):
+        compared(add_run)
+
+
 @pytest.mark.parametrize(
     ("cut", "told"),
     [
         (lambda lines: lines[:31], "30 rows instead of 30 images × 2 evaluations"),
         (lambda lines: lines[:-1], "59 rows instead of"),
         (lambda lines: [*lines[:-1], lines[-2]], "60 rows instead of"),
-        (lambda lines: [*lines[:-1], lines[-1].rpartition(",")[0] + ",0\n"], "the mean Dice is"),
+        (lambda lines: [*lines[:-1], lines[-1].rpartition(",")[0] + ",0\n"], "dice is not that of"),
+        (lambda lines: [*lines[:-1], _without_hits(lines[-1])], "dice_image is 0.[0-9]+, in metr"),
     ],
-    ids=["an evaluation", "a row", "a row twice", "a number"],
+    ids=["an evaluation", "a row", "a row twice", "a number", "a count"],
 )
 def test_images_that_are_not_those_of_the_final_numbers_are_refused(add_run, cut, told):
     folder = add_run("mae", 0.3, images=dice_of(0.1))
@@ -302,7 +321,7 @@ def test_values_of_images_have_the_run_s_numbers_as_means(add_run):
     moved = {name: np.array([row[f"{name}_tuned"] for row in rows]) for name in COUNTS}
     tuned = summarise_last({"epoch": np.array([row["epoch"] for row in rows]), **moved}, 2)
     expected |= {f"{name}_tuned": value for name, value in tuned.items()}
-    names = ("dice_image", "dice_image_tuned")
+    names = ("dice_image", "dice_image_tuned", "dice_pooled")
     own = {"test_images": 20, **{name: expected[name] for name in names}}
     write_json(folder.metrics, read_json(folder.metrics) | own)
     images = Images(add_run.runs)

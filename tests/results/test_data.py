@@ -12,7 +12,12 @@ from robustseg.errors import NoRuns
 from robustseg.records import pack
 from robustseg.results.figures.lines import line_names
 from robustseg.results.load import load_runs
+from robustseg.results.ranking.make_ranking import make_ranking
 from robustseg.results.sources import Sources
+from robustseg.results.tables.make_table import make_table
+from robustseg.results.tables.order import data_of, disagreements
+from robustseg.results.tables.render import render
+from robustseg.results.tables.results_file import read_results
 from robustseg.runs.files import read_json
 from robustseg.runs.folder import RunFolder
 
@@ -147,3 +152,60 @@ def test_two_folders_with_equal_settings_in_one_folder_of_runs(finished, tmp_pat
     found = cells(capsys, "--runs", tmp_path / "runs")
     assert [runs for _, runs in found.values()] == [1, 1]
     assert {data.split()[0] for _, data in found} == {"clinic", "hospital"}
+
+
+@pytest.fixture
+def drawn(add_run):
+    """Two losses on two data that a setting chooses, which order them differently.
+
+    Other settings of the data set may be of training alone.
+    """
+
+    def make(loss, seed, dice, **training):
+        numbers = {"dice_image": dice, "dice_pooled": 1 - dice if seed else dice}
+        chosen = {"source": {"seed": seed}, **training}
+        run = add_run(loss, 0.3, numbers, settings={"dataset": chosen})
+        own = read_json(run.metrics)["run"]
+        run.update_status(fingerprint=SECOND if seed else FIRST, data_folder=None, run=own)
+
+    make("gce", 0, 0.60), make("mae", 0, 0.50)
+    make("gce", 1, 0.90), make("mae", 1, 0.80)
+    return make
+
+
+def test_a_setting_that_chooses_data_parts_places_and_no_losses(add_run, drawn):
+    table = make_table(load_runs(add_run.runs), ["dice_image"])
+    assert table.labels == ("loss", "dataset.source.seed")
+    ranking = make_ranking(table, None)
+    assert ranking.names == ("gce", "mae") and ranking.mean.tolist() == [1, 2]
+    noise = "α=0.3 β=0.5"
+    assert [place.words for place in ranking.places] == [
+        f"dataset.source.seed=0 {noise}",
+        f"dataset.source.seed=1 {noise}",
+    ]
+    assert {data_of(table, row) for row in table.rows} == {
+        ("synthetic", "all", FIRST[:8]),
+        ("synthetic", "all", SECOND[:8]),
+    }
+
+
+def test_a_setting_of_the_data_set_that_parts_no_data_is_of_the_loss(add_run, drawn):
+    drawn("gce", 0, 0.55, val_fraction=0.5), drawn("gce", 1, 0.95, val_fraction=0.5)
+    ranking = make_ranking(make_table(load_runs(add_run.runs), ["dice_image"]), None)
+    assert set(ranking.names) == {"gce", "mae", "gce dataset.val_fraction=0.5"}
+    assert dict(zip(ranking.names, ranking.mean, strict=True)) == {
+        "gce": 1.5,
+        "mae": 3.0,
+        "gce dataset.val_fraction=0.5": 1.5,
+    }
+
+
+def test_rows_on_other_data_are_no_other_order(add_run, drawn, tmp_path):
+    """The pooled Dice turns the losses round on one of the data; other pairs say nothing."""
+    table = make_table(load_runs(add_run.runs), ["dice_image", "dice_pooled"])
+    (found,) = disagreements(table)
+    assert (found.reversed, found.pairs) == (1, 2)
+    assert {row[0] for row in found.example} == {"gce", "mae"}
+    (tmp_path / "results.csv").write_text(render(table, "csv"))
+    (again,) = disagreements(read_results(tmp_path / "results.csv"))
+    assert (again.reversed, again.pairs) == (1, 2)

@@ -34,7 +34,6 @@ from robustseg.results.load import load_runs
 from robustseg.results.names import LOSSES
 from robustseg.runs.files import write_csv
 from tests.conftest import without_checksums
-from tests.results.conftest import COUNTS
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +227,9 @@ def test_domain_against_batch_size(add_run):
     drawn = {bars.get_label(): bars.lines[0].get_ydata() for bars in axis.containers}
     assert drawn["Dice image"] == pytest.approx([0.65, 0.65])
     assert drawn["Dice batch"] == pytest.approx([0.07, 0.21])
+
+
+COUNTS = {"tp": 40, "fp": 10, "fn": 10, "tn": 40}
 
 
 def test_image_dice_shows_each_image_once_a_run(add_run):

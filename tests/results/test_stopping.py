@@ -165,6 +165,17 @@ def test_a_run_that_has_not_recorded_it_has_no_number(grid, capsys):
     )
 
 
+def test_that_no_run_has_held_out_masks_is_remarked(grid, add_run, capsys):
+    said = "noisy-val: no run has recorded the Dice of held-out masks"
+    assert said not in table(grid, capsys, "--select", "noisy-val")[2]
+    for path in add_run.runs.glob("*/epochs.csv"):
+        rows = pd.read_csv(path).drop(columns="heldout_dice_noisy")
+        write_csv(path, rows.to_dict("records"))
+    errors = table(grid, capsys, "--select", "noisy-val", "last")[2]
+    assert said in errors and "train with dataset.val_fraction=0.2" in errors
+    assert said not in table(grid, capsys, "--select", "last")[2]
+
+
 def test_a_rise_from_the_first_value_on_is_remarked(grid, capsys):
     folder = grid("early", 0.3, 0.5)
     rows = curve([0.5] * 7, [0.5] * 7, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])

@@ -115,13 +115,14 @@ def _ranking(table: Table, sources: Sources) -> tuple[Ranking, list[str]]:
 def _costs(table: Table, runs: pd.DataFrame, sources: Sources, ranked: Sequence[str]) -> list[Cost]:
     """The costs of ranked losses; one that is alone in each of its columns has no rank."""
     from robustseg.results.ranking.costs import costs
-    from robustseg.results.ranking.ranked_cells import loss_words
+    from robustseg.results.ranking.ranked_cells import loss_names
     from robustseg.results.tables.image_scores import parts
 
+    of_rows = loss_names(table)
     names = {
         run_id: name
         for (row, _), cell in table.cells.items()
-        if (name := loss_words(table, row)) in ranked
+        if (name := of_rows[row]) in ranked
         for sample in cell.samples
         for run_id in parts(sample.run_id)
     }

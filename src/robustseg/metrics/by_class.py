@@ -87,6 +87,7 @@ def _of_class(metric: Metric, name: str) -> Metric:
         title=f"{metric.title}, {name}",
         formula=formula and values,
         among=None if everywhere else counted,
+        by_prediction=not everywhere and among is None,
         needs=tuple(dict.fromkeys((*needs.values(), *(() if everywhere else occurs)))),
         column="",
         in_report=False,

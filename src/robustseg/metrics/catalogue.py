@@ -35,6 +35,7 @@ class Metric:
         formula: of columns, elementwise; of their sums over images for "pixels". None if it does
             not derive from them.
         among: of columns, the images that count for it; None: all.
+        by_prediction: whether it depends on the prediction which images count for it.
         needs: the columns of formula and among.
         column: of images.csv that holds each image's value, if there is one.
         measure: class of the metric that is updated with logits, "module:class".
@@ -52,6 +53,7 @@ class Metric:
     decimals: int = 3
     formula: Callable[[Columns], NDArray[Any]] | None = None
     among: Callable[[Columns], NDArray[np.bool_]] | None = None
+    by_prediction: bool = False
     needs: tuple[str, ...] = ("tp", "fp", "fn", "tn")
     column: str = ""
     measure: str = ""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +11,7 @@ from robustseg.metrics.by_class import classes_in, metrics_of, pixels_counted
 from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL, base_name
 from robustseg.metrics.counts import COUNTS, dice, jaccard
 
-__all__ = ["COUNTS", "dice", "jaccard", "summarise", "summarise_last"]
+__all__ = ["COUNTS", "contradiction", "dice", "jaccard", "summarise", "summarise_last"]
 _COLUMNS = {name for metric in CATALOGUE.values() if metric.formula for name in metric.needs}
 _REAL = ("hd95", DIAGONAL)  # columns that are no counts
 
@@ -123,6 +124,36 @@ def summarise_last(columns: Mapping[str, ArrayLike], last: int) -> dict[str, flo
     return {
         name: _mean(np.array([numbers[name] for numbers in evaluations])) for name in evaluations[0]
     }
+
+
+def contradiction(
+    numbers: Mapping[str, Any], columns: Mapping[str, ArrayLike], tolerance: float
+) -> str | None:
+    """Return which final number of a run its rows of images contradict, in words; else None.
+
+    Args:
+        numbers: of the run, by name; of those that `summarise_last` gives older runs lack some,
+            and a missing one (None, NaN) contradicts nothing.
+        columns: as for ``summarise_last``, of the evaluations that the numbers average.
+        tolerance: relative.
+
+    Raises:
+        ValueError: there is no row with a counted pixel.
+
+    Examples:
+        >>> from robustseg.metrics.summary import contradiction
+        >>> rows = {"epoch": [9], "tp": [2], "fp": [1], "fn": [1], "tn": [12]}
+        >>> contradiction({"dice_image": 2 / 3, "jaccard_image": 0.5}, rows, 1e-9)
+        >>> contradiction({"jaccard_image": 0.75}, rows, 1e-9)
+        'jaccard_image is 0.5, in metrics.json 0.75'
+    """
+    for name, found in summarise_last(columns, len(np.asarray(columns["epoch"]))).items():
+        wanted = numbers.get(name)
+        if wanted is None or math.isnan(wanted):
+            continue
+        if not math.isclose(found, wanted, rel_tol=tolerance):
+            return f"{name} is {found}, in metrics.json {wanted}"
+    return None
 
 
 def _mean(values: NDArray) -> float:

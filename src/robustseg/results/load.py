@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError, NoRuns
 from robustseg.metrics.catalogue import CATALOGUE, diagonal
+from robustseg.results.number_text import number_text
 from robustseg.results.sources import Sources, count_reasons
 from robustseg.runs.data_label import is_data
 from robustseg.runs.filter_values import spelled
@@ -87,6 +88,8 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
 _REMEDY = "; make some with: robustseg train -m loss=tloss,gce,mae noise.alpha=0.3,0.5,0.7"
 
 
+# Of a threshold that is chosen on held-out masks.
+_OF_HELD_OUT = {name for name in CATALOGUE if name.endswith("_tuned")} | {"threshold"}
 _OF_DATA = ("data", "fingerprint", "data_folder")
 
 
@@ -100,10 +103,15 @@ def check_metrics(runs: pd.DataFrame, metrics: Iterable[str]) -> None:
     """Refuse what `metric_names` does not have.
 
     Raises:
-        ConfigError: naming the nearest.
+        ConfigError: naming the nearest, or what runs need to have it.
     """
     known = metric_names(runs)
     for metric in metrics:
+        if metric not in known and metric in _OF_HELD_OUT:
+            raise ConfigError(
+                f"no run has a number {metric!r}, which needs binary masks and a validation split; "
+                "where the data have none, train with dataset.val_fraction=0.2"
+            )
         if metric not in known:
             usual = [name for name in known if name in CATALOGUE]
             raise ConfigError(f"no run has a number {metric!r}; {suggestion(metric, known, usual)}")
@@ -194,7 +202,7 @@ def _absent(runs: pd.DataFrame, name: str, wanted: Any) -> list[str]:
 
 
 def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def _values(wanted: Any) -> list[Any]:

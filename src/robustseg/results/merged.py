@@ -22,11 +22,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Read:
-    """A finished run as it was found in a source."""
+    """A finished run as it was found in a source.
+
+    Attributes:
+        source: it.
+        run: it.
+        finished: its numbers.
+        nth: which of the source's sets of numbers of this run it is, from 1.
+    """
 
     source: Path
     run: Run
     finished: Finished
+    nth: int = 1
+
+    @property
+    def where(self) -> str:
+        """The source, such that no two sets of numbers of a run have the same."""
+        return f"{self.source}#{self.nth}" if self.nth > 1 else str(self.source)
 
     @property
     def status(self) -> Mapping[str, Any]:
@@ -69,10 +82,10 @@ def merged(paths: Iterable[Path], records: Mapping[Path, Record], every: bool = 
     marked = every and bool(found.differing)
     for run_id in sorted(kept):
         for at, one in enumerate(kept[run_id] if marked else kept[run_id][:1]):
-            name = run_id if at == 0 else f"{run_id} ({one.source}{f' {at}' if at > 1 else ''})"
+            name = run_id if at == 0 else f"{run_id} ({one.where})"
             row = _row(one, name)
             if marked:
-                row["settings"]["source"] = str(one.source)
+                row["settings"]["source"] = one.where
             found.rows.append(row)
             found.runs[name] = one.run
     _name_data(found.rows, (one for same in by_id.values() for one in same))
@@ -130,13 +143,14 @@ def _apart(same: Sequence[_Read], found: Merged) -> list[_Read]:
                 joined[at] = tuple(dict.fromkeys((*joined[at], *one.finished.experiments)))
                 break
         else:
-            kept.append(one)
+            before = sum(other.source == one.source for other in kept)
+            kept.append(replace(one, nth=before + 1))
             joined.append(one.finished.experiments)
     kept = [_joined(one, names) for one, names in zip(kept, joined, strict=True)]
     if len(kept) > 1:
         first = kept[0]
         name = same_numbers(first.finished, kept[1].finished)
-        values = [f"{one.finished.numbers.get(str(name))} in {one.source}" for one in kept]
+        values = [f"{one.finished.numbers.get(str(name))} in {one.where}" for one in kept]
         found.differing[first.finished.run_id] = (
             f"{first.finished.run_id} has {name} {' and '.join(values)}"
         )

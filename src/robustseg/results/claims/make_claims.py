@@ -15,7 +15,7 @@ from robustseg.results.claims.intervals import (
     over_seeds,
     seeds_needed,
 )
-from robustseg.results.tables.by_case import Cases, values_of_cases
+from robustseg.results.tables.by_case import Cases, cases_of_some, values_of_cases
 from robustseg.results.tables.cached_statistics import Numbers, cached
 from robustseg.results.tables.comparison import (
     Answers,
@@ -24,7 +24,13 @@ from robustseg.results.tables.comparison import (
     with_reference,
 )
 from robustseg.results.tables.grid import column_words
-from robustseg.results.tables.image_scores import PER_IMAGE, Images, check_alike, is_per_image
+from robustseg.results.tables.image_scores import (
+    PER_IMAGE,
+    Images,
+    Scores,
+    check_alike,
+    is_per_image,
+)
 from robustseg.results.tables.table_model import Key, Table, direction
 
 _VERSION = 2  # raise it when a procedure changes, so that what is kept is computed again
@@ -142,39 +148,48 @@ class _Values:
 
     def __init__(self, table: Table, images: Images) -> None:
         self.table, self.images = table, images
-        self._runs: dict[tuple[str, str], tuple[list[str], np.ndarray]] = {}
+        self._cells: dict[Key, Scores] = {}
+        self._runs: dict[tuple[str, str], np.ndarray] = {}
 
     def over_runs(self, pair: Pair) -> np.ndarray:
-        """Of each image, averaged over all runs of the two cells."""
-        (first, ids, ours), (second, others, theirs) = (self._cell(key) for key in pair)
-        check_alike(first, ids, second, others)
-        return np.asarray(direction(pair[0][1].metric) * (ours - theirs))
+        """Of each image that counts for one of the two cells, averaged over all their runs."""
+        ours, theirs = (self._cell(key) for key in pair)
+        check_alike(ours.run, ours.ids, theirs.run, theirs.ids)
+        differences = direction(pair[0][1].metric) * (ours.values - theirs.values)
+        return np.asarray(differences[self._counts(pair)])
 
     def cases(self, pair: Pair) -> Cases:
         """Which images are of one case."""
         run_ids = [sample.run_id for key in pair for sample in self._samples(key)]
-        return self.images.cases(run_ids, self._cell(pair[0])[1])
+        cases = self.images.cases(run_ids, self._cell(pair[0]).ids)
+        return cases_of_some(cases, self._counts(pair))
 
     def by_seed(self, pair: Pair, seeds: Sequence[tuple]) -> np.ndarray:
         """Of each image, (seeds, images)."""
         ours, theirs = (
-            np.stack([self._run(run_ids[seed], key[1].metric)[1] for seed in seeds])
+            np.stack([self._run(run_ids[seed], key[1].metric) for seed in seeds])
             for key in pair
             for run_ids in [{sample.seed: sample.run_id for sample in self._samples(key)}]
         )
-        return np.asarray(direction(pair[0][1].metric) * (ours - theirs))
+        differences = direction(pair[0][1].metric) * (ours - theirs)
+        return np.asarray(differences[:, self._counts(pair)])
 
     def _samples(self, key: Key) -> tuple:
         return self.table.cells[key].samples
 
-    def _cell(self, key: Key) -> tuple[str, list[str], np.ndarray]:
-        samples = self._samples(key)
-        ids, values = self.images.mean([sample.run_id for sample in samples], key[1].metric)
-        return samples[0].run_id, ids, values
+    def _cell(self, key: Key) -> Scores:
+        if key not in self._cells:
+            run_ids = [sample.run_id for sample in self._samples(key)]
+            self._cells[key] = self.images.scores(run_ids, key[1].metric)
+        return self._cells[key]
 
-    def _run(self, run_id: str, metric: str) -> tuple[list[str], np.ndarray]:
+    def _counts(self, pair: Pair) -> np.ndarray:
+        ours, theirs = (self._cell(key).counts for key in pair)
+        return np.asarray(ours | theirs)
+
+    def _run(self, run_id: str, metric: str) -> np.ndarray:
         if (run_id, metric) not in self._runs:
-            self._runs[run_id, metric] = self.images.mean([run_id], metric)
+            self._runs[run_id, metric] = self.images.scores([run_id], metric).values
         return self._runs[run_id, metric]
 
 

@@ -11,6 +11,7 @@ from robustseg.metrics.catalogue import find
 from robustseg.results.figures.lines import styles_of
 from robustseg.results.figures.run_files import Source
 from robustseg.results.figures.style import legend, tiles
+from robustseg.results.number_text import number_text
 
 
 def dice_against_alpha(
@@ -56,7 +57,7 @@ def dice_against_alpha(
                 markersize=4.5,
                 label=name,
             )
-        axis.set_title(", ".join(filter(None, (f"β = {beta:g}", masks))), fontsize=10)
+        axis.set_title(", ".join(filter(None, (f"β = {number_text(beta)}", masks))), fontsize=10)
         if _apart(shares):
             axis.set_xticks(shares, [f"{share:g}" for share in shares])
     legend(figure, axes, known)

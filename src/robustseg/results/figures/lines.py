@@ -8,6 +8,7 @@ import pandas as pd
 from robustseg.errors import ConfigError
 from robustseg.results.figures.style import Style, loss_styles
 from robustseg.results.names import loss_name
+from robustseg.results.number_text import number_text
 from robustseg.results.tables.distinct import plain, told_apart
 from robustseg.results.tables.make_table import row_order
 from robustseg.results.tables.published import experiments_folder, load_published
@@ -113,7 +114,7 @@ def hardest(runs: pd.DataFrame) -> pd.DataFrame:
 def heading(alpha: float, beta: float, masks: str) -> str:
     """A noise setting in words."""
     return (
-        ", ".join(filter(None, (f"α = {alpha:g}", f"β = {beta:g}", masks)))
+        ", ".join(filter(None, (f"α = {number_text(alpha)}", f"β = {number_text(beta)}", masks)))
         if alpha
         else "clean masks"
     )
@@ -142,7 +143,7 @@ def _word(label: str, value: object) -> str:
     if label == "loss":
         text = loss_name(value)
     elif isinstance(value, float):
-        text = f"{value:g}"
+        text = number_text(value)
     else:  # lists are texts here: [0.0, 1.0]
         text = re.sub(r"(?<=\d)\.0\b", "", str(value)).strip("[]")
     *_, last = label.removesuffix(".name").split(".")  # augmentation.name is what it is called

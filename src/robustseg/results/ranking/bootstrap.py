@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robustseg.results.ranking.columns import Array, mean_ranks, wins_of
 from robustseg.results.ranking.ranked_cells import RankedCells
-from robustseg.results.tables.by_case import Cases, agreed
+from robustseg.results.tables.by_case import Cases, agreed, cases_of_some
 from robustseg.results.tables.cached_statistics import cached
 from robustseg.results.tables.image_scores import Images, check_alike
 from robustseg.results.tables.table_model import LEVEL, Key, Table, direction
@@ -65,18 +64,20 @@ def _draws(grid: RankedCells, images: Images) -> Array:
             if place.data == data and key is not None
         }
         values = {place: _values(grid.table, key, images) for place, key in cells.items()}
-        first, ids = next((run, ids) for run, ids, *_ in values.values())
+        first, *_ = values.values()
         cases: Cases = None
-        for run, others, told, *_ in values.values():
-            check_alike(first, ids, run, others)
-            cases = agreed(cases, told)
-        pictures = _drawn_images(rng, np.arange(len(ids)) if cases is None else cases)
-        known = sorted({seed for *_, seeds, _ in values.values() for seed in seeds}, key=str)
+        counts = np.zeros(len(first.ids), bool)
+        for one in values.values():
+            check_alike(first.run, first.ids, one.run, one.ids)
+            cases, counts = agreed(cases, one.cases), counts | one.counts
+        cases = cases_of_some(cases, counts)
+        pictures = _drawn_images(rng, np.arange(counts.sum()) if cases is None else cases)
+        known = sorted({seed for one in values.values() for seed in one.seeds}, key=str)
         times = rng.multinomial(len(known), np.full(len(known), 1 / len(known)), RESAMPLES)
-        for (row, at), (*_, seeds, scores) in values.items():
-            own = times[:, [known.index(seed) for seed in seeds]]
+        for (row, at), one in values.items():
+            own = times[:, [known.index(seed) for seed in one.seeds]]
             sign = direction(grid.places[at].column.metric)
-            drawn[:, row, at] = sign * drawn_means(scores, pictures, own)
+            drawn[:, row, at] = sign * drawn_means(one.scores[:, counts], pictures, own)
     return drawn
 
 
@@ -112,16 +113,21 @@ def _inflated(scores: Array) -> Array:
     return mean + np.sqrt(count / (count - 1)) * (scores - mean) if count > 1 else scores
 
 
-def _values(
-    table: Table, key: Key, images: Images
-) -> tuple[str, list[str], Cases, Sequence[Any], Array]:
-    """A run, its images, their cases, the cell's seeds and each one's values, (S, images)."""
+class _Values(NamedTuple):
+    """Of a cell a run, its images, which count, their cases, seeds and values (S, images)."""
+
+    run: str
+    ids: list[str]
+    counts: NDArray[np.bool_]
+    cases: Cases
+    seeds: list[str]
+    scores: Array
+
+
+def _values(table: Table, key: Key, images: Images) -> _Values:
     samples = table.cells[key].samples
-    read = [images.mean([sample.run_id], key[1].metric) for sample in samples]
-    first = samples[0].run_id
-    for sample, (ids, _) in zip(samples, read, strict=True):
-        check_alike(first, read[0][0], sample.run_id, ids)
+    run_ids = [sample.run_id for sample in samples]
+    run, ids, _, counts = images.scores(run_ids, key[1].metric)
+    scores = np.stack([images.scores([one], key[1].metric).values for one in run_ids])
     seeds = [str(sample.seed[0]) for sample in samples]  # clean masks have no seed of noise
-    ids = read[0][0]
-    cases = images.cases([sample.run_id for sample in samples], ids)
-    return first, ids, cases, seeds, np.stack([values for _, values in read])
+    return _Values(run, ids, counts, images.cases(run_ids, ids), seeds, scores)

@@ -119,10 +119,10 @@ def _groups(names: Sequence[str], meet: NDArray[np.bool_]) -> tuple[tuple[str, .
 def _leave_out(ranks: Array, places: Sequence[Place]) -> dict[str, Array]:
     """(K,) mean ranks without each place, and without each data set of several places."""
     left = {place.words: [at] for at, place in enumerate(places)}
-    data = dict.fromkeys(place.data for place in places)
-    for one in data if len(data) > 1 else ():
-        own = [at for at, place in enumerate(places) if place.data == one]
-        left |= {" ".join(map(str, one)): own} if len(own) > 1 else {}
+    data = dict.fromkeys(place.data_words for place in places)
+    for words in data if len(data) > 1 else ():
+        own = [at for at, place in enumerate(places) if place.data_words == words]
+        left |= {words: own} if len(own) > 1 else {}
     found = {words: np.delete(ranks, at, axis=1) for words, at in left.items()}
     return {words: _nanmean(part) for words, part in found.items() if part.size}
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from robustseg.errors import NoRuns
 from robustseg.results.names import loss_name
 from robustseg.results.ranking.columns import Array
-from robustseg.results.tables.order import DATA, data_of, score
-from robustseg.results.tables.table_model import Column, Row, Table, in_words
+from robustseg.results.tables.order import DATA, data_labels, data_of, score
+from robustseg.results.tables.table_model import Column, Row, Table, in_words, label
 
 
 @dataclass(frozen=True)
@@ -20,23 +20,61 @@ class Place:
     """A column in which losses are ranked.
 
     Attributes:
-        data: data set and subset, as far as the runs differ in them.
+        data: that the losses were tested on.
+        data_words: what tells them from others, for people.
         column: noise setting and metric.
-        words: the two, for people.
+        words: data and noise, for people.
     """
 
     data: tuple[Any, ...]
+    data_words: str
     column: Column
     words: str
 
 
-def loss_words(table: Table, row: Row, shown: bool = False) -> str:
-    """A row's labels in words, without what its data are; shown: its loss as papers write it."""
-    named = zip(table.labels, row, strict=True)
-    labels = {name: value for name, value in named if name not in DATA}
-    if shown:
-        labels["loss"] = loss_name(labels["loss"])
-    return in_words(labels)
+def loss_names(table: Table, shown: bool = False) -> dict[Row, str]:
+    """By row its labels in words, without what its data are; other labels have other words.
+
+    Args:
+        table: of the rows.
+        shown: with losses as papers write them.
+    """
+    of_data = data_labels(table)
+    labels = {
+        row: {
+            name: value
+            for name, value in zip(table.labels, row, strict=True)
+            if name not in of_data
+        }
+        for row in table.rows
+    }
+    several = {tuple(own.values()) for own in labels.values()}
+    # A text stands without its name, which two labels with the same texts need.
+    named = len({in_words(own) for own in labels.values()}) < len(several)
+    found = {}
+    for row, own in labels.items():
+        if shown:
+            own = {**own, "loss": loss_name(own["loss"])}
+        written = [f"{name}={label(value)}" for name, value in own.items()]
+        found[row] = " ".join(written) if named else in_words(own)
+    return found
+
+
+def _words_of_data(table: Table) -> dict[tuple[Any, ...], str]:
+    """What tells the data of the rows apart, in words."""
+    of_data = data_labels(table)
+    words: dict[tuple[Any, ...], str] = {}
+    for row in table.rows:
+        labels = dict(zip(table.labels, row, strict=True))
+        told = [
+            str(labels[name]) if name in DATA else in_words({name: labels[name]})
+            for name in of_data
+        ]
+        words.setdefault(data_of(table, row), " ".join(told))
+    if len(set(words.values())) < len(words):
+        whole = {data: in_words(dict(zip(DATA, data, strict=True))) for data in words}
+        return {data: " ".join(filter(None, [words[data], whole[data]])) for data in words}
+    return words
 
 
 class RankedCells:
@@ -52,23 +90,23 @@ class RankedCells:
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        parts = {row: (data_of(table, row), loss_words(table, row)) for row in table.rows}
-        data = dict.fromkeys(at for at, _ in parts.values())
+        names, titles = loss_names(table), loss_names(table, shown=True)
+        data = _words_of_data(table)
         found = {
-            (name, at, column): (row, column)
-            for row, (at, name) in parts.items()
+            (name, data_of(table, row), column): (row, column)
+            for row, name in names.items()
             for column in table.columns
             if (row, column) in table.cells and table.cells[row, column].n
         }
-        self.names = list(dict.fromkeys(name for _, name in parts.values()))
-        self.titles = {name: loss_words(table, row, True) for row, (_, name) in parts.items()}
+        self.names = list(dict.fromkeys(names.values()))
+        self.titles = {name: titles[row] for row, name in names.items()}
         self.places, self.alone = [], []
-        for at in data:
+        for at, told in data.items():
             for column in table.columns:
-                words = " ".join([*map(str, at), table.noise_words(column)])
+                words = " ".join(filter(None, [told, table.noise_words(column)]))
                 present = [name for name in self.names if (name, at, column) in found]
                 if len(present) > 1:
-                    self.places.append(Place(at, column, words))
+                    self.places.append(Place(at, told, column, words))
                 elif present:
                     self.alone.append(f"{words} ({self.titles[present[0]]})")
         ranked = {name for name, at, column in found

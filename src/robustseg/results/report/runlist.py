@@ -9,6 +9,7 @@ import pandas as pd
 
 from robustseg.errors import DataError
 from robustseg.metrics.catalogue import CATALOGUE
+from robustseg.results.number_text import number_text
 from robustseg.results.one_run import Run
 from robustseg.results.report.curve import Curve, read_curve
 from robustseg.results.report.privacy import without_places
@@ -211,4 +212,4 @@ def _text(value: Any) -> str:
         return f"[{','.join(map(_text, value))}]"
     if isinstance(value, Mapping):
         return f"{{{','.join(f'{key}:{_text(item)}' for key, item in value.items())}}}"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)

@@ -24,6 +24,25 @@ def agreed(first: Cases, second: Cases) -> Cases:
     return first
 
 
+def cases_of_some(cases: Cases, chosen: NDArray[np.bool_]) -> Cases:
+    """The cases of some of the images, numbered in the order in which they occur.
+
+    Args:
+        cases: of all of them.
+        chosen: (n,), which.
+
+    Example:
+        >>> cases_of_some(np.array([0, 1, 0, 2, 2]), np.array([False, True, True, True, True]))
+        array([0, 1, 2, 2])
+    """
+    if cases is None:
+        return None
+    _, first, numbers = np.unique(cases[chosen], return_index=True, return_inverse=True)
+    if len(first) == len(numbers):
+        return None
+    return np.asarray(np.argsort(np.argsort(first))[numbers], np.int64)
+
+
 def means_of_cases(values: ArrayLike, cases: Cases) -> NDArray[np.float64]:
     """The mean over the images of each case.
 

@@ -9,9 +9,21 @@ from dataclasses import replace
 import numpy as np
 
 from robustseg.errors import ConfigError
-from robustseg.results.tables.by_case import Cases, agreed, means_of_cases, values_of_cases
+from robustseg.results.tables.by_case import (
+    Cases,
+    agreed,
+    cases_of_some,
+    means_of_cases,
+    values_of_cases,
+)
 from robustseg.results.tables.cached_statistics import Numbers, cached
-from robustseg.results.tables.image_scores import Images, check_alike, is_per_image, no_means
+from robustseg.results.tables.image_scores import (
+    Images,
+    Scores,
+    check_alike,
+    is_per_image,
+    no_means,
+)
 from robustseg.results.tables.paired_tests import (
     RESAMPLES,
     anova_tukey,
@@ -210,17 +222,18 @@ def _runs(table: Table, key: Key, images: Images) -> list:
 
 
 def _by_images(table: Table, pairs: Pairs, images: Images) -> Numbers:
-    values: dict[Key, tuple[str, list[str], np.ndarray, Cases]] = {}
+    values: dict[Key, tuple[Scores, Cases]] = {}
     for key in dict.fromkeys(key for pair in pairs for key in pair):
         run_ids = [sample.run_id for sample in table.cells[key].samples]
-        ids, means = images.mean(run_ids, key[1].metric)
-        values[key] = run_ids[0], ids, means, images.cases(run_ids, ids)
+        scores = images.scores(run_ids, key[1].metric)
+        values[key] = scores, images.cases(run_ids, scores.ids)
     p, n, of_cases = [], [], []
     for key, reference in pairs:
-        (first, ids, ours, known), (second, others, theirs, told) = values[key], values[reference]
-        check_alike(first, ids, second, others)
-        cases = agreed(known, told)
-        differences = means_of_cases(ours - theirs, cases)
+        (ours, known), (theirs, told) = values[key], values[reference]
+        check_alike(ours.run, ours.ids, theirs.run, theirs.ids)
+        counts = ours.counts | theirs.counts
+        cases = cases_of_some(agreed(known, told), counts)
+        differences = means_of_cases((ours.values - theirs.values)[counts], cases)
         p.append(signed_rank(differences, np.zeros_like(differences)))
         n.append(len(differences))
         of_cases.append(cases is not None)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robustseg.errors import NoImages, UnlikeImages
-from robustseg.metrics.by_class import metrics_of, pixels_counted
+from robustseg.metrics.by_class import derived, metrics_of, pixels_counted
 from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL, diagonal, find
+from robustseg.metrics.summary import contradiction
 from robustseg.records.hashing import recorded_order
 from robustseg.records.layout import DamagedRecord, NotKept
 from robustseg.results.one_run import Run
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Metrics that are means over images; each of them exists by class, too.
 PER_IMAGE = tuple(metric.name for metric in CATALOGUE.values() if metric.per_image)
+_SAME = 1e-6  # relative: numbers that differ by less are one
 _REMEDY = "; force=true trains the run again"
 _JOINT = " + "  # between the ids of runs of several folds; no id of a run has a space
 
@@ -57,6 +58,31 @@ def parts(run_id: str) -> list[str]:
     return run_id.split(_JOINT)
 
 
+class Scores(NamedTuple):
+    """Values of the test images of some runs together.
+
+    Attributes:
+        run: the first of them.
+        ids: of the images, in one order whatever the run.
+        values: (n,), averaged over reported evaluations and over runs.
+        counts: (n,), for which images the metric is of one of the runs at least. Of a class, other
+            networks on the same images have values for others: where one finds nothing, and there
+            is nothing, it has the value of two empty masks.
+    """
+
+    run: str
+    ids: list[str]
+    values: NDArray[np.float64]
+    counts: NDArray[np.bool_]
+
+
+class _OfImages(NamedTuple):
+    """By image a column a metric: its value, and whether it counts."""
+
+    values: pd.DataFrame
+    counts: pd.DataFrame
+
+
 class Images:
     """Values of test images of finished runs, each file read once.
 
@@ -66,7 +92,7 @@ class Images:
 
     def __init__(self, source: Sources | Path | str | Sequence[Path | str]) -> None:
         self.sources = Sources.of(source)
-        self._tables: dict[str, pd.DataFrame] = {}
+        self._tables: dict[str, _OfImages] = {}
         self._identities: dict[str, list[Any]] = {}
         self._orders: dict[frozenset[Any], pd.Index] = {}
         self._cases: dict[str, dict[str, str]] = {}
@@ -86,6 +112,15 @@ class Images:
         return self._identities[run_id]
 
     def mean(self, run_ids: Iterable[str], metric: str) -> tuple[list[str], NDArray[np.float64]]:
+        """The values of `scores` of the images that count.
+
+        Returns:
+            Ids of the images, in one order whatever the run, and their values.
+        """
+        _, ids, values, counts = self.scores(run_ids, metric)
+        return [one for one, counted in zip(ids, counts, strict=True) if counted], values[counts]
+
+    def scores(self, run_ids: Iterable[str], metric: str) -> Scores:
         """Each image's value, averaged over reported evaluations and over runs.
 
         Args:
@@ -93,18 +128,17 @@ class Images:
             metric: one of `PER_IMAGE`, or such a one of a class; those with ``_pos`` are of the
                 images with foreground.
 
-        Returns:
-            Ids of the images, in one order whatever the run, and their values.
-
         Raises:
             NoImages: a file is missing or damaged.
             UnlikeImages: the runs were tested on different images.
         """
-        columns = {run_id: self._column(run_id, metric) for run_id in run_ids}
-        (first, ids), *rest = ((run_id, column.index) for run_id, column in columns.items())
+        columns = {run_id: self._columns(run_id, metric) for run_id in run_ids}
+        (first, ids), *rest = ((run_id, list(of.index)) for run_id, (of, _) in columns.items())
         for run_id, others in rest:
-            check_alike(first, list(ids), run_id, list(others))
-        return list(ids), np.mean([column.to_numpy() for column in columns.values()], axis=0)
+            check_alike(first, ids, run_id, others)
+        values = np.stack([of.to_numpy() for of, _ in columns.values()])
+        counts = np.stack([of.to_numpy() for _, of in columns.values()])
+        return Scores(first, ids, values.mean(axis=0), np.asarray(counts.any(axis=0)))
 
     def cases(self, run_ids: Iterable[str], ids: Sequence[str]) -> Cases:
         """Which images are of one case, such as a patient.
@@ -143,37 +177,45 @@ class Images:
             self._cases[run_id] = named
         return self._cases[run_id]
 
-    def _column(self, run_id: str, metric: str) -> pd.Series:
-        """Each image's value; where several folds have it, their mean."""
+    def _columns(self, run_id: str, metric: str) -> tuple[pd.Series, pd.Series]:
+        """Each image's value, and whether it counts; of several folds that have it, their mean."""
         import pandas as pd
 
         columns = [self._of_run(part, metric) for part in parts(run_id)]
         if len(columns) == 1:
             return columns[0]
-        mean = pd.concat(columns).groupby(level=0).mean()  # sorted by id
+        mean = pd.concat([of for of, _ in columns]).groupby(level=0).mean()  # sorted by id
+        counted = pd.concat([of for _, of in columns]).groupby(level=0).any()
         run = self.sources.find(parts(run_id)[0])
         if not self.sources.any_hashed:
             mean = mean.iloc[recorded_order(run, map(str, mean.index))]
-        return mean.reindex(self._order(mean.index))
+        order = self._order(mean.index)
+        return mean.reindex(order), counted.reindex(order)
 
-    def _of_run(self, run_id: str, metric: str) -> pd.Series:
+    def _of_run(self, run_id: str, metric: str) -> tuple[pd.Series, pd.Series]:
         run = self.sources.find(run_id)
         if run_id not in self._tables:
-            averaged = self._comparable(run, _averaged(run))
-            self._tables[run_id] = averaged.reindex(self._order(averaged.index))
-        if metric not in self._tables[run_id]:
+            averaged = _averaged(run)
+            ids = self._comparable(run, averaged.values.index)
+            order = self._order(ids)
+            self._tables[run_id] = _OfImages(*(of.set_axis(ids).reindex(order) for of in averaged))
+        values, counts = self._tables[run_id]
+        if metric not in values:
             raise NoImages(f"{run.place('images')} does not tell {metric}{_remedy(run)}")
-        return self._tables[run_id][metric].dropna()
+        there = values[metric].notna()
+        return values.loc[there, metric], counts.loc[there, metric]
 
     def _order(self, images: pd.Index) -> pd.Index:
         """The order of the first run with these images, so that pairs are of one image."""
         return self._orders.setdefault(frozenset(images), images)
 
-    def _comparable(self, run: Run, averaged: pd.DataFrame) -> pd.DataFrame:
-        """With hashed ids, where those of other runs on such data are."""
+    def _comparable(self, run: Run, ids: pd.Index) -> pd.Index:
+        """Hashed ids, where those of other runs on such data are."""
+        import pandas as pd
+
         if self.sources.any_hashed and not run.public:
-            averaged.index = run.hash_ids([str(name) for name in averaged.index])
-        return averaged
+            return pd.Index(run.hash_ids([str(name) for name in ids]), name=ids.name)
+        return ids
 
 
 def check_alike(first: str, ids: list[str], second: str, others: list[str]) -> None:
@@ -201,8 +243,12 @@ def checked_rows(run: Run) -> pd.DataFrame:
     return rows
 
 
-def _averaged(run: Run) -> pd.DataFrame:
-    """Values by image, a column per metric; NaN where an image does not count for it."""
+def _averaged(run: Run) -> _OfImages:
+    """Values by image, averaged over the reported evaluations in which it counts.
+
+    Where the prediction decides whether it does and it never does, the value of what is there; NaN
+    where else it never does.
+    """
     import pandas as pd
 
     try:
@@ -210,20 +256,24 @@ def _averaged(run: Run) -> pd.DataFrame:
         columns = {str(name): column for name, column in rows.items()}
         counted = pixels_counted(columns) > 0
         columns[DIAGONAL] = pd.Series(diagonal_of(run, len(rows)), index=rows.index)
-        values = {}
+        values, elsewhere = {}, {}
         for metric in metrics_of(columns).values():
             if metric.per_image:
-                given = columns.get(metric.column)
-                own = metric.values(columns) if given is None else given.to_numpy()
+                own = metric.values(columns)
                 counts = counted & metric.counts_for(columns)
                 values[metric.name] = np.where(counts, own, np.nan)
-        averaged = pd.DataFrame(values, index=rows.index).groupby(rows["id"], sort=False).mean()
+                if metric.by_prediction:
+                    elsewhere[metric.name] = np.where(counted, own, np.nan)
+        averaged, others = (
+            pd.DataFrame(of, index=rows.index).groupby(rows["id"], sort=False).mean()
+            for of in (values, elsewhere)
+        )
         _check_whole(rows, averaged, run.numbers)
     except (DamagedRecord, NotKept) as error:
         raise NoImages(str(error)) from error
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise _damaged(run, error) from error
-    return averaged
+    return _OfImages(averaged.fillna(others), averaged.notna())
 
 
 def diagonal_of(run: Run, rows: int) -> NDArray[np.float64]:
@@ -237,11 +287,13 @@ def _check_whole(rows: pd.DataFrame, averaged: pd.DataFrame, metrics: Mapping[st
     pairs = len(rows[["id", "epoch"]].drop_duplicates())
     if not len(rows) == pairs == images * evaluations == len(averaged) * rows["epoch"].nunique():
         raise ValueError(f"{len(rows)} rows instead of {images} images × {evaluations} evaluations")
-    for name, words in (("dice_image", "Dice"), ("dice_image_tuned", "tuned Dice")):
-        if name in averaged and metrics[name] is not None:
-            mean, final = averaged[name].mean(), metrics[name]
-            if not math.isclose(mean, final, rel_tol=1e-6):
-                raise ValueError(f"the mean {words} is {mean:.6g}, in metrics.json {final:.6g}")
+    columns = {str(name): of.to_numpy() for name, of in rows.items()}
+    for name, of in derived(columns).items():
+        if name in columns and not np.allclose(columns[name], of, _SAME, 0, equal_nan=True):
+            raise ValueError(f"{name} is not that of the counts")
+    told = contradiction(metrics, columns, _SAME)
+    if told:
+        raise ValueError(told)
 
 
 def _damaged(run: Run, error: Exception) -> NoImages:

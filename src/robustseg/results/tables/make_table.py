@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError
 from robustseg.results.tables.distinct import plain, told_apart
+from robustseg.results.tables.order import DATA
 from robustseg.results.tables.pooled_folds import folds_of
 from robustseg.results.tables.published import NOISE_SETTINGS, Published
 from robustseg.results.tables.table_model import (
@@ -75,6 +76,7 @@ def make_table(
         datasets=tuple(sorted(runs["dataset"].unique())),
         contests=contests,
         versus=versus,
+        data={row: _data_of(group) for (row, _), group in groups.items()},
     )
 
 
@@ -173,12 +175,16 @@ def _contests(
         folds = _folds(group)
         if folds and folds.which is None:
             continue  # its seeds have been tested on different images
-        first = group.iloc[0]
         others = () if versus is None else row[:versus] + row[versus + 1 :]
-        data = (plain(first[name]) for name in ("dataset", "subset", "data"))
-        place = column, *data, folds, others
+        place = column, _data_of(group), folds, others
         contests.setdefault(place, []).append((row, column))
     return tuple(tuple(keys) for keys in contests.values() if len(keys) > 1)
+
+
+def _data_of(group: pd.DataFrame) -> tuple[Any, ...]:
+    """What runs of one row were tested on: `told_apart` leaves no two such things together."""
+    first = group.iloc[0]
+    return tuple(plain(first[name]) for name in DATA)
 
 
 def _best(groups: Groups, contests: Sequence[Sequence[Key]]) -> set[Key]:

@@ -158,4 +158,9 @@ def _tested(table: Table, cells: list[Cell], place: str) -> list[str]:
     left_out = [name for name in metrics if over_images and not is_per_image(name)]
     if left_out:
         said.append(f"Not tested, because {no_means(left_out)}: {', '.join(left_out)}.")
+    told = {column.metric for (_, column), cell in table.cells.items() if cell.comparison}
+    competing = dict.fromkeys(keys[0][1].metric for keys in table.contests)
+    untested = [name for name in competing if of_best and name not in told and name not in left_out]
+    if untested:
+        said.append(f"Not tested: {', '.join(untested)}.")
     return said

@@ -19,6 +19,7 @@ _SCORES: dict[str, Callable[[float], float]] = {
 }
 OTHERS = tuple(_SCORES)
 DATA = ("dataset", "subset", "data")  # labels of what a run was tested on
+_OF_DATA = "dataset."  # begins the names of settings that may choose it
 _DECIMALS = 3  # a difference that a table does not show is none
 
 
@@ -121,6 +122,23 @@ def _score(cell: Cell, metric: str) -> float:
 
 
 def data_of(table: Table, row: Row) -> tuple[Any, ...]:
-    """What the row was tested on, as far as rows differ in it."""
-    places = [table.labels.index(name) for name in DATA if name in table.labels]
-    return tuple(row[at] for at in places)
+    """What the row was tested on; of a table that does not tell, the labels that may choose it."""
+    if row in table.data:
+        return table.data[row]
+    named = zip(table.labels, row, strict=True)
+    return tuple(value for name, value in named if name in DATA or name.startswith(_OF_DATA))
+
+
+def data_labels(table: Table) -> list[str]:
+    """The labels that say what a row was tested on, and nothing of how it was trained.
+
+    Those of `DATA`, and settings of the data set that have one value for each data that there are.
+    """
+    settings = [name for name in table.labels if name.startswith(_OF_DATA)]
+    chosen = []
+    for name in settings if table.data else ():
+        place = table.labels.index(name)
+        pairs = {(data_of(table, row), row[place]) for row in table.rows}
+        if len(pairs) == len({data for data, _ in pairs}):
+            chosen.append(name)
+    return [*(name for name in DATA if name in table.labels), *chosen]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from robustseg.errors import ConfigError
+from robustseg.errors import ConfigError, NoImages, UnlikeImages
 from robustseg.results.load import by_class, check_metrics, of_label_maps
 from robustseg.results.sources import Sources
 from robustseg.results.tables.grid import SLIDES
+from robustseg.results.tables.image_scores import is_per_image, no_means
 from robustseg.results.tables.published import (
     Published,
     experiments_folder,
     load_published,
 )
 from robustseg.results.tables.rules import metric_of, regret_of
-from robustseg.results.tables.table_model import Table
+from robustseg.results.tables.table_model import Table, of_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +161,7 @@ def judged(
     intervals: bool = True,
     must: bool = False,
 ) -> tuple[Table, list[str]]:
-    """A table with the differences tested, and with intervals.
+    """A table with the differences tested, and with intervals, of the metrics that have them.
 
     Args:
         table: as `make_table` makes it.
@@ -176,33 +177,61 @@ def judged(
     Raises:
         ConfigError: there is no such test, or nothing to compare with.
     """
-    from robustseg.errors import NoImages, UnlikeImages
     from robustseg.results.tables.comparison import add_intervals, compare, why_nothing
-    from robustseg.results.tables.image_scores import is_per_image, no_means
 
     if test == "none" and against is not None:
         raise ConfigError(f"--test none compares nothing: leave out --against {against}")
     metrics = list(dict.fromkeys(column.metric for column in table.columns))
     remarks = []
-    try:
-        if test != "none":
-            table = compare(table, images, test or "images", against)
-            if against and not any(cell.comparison for cell in table.cells.values()):
-                remarks.append(f"Nothing is compared: {why_nothing(table, against)}.")
-    except (NoImages, UnlikeImages) as error:
-        if test:
-            raise
-        remarks.append(f"No test over images: {error}.")
-    try:
-        if intervals:
-            table = add_intervals(table, images)
-    except (NoImages, UnlikeImages) as error:
-        if must:
-            raise
-        remarks.append(f"No intervals: {error}.")
+    if test != "none":
+        table, told = _where_possible(
+            table, lambda of: compare(of, images, test or "images", against), bool(test)
+        )
+        remarks += [f"No test over images{why}." for why in told]
+        if against and not told and not any(cell.comparison for cell in table.cells.values()):
+            remarks.append(f"Nothing is compared: {why_nothing(table, against)}.")
+    if intervals:
+        table, told = _where_possible(table, lambda of: add_intervals(of, images), must)
+        remarks += [f"No intervals{why}." for why in told]
     if must and not any(map(is_per_image, metrics)):
         remarks.append(f"No intervals of {', '.join(metrics)}: {no_means(metrics)}.")
     return table, remarks
+
+
+def _where_possible(
+    table: Table, judge: Callable[[Table], Table], must: bool
+) -> tuple[Table, list[str]]:
+    """A table judged, without the metrics of which the images cannot be read or compared.
+
+    Args:
+        table: to be judged.
+        judge: does it.
+        must: whether it is an error if one cannot be.
+
+    Returns:
+        The table, and of which metrics it is not judged and why.
+    """
+    try:
+        return judge(table), []
+    except (NoImages, UnlikeImages) as error:
+        if must:
+            raise
+        last = error
+    metrics = list(dict.fromkeys(column.metric for column in table.columns))
+    whole: list[str] = []
+    refused: dict[str, list[str]] = {}
+    for metric in metrics if len(metrics) > 1 else []:
+        try:
+            judge(of_metrics(table, [metric]))
+        except (NoImages, UnlikeImages) as error:
+            refused.setdefault(str(error), []).append(metric)
+        else:
+            whole.append(metric)
+    if not any(map(is_per_image, whole)):
+        return table, [f": {last}"]
+    judged = judge(of_metrics(table, whole))
+    table = replace(table, cells=table.cells | judged.cells, test=judged.test)
+    return table, [f" of {', '.join(of)}: {why}" for why, of in refused.items()]
 
 
 def default_metrics(layout: str) -> tuple[str, ...]:

@@ -140,7 +140,8 @@ def add_selected(
         evaluations, as ``dice_image`` does; the others pick one. The regret is what is lacking to
         `ORACLE`, the best single evaluation on the clean test masks, which no rule can see. NaN
         where a run has not recorded what a rule needs. ``attrs["remarks"]`` says in how many runs
-        ``label-wave`` may have missed the first minimum.
+        ``label-wave`` may have missed the first minimum, and whether none has what ``noisy-val``
+        needs.
     """
     columns: dict[str, list[float]] = {}
     for _, run in runs.iterrows():
@@ -149,6 +150,12 @@ def add_selected(
             columns.setdefault(name, []).append(value)
     chosen = runs.assign(**columns)
     chosen.attrs["remarks"] = [*runs.attrs.get("remarks", ())]
+    held_out = columns.get(metric_of("noisy-val"), ())
+    if "noisy-val" in rules and all(map(math.isnan, held_out)):
+        chosen.attrs["remarks"].append(
+            "noisy-val: no run has recorded the Dice of held-out masks, which needs a validation "
+            "split; where the data have none, train with dataset.val_fraction=0.2."
+        )
     early = sum(rises_at_once(evaluated(curves[run_id])) for run_id in runs["run_id"])
     if "label-wave" in rules and early:
         chosen.attrs["remarks"].append(

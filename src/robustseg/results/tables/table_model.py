@@ -1,12 +1,13 @@
 """What a table is, before any format."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from robustseg.metrics.catalogue import find
 from robustseg.results.names import loss_name
+from robustseg.results.number_text import number_text
 from robustseg.results.tables.published import Value
 
 LEVEL = 0.05  # of a significance test; an interval covers the rest
@@ -166,6 +167,8 @@ class Table:
         contests: keys of the cells that compete with one another.
         versus: the label whose values compete, all else being equal; None: all rows of a column.
         test: how cells were compared, if they were.
+        data: what the runs of each row were tested on: data set, subset and data, as `load_runs`
+            calls them. Empty in a table of published values or of a file, which do not tell.
     """
 
     labels: tuple[str, ...]
@@ -176,6 +179,7 @@ class Table:
     contests: tuple[tuple[Key, ...], ...] = ()
     versus: str | None = None
     test: Test | None = None
+    data: Mapping[Row, tuple[Any, ...]] = field(default_factory=dict)
 
     def words(self, row: Row) -> str:
         """A row's labels in words, such as ``dice batch batch_size=8``."""
@@ -199,7 +203,7 @@ class Table:
         names = {name for other in alike for name, _ in other.settings}
         words = [column.noise] if len(kinds) > 1 or names else []
         words += setting_words(column.settings, named=len(names) > 1)
-        return " ".join([*words, f"α={column.alpha:g} β={column.beta:g}"])
+        return " ".join([*words, f"α={label(column.alpha)} β={label(column.beta)}"])
 
     @property
     def n(self) -> int:
@@ -215,6 +219,16 @@ class Table:
     def has_published(self) -> bool:
         """Whether a cell has a published value."""
         return any(cell.published for cell in self.cells.values())
+
+
+def of_metrics(table: Table, metrics: Sequence[str]) -> Table:
+    """The columns of some metrics."""
+    return replace(
+        table,
+        columns=tuple(column for column in table.columns if column.metric in metrics),
+        cells={key: cell for key, cell in table.cells.items() if key[1].metric in metrics},
+        contests=tuple(keys for keys in table.contests if keys[0][1].metric in metrics),
+    )
 
 
 def setting_words(settings: Iterable[tuple[str, Any]], named: bool) -> list[str]:
@@ -256,7 +270,7 @@ def label(value: Any) -> str:
     """A label's value as a table shows it; one that does not apply is empty."""
     if value is None:
         return ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def direction(metric: str) -> int:
