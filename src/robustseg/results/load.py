@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError, NoRuns
 from robustseg.metrics.catalogue import CATALOGUE, diagonal
-from robustseg.results.number_text import number_text
 from robustseg.results.sources import Sources, count_reasons
 from robustseg.runs.data_label import is_data
 from robustseg.runs.filter_values import spelled
 from robustseg.runs.labels import LABELS
+from robustseg.terminal.number_text import number_text
 from robustseg.terminal.suggestion import suggestion
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from robustseg.results.tables.table_model import NOISE_LABELS, listed, setting_w
 from robustseg.runs.survey import STATES, RunState
 from robustseg.terminal.count import count
 from robustseg.terminal.duration import duration
+from robustseg.terminal.number_text import number_text
 from robustseg.terminal.printable import plain_json, printable
 
 MARKS = {
@@ -168,7 +169,7 @@ def _column(run: RunState, words: str) -> tuple[str, Any, str, Any]:
         return "clean", 0.0, "", 0.0
     kind = "" if run.labels["noise"] == "morphological" and not words else run.labels["noise"]
     kind = "".join(f"{word} " for word in (kind, words) if word)
-    return f"{kind}α={alpha:g} β={beta:g}", alpha, kind, beta
+    return f"{kind}α={number_text(alpha)} β={number_text(beta)}", alpha, kind, beta
 
 
 def _noise_words(runs: Sequence[RunState]) -> dict[str, str]:

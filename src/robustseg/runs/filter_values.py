@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from robustseg.terminal.number_text import number_text
+
 
 def alternatives(text: str) -> list[str]:
     """The values that a filter allows; commas within brackets separate none.
@@ -25,5 +27,5 @@ def spelled(value: Any) -> Any:
         return value[1:-1]
     if not isinstance(value, list):
         return value
-    parts = ",".join(f"{one:g}" if isinstance(one, float) else str(one) for one in value)
+    parts = ",".join(number_text(one) if isinstance(one, float) else str(one) for one in value)
     return parts if len(value) == 1 else f"[{parts}]"

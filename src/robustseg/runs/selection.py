@@ -9,6 +9,7 @@ from robustseg.runs.data_label import is_data
 from robustseg.runs.filter_values import alternatives, spelled
 from robustseg.runs.labels import LABELS
 from robustseg.runs.survey import STATES, RunState
+from robustseg.terminal.number_text import number_text
 from robustseg.terminal.suggestion import suggestion
 
 
@@ -102,7 +103,7 @@ def _value(run: RunState, name: str) -> Any:
 
 
 def _word(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def _has(run: RunState, name: str, values: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ from robustseg.metrics.catalogue import find
 from robustseg.results.figures.lines import styles_of
 from robustseg.results.figures.run_files import Source
 from robustseg.results.figures.style import legend, tiles
-from robustseg.results.number_text import number_text
+from robustseg.terminal.number_text import number_text
 
 
 def dice_against_alpha(

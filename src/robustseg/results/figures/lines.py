@@ -8,11 +8,11 @@ import pandas as pd
 from robustseg.errors import ConfigError
 from robustseg.results.figures.style import Style, loss_styles
 from robustseg.results.names import loss_name
-from robustseg.results.number_text import number_text
 from robustseg.results.tables.distinct import plain, told_apart
 from robustseg.results.tables.make_table import row_order
 from robustseg.results.tables.published import experiments_folder, load_published
 from robustseg.results.tables.table_model import setting_words
+from robustseg.terminal.number_text import number_text
 from robustseg.terminal.printable import printable
 
 # Labels whose values say what they are of.

@@ -9,7 +9,6 @@ import pandas as pd
 
 from robustseg.errors import DataError
 from robustseg.metrics.catalogue import CATALOGUE
-from robustseg.results.number_text import number_text
 from robustseg.results.one_run import Run
 from robustseg.results.report.curve import Curve, read_curve
 from robustseg.results.report.privacy import without_places
@@ -20,6 +19,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import relevant
 from robustseg.runs.labels import LABELS
 from robustseg.runs.survey import RunState
+from robustseg.terminal.number_text import number_text
 
 _POOLED = CATALOGUE["dice_pooled"]
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from robustseg.metrics.catalogue import find
 from robustseg.results.names import loss_name
-from robustseg.results.number_text import number_text
 from robustseg.results.tables.published import Value
+from robustseg.terminal.number_text import number_text
 
 LEVEL = 0.05  # of a significance test; an interval covers the rest
 # Settings of the noise that are labels of a run.

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 
 from robustseg.results.figures.lines import line_names
 from robustseg.results.load import load_runs
-from robustseg.results.number_text import number_text
 from robustseg.results.ranking.make_ranking import make_ranking
 from robustseg.results.ranking.ranked_cells import RankedCells, loss_names
 from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.render import render
 from robustseg.results.tables.table_model import Table
+from robustseg.terminal.number_text import number_text
 
 NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
