@@ -39,7 +39,7 @@ campaign: $(STAMP)  ## train the small experiments on DATA=… for MINUTES=60, J
 results: $(STAMP)  ## results.csv, table.md and figures of EXPERIMENT=… from runs/ into experiments/ (IMAGES=train, all: with images)
 	$(BIN)/robustseg results $(EXPERIMENT) --runs runs --out experiments $(if $(IMAGES),--images $(IMAGES))
 
-pages: $(STAMP)  ## write the tables of experiments/*/README.md anew from the records
+pages: $(STAMP)  ## rewrite the tables of experiments/*/README.md from the records
 	$(BIN)/python experiments/pages.py
 
 test: $(STAMP)  ## all tests that run in ten minutes on two cores and need no service

@@ -1,4 +1,4 @@
-"""Write the tables of the experiments' pages anew, from the records beside them.
+"""Rewrite the tables of the experiments' pages from the records beside them.
 
 A page marks a table with the call that prints it:
 

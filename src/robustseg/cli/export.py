@@ -6,8 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from robustseg.cli.file_argument import file_ending
-from robustseg.cli.run_argument import add_run, begin, loaded, share
-from robustseg.errors import ConfigError
+from robustseg.cli.run_argument import add_run, begin, loaded, share, threshold_of
 
 
 def add_parser(subparsers: Any) -> None:
@@ -40,12 +39,7 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.finished.onnx import TOLERANCE, difference, export_onnx, metadata
 
     run = loaded(options)
-    if run.classes and options.threshold is not None:
-        raise ConfigError(
-            f"--threshold: {run.folder.run_id} predicts {len(run.classes)} classes, of which the "
-            "most probable is taken; leave it out"
-        )
-    threshold = 0.5 if options.threshold is None else options.threshold
+    threshold = threshold_of(options, run)
     export_onnx(run, options.out, threshold=threshold)
     for name, value in metadata(run, threshold).items():
         if name != "settings":

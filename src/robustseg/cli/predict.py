@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli.run_argument import add_run, begin, loaded, positive, share
+from robustseg.cli.run_argument import (
+    add_run,
+    begin,
+    loaded,
+    positive,
+    share,
+    threshold_of,
+)
 from robustseg.errors import ConfigError, DataError
 from robustseg.terminal.printable import printable
 from robustseg.terminal.remarks import tell
 
 if TYPE_CHECKING:
     from robustseg.finished.earlier import Earlier
-    from robustseg.finished.load import FinishedRun
     from robustseg.finished.predict import Predicted
 
 
@@ -64,7 +70,7 @@ def add_parser(subparsers: Any) -> None:
 def main(options: argparse.Namespace) -> int:
     """Predict images; 1 if a file could not be read."""
     begin(options)
-    from robustseg.finished.earlier import TABLE, earlier, remove_stale
+    from robustseg.finished.earlier import TABLE, earlier
     from robustseg.finished.new_images import find_images, output_names, passed_over
     from robustseg.finished.predict import (
         Predicted,
@@ -81,17 +87,19 @@ def main(options: argparse.Namespace) -> int:
     before = earlier(options.out)
     run = loaded(options)
     _check_out(options, before)
-    _check_options(options, run)
+    threshold = threshold_of(options, run)
+    if options.class_probabilities and not run.classes:
+        raise ConfigError(
+            f"--class-probabilities: {run.folder.run_id} has one class of foreground, whose "
+            "probabilities are always written; leave it out"
+        )
     images, unread = _without(images, before.own), passed_over(options.images)
     table = options.out / TABLE
-    wanted = Wanted(
-        options.out,
-        0.5 if options.threshold is None else options.threshold,
-        options.overlay,
-        run.classes,
-        options.class_probabilities,
-    )
+    each_class = options.class_probabilities
+    wanted = Wanted(options.out, threshold, options.overlay, run.classes, each_class)
     make_folder(options.out)
+    for file in before.own:
+        file.unlink()
     # Listed before they are written, so that what a killed call leaves is known to be its own.
     rows = {
         name: Predicted(image, name, error=f"{image}: not predicted, the call was interrupted")
@@ -107,13 +115,12 @@ def main(options: argparse.Namespace) -> int:
     finally:
         done = list(rows.values())
         write_csv(table, [_row(one, run.classes) for one in done])
-        written = [one.name for one in done if not one.error]
-        remove_stale(before, (wanted.file(kind, n) for kind in wanted.kinds for n in written))
-    print(f"{len(written)} of {len(done)} images are predicted in {options.out}")
-    tell(f"{options.prog}: {one.error}" for one in done if one.error)
+    failed = [one for one in done if one.error]
+    print(f"{len(done) - len(failed)} of {len(done)} images are predicted in {options.out}")
+    tell(f"{options.prog}: {one.error}" for one in failed)
     remarks = [*unread, *remarks_on_files(done, bits_of(run, options.image_bits))]
     tell(f"{options.prog}: warning: {remark}" for remark in remarks)
-    return int(len(written) < len(done))
+    return int(bool(failed))
 
 
 def _check_out(options: argparse.Namespace, before: "Earlier") -> None:
@@ -122,9 +129,11 @@ def _check_out(options: argparse.Namespace, before: "Earlier") -> None:
     Raises:
         FileExistsError: naming a file.
     """
+    from robustseg.finished.earlier import TABLE
+
     if before.foreign:
         raise FileExistsError(
-            f"{before.foreign[0]} is not listed in {options.out / 'predictions.csv'}, so no "
+            f"{before.foreign[0]} is not listed in {options.out / TABLE}, so no "
             "earlier call wrote it: it may be a data set's own mask. Nothing was written. Choose "
             "another folder"
         )
@@ -135,32 +144,14 @@ def _check_out(options: argparse.Namespace, before: "Earlier") -> None:
         )
 
 
-def _check_options(options: argparse.Namespace, run: "FinishedRun") -> None:
-    """Refuse what the run's kind of masks does not have.
-
-    Raises:
-        ConfigError: naming the option.
-    """
-    if run.classes and options.threshold is not None:
-        raise ConfigError(
-            f"--threshold: {run.folder.run_id} predicts {len(run.classes)} classes, of which the "
-            "most probable is taken; leave it out"
-        )
-    if options.class_probabilities and not run.classes:
-        raise ConfigError(
-            f"--class-probabilities: {run.folder.run_id} has one class of foreground, whose "
-            "probabilities are always written; leave it out"
-        )
-
-
 def _without(images: Sequence[Path], own: Sequence[Path]) -> list[Path]:
     """The images but for outputs of an earlier call, which a pattern may find.
 
     Raises:
         DataError: none is left.
     """
-    outputs = {os.path.abspath(file) for file in own}
-    left = [image for image in images if os.path.abspath(image) not in outputs]
+    outputs = {os.path.realpath(file) for file in own}
+    left = [image for image in images if os.path.realpath(image) not in outputs]
     if not left:
         raise DataError(f"{images[0]} is an output of an earlier call, as all images are")
     return left

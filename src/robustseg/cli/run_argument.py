@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robustseg.errors import ConfigError
+
 if TYPE_CHECKING:
     from robustseg.finished.load import FinishedRun
 
@@ -62,3 +64,19 @@ def loaded(options: argparse.Namespace) -> "FinishedRun":
     from robustseg.finished.load import load_run
 
     return load_run(options.run, device=options.device, trust=options.trust)
+
+
+def threshold_of(options: argparse.Namespace, run: "FinishedRun") -> float:
+    """The threshold that is asked for, else 0.5.
+
+    Raises:
+        ConfigError: the run predicts several classes, which have none.
+    """
+    if options.threshold is None:
+        return 0.5
+    if run.classes:
+        raise ConfigError(
+            f"--threshold: {run.folder.run_id} predicts {len(run.classes)} classes, of which the "
+            "most probable is taken; leave it out"
+        )
+    return float(options.threshold)

@@ -11,6 +11,7 @@ from robustseg.cli.run_sources import chosen_sources, experiments_of, tell_of_re
 from robustseg.errors import ConfigError, NoRuns
 from robustseg.results.sources import Sources, default_sources
 from robustseg.runs.filter_values import alternatives
+from robustseg.runs.selection import add_where
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,15 +30,7 @@ def add_filters(parser: argparse.ArgumentParser, ordered: bool = True) -> None:
         ("--seeds", "only these seeds: 0,1"),
     ):
         parser.add_argument(name, nargs="+", action="extend", default=[], help=words)
-    parser.add_argument(
-        "--where",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE[,VALUE]",
-        help="only runs with this label or setting: alpha=0.3,0.5 optimizer.lr=0.001; or on these "
-        "data, by the name of their folder or first digits of their fingerprint: data=1f2e",
-    )
+    add_where(parser, "alpha=0.3,0.5 optimizer.lr=0.001")
 
 
 def selected(options: argparse.Namespace) -> tuple[pd.DataFrame, Sources]:

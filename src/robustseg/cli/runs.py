@@ -139,7 +139,7 @@ def _take(path: Path, state: str, destination: Path | None) -> str:
     """Delete a folder, or move it, if it still is in the state in which it was chosen.
 
     Returns:
-        "", or why it is not taken: somebody answered a question, and meanwhile a sweep went on.
+        "", or why it is not taken: a sweep may have finished it while a question was open.
     """
     if not os.path.lexists(path):
         return "is no longer there"

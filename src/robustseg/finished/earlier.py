@@ -1,6 +1,5 @@
 """What an earlier call of predict left in a folder, told apart from what is not its own."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,11 +44,3 @@ def earlier(out: Path) -> Earlier:
             names = {name, name.partition("/")[2] if kind == PROBABILITIES else name}
             (own if file.suffix == ".png" and names & ids else foreign).append(file)
     return Earlier(table.exists(), own, foreign)
-
-
-def remove_stale(before: Earlier, written: Iterable[Path]) -> None:
-    """Remove the files of an earlier call that a new one has not written again."""
-    kept = set(written)
-    for file in before.own:
-        if file not in kept:
-            file.unlink(missing_ok=True)

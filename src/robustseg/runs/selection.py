@@ -24,15 +24,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="STATE",
         help=f"only runs in these states: {', '.join(STATES)}",
     )
+    add_where(parser, "loss=gce,mae alpha=0.3 optimizer.lr=0.001")
+
+
+def add_where(parser: argparse.ArgumentParser, example: str) -> None:
+    """Add --where."""
     parser.add_argument(
         "--where",
         nargs="+",
         action="extend",
         default=[],
         metavar="KEY=VALUE[,VALUE]",
-        help="only runs with this label or setting: loss=gce,mae alpha=0.3 optimizer.lr=0.001; or "
-        "on these data, by the name of their folder or first digits of their fingerprint: "
-        "data=1f2e",
+        help=f"only runs with this label or setting: {example}; or on these data, by the name of "
+        "their folder or first digits of their fingerprint: data=1f2e",
     )
 
 
