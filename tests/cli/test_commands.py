@@ -152,7 +152,7 @@ def test_check_counts_what_a_run_would_use(tmp_path, capsys):
     ("code", "arguments", "said"),
     [
         (2, ["data", "check", "dataset=isic"], "did you mean dataset=isic2017"),
-        (1, ["data", "check", "dataset=isic2017"], "dataset.root is not set"),
+        (2, ["data", "check", "dataset=isic2017"], "dataset.root is not set"),
         (2, ["noise", "export", "out", "noise.alhpa=1"], "did you mean noise.alpha"),
         (2, ["noise", "export", "out", "+noise.model.maximum_angle=1"], "did you mean max_angle"),
         (2, ["data", "download", "isic"], "isic2017"),

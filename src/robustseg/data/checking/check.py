@@ -30,7 +30,7 @@ from robustseg.data.sources.masks import not_binary
 from robustseg.data.sources.reading import FileFacts
 from robustseg.data.sources.source import SPLITS, Record, Source
 from robustseg.data.sources.traits import Traits, check_depth, remarks_on
-from robustseg.errors import DataError
+from robustseg.errors import DataError, OptionError
 from robustseg.terminal.count import count
 from robustseg.terminal.progress import track
 
@@ -95,6 +95,9 @@ def check(source: Source, image_size: int | None = None) -> Report:
     Args:
         source: what is checked.
         image_size: pixels a side that a run trains at; None: masks are looked at as they are.
+
+    Raises:
+        OptionError: an option of the source cannot work, whatever its files hold.
     """
     name = type(source).__name__
     root = str(getattr(source, "root", None) or "")
@@ -103,6 +106,8 @@ def check(source: Source, image_size: int | None = None) -> Report:
             scan = source.checked_scan()
         else:
             scan = Scan(source.records())
+    except OptionError:
+        raise
     except DataError as error:
         return Report(name, root, errors=[str(error)])
     records, errors, remarks = scan.records, scan.errors, scan.remarks
