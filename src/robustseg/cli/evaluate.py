@@ -5,6 +5,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sized
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,11 @@ from robustseg.runs.folder import RunFolder
 from robustseg.training.reported import said
 
 if TYPE_CHECKING:
+    from robustseg.data.imageset import ImageSet
+    from robustseg.data.sources.source import Source
     from robustseg.finished.evaluate import Overlap
     from robustseg.finished.load import FinishedRun
+    from robustseg.settings import DatasetSettings
 
 _OVERRIDES = ("dataset", "paths.cache")
 
@@ -59,24 +63,67 @@ def main(options: argparse.Namespace) -> int:
         raise ConfigError("name the data set to score on: dataset=folder dataset.root=/path/to/it")
     check_only(options.overrides, _OVERRIDES, "evaluate")
     begin(options)
-    import numpy as np
-    from hydra.utils import instantiate
-
-    from robustseg.configuration.compose import composed
-    from robustseg.data.checking.foreground import foreground_of, troubles
-    from robustseg.data.prepare import load_selected
-    from robustseg.finished.evaluate import (
-        check_channels,
-        check_classes,
-        check_size,
-        evaluate_external,
-        output_files,
-        overlap,
-    )
+    from robustseg.finished.evaluate import evaluate_external, output_files
     from robustseg.runs.files import write_csv, write_json
 
     files = output_files(options.out) if options.out else None
     run = loaded(options)
+    data = _data(run, options)
+    rows, numbers = evaluate_external(
+        run, data.images, batch_size=options.batch_size or run.batch_size
+    )
+    metrics = {
+        **numbers,
+        "test_images": len(rows),
+        "training_images": data.trained,
+        "split": options.split,
+        "dataset": data.settings.plain(),
+        "fingerprint": data.fingerprint,
+        "run_id": run.folder.run_id,
+    }
+    if files:
+        write_csv(files[0], rows)
+        write_json(files[1], metrics)
+    if options.format == "json":
+        print(json.dumps({k: _or_none(v) for k, v in metrics.items()}, indent=2, default=str))
+        return 0
+    shown, own = (_in_pixels(of, run.image_size) for of in (numbers, _own(run.folder)))
+    print(_table(shown, own, len(rows), data.settings.name))
+    if own.get("evaluations", 1) > 1:
+        print(f"\nown test: {said(own['evaluations'])}; the other scores are of the last network")
+    return 0
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The images to score.
+
+    Attributes:
+        images: after --split and --without-training.
+        trained: how many of them the run was trained on.
+        settings: of their data set.
+        fingerprint: of its files.
+    """
+
+    images: "ImageSet"
+    trained: int
+    settings: "DatasetSettings"
+    fingerprint: str
+
+
+def _data(run: "FinishedRun", options: argparse.Namespace) -> _Data:
+    """The images that the options ask for, with warnings of what makes their scores doubtful.
+
+    Raises:
+        ConfigError: the settings do not fit the run.
+        DataError: files are damaged, or no image is left.
+    """
+    from hydra.utils import instantiate
+
+    from robustseg.configuration.compose import composed
+    from robustseg.data.prepare import load_selected
+    from robustseg.finished.evaluate import check_channels, check_classes, check_size, overlap
+
     size = f"dataset.image_size={run.image_size}"
     settings = composed([size, *options.overrides], "dataset")
     dataset = settings.dataset
@@ -90,44 +137,43 @@ def main(options: argparse.Namespace) -> int:
         if getattr(source, "drawn_test", False) and not overlap(run, images).trained.any():
             _log.warning("%s", _partial(images.split(options.split), images, run, dataset.name))
         images = images.split(options.split)
+    images, trained = _known(run, images, options.without_training)
+    _warn_of_foreground(images, run, source)
+    return _Data(images, trained, dataset, source.fingerprint(cache))
+
+
+def _known(
+    run: "FinishedRun", images: "ImageSet", without_training: bool
+) -> tuple["ImageSet", int]:
+    """The images to score, and how many of them the run was trained on, with a warning of those.
+
+    Raises:
+        DataError: all are left out.
+    """
+    import numpy as np
+
+    from robustseg.finished.evaluate import overlap
+
     known = overlap(run, images)
     trained = int(known.trained.sum())
-    if trained and options.without_training:
+    if trained and without_training:
         if trained == len(images):
             raise DataError(
                 f"all {trained} images are training images of {run.folder.run_id}, so that "
                 "--without-training leaves none: choose others with --split, or another data set"
             )
-        images = images.subset(np.flatnonzero(~known.trained))
-    for line in _told(known, run, options.without_training):
+        images, trained = images.subset(np.flatnonzero(~known.trained)), 0
+    for line in _told(known, run, without_training):
         _log.warning("%s", line)
+    return images, trained
+
+
+def _warn_of_foreground(images: "ImageSet", run: "FinishedRun", source: "Source") -> None:
+    from robustseg.data.checking.foreground import foreground_of, troubles
+
     errors, warnings = troubles(foreground_of(images), run.image_size, source, source.records())
     for line in (*errors, *warnings):
         _log.warning("%s", line)
-    batch_size = options.batch_size or run.batch_size
-    rows, numbers = evaluate_external(run, images, batch_size=batch_size)
-    metrics = {
-        **numbers,
-        "test_images": len(rows),
-        "training_images": 0 if options.without_training else trained,
-        "split": options.split,
-        "dataset": dataset.plain(),
-        "fingerprint": source.fingerprint(cache),
-        "run_id": run.folder.run_id,
-    }
-    if files:
-        write_csv(files[0], rows)
-        write_json(files[1], metrics)
-    if options.format == "json":
-        print(json.dumps({k: _or_none(v) for k, v in metrics.items()}, indent=2, default=str))
-    else:
-        shown, own = (_in_pixels(of, run.image_size) for of in (numbers, _own(run.folder)))
-        print(_table(shown, own, len(rows), dataset.name))
-        if own.get("evaluations", 1) > 1:
-            print(
-                f"\nown test: {said(own['evaluations'])}; the other scores are of the last network"
-            )
-    return 0
 
 
 def _partial(scored: Sized, images: Sized, run: "FinishedRun", dataset: str) -> str:
