@@ -9,9 +9,10 @@ import pytest
 
 SRC = Path(__file__).parents[2] / "src"
 PACKAGES = ("losses", "metrics", "noise")
+WITH_EXAMPLES = (*PACKAGES, "data/transforms", "models")
 MODULES = sorted(
     ".".join(file.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__")
-    for package in PACKAGES
+    for package in WITH_EXAMPLES
     for file in (SRC / "robustseg" / package).rglob("*.py")
     if ">>>" in file.read_text(encoding="utf-8")
 )

@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 from torch.nn import functional
 
@@ -64,3 +65,13 @@ def test_boundary_smoothing_does_not_read_ignored_pixels(draw):
     ignore[:] = True
     ignore[..., 0, 0] = False  # a pixel without neighbours keeps its label
     assert smoothing(Target(), logits, target, ignore)[0, 0, 0, 0] == target[0, 0, 0, 0]
+
+
+def test_the_narrowest_kernel_is_the_mean_of_four_neighbours(draw):
+    _, target, _ = draw(1, 1, 9, 9)
+    narrow = BoundarySmoothing(1.0, sigma=0.1)(Target(), target, target)[..., 1:-1, 1:-1]
+    four = target[..., :-2, 1:-1] + target[..., 2:, 1:-1]
+    four += target[..., 1:-1, :-2] + target[..., 1:-1, 2:]
+    close(narrow, four / 4)
+    with pytest.raises(ValueError, match=r"^sigma must lie in"):
+        BoundarySmoothing(sigma=0.09)

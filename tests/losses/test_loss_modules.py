@@ -1,5 +1,6 @@
 """Classes made of loss functions: constructor, constraints, pickling, compilation."""
 
+import importlib
 import inspect
 import math
 import pickle
@@ -37,6 +38,7 @@ def outside(constraint):
     if isinstance(constraint, Choice):
         return ["", constraint.words[0].upper(), None]
     beyond = [math.nextafter(constraint.low, -math.inf), math.nan, math.inf, -math.inf]
+    beyond += ["0.5", None, True]
     if constraint.high < math.inf:
         beyond.append(math.nextafter(constraint.high, math.inf))
     return beyond
@@ -132,6 +134,27 @@ def test_compiles_without_a_break(kind):
     built = kind()
     compiled = torch.compile(built, backend="eager", fullgraph=True)
     assert compiled(logits, target) == built(logits, target)
+
+
+def test_postponed_annotations_are_constraints(tmp_path, monkeypatch):
+    (tmp_path / "postponed.py").write_text(
+        "from __future__ import annotations\n"
+        "from typing import TYPE_CHECKING, Annotated\n"
+        "from robustseg.losses import mae_loss\n"
+        "from robustseg.losses.module import LossModule\n"
+        "from robustseg.losses.options import Range\n"
+        "if TYPE_CHECKING:\n"
+        "    from torch import Tensor\n\n\n"
+        "def scaled(logits: Tensor, target, ignore=None, *, scale: Annotated[float, Range(0)]=1):\n"
+        "    return scale * mae_loss(logits, target, ignore)\n\n\n"
+        "class Scaled(LossModule, function=scaled):\n"
+        "    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    scaled = importlib.import_module("postponed").Scaled
+    assert scaled(2.0)(*tensors()) == 2 * losses.mae_loss(*tensors())
+    with pytest.raises(ValueError, match=r"^scale must lie in \[0, inf\], not -5"):
+        scaled(scale=-5)
 
 
 def test_a_class_may_be_extended():

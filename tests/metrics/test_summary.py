@@ -110,3 +110,10 @@ def test_numbers_come_back_from_the_csv_bit_for_bit(tmp_path_factory, rows, data
 def test_the_summary_needs_no_torch():
     program = "import sys, robustseg.metrics.summary; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
+@pytest.mark.parametrize("column", [[0.9], [-3], [math.nan]])
+def test_counts_are_whole_numbers(column):
+    with pytest.raises(ValueError, match=r"^tp must hold whole numbers of 0 or more"):
+        summarise({**columns(PERFECT), "tp": column})
+    summarise({**columns(PERFECT), "tp": [3.0]})

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from hydra.utils import instantiate
 
-from robustseg.noise import inject, unfit
+from robustseg.noise import Annotator, inject, unfit
 from robustseg.noise.model import UNREACHED
 
 FILES = sorted((Path(__file__).parents[2] / "conf" / "noise").glob("*.yaml"))
@@ -150,3 +150,35 @@ def test_native_size(named, blobs):
     for row in manifest:
         if not row["note"].startswith(UNREACHED) or name not in SETS:
             assert row["reached"] == pytest.approx(0.5, abs=max(TOLERANCE[name], 0.1))
+
+
+SHAPES = {
+    "a pixel": np.s_[3:4, 3:4],
+    "three pixels": np.s_[3:4, 3:6],
+    "a column": np.s_[:, 5:6],
+    "half": np.s_[:6],
+    "a block": np.s_[2:8, 3:9],
+    "all": np.s_[:],
+}
+
+
+@pytest.mark.parametrize("beta", [0.3, 0.5, 0.7, 1.5])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_mask_that_misses_beta_has_a_note(named, shape, beta):
+    _, model = named
+    masks = np.zeros((3, 12, 12), np.uint8)
+    masks[(slice(None), *np.atleast_1d(SHAPES[shape]))] = 1
+    masks[1] = np.roll(masks[0], 1, axis=0)
+    _, manifest = inject(masks, ["a", "b", "c"], model, alpha=1, beta=beta, seed=0)
+    for row in manifest:
+        if abs(row["reached"] - beta) > 0.05 + 1e-9:
+            assert row["note"].startswith(UNREACHED), row
+
+
+def test_a_mask_that_fills_its_frame_may_lose_any_corner():
+    full = np.ones((40, 12, 12), np.uint8)
+    ids = [str(at) for at in range(40)]
+    noisy, _ = inject(full, ids, Annotator(["under"]), alpha=1, beta=0.7, seed=0)
+    assert not noisy[:, 0, 0].any()  # erosion takes the frame first
+    noisy, _ = inject(full, ids, Annotator(["fracture"]), alpha=1, beta=0.7, seed=0)
+    assert 0 < noisy[:, 0, 0].mean() < 1

@@ -18,7 +18,7 @@ from robustseg.noise import (
     label_maps,
     unfit,
 )
-from robustseg.noise.model import UNREACHED, Donors, LabelDonors
+from robustseg.noise.model import UNREACHED, Corruption, Donors, LabelDonors
 from tests.noise.test_every_model import BINARY, NAMES, ORDERED, config
 
 CLASSES = ["background", "left", "right", "heart"]
@@ -194,7 +194,8 @@ def test_confused_objects_are_whole_and_as_many_as_asked_for(beta, seed):
         given = np.count_nonzero(own & (noisy[0] != value))
         # No further object would bring it nearer, so it is off by half of one at most.
         assert abs(given - beta * own.sum()) <= largest
-        assert row["type"] == ("confuse" if given else "clean")
+        gained = np.count_nonzero(~own & (noisy[0] == value))
+        assert row["type"] == ("confuse" if given or gained else "clean")
         assert row["reached"] >= given / own.sum()
 
 
@@ -207,6 +208,32 @@ def test_what_cannot_be_confused_says_so():
     np.testing.assert_array_equal(noisy, labels)
     assert manifest[0]["note"].startswith(UNREACHED)
     assert manifest[1]["note"] == "empty mask left as it is"
+
+
+def test_a_class_that_only_gains_is_confused():
+    labels = np.zeros((1, 40, 40), np.uint8)
+    labels[0, 2:10, 2:10] = labels[0, 2:10, 20:28] = labels[0, 20:28, 2:10] = 1
+    noisy, manifest = injected(labels, ["a"], Confuse(), beta=0.7)
+    assert {row["type"] for row in manifest} == {"confuse", "clean"}
+    for value, row in enumerate(manifest, 1):
+        changed = ((noisy == value) != (labels == value)).any()
+        assert row["type"] == ("confuse" if changed else "clean")
+        assert (row["note"] == "empty mask left as it is") == (not changed)
+
+
+def test_what_a_model_of_label_maps_draws_must_be_one(maps):
+    class Shifted:
+        def corrupt_labels(self, labels, classes, beta, rng, donors):
+            return labels + 1, {}
+
+    class Bright:
+        def corrupt(self, mask, beta, rng, donors):
+            return Corruption(mask * 255, "bright")
+
+    labels, ids = maps(2)
+    for model, said in ((Shifted(), "hold 0 to 3; it is"), (Bright(), "hold 0 and 1; it is")):
+        with pytest.raises(ValueError, match=said):
+            injected(labels, ids, model)
 
 
 @pytest.mark.parametrize("classes", [None, 2, 3])

@@ -3,9 +3,9 @@
 Each takes logits (B, 1, H, W) of any floating dtype, a target in [0, 1] of the same shape and
 optionally an `ignore` mask, and returns a scalar in float32 (float64 for float64 logits). With
 (B, C, H, W), C > 1, the classes compete by softmax, the first being the background. Values and
-gradients are finite for logits up to 1e4 in magnitude, also under autocast (with float16 logits
-the T-Loss' gradient, which reaches D/B at a nearly perfect image of D pixels, overflows from about
-512 × 512 pixels).
+gradients are finite for logits up to 1e4 in magnitude, also under autocast. With float16 logits the
+gradient of the T-Losses and of the log of squared errors, which reaches D/B and more at a nearly
+perfect image of D pixels, overflows from about 288 × 288 pixels: take bfloat16, or scale the loss.
 """
 
 from robustseg.losses.active_passive import (

@@ -9,6 +9,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, get_args, get_origin
 
 Arguments = ParamSpec("Arguments")
@@ -22,10 +23,13 @@ class Range:
     low: float
     high: float = math.inf
 
-    def check(self, name: str, value: float) -> None:
-        """Raise ValueError unless the value lies in the range."""
-        if not (math.isfinite(value) and self.low <= value <= self.high):
-            raise ValueError(f"{name} must lie in [{self.low:g}, {self.high:g}], not {value}")
+    def check(self, name: str, value: object) -> None:
+        """Raise ValueError unless the value is a number in the range."""
+        number = math.nan
+        if isinstance(value, Real) and not isinstance(value, bool):
+            number = float(value)
+        if not (math.isfinite(number) and self.low <= number <= self.high):
+            raise ValueError(f"{name} must lie in [{self.low:g}, {self.high:g}], not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,18 @@ NonNegative = Annotated[float, Range(0)]
 def options_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Return the options of a function, its keyword-only parameters, by name."""
     parameters = inspect.signature(function).parameters
-    return {name: p for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+    return {
+        name: option.replace(annotation=_annotation(option, function))
+        for name, option in parameters.items()
+        if option.kind is option.KEYWORD_ONLY
+    }
+
+
+def _annotation(option: inspect.Parameter, function: Callable[..., Any]) -> Any:
+    """An option's annotation, which is text where a module postpones their evaluation."""
+    if isinstance(option.annotation, str):
+        return eval(option.annotation, inspect.unwrap(function).__globals__)
+    return option.annotation
 
 
 def constraints_of(function: Callable[..., Any]) -> dict[str, Constraint]:

@@ -13,8 +13,9 @@ LOG_OF_ZERO = math.log(1e-4)  # what stands for ln 0 in the label, as in the pub
 def rce_loss(logits: Tensor, target: Tensor, ignore: Tensor | None = None) -> Tensor:
     """Reverse cross-entropy -Σ_k p_k ln(clamp(y_k, 1e-4, 1)) = 9.2103 (1 - p_y) for hard labels.
 
-    For hard labels it is 9.2103 times the mean absolute error, so that under Adam the
-    two differ by rounding only. Source: Wang et al., Symmetric cross entropy for robust
+    A soft label weighs the values of both of its hard ones: 9.2103 (1 - Σ_k y_k p_k). For hard
+    labels it is 9.2103 times the mean absolute error, so that under Adam the two differ by
+    rounding only. Source: Wang et al., Symmetric cross entropy for robust
     learning with noisy labels, ICCV 2019.
 
     Args:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from robustseg.losses.inputs import full_precision
-from robustseg.losses.options import Range
+from robustseg.losses.options import Range, Switch
 from robustseg.losses.overlap import probabilities
 from robustseg.losses.reduction import count_pixels
 
@@ -20,7 +20,7 @@ def t_loss(
     target: Tensor,
     ignore: Tensor | None = None,
     *,
-    log_nu: Tensor,
+    log_nu: Tensor | float,
     log_precision: float = 0.0,
 ) -> Tensor:
     """Student-t negative log-likelihood of the residual y - σ(z) of each image.
@@ -31,14 +31,16 @@ def t_loss(
 
     Its gradient in the residual δ is (ν+D) δ / (ν e^-λ + S): bounded in the norm of δ, that of
     the squared error for ν → ∞ and that of (D/2) ln S for ν → 0. The value at 256 × 256 pixels
-    lies between about -3e5 and 5e4. An image whose pixels are all ignored has the value 0.
-    Source: Gonzalez-Jimenez et al., Robust T-Loss for medical image segmentation, MICCAI 2023.
+    lies between about -4e5 and 1e5 for ν of 0.01 to 1. An image whose pixels are all ignored has
+    the value 0. Source: Gonzalez-Jimenez et al., Robust T-Loss for medical image segmentation,
+    MICCAI 2023.
 
     Args:
         logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
         target: like the logits, in [0, 1]; of several classes it sums to 1 at each pixel.
         ignore: (B, 1, H, W), bool, True where a pixel does not count.
-        log_nu: ln ν, a 0-dimensional tensor; receives a gradient if it asks for one.
+        log_nu: ln ν, a number, or a 0-dimensional tensor, which receives a gradient if it asks
+            for one.
         log_precision: λ, Σ⁻¹ being e^λ I: 0 in the paper, 1 in its public code.
 
     Returns:
@@ -59,14 +61,14 @@ def t_loss(
 
 
 def student_t(
-    squares: Tensor, dimension: Tensor, *, log_nu: Tensor, log_precision: float
+    squares: Tensor, dimension: Tensor, *, log_nu: Tensor | float, log_precision: float
 ) -> Tensor:
     """Negative log-likelihood of residuals with D components whose squares add up to S.
 
     Args:
         squares: S of each image, (B,).
         dimension: D of each image, (B,), at least 0.
-        log_nu: ln ν, a 0-dimensional tensor; beyond ±30 it stays at the bound.
+        log_nu: ln ν, a number or a 0-dimensional tensor; beyond ±30 it stays at the bound.
         log_precision: λ.
 
     Returns:
@@ -82,12 +84,12 @@ def student_t(
     return volume - density + shape * distance
 
 
-def _bounded(log_nu: Tensor) -> Tensor:
+def _bounded(log_nu: Tensor | float) -> Tensor:
     """Return ln ν in float64, in the range in which the gradient fits into float32.
 
     A mask that is learnt to S = 0 has the weight D/ν, and makes ν fall for as long as it is fit.
     """
-    return log_nu.double().clamp(_LOG_NU.low, _LOG_NU.high)
+    return torch.as_tensor(log_nu, dtype=torch.float64).clamp(_LOG_NU.low, _LOG_NU.high)
 
 
 def squared_residuals(logits: Tensor, target: Tensor, ignore: Tensor | None) -> Tensor:
@@ -106,6 +108,10 @@ def count_values(logits: Tensor, ignore: Tensor | None) -> Tensor:
 class TLoss(nn.Module):
     """:func:`t_loss` with its parameter ln ν, which is learnt with the network.
 
+    So the optimiser needs the loss's parameters beside the network's; without them ν keeps its
+    initial value. Of several processes (DistributedDataParallel) each learns a ν of its own unless
+    the loss is part of the wrapped module.
+
     Args:
         log_nu: Initial ln ν: 0 in the paper, 1 in its public code.
         learn: Whether ln ν is learnt.
@@ -122,6 +128,12 @@ class TLoss(nn.Module):
         >>> loss(torch.zeros(1, 1, 8, 8), torch.ones(1, 1, 8, 8)).backward()
         >>> round(loss.log_nu.grad.item(), 4)
         1.2198
+        >>> network = torch.nn.Conv2d(3, 1, kernel_size=1)
+        >>> optimizer = torch.optim.Adam([*network.parameters(), *loss.parameters()])
+        >>> loss(network(torch.ones(1, 3, 8, 8)), torch.ones(1, 1, 8, 8)).backward()
+        >>> optimizer.step()
+        >>> loss.nu.item() < 2.718
+        True
     """
 
     image_scale = True
@@ -129,6 +141,7 @@ class TLoss(nn.Module):
     def __init__(self, log_nu: float = 0.0, learn: bool = True, log_precision: float = 0.0) -> None:
         super().__init__()
         _LOG_NU.check("log_nu", log_nu)
+        Switch().check("learn", learn)
         Range(-30, 30).check("log_precision", log_precision)
         self.log_nu = nn.Parameter(torch.tensor(float(log_nu)), requires_grad=learn)
         self.log_precision = float(log_precision)

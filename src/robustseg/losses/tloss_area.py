@@ -21,7 +21,7 @@ def area_t_loss(
     target: Tensor,
     ignore: Tensor | None = None,
     *,
-    log_nu: Tensor,
+    log_nu: Tensor | float,
     log_precision: float = 0.0,
     dimension: Dimension = "label",
     floor: Floor = 0.01,
@@ -42,7 +42,8 @@ def area_t_loss(
         logits: (B, 1, H, W), p by sigmoid; or (B, C, H, W), p by softmax.
         target: like the logits, in [0, 1]; of several classes it sums to 1 at each pixel.
         ignore: (B, 1, H, W), bool, True where a pixel does not count.
-        log_nu: ln ν, a 0-dimensional tensor; receives a gradient if it asks for one.
+        log_nu: ln ν, a number, or a 0-dimensional tensor, which receives a gradient if it asks
+            for one.
         log_precision: λ, Σ⁻¹ being e^λ I.
         dimension: "label": A_i = Σ y, over counted pixels. "mean": A_i = Σ (y + p)/2, through
             which no gradient flows; for hard masks A_i / S is then 1 / (2 - 2 Dice). "pixels":
@@ -110,7 +111,7 @@ def has_foreground(target: Tensor, ignore: Tensor | None) -> Tensor:
 
 
 class AreaTLoss(TLoss):
-    """:func:`area_t_loss` with its parameter ln ν, which is learnt with the network.
+    """:func:`area_t_loss` with its parameter ln ν, which the optimiser needs, as `TLoss` says.
 
     Args:
         log_nu: Initial ln ν.

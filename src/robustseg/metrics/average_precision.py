@@ -2,16 +2,16 @@
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from robustseg import IGNORED
+from robustseg.metrics.pixel_metric import PixelMetric
 from robustseg.metrics.segmentation import check_shapes
 
 KEPT_BITS = 19
 BINS = 1 << KEPT_BITS
 
 
-class AveragePrecision(Metric):
+class AveragePrecision(PixelMetric):
     """Σ (R_n − R_{n−1})·P_n over thresholds, pooled over all pixels, ranked on logits.
 
     Recall R_n and precision P_n are those of scikit-learn's ``average_precision_score``. Pixels
@@ -55,15 +55,21 @@ class AveragePrecision(Metric):
             target: (B, 1, H, W) uint8; 1 foreground, 0 background, 255 ignored.
 
         Raises:
-            ValueError: the shapes differ or are not (B, 1, H, W).
+            ValueError: the shapes differ or are not (B, 1, H, W), or the target is not of integers.
         """
         check_shapes(logits, target)
+        self.note_unknown(target)
         cells = (_rank(logits) + BINS * (target == 1)).flatten()
         # Ignored pixels add 0: to select the others would make the device wait for a size.
         self.histogram.scatter_add_(0, cells, (target != IGNORED).flatten().long())
 
     def compute(self) -> float:
-        """Return the average precision of all pixels of all processes."""
+        """Return the average precision of all pixels of all processes.
+
+        Raises:
+            ValueError: a target held a value that is no class.
+        """
+        self.refuse_unknown()
         negatives, positives = self.histogram.cpu().view(2, BINS).flip(1)
         infinity = _rank(torch.tensor([torch.inf, -torch.inf]))
         highest, lowest = (BINS - 1 - infinity).tolist()

@@ -2,15 +2,15 @@
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from robustseg import IGNORED
+from robustseg.metrics.pixel_metric import PixelMetric
 from robustseg.metrics.segmentation import check_shapes
 
 UNIT = 1 << 24
 
 
-class ExpectedCalibrationError(Metric):
+class ExpectedCalibrationError(PixelMetric):
     """Σ_b n_b/N · |mean probability in b − share of foreground in b| over bins of probability.
 
     Bins are of equal width, [b/bins, (b+1)/bins), the last one with its upper end; pooled over all
@@ -60,9 +60,10 @@ class ExpectedCalibrationError(Metric):
             target: (B, 1, H, W) uint8; 1 foreground, 0 background, 255 ignored.
 
         Raises:
-            ValueError: the shapes differ or are not (B, 1, H, W).
+            ValueError: the shapes differ or are not (B, 1, H, W), or the target is not of integers.
         """
         check_shapes(logits, target)
+        self.note_unknown(target)
         probability = torch.sigmoid(logits.float()).flatten()
         known = (target != IGNORED).flatten().long()
         self.undefined += (probability.isnan() * known).sum()
@@ -74,7 +75,12 @@ class ExpectedCalibrationError(Metric):
         self.probability.scatter_add_(0, cells, units * known)
 
     def compute(self) -> float:
-        """Return the error over all pixels of all processes."""
+        """Return the error over all pixels of all processes.
+
+        Raises:
+            ValueError: a target held a value that is no class.
+        """
+        self.refuse_unknown()
         if self.undefined.item():
             return torch.nan
         pixels = self.pixels.cpu().view(2, self.bins)

@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.wrappers.abstract import WrapperMetric
 
 from robustseg import IGNORED
 from robustseg.metrics.calibration import ExpectedCalibrationError
 from robustseg.metrics.segmentation import check_label_shapes, predicted_labels
 
 
-class OneAgainstRest(Metric):
+class OneAgainstRest(WrapperMetric):
     """A metric of binary masks, once for each foreground class against all others.
 
     A class's logit is that of its softmax probability p: ln p − ln(1 − p).
@@ -31,8 +32,6 @@ class OneAgainstRest(Metric):
         {'left': 1.0, 'right': 1.0}
     """
 
-    full_state_update = False
-
     def __init__(self, make: Callable[[], Metric], classes: Sequence[str]) -> None:
         super().__init__()
         self.classes = tuple(classes)
@@ -48,16 +47,39 @@ class OneAgainstRest(Metric):
             target: (B, 1, H, W) uint8; k the k-th class, 0 background, 255 ignored.
 
         Raises:
-            ValueError: the shapes are others.
+            ValueError: the shapes are others, or the target is not of integers.
         """
-        check_label_shapes(logits, target, len(self.classes) + 1)
-        for k, part in enumerate(self.parts.values(), 1):
-            truth = (target == k).to(target.dtype).masked_fill(target == IGNORED, IGNORED)
-            part.update(against_rest(logits, k), truth)
+        for part, logit, truth in self._of_parts(logits, target):
+            part.update(logit, truth)
 
     def compute(self) -> dict[str, float]:
         """Return the metric of each class by its name."""
         return {name: float(part.compute()) for name, part in self.parts.items()}
+
+    def forward(self, logits: Tensor, target: Tensor) -> dict[str, float]:
+        """Count a batch, and return the metric of each class for this batch alone."""
+        values = [part(logit, truth) for part, logit, truth in self._of_parts(logits, target)]
+        return {name: float(value) for name, value in zip(self.classes, values, strict=True)}
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        for part in self.parts.values():
+            part.reset()
+        super().reset()
+
+    def _of_parts(self, logits: Tensor, target: Tensor) -> list[tuple[Metric, Tensor, Tensor]]:
+        """The metric of each class, with what it counts of a batch."""
+        channels = len(self.classes) + 1
+        check_label_shapes(logits, target, channels)
+        known = target < channels  # others, ignored or no class, stay as they are
+        return [
+            (
+                part,
+                against_rest(logits, k),
+                torch.where(known, (target == k).to(target.dtype), target),
+            )
+            for k, part in enumerate(self.parts.values(), 1)
+        ]
 
 
 class TopLabelCalibrationError(ExpectedCalibrationError):
@@ -88,6 +110,7 @@ class TopLabelCalibrationError(ExpectedCalibrationError):
             ValueError: the shapes are others.
         """
         check_label_shapes(logits, target, logits.shape[1])
+        self.note_unknown(target, logits.shape[1])
         labels = predicted_labels(logits).unsqueeze(1)
         right = (labels == target).to(target.dtype).masked_fill(target == IGNORED, IGNORED)
         margins = torch.cat([against_rest(logits, k) for k in range(logits.shape[1])], dim=1)

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from robustseg import IGNORED
 from robustseg.metrics.by_class import derived
 from robustseg.metrics.counts import COUNTS
+from robustseg.metrics.pixel_metric import PixelMetric
 from robustseg.metrics.summary import summarise
 from robustseg.metrics.surface import hd95
 
 
-class SegmentationMetrics(Metric):
+class SegmentationMetrics(PixelMetric):
     """Dice, Jaccard, balanced accuracy and their like from per-image integer counts.
 
     Nothing is averaged over batches: the state is one row of counts an image, gathered over
@@ -64,16 +64,17 @@ class SegmentationMetrics(Metric):
         Args:
             logits: (B, 1, H, W), any float dtype; foreground where above 0 (probability ½). With
                 K − 1 classes (B, K, H, W).
-            target: (B, 1, H, W) uint8; 1 foreground, 0 background, 255 ignored. With classes k
-                the k-th.
+            target: (B, 1, H, W) uint8; 1 foreground, 0 background, 255 ignored, so divide the
+                pixels of a 0 and 255 image by 255 first. With classes k the k-th.
             index: (B,) integers ≥ 0, the positions of the images in the test set. With it, rows
                 come in that order and an image that a distributed sampler repeats counts once;
                 without it, rows come in the order of arrival, process after process.
 
         Raises:
-            ValueError: the shapes are others.
+            ValueError: the shapes are others, or the target is not of integers.
         """
         masks = _masks(logits, target, len(self.classes))
+        self.note_unknown(target, len(self.classes) + 1 if self.classes else 2)
         counts = torch.cat([_counts(*one) for one in masks], dim=1)
         if index is None:
             index = torch.full((len(counts),), -1, device=counts.device)
@@ -82,7 +83,11 @@ class SegmentationMetrics(Metric):
             self.hd95.append(torch.stack([_distances(*one) for one in masks], dim=1))
 
     def compute(self) -> dict[str, float]:
-        """Return the numbers of ``summarise`` over all images of all processes."""
+        """Return the numbers of ``summarise`` over all images of all processes.
+
+        Raises:
+            ValueError: there are no images, or a target held a value that is no class.
+        """
         return summarise(self._columns())
 
     def rows(self) -> dict[str, np.ndarray]:
@@ -91,12 +96,16 @@ class SegmentationMetrics(Metric):
         With classes the counts and distances of each, and dice, jaccard and hd95 over them.
 
         Every process must call it: rows of all of them are gathered.
+
+        Raises:
+            ValueError: a target held a value that is no class.
         """
         with self.sync_context(dist_sync_fn=self.dist_sync_fn):
             columns = self._columns()
         return columns | derived(columns)
 
     def _columns(self) -> dict[str, np.ndarray]:
+        self.refuse_unknown()
         rows = dim_zero_cat(self.images).cpu().numpy()
         if (rows[:, 0] < 0).any():
             rows[:, 0] = np.arange(len(rows))
@@ -164,19 +173,26 @@ def _distances(predicted: Tensor, foreground: Tensor, known: Tensor) -> Tensor:
 
 
 def check_shapes(logits: Tensor, target: Tensor) -> None:
-    """Raise ValueError unless logits and target have the same shape (B, 1, H, W)."""
+    """Raise ValueError unless both have the same shape (B, 1, H, W), the target of integers."""
     if logits.ndim != 4 or logits.shape[1] != 1 or logits.shape != target.shape:
         raise ValueError(
             "logits and target must both be (B, 1, H, W), "
             f"got {tuple(logits.shape)} and {tuple(target.shape)}"
         )
+    _check_integers(target)
 
 
 def check_label_shapes(logits: Tensor, target: Tensor, channels: int) -> None:
-    """Raise ValueError unless logits are (B, channels, H, W) and the target (B, 1, H, W)."""
+    """Raise ValueError unless logits are (B, channels, H, W), the target (B, 1, H, W) integers."""
     wanted = (target.shape[0], channels, *target.shape[2:])
     if target.ndim != 4 or target.shape[1] != 1 or tuple(logits.shape) != wanted:
         raise ValueError(
             f"logits must be (B, {channels}, H, W) and target (B, 1, H, W), "
             f"got {tuple(logits.shape)} and {tuple(target.shape)}"
         )
+    _check_integers(target)
+
+
+def _check_integers(target: Tensor) -> None:
+    if target.is_floating_point():
+        raise ValueError(f"the target must hold integers, such as uint8, not {target.dtype}")

@@ -36,7 +36,8 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
         ``_tuned`` need the counts at a tuned threshold, ``tp_tuned`` and so on.
 
     Raises:
-        ValueError: there is no row with a counted pixel.
+        ValueError: there is no row with a counted pixel, or a count is not a whole number of 0 or
+            more.
 
     Examples:
         >>> from robustseg.metrics import summarise
@@ -47,7 +48,9 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
         (1.0, 0.0)
     """
     table = {
-        name: np.asarray(columns[name], dtype=np.float64 if base_name(name) in _REAL else np.int64)
+        name: np.asarray(columns[name], dtype=np.float64)
+        if base_name(name) in _REAL
+        else _counts(name, columns[name])
         for name in _relevant(columns)
     }
     counted = pixels_counted(table) > 0
@@ -65,6 +68,15 @@ def summarise(columns: Mapping[str, ArrayLike]) -> dict[str, float]:
             else:
                 numbers[metric.name] = _mean(metric.values(rows))
     return means_over_classes(numbers, classes_in(table))
+
+
+def _counts(name: str, column: ArrayLike) -> NDArray[np.int64]:
+    values = np.asarray(column)
+    with np.errstate(invalid="ignore"):  # NaN is refused below
+        counts = values.astype(np.int64)
+    if not np.array_equal(values, counts) or (counts < 0).any():
+        raise ValueError(f"{name} must hold whole numbers of 0 or more")
+    return counts
 
 
 def means_over_classes(numbers: dict[str, float], classes: Sequence[str]) -> dict[str, float]:

@@ -5,15 +5,15 @@ import math
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from robustseg import IGNORED
+from robustseg.metrics.pixel_metric import PixelMetric
 from robustseg.metrics.segmentation import check_shapes
 from robustseg.metrics.tuning import THRESHOLDS
 
 
-class ThresholdCounts(Metric):
+class ThresholdCounts(PixelMetric):
     """True and false positives and negatives of each image at every one of ``THRESHOLDS``.
 
     A pixel is predicted foreground where its probability σ(logit) is above the threshold t, that
@@ -50,13 +50,16 @@ class ThresholdCounts(Metric):
             target: (B, 1, H, W) uint8; 1 foreground, 0 background, 255 ignored.
 
         Raises:
-            ValueError: the shapes differ or are not (B, 1, H, W).
+            ValueError: the shapes differ or are not (B, 1, H, W), or the target is not of integers.
         """
         check_shapes(logits, target)
+        self.note_unknown(target)
         bins = len(THRESHOLDS) + 1
         edges = torch.tensor([math.log(t / (1 - t)) for t in THRESHOLDS], device=logits.device)
         # Interval k holds the logits above the first k edges, so those predicted at k thresholds.
-        interval = torch.bucketize(logits.float(), edges, out_int32=True)
+        # NaN, which is above nothing, would be put last.
+        values = logits.float().nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)
+        interval = torch.bucketize(values, edges, out_int32=True)
         cells = interval + bins * (target == 1).int()
         first = torch.arange(len(logits), device=logits.device, dtype=torch.int32) * 2 * bins
         cells = (cells.flatten(1) + first[:, None]).flatten().long()
@@ -66,7 +69,12 @@ class ThresholdCounts(Metric):
         self.histograms.append(counts.view(-1, 2, bins))
 
     def compute(self) -> dict[str, np.ndarray]:
-        """Return ``tp``, ``fp``, ``fn``, ``tn``, each (images, thresholds) int64."""
+        """Return ``tp``, ``fp``, ``fn``, ``tn``, each (images, thresholds) int64.
+
+        Raises:
+            ValueError: a target held a value that is no class.
+        """
+        self.refuse_unknown()
         histogram = dim_zero_cat(self.histograms).cpu().numpy().astype(np.int64)
         # From the right: at threshold k all pixels of the intervals above k are predicted.
         predicted = histogram[:, :, ::-1].cumsum(axis=2)[:, :, -2::-1]

@@ -49,9 +49,18 @@ class Confuse:
             value: _move(labels, noisy, value, classes, beta, rng) for value in range(1, classes)
         }
         return noisy, {
-            value: Corruption((noisy == value).astype(np.uint8), *said)
-            for value, said in moved.items()
+            value: _said(labels == value, noisy == value, *said) for value, said in moved.items()
         }
+
+
+def _said(
+    before: np.ndarray, after: np.ndarray, parameters: dict[str, int], note: str
+) -> Corruption:
+    """What was done to a class, which may also gain objects of others."""
+    changed = bool((before != after).any())
+    if changed and note == EMPTY:
+        note = UNREACHED + "the class was empty and gains objects"
+    return Corruption(after.astype(np.uint8), "confuse" if changed else "clean", parameters, note)
 
 
 def _move(
@@ -61,11 +70,11 @@ def _move(
     classes: int,
     beta: float,
     rng: np.random.Generator,
-) -> tuple[str, dict[str, int], str]:
-    """Relabel objects of a class in `noisy`; returns type, parameters and note."""
+) -> tuple[dict[str, int], str]:
+    """Relabel objects of a class in `noisy`; returns parameters and note."""
     objects, count = ndimage.label(labels == value, structure=np.ones((3, 3)))
     if count == 0:
-        return "clean", {}, EMPTY
+        return {}, EMPTY
     sizes = np.bincount(objects.ravel())[1:]
     area = int(sizes.sum())
     others = [other for other in range(1, classes) if other != value]
@@ -76,4 +85,4 @@ def _move(
             given, taken = given + int(sizes[name]), taken + 1
     off = abs(given / area - beta) > TOLERANCE
     note = UNREACHED + f"off by more than {TOLERANCE}" if off else ""
-    return "confuse" if taken else "clean", {"objects": count, "moved": taken}, note
+    return {"objects": count, "moved": taken}, note

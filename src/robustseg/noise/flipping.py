@@ -21,9 +21,9 @@ def flip_first(mask: np.ndarray, score: np.ndarray, beta: float) -> tuple[np.nda
     """
     order = score.copy()
     for value in (0, 1):
-        side = np.where(mask == value, score, -np.inf)
-        if np.isfinite(score[mask == value]).all():
-            order.flat[np.argmax(side)] = np.inf
+        own = mask == value
+        if own.any() and np.isfinite(score[own]).all():
+            order.flat[np.argmax(np.where(own, score, -np.inf))] = np.inf
     pool = order[np.isfinite(order)]
     wanted = beta * np.count_nonzero(mask)
     if wanted >= pool.size:

@@ -50,7 +50,7 @@ def inject(
         given (columns: `manifest.COLUMNS`).
 
     Raises:
-        ValueError: An argument is out of its range.
+        ValueError: An argument is out of its range, or the model draws other values than 0 and 1.
 
     Examples:
         >>> import numpy as np
@@ -76,6 +76,7 @@ def inject(
         clean = masks[rows[at]]
         donors = Donors(names, masks, rows, at)
         result = model.corrupt((clean == 1).astype(np.uint8), beta, rng, donors)
+        check_drawn(result.mask, clean.shape, model, name)
         noisy[rows[at]] = np.where(clean == IGNORED, clean, result.mask)
         if not result.note:
             result = replace(result, note=note_of(clean, noisy[rows[at]], result.mask, beta))
@@ -119,6 +120,20 @@ def note_of(clean: np.ndarray, noisy: np.ndarray, drawn: np.ndarray, beta: float
     if short and drawn[clean == IGNORED].any():
         return UNREACHED + "part of the error is on ignored pixels"
     return ""
+
+
+def check_drawn(
+    drawn: np.ndarray, shape: tuple[int, ...], model: object, name: str, classes: int = 2
+) -> None:
+    """Raise ValueError unless what a model drew for an image is a mask, with so many classes."""
+    if drawn.shape == shape and np.isin(drawn, np.arange(classes)).all():
+        return
+    known = "0 and 1" if classes == 2 else f"0 to {classes - 1}"
+    found = ", ".join(f"{value:g}" for value in np.unique(drawn)[:6].astype(float))
+    raise ValueError(
+        f"noise model {type(model).__name__}: the mask of {name!r} must be {shape} and hold "
+        f"{known}; it is {drawn.shape} and holds {found}"
+    )
 
 
 def check_set(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from robustseg import IGNORED
-from robustseg.noise.injection import check_set, noisy_ids, note_of, stream
+from robustseg.noise.injection import check_drawn, check_set, noisy_ids, note_of, stream
 from robustseg.noise.manifest import Row, row
 from robustseg.noise.mixture import Mixture
 from robustseg.noise.model import (
@@ -50,7 +50,8 @@ def inject_labels(
         `manifest.COLUMNS` and ``class``).
 
     Raises:
-        ValueError: An argument is out of its range, or the model is one of binary masks only.
+        ValueError: An argument is out of its range, the model is one of binary masks only, or it
+            draws other values than those of the classes.
 
     Examples:
         >>> import numpy as np
@@ -80,6 +81,7 @@ def inject_labels(
         if isinstance(model, LabelMapModel):
             rng = stream(seed, name)
             drawn, said = model.corrupt_labels(seen, len(classes), beta, rng, donors)
+            check_drawn(drawn, clean.shape, model, name, len(classes))
         else:
             drawn, said = _by_class(seen, model, classes, beta, seed, donors)
         noisy[rows[at]] = np.where(clean == IGNORED, clean, drawn)
@@ -141,6 +143,7 @@ def _by_class(
     for value in range(1, len(classes)):
         rng = stream(seed, own, classes[value] if len(classes) > 2 else "")
         said[value] = model.corrupt((seen == value).astype(np.uint8), beta, rng, donors.of(value))
+        check_drawn(said[value].mask, seen.shape, model, own)
         drawn[said[value].mask == 1] = value
     return drawn, said
 

@@ -75,9 +75,9 @@ def summary(manifest: Sequence[Row]) -> dict[str, Any]:
 
     Returns:
         `counts` and `dice` (the mean of Dice(noisy, clean)) by type, `reached` (the mean of
-        |noisy △ clean| / |clean| over the images chosen to be noisy, None if there are none;
-        NaN rows are left out), `noisy` (how many were chosen) and `unreached` (how many rows of
-        them missed β, see `note`). Of label maps a row is one class of an image.
+        |noisy △ clean| / |clean| over the images chosen to be noisy whose clean mask has
+        foreground, None if there are none), `noisy` (how many were chosen) and `unreached` (how
+        many rows of them missed β, see `note`). Of label maps a row is one class of an image.
 
     Examples:
         >>> import numpy as np
@@ -90,7 +90,7 @@ def summary(manifest: Sequence[Row]) -> dict[str, Any]:
     """
     counts = Counter(line["type"] for line in manifest)
     chosen = [line for line in manifest if line["requested"] > 0]
-    reached = [line["reached"] for line in chosen if not np.isnan(line["reached"])]
+    reached = [line["reached"] for line in chosen if line["area_clean"]]
     return {
         "counts": dict(sorted(counts.items())),
         "dice": {kind: _mean_dice(manifest, kind) for kind in sorted(counts)},

@@ -3,7 +3,14 @@
 import numpy as np
 from scipy import ndimage
 
-from robustseg.noise.model import EMPTY, UNREACHED, Corruption, Donors, unchanged
+from robustseg.noise.model import (
+    EMPTY,
+    UNREACHED,
+    Corruption,
+    Donors,
+    note_if_off,
+    unchanged,
+)
 
 
 class Missed:
@@ -45,11 +52,12 @@ class Missed:
             noisy[labels == name] = 0
             left -= int(sizes[name])
             whole += 1
-        note = ""
         if beta > 1:
             note = UNREACHED + "there is no more to miss"
         elif wanted == 0:
             note = UNREACHED + "less than half a pixel"
+        else:
+            note = note_if_off(mask, noisy, beta)
         return Corruption(noisy, "missed", {"objects": count, "whole": whole}, note)
 
 

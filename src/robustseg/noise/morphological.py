@@ -54,7 +54,7 @@ class Morphological:
         """
         unknown = [kind for kind in types if kind not in TYPES]
         if unknown or not types:
-            raise ValueError(f"noise.model.types must be some of {TYPES}, not {list(types)}")
+            raise ValueError(f"noise.model.types must be some of {TYPES}, not {types}")
         if not 0 <= max_angle <= 180:
             raise ValueError(f"noise.model.max_angle must be in [0, 180] degrees, not {max_angle}")
         self.types = tuple(types)

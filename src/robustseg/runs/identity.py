@@ -99,7 +99,8 @@ def _readable(settings: Mapping[str, Any]) -> list[str]:
     parts = [dataset["name"], settings["loss"]["name"]]
     if regularizer["name"] != "none":
         epsilon = regularizer.get("epsilon")
-        parts.append(regularizer["name"] + ("" if epsilon is None else f"{epsilon:g}"))
+        number = isinstance(epsilon, int | float)  # anything else the regulariser refuses
+        parts.append(regularizer["name"] + (f"{epsilon:g}" if number else ""))
     if noise["alpha"] == 0:
         parts.append("clean")
     else:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.trainer.connectors import checkpoint_connector
@@ -38,7 +37,8 @@ from robustseg.runs.files import read_csv, replacing, write_csv, write_json
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import Identity
 from robustseg.runs.labels import labels
-from robustseg.settings import Part, Settings
+from robustseg.settings import Settings
+from robustseg.training.build_part import build_part
 from robustseg.training.compiled import CompiledNetwork, forgotten_on_failure
 from robustseg.training.examples import write_examples
 from robustseg.training.graphed import GraphedNetwork
@@ -99,7 +99,7 @@ def rehearse(settings: Settings, in_channels: int) -> None:
         ConfigError: the noise is not one for such masks.
     """
     classes = settings.dataset.classes
-    model = _built("noise.model", settings.noise.model)
+    model = build_part("noise.model", settings.noise.model)
     if trouble := unfit(model, None if classes is None else len(classes)):
         raise ConfigError(trouble)
     _transforms(settings)
@@ -112,13 +112,13 @@ def build_module(
     """Network, loss, optimiser and schedule; initial weights are drawn from the seed."""
     pl.seed_everything(settings.seed, verbose=False)
     loss = Regularized(
-        _built("loss", settings.loss),
-        _built("regularizer", settings.regularizer),
+        build_part("loss", settings.loss),
+        build_part("regularizer", settings.regularizer),
     )
     optimizer, scheduler = settings.optimizer, settings.scheduler
     classes = len(settings.dataset.classes or [""])
     channels = {"in_channels": in_channels} | ({"classes": classes} if classes > 1 else {})
-    network = _built("model", settings.model, **channels)
+    network = build_part("model", settings.model, **channels)
     computed: Callable[[Tensor], Tensor] | None = None
     if settings.trainer.compile:
         computed = CompiledNetwork(network, settings, **channels)
@@ -138,18 +138,6 @@ def build_module(
         has_ignored=has_ignored,
         classes=classes,
     )
-
-
-def _built(path: str, part: Part, **added: Any) -> Any:
-    """What a part describes; a constructor's refusal of an argument names the setting."""
-    try:
-        return instantiate(part.arguments(), **added)
-    except InstantiationException as error:
-        cause = error.__cause__
-        refused = isinstance(cause, ValueError) and not isinstance(cause, UserError)
-        if refused and str(cause).partition(" ")[0] in part.arguments():
-            raise ConfigError(f"{path}.{cause}") from cause
-        raise
 
 
 def _check_unchanged(settings: Settings, identity: Identity, source: Source) -> None:

@@ -16,7 +16,11 @@ class EachChannel(A.BaseCompose):
         p: probability that any is.
 
     Examples:
-        >>> EachChannel([A.GaussianBlur(sigma_limit=(0.5, 1.0), p=1.0)], p_channel=0.5, p=0.2)
+        >>> import albumentations as A, numpy as np
+        >>> from robustseg.data.transforms.each_channel import EachChannel
+        >>> darker = EachChannel([A.RandomGamma(gamma_limit=(200, 200), p=1.0)], p=1.0)
+        >>> darker(image=np.full((1, 1, 3), 128, np.uint8))["image"].ravel().tolist()
+        [64, 64, 64]
     """
 
     def __init__(

@@ -22,7 +22,7 @@ class BoundarySmoothing(nn.Module):
 
     Args:
         epsilon: ε, in [0, 1].
-        sigma: σ of the Gaussian in pixels, in (0, 50]; it is cut off at ⌈σ⌉ pixels.
+        sigma: σ of the Gaussian in pixels, in [0.1, 50]; it is cut off at ⌈σ⌉ pixels.
     """
 
     kernel: Tensor
@@ -30,7 +30,7 @@ class BoundarySmoothing(nn.Module):
     def __init__(self, epsilon: float = 0.5, sigma: float = 1.0) -> None:
         super().__init__()
         Range(0, 1).check("epsilon", epsilon)
-        Range(1e-3, 50).check("sigma", sigma)
+        Range(0.1, 50).check("sigma", sigma)  # float32 holds no weight of a smaller one
         self.epsilon = epsilon
         self.register_buffer("kernel", neighbour_weights(sigma), persistent=False)
 
