@@ -52,7 +52,7 @@ def test_robustseg_offers_commands_and_overrides_also_those_of_the_folder(tab, t
     (tmp_path / "conf" / "loss" / "diceful.yaml").write_text("name: diceful\n")
     lines = ["robustseg ", "robustseg ta", "robustseg train loss=dice", "robustseg table noise.al"]
     found = tab("robustseg train -sc install=bash", *lines, cwd=tmp_path)
-    assert found[0] == [command.__name__.rpartition(".")[2] for command in _COMMANDS]
+    assert found[0] == list(_COMMANDS)
     assert found[1] == ["table"]
     assert found[2] == ["loss=dice", "loss=dice_ce", "loss=diceful"]
     assert found[3] == []

@@ -146,7 +146,7 @@ def test_a_call_ends_with_the_code_of_the_rule(called, code, text, capsys):
 
 
 def test_every_command_is_in_the_table():
-    commands = {command.__name__.rpartition(".")[2] for command in program._COMMANDS}
+    commands = set(program._COMMANDS)
     assert commands == {text.split()[0] for _, text in CALLS if text} - {"nosuch"}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from robustseg.cli.main import _COMMANDS, main
+from robustseg.cli.main import _COMMANDS, _command, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,7 +104,7 @@ def commands():
     parser = argparse.ArgumentParser()
     subparsers = parser.add_subparsers()
     for command in _COMMANDS:
-        command.add_parser(subparsers)
+        _command(command).add_parser(subparsers)
     return [words for words in leaves(parser) if words != ("train",)]  # its help is Hydra's
 
 
@@ -130,3 +130,12 @@ def test_a_project_in_a_folder_with_a_space_is_entered_as_the_line_says(tmp_path
     assert main(["init", str(folder)]) == 0
     (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("  cd ")]
     assert shlex.split(line) == ["cd", str(folder)]
+
+
+def test_a_command_imports_only_itself():
+    script = (
+        "import sys; from robustseg.cli.main import main; main(['train', '--cfg', 'job']); "
+        "sys.exit('robustseg.results' in sys.modules or 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()

@@ -1,5 +1,6 @@
 """What a user typed and what is said of it."""
 
+import errno
 import shlex
 
 import pytest
@@ -107,3 +108,18 @@ def test_a_grid_outside_of_params_is_named():
     said = explain(error.value)
     assert str(said) == "hydra.sweeper has no setting 'noise.beta': indent it under params"
     assert said.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("overrides", "file", "hint"),
+    [
+        ([], "conf/loss/gce.yaml", False),
+        ([], "logs/hydra/x", True),
+        (["paths.logs=/full"], "/full/hydra", True),
+        (["paths.logs=/full"], "logs/hydra", False),
+    ],
+)
+def test_only_a_log_names_the_setting_of_logs(overrides, file, hint):
+    error = explain(OSError(errno.ENOENT, "No such file or directory", file), None, overrides)
+    assert str(error).startswith(f"{file} cannot be read or written (No such file or directory)")
+    assert ("paths.logs=" in str(error)) == hint

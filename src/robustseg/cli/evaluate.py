@@ -13,7 +13,7 @@ from robustseg.cli.overrides import add_overrides, check_only
 from robustseg.cli.run_argument import add_run, begin, loaded, positive
 from robustseg.errors import ConfigError, DataError
 from robustseg.metrics.catalogue import diagonal, find
-from robustseg.runs.files import DamagedFile
+from robustseg.runs.files import DamagedFile, without_nan, write_csv, write_json
 from robustseg.runs.folder import RunFolder
 from robustseg.training.reported import said
 
@@ -64,7 +64,6 @@ def main(options: argparse.Namespace) -> int:
     check_only(options.overrides, _OVERRIDES, "evaluate")
     begin(options)
     from robustseg.finished.evaluate import evaluate_external, output_files
-    from robustseg.runs.files import write_csv, write_json
 
     files = output_files(options.out) if options.out else None
     run = loaded(options)
@@ -85,7 +84,7 @@ def main(options: argparse.Namespace) -> int:
         write_csv(files[0], rows)
         write_json(files[1], metrics)
     if options.format == "json":
-        print(json.dumps({k: _or_none(v) for k, v in metrics.items()}, indent=2, default=str))
+        print(json.dumps(without_nan(metrics), indent=2, default=str))
         return 0
     shown, own = (_in_pixels(of, run.image_size) for of in (numbers, _own(run.folder)))
     print(_table(shown, own, len(rows), data.settings.name))
@@ -246,8 +245,3 @@ def _own(folder: RunFolder) -> dict[str, Any]:
         return {}
     except DamagedFile as error:
         raise DataError(f"{error.path} {error.reason}") from error
-
-
-def _or_none(value: Any) -> Any:
-    """JSON does not know NaN."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

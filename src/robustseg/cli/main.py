@@ -5,35 +5,19 @@ import errno
 import re
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 from robustseg import __version__
-from robustseg.cli import (
-    claims,
-    data,
-    evaluate,
-    export,
-    figures,
-    init,
-    noise,
-    predict,
-    ranks,
-    report,
-    results,
-    runs,
-    status,
-    suspects,
-    table,
-    train,
-    wandb,
-)
 from robustseg.errors import NotInstalled, UserError
 from robustseg.terminal.output import close_quietly, print_anything
 from robustseg.terminal.printable import printable
 from robustseg.terminal.suggestion import suggestion
 
-_RESULTS = (table, claims, ranks, status, runs, figures, results, report)
-_COMMANDS = (init, train, *_RESULTS, data, noise, predict, evaluate, export, suspects, wandb)
+# In the order of --help; only the one that is called is imported.
+_RESULTS = ("table", "claims", "ranks", "status", "runs", "figures", "results", "report")
+_MODELS = ("data", "noise", "predict", "evaluate", "export", "suspects", "wandb")
+_COMMANDS = ("init", "train", *_RESULTS, *_MODELS)
 
 # What an installation for results only leaves out.
 _LEFT_OUT = {"hydra", "omegaconf", "torch", "pytorch_lightning"}
@@ -50,9 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print_anything()
     try:
         if arguments[:1] == ["train"]:
-            return train.main(arguments[1:])
+            return _command("train").main(arguments[1:])
         if arguments[:1] == ["-sc"]:
-            return train.complete(arguments, [one.__name__.split(".")[-1] for one in _COMMANDS])
+            return _command("train").complete(arguments, _COMMANDS)
         return _run(arguments)
     except ModuleNotFoundError as error:
         if error.name not in _LEFT_OUT:
@@ -68,8 +52,9 @@ def _run(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"robustseg {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add_parser(subparsers)
+    named = [name for name in _COMMANDS if name in arguments[:1]]
+    for name in named or _COMMANDS:  # all of them for --help, and for what is none
+        _command(name).add_parser(subparsers)
     try:
         options, rest = parser.parse_known_args(arguments)
     except SystemExit:  # --help
@@ -106,6 +91,10 @@ def _run(arguments: Sequence[str]) -> int:
         if explained is None:
             raise
         return _told(options, explained)
+
+
+def _command(name: str) -> Any:
+    return import_module(f"robustseg.cli.{name}")
 
 
 def _flush() -> None:

@@ -12,7 +12,7 @@ from robustseg.cli.run_sources import (
     resolve_experiment,
     tell_of_records,
 )
-from robustseg.errors import ConfigError
+from robustseg.errors import ConfigError, NoRuns
 from robustseg.runs.selection import add_options, select
 from robustseg.terminal.remarks import tell
 
@@ -45,7 +45,6 @@ def _resolve_experiment(options: argparse.Namespace) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the status; 1 if there is nothing to show."""
-    from robustseg.errors import NoRuns
     from robustseg.results.status import as_json, as_text
 
     if options.named:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.run_sources import add_runs, chosen_sources
-from robustseg.errors import NoKey, NoRuns, NotInstalled
+from robustseg.errors import DataError, NoKey, NoRuns, NotInstalled
 from robustseg.results.sources import Sources
 from robustseg.runs.survey import RunState
 from robustseg.terminal.count import count
@@ -181,11 +181,9 @@ def sync(options: argparse.Namespace) -> int:
 def upload(options: argparse.Namespace) -> int:
     """Make wandb runs of finished ones and send them; 1 if something could not be."""
     from robustseg.dashboards.wandb_sync import check_key
-    from robustseg.errors import DataError
     from robustseg.records.layout import DamagedRecord, NotKept
     from robustseg.results.load import load_runs
     from robustseg.runs.files import DamagedFile
-    from robustseg.terminal.printable import printable
 
     sources = chosen_sources(options)
     filters = {"experiment": options.experiment} if options.experiment else {}

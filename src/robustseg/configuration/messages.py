@@ -23,6 +23,8 @@ from robustseg.configuration.own_conf import own_folders
 from robustseg.errors import ConfigError, UserError
 from robustseg.terminal.suggestion import nearest, shorter, suggestion
 
+_LOGS = "paths.logs"
+
 # What other programs call our settings, by the last part of a name.
 _ALIASES = {
     "bs": "dataset.batch_size",
@@ -66,11 +68,7 @@ def explain(
     if isinstance(error, OverrideParseException):
         return ConfigError(_unreadable(error.override, overrides))
     if isinstance(error, OSError) and error.errno is not None and error.filename:
-        # A run notes its own; what is left is where Hydra makes its folders.
-        return UserError(
-            f"{error.filename} cannot be read or written ({error.strerror}). Logs are written to "
-            "paths.logs=…: name a folder that can be"
-        )
+        return UserError(_of_file(error, overrides))
     if not isinstance(error, HydraException | OmegaConfBaseException):
         return None
     text = str(error).split("\nConfig search path:")[0]
@@ -86,6 +84,16 @@ def explain(
     if error.__cause__ is not None and str(error.__cause__) not in text:
         text += "\n" + str(error.__cause__).splitlines()[0]
     return ConfigError(text)
+
+
+def _of_file(error: OSError, overrides: Sequence[str]) -> str:
+    """What the system says of a file; of one of Hydra's logs with the setting that moves them."""
+    named = [word.removeprefix(f"{_LOGS}=") for word in overrides if word.startswith(f"{_LOGS}=")]
+    logs = Path(named[-1] if named else "logs").absolute()
+    said = f"{error.filename} cannot be read or written ({error.strerror})"
+    if Path(error.filename).absolute().is_relative_to(logs):
+        said += f". Logs are written to {_LOGS}=…: name a folder that can be"
+    return said
 
 
 def _not_yaml(error: yaml.MarkedYAMLError, mark: yaml.Mark) -> str:

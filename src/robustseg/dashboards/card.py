@@ -36,7 +36,7 @@ def make_card(
 
     Args:
         run_id: the run's id in dashboards.
-        labels: as `robustseg.runs.identity.labels` gives them.
+        labels: as `robustseg.runs.labels.labels` gives them.
         settings: every setting that can change the result.
         experiment: to which it belongs; None for none.
     """

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from robustseg.errors import NotInstalled
 from robustseg.finished.load import FinishedRun
+from robustseg.losses.overlap import probabilities
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.runs.files import replacing
 from robustseg.runs.identity import relevant
@@ -29,12 +30,7 @@ class _Probabilities(nn.Module):
         self.predictor = predictor
 
     def forward(self, image: Tensor) -> Tensor:
-        return probabilities_of(self.predictor(image))
-
-
-def probabilities_of(logits: Tensor) -> Tensor:
-    """The foreground's probability (B, 1, H, W), or that of each of K classes (B, K, H, W)."""
-    return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(dim=1)
+        return probabilities(self.predictor(image))
 
 
 def export_onnx(run: FinishedRun, path: Path, *, threshold: float = 0.5) -> None:
@@ -120,7 +116,7 @@ def difference(run: FinishedRun, path: Path, images: np.ndarray) -> float:
     (theirs,) = session.run([OUTPUT], {INPUT: images})
     ours = np.concatenate(
         [
-            probabilities_of(logits).cpu().numpy()
+            probabilities(logits).cpu().numpy()
             for _, logits in predict_logits(
                 run.predictor, images, batch_size=len(images), precision="32-true"
             )

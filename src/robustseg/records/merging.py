@@ -22,14 +22,12 @@ class MergeReport:
     """What merging did.
 
     Attributes:
-        record: that holds all of them now.
         added: runs that came with a new packing.
         mended: runs that it had in damaged parts, which are whole again.
         files: how many parts were written.
         damages: what was not copied, or is not mended, each with its file.
     """
 
-    record: Path
     added: set[str] = field(default_factory=set)
     mended: set[str] = field(default_factory=set)
     files: int = 0
@@ -51,7 +49,8 @@ def merge(records: Sequence[Path], target: Path) -> MergeReport:
         FileNotFoundError: one is not a record.
 
     Examples:
-        >>> merge([Path("here/record"), Path("there/record")], Path("both")).files
+        >>> here, there = Path("here/record"), Path("there/record")
+        >>> merge([here, there], Path("both")).files  # doctest: +SKIP
         6
     """
     for record in records:
@@ -59,7 +58,7 @@ def merge(records: Sequence[Path], target: Path) -> MergeReport:
             raise FileNotFoundError(f"no such directory: {record}")
         if not is_record(record):
             raise FileNotFoundError(f"{record} is not a record: record.json is missing")
-    report = MergeReport(target)
+    report = MergeReport()
     with locked(target):
         packings = read_index(target)
         damaged = _damaged(target, packings)

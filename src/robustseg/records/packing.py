@@ -94,7 +94,7 @@ def pack(
         DamagedRecord: the index of the record cannot be used.
 
     Examples:
-        >>> pack("demo", [Path("runs")], Path("record")).added
+        >>> pack("demo", [Path("runs")], Path("record")).added  # doctest: +SKIP
         ['synthetic-gce-a0.5-b0.7-s0-1f2e3d4c']
     """
     found = find(experiment, runs, [*elsewhere, record])

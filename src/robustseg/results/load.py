@@ -47,7 +47,8 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
         ConfigError: a filter names neither a label nor a setting.
 
     Examples:
-        >>> load_runs("experiments/tloss_shenzhen_small/record", loss="tloss")["alpha"].max()
+        >>> runs = load_runs("experiments/tloss_shenzhen_small/record", loss="tloss")
+        >>> float(runs["alpha"].max())
         0.7
     """
     import pandas as pd

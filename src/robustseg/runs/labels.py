@@ -1,6 +1,5 @@
 """What tables select and group runs by."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
 from annotated_types import Ge, Gt, Le
@@ -9,19 +8,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, mod
 from robustseg.runs.identity import is_regularised
 from robustseg.settings import Number, Settings
 from robustseg.terminal.printable import is_plain
-
-
-@dataclass(frozen=True)
-class Label:
-    """What a label is, beside its type.
-
-    Attributes:
-        title: in words.
-        applies: to which runs; elsewhere it is None. "" for all.
-    """
-
-    title: str
-    applies: str = ""
 
 
 def _shown(text: str) -> str:
@@ -39,20 +25,20 @@ class Labels(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="allow")
 
-    dataset: Annotated[_Text, Label("data set")]
-    loss: Annotated[_Text, Label("loss")]
-    domain: Annotated[_Text | None, Label("domain of the sums", "losses that have one")] = None
-    regularizer: Annotated[_Text | None, Label("regulariser")] = None
-    epsilon: Annotated[Number | None, Label("ε of the regulariser")] = None
-    model: Annotated[_Text | None, Label("network")] = None
-    image_size: Annotated[Number | None, Label("image size in pixels")] = None
-    batch_size: Annotated[Number | None, Label("batch size")] = None
-    subset: Annotated[_Text | None, Label("subset of the images")] = None
-    noise: Annotated[_Text | None, Label("noise model", "noisy runs")] = None
-    alpha: Annotated[Number, Ge(0), Le(1), Label("α, share of noisy masks")]
-    beta: Annotated[Number | None, Gt(0), Label("β, error of a noisy mask", "noisy runs")] = None
-    noise_seed: Annotated[Number | None, Label("seed of the noise", "noisy runs")] = None
-    seed: Annotated[Number, Label("seed")]
+    dataset: _Text
+    loss: _Text
+    domain: _Text | None = None
+    regularizer: _Text | None = None
+    epsilon: Number | None = None
+    model: _Text | None = None
+    image_size: Number | None = None
+    batch_size: Number | None = None
+    subset: _Text | None = None
+    noise: _Text | None = None
+    alpha: Annotated[Number, Ge(0), Le(1)]
+    beta: Annotated[Number | None, Gt(0)] = None
+    noise_seed: Number | None = None
+    seed: Number
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

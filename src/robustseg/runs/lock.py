@@ -63,10 +63,10 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def holder(path: Path, job: str | None = None) -> dict[str, Any] | None:
-    """The live holder of a lock, seen by a job; None if it is free or its holder is dead."""
+def holder(path: Path) -> dict[str, Any] | None:
+    """The live holder of a lock; None if it is free or its holder is dead."""
     lock = _read(path)
-    return None if lock is None else _living(lock, job, time.time())
+    return None if lock is None else _living(lock, None, time.time())
 
 
 class _Lock(NamedTuple):

@@ -7,16 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from robustseg.errors import DataError
 from robustseg.metrics.catalogue import CATALOGUE
-from robustseg.results.one_run import Run
 from robustseg.results.report.curve import Curve, read_curve
 from robustseg.results.report.privacy import without_places
 from robustseg.results.sources import Sources
-from robustseg.runs import config
-from robustseg.runs.flat import flat
-from robustseg.runs.folder import RunFolder
-from robustseg.runs.identity import relevant
 from robustseg.runs.labels import LABELS
 from robustseg.runs.survey import RunState
 from robustseg.terminal.number_text import number_text
@@ -76,10 +70,7 @@ def entries(
         row["run_id"]: {str(name): value for name, value in row.items()}
         for row in runs.to_dict("records")
     }
-    settings = {
-        state.run_id: _settings(sources.find(state.run_id), rows.get(state.run_id)) if whole else {}
-        for state in states
-    }
+    settings = {state.run_id: _settings(state) if whole else {} for state in states}
     values: dict[str, set[str]] = {}
     for own in settings.values():
         for name, value in own.items():
@@ -97,22 +88,6 @@ def entries(
         )
         for at, (state, status) in enumerate(zip(states, statuses, strict=True), start=1)
     ]
-
-
-def _read_config(folder: RunFolder) -> dict[str, Any]:
-    """The configuration of a run; empty if there is none or it is damaged."""
-    try:
-        return config.read_config(folder.config)
-    except DataError:
-        return {}
-
-
-def _relevant(read: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a configuration that count; empty of another version's, or of damage."""
-    try:
-        return relevant(read)
-    except (LookupError, TypeError, ValueError, AttributeError):
-        return {}
 
 
 def read_status(state: RunState, sources: Sources) -> Mapping[str, Any]:
@@ -194,14 +169,9 @@ def _facts(
     return {name: str(value) for name, value in known.items() if value not in (None, "")}
 
 
-def _settings(run: Run, row: Mapping[str, Any] | None) -> dict[str, str]:
+def _settings(state: RunState) -> dict[str, str]:
     """Every setting that can change the result, by its dotted name, without places."""
-    if row is not None:
-        leaves = dict(row["settings"])
-    else:
-        read = _read_config(run.folder) if run.folder is not None else {}
-        leaves = flat(_relevant(read))
-    return {name: _text(without_places(value)) for name, value in sorted(leaves.items())}
+    return {name: _text(without_places(value)) for name, value in sorted(state.settings.items())}
 
 
 def _text(value: Any) -> str:

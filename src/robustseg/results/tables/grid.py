@@ -97,7 +97,7 @@ def by_loss(table: Table, decimals: int, intervals: bool) -> Grid:
         if column.metric != metric or not any(key in table.cells for key in keys):
             continue
         head = heading(metric) + _ARROWS[direction(metric)]
-        words = [_noise(table, column), *_shown(down, name)]
+        words = [table.noise_words(column), *_shown(down, name)]
         if len(metrics) > 1:
             words.insert(0, "" if head == told else head)
         told = head
@@ -127,7 +127,7 @@ def _rising(place: Row) -> tuple:
 def _noise_if_several(table: Table, column: Column) -> list[str]:
     """The noise setting in words, where there are several."""
     settings = {other.setting for other in table.columns}
-    return [_noise(table, column)] if len(settings) > 1 else []
+    return [table.noise_words(column)] if len(settings) > 1 else []
 
 
 LAYOUTS: dict[str, Callable[[Table, int, bool], Grid]] = {
@@ -199,14 +199,10 @@ def _text(kind: str, cell: Cell, n: int, decimals: int, intervals: bool) -> str:
 def _headings(table: Table) -> list[str]:
     several = len({column.metric for column in table.columns}) > 1
     if not several:
-        return [_noise(table, column) for column in table.columns]
+        return [table.noise_words(column) for column in table.columns]
     return [" ".join([heading(c.metric), *_noise_if_several(table, c)]) for c in table.columns]
 
 
 def column_words(table: Table, column: Column) -> str:
     """A column in words, such as ``dice_image, α=0.7 β=0.7``."""
-    return f"{column.metric}, {_noise(table, column)}"
-
-
-def _noise(table: Table, column: Column) -> str:
-    return table.noise_words(column)
+    return f"{column.metric}, {table.noise_words(column)}"

@@ -49,15 +49,12 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     return corrected
 
 
-def bootstrap_mean(
-    values: NDArray[np.float64], level: float = 0.95, resamples: int = RESAMPLES
-) -> NDArray[np.float64]:
+def bootstrap_mean(values: NDArray[np.float64], level: float = 0.95) -> NDArray[np.float64]:
     """Percentile bootstrap intervals of means over images, each with the same resamples.
 
     Args:
         values: (cells, images); what belongs to one image is resampled together.
         level: of confidence.
-        resamples: how many.
 
     Returns:
         (cells, 2), lower and upper end; NaN with fewer than two images. The same on every call.
@@ -70,7 +67,7 @@ def bootstrap_mean(
         (values,),
         np.mean,
         axis=-1,
-        n_resamples=resamples,
+        n_resamples=RESAMPLES,
         batch=max(1, 10_000_000 // values.size),  # 80 MB at a time
         confidence_level=level,
         method="percentile",

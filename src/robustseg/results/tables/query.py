@@ -10,7 +10,7 @@ from robustseg.errors import ConfigError, NoImages, UnlikeImages
 from robustseg.results.load import by_class, check_metrics, of_label_maps
 from robustseg.results.sources import Sources
 from robustseg.results.tables.grid import SLIDES
-from robustseg.results.tables.image_scores import is_per_image, no_means
+from robustseg.results.tables.image_scores import Images, is_per_image, no_means
 from robustseg.results.tables.published import (
     Published,
     experiments_folder,
@@ -21,8 +21,6 @@ from robustseg.results.tables.table_model import Table, of_metrics
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from robustseg.results.tables.image_scores import Images
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,6 @@ def answer(
     Raises:
         ConfigError: the question cannot be answered.
     """
-    from robustseg.results.tables.image_scores import Images
-
     table, remarks = judged(
         table_of(runs, sources, asked),
         Images(sources),
