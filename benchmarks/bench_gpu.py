@@ -20,7 +20,7 @@ import harness
 import torch
 
 from robustseg.configuration.checks import resolve
-from robustseg.training.train import build_module
+from robustseg.training.build import build_module
 
 NETWORK = ["model=nnunet", "dataset.image_size=128", "dataset.batch_size=16"]
 COLUMNS = {

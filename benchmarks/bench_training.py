@@ -22,7 +22,7 @@ from omegaconf import OmegaConf
 from robustseg.configuration.checks import resolve
 from robustseg.data.batches.augmented import training_batches
 from robustseg.data.prepare import prepare
-from robustseg.training.train import build_module
+from robustseg.training.build import build_module
 
 COLUMNS = {
     "program_images_per_s": ("robustseg with all logging, images/s", ".0f"),

@@ -26,10 +26,10 @@ from robustseg.configuration.checks import resolve
 from robustseg.data.batches.augmented import AugmentedImages
 from robustseg.data.batches.sampler import EpochBatches
 from robustseg.losses.regularizers import Regularized
+from robustseg.training.build import build_module
 from robustseg.training.module import SegmentationModule
 from robustseg.training.recorder import Recorder
 from robustseg.training.run import run
-from robustseg.training.train import build_module
 
 COLUMNS = {
     "side": ("size", "d"),

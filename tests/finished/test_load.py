@@ -9,7 +9,7 @@ import yaml
 from robustseg.errors import ConfigError, DataError
 from robustseg.finished.load import load_run, pick_device
 from robustseg.runs.checked import settings_of
-from robustseg.training.train import build_module
+from robustseg.training.build import build_module
 from tests.conftest import without_checksums
 
 

@@ -22,7 +22,7 @@ from robustseg.metrics import summarise_last
 from robustseg.runs.files import read_csv
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.verify import verify
-from robustseg.training.train import build_module, rehearse
+from robustseg.training.build import build_module, rehearse
 from tests.conftest import ROOT
 from tests.integration.conftest import kill_after
 from tests.label_maps import LABEL_MAPS, NAMES, LabelMaps

@@ -29,7 +29,7 @@ from robustseg.runs.pictures import read_examples
 from robustseg.runs.sealed import check_sealed, seal
 from robustseg.runs.survey import look
 from robustseg.runs.verify import verify
-from robustseg.training.train import _epochs_saved
+from robustseg.training.restoring import epochs_saved
 from tests.conftest import within, without_checksums
 
 QUICK, THOROUGH = 40, 3000  # mutations of a file
@@ -89,7 +89,7 @@ def examples(place):
 def checkpoint(place):
     path = run_of(place).checkpoint
     check_sealed(path)
-    saved = _epochs_saved(path)
+    saved = epochs_saved(path)
     state = torch.load(path, weights_only=True)
     return saved, state["state"].numpy().tobytes()
 

@@ -5,8 +5,8 @@ import pytest
 from robustseg.configuration.checks import resolve
 from robustseg.errors import ConfigError
 from robustseg.settings import Part
+from robustseg.training.build import rehearse
 from robustseg.training.build_part import build_part
-from robustseg.training.train import rehearse
 
 
 def part(target, **arguments):

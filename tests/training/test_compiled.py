@@ -10,8 +10,8 @@ from torch import nn
 
 from robustseg.configuration.checks import resolve
 from robustseg.training import compiled
+from robustseg.training.build import build_module
 from robustseg.training.compiled import CompiledNetwork
-from robustseg.training.train import build_module
 
 SMALL = ["trainer.compile=true", "evaluation.batch_size=3"]  # training batches are of 4
 

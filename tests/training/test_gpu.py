@@ -17,8 +17,8 @@ from robustseg.data.batches.on_device import DeviceBatches
 from robustseg.finished.load import load_run
 from robustseg.runs.files import read_csv
 from robustseg.runs.folder import RunFolder
+from robustseg.training.build import build_module
 from robustseg.training.run import run
-from robustseg.training.train import build_module
 from tests.conftest import CONF, ROOT, TINY
 
 pytestmark = [

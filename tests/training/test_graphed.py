@@ -6,8 +6,8 @@ from torch import nn
 
 from robustseg.configuration.checks import resolve
 from robustseg.errors import ConfigError
+from robustseg.training.build import build_module
 from robustseg.training.graphed import GraphedNetwork, capture_graphs
-from robustseg.training.train import build_module
 
 BATCH = 4
 

@@ -14,9 +14,9 @@ from robustseg.metrics import summarise
 from robustseg.metrics.evaluation import evaluate, evaluate_fully, predict_logits
 from robustseg.runs.folder import RunFolder
 from robustseg.settings import EvaluationSettings
+from robustseg.training.build import build_module
 from robustseg.training.module import SegmentationModule
 from robustseg.training.recorder import Recorder
-from robustseg.training.train import build_module
 from tests.conftest import CONF
 
 

@@ -90,7 +90,7 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
     configuration.check_targets(settings)
     _check_gpu(settings.trainer.accelerator)
     if not folder.path.exists():
-        from robustseg.training.train import rehearse
+        from robustseg.training.build import rehearse
 
         rehearse(settings, source.channels)
     _make_place(settings.paths.runs)

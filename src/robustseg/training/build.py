@@ -1,0 +1,71 @@
+"""The parts of a run, built from its settings."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.utils import instantiate
+from torch import Tensor
+
+from robustseg.errors import ConfigError
+from robustseg.losses.regularizers import Regularized
+from robustseg.noise import unfit
+from robustseg.settings import Settings
+from robustseg.training.build_part import build_part
+from robustseg.training.compiled import CompiledNetwork
+from robustseg.training.graphed import GraphedNetwork
+from robustseg.training.module import SegmentationModule
+
+
+def rehearse(settings: Settings, in_channels: int) -> None:
+    """Build every part once, so that a constructor refuses before any file is made.
+
+    Raises:
+        InstantiationException: a constructor refuses its arguments.
+        ConfigError: the noise is not one for such masks.
+    """
+    classes = settings.dataset.classes
+    model = build_part("noise.model", settings.noise.model)
+    if trouble := unfit(model, None if classes is None else len(classes)):
+        raise ConfigError(trouble)
+    transforms(settings)
+    build_module(settings, in_channels)
+
+
+def build_module(
+    settings: Settings, in_channels: int, has_ignored: bool = False
+) -> SegmentationModule:
+    """Network, loss, optimiser and schedule; initial weights are drawn from the seed."""
+    pl.seed_everything(settings.seed, verbose=False)
+    loss = Regularized(
+        build_part("loss", settings.loss),
+        build_part("regularizer", settings.regularizer),
+    )
+    optimizer, scheduler = settings.optimizer, settings.scheduler
+    classes = len(settings.dataset.classes or [""])
+    channels = {"in_channels": in_channels} | ({"classes": classes} if classes > 1 else {})
+    network = build_part("model", settings.model, **channels)
+    computed: Callable[[Tensor], Tensor] | None = None
+    if settings.trainer.compile:
+        computed = CompiledNetwork(network, settings, **channels)
+    elif settings.trainer.cuda_graphs:
+        computed = GraphedNetwork(network, settings.dataset.batch_size)
+    return SegmentationModule(
+        network,
+        loss,
+        instantiate(optimizer.arguments(), _partial_=True),
+        loss_lr=settings.loss.parameter_lr,
+        scheduler=instantiate(scheduler.arguments(), _partial_=True)
+        if scheduler.is_built
+        else None,
+        channels_last=settings.trainer.channels_last,
+        computed=computed,
+        seed=settings.seed,
+        has_ignored=has_ignored,
+        classes=classes,
+    )
+
+
+def transforms(settings: Settings) -> list[Any]:
+    """The transforms of the training images."""
+    return [instantiate(one.arguments()) for one in settings.augmentation.transforms]
