@@ -27,7 +27,7 @@ class PixelMetric(Metric):
 
     def refuse_unknown(self) -> None:
         """Raise ValueError if there were any."""
-        count = int(self.unknown)
+        count = int(self.unknown.cpu().numpy())
         if count:
             raise ValueError(
                 f"{count} pixels of the targets are neither a class nor 255 (ignored): "
