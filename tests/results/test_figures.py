@@ -5,12 +5,14 @@ import math
 import shutil
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import rgb_to_hsv, to_rgb
+from matplotlib.lines import Line2D
 
 from robustseg.cli.main import main
 from robustseg.finished.threshold_masks import threshold_masks
@@ -34,6 +36,8 @@ from robustseg.results.load import load_runs
 from robustseg.results.names import LOSSES
 from robustseg.runs.files import write_csv
 from tests.conftest import without_checksums
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +96,24 @@ def test_memorisation_by_type_has_both_floors(runs, trained):
         assert lines(axis, "-.")[0].get_ydata()[0] == expected_floor(kind, 0.7)
         drawn = lines(axis, "--")[0].get_ydata()
         assert drawn == pytest.approx(epochs[f"train_dice_noisy/{kind}"])
+
+
+@pytest.mark.parametrize("name", ["classes_chest", "tloss_why", "tloss_area"])
+def test_no_panel_by_type_is_empty(name):
+    record = EXPERIMENTS / name / "record"
+    noise = {"noise": "annotator"} if name == "tloss_area" else {}
+    figure = memorisation_by_type(line_names(load_runs(record, experiment=name, **noise)), record)
+    shown = [axis for axis in figure.get_axes() if axis.axison]
+    assert len(shown) > 1
+    for axis in shown:
+        assert any(len(line.get_xdata()) > 2 for line in axis.get_lines())
+    several = [axis for axis in shown if axis.get_title().endswith(": several")]
+    assert bool(several) == (name == "classes_chest")
+    dashes = {line.get_linestyle() for axis in shown for line in axis.get_lines()
+              if len(line.get_xdata()) == 2}  # fmt: skip
+    words = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert ("expected if memorised" in words) == ("-." in dashes)
+    assert ("given masks' own Dice" in words) == (":" in dashes) == (not several)
 
 
 @pytest.mark.parametrize(("kind", "dice"), [("dilate", 0.741), ("erode", 0.462), ("affine", 0.650)])
@@ -202,6 +224,18 @@ def test_dice_against_alpha_has_a_panel_a_strength_and_a_band_over_seeds(add_run
         assert sorted(set(edges[edges[:, 0] == 0.3, 1].round(6))) == pytest.approx([low, low + 0.1])
 
 
+def test_a_line_breaks_where_a_loss_has_no_run(add_run):
+    for alpha in (0.0, 0.3, 0.7):
+        add_run("gce", alpha, 0.8 - alpha / 2)
+    for alpha in (0.0, 0.7):
+        add_run("mae", alpha, 0.9 - alpha / 2)
+    runs = line_names(load_runs(add_run.runs))
+    (axis,) = dice_against_alpha(runs, add_run.runs).get_axes()
+    drawn = {line.get_label(): line.get_ydata() for line in axis.get_lines()}
+    assert drawn["GCE"] == pytest.approx([0.8, 0.65, 0.45])
+    assert drawn["MAE"] == pytest.approx([0.9, math.nan, 0.55], nan_ok=True)
+
+
 def test_masks_of_other_settings_of_a_noise_model_have_panels_of_their_own(add_run):
     for panel, value in ((["over"], 0.7), (["under"], 0.4)):
         noise = {"name": "annotator", "alpha": 0.3, "model": {"panel": panel}}
@@ -230,6 +264,23 @@ def test_domain_against_batch_size(add_run):
 
 
 COUNTS = {"tp": 40, "fp": 10, "fn": 10, "tn": 40}
+
+
+def test_another_width_keeps_the_marks_of_error_bars(add_run):
+    for domain in ("image", "batch"):
+        for size in (8, 16):
+            for seed in (0, 1):
+                add_run("dice", 0.0, 0.5, domain=domain, batch_size=size, seed=seed)
+    figure = domain_against_batch_size(line_names(load_runs(add_run.runs)), add_run.runs)
+
+    def shown():
+        return {(key.get_marker(), key.get_color()) for key in figure.legends[0].findobj(Line2D)}
+
+    handles, _ = figure.axes[0].get_legend_handles_labels()
+    marks = {(bars.lines[0].get_marker(), bars.lines[0].get_color()) for bars in handles}
+    assert len(marks) == 2 and marks <= shown()
+    resize(figure, 3.5)
+    assert marks <= shown()
 
 
 def test_image_dice_shows_each_image_once_a_run(add_run):

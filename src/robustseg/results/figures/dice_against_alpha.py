@@ -19,7 +19,8 @@ def dice_against_alpha(
 ) -> Figure | None:
     """A metric against α, a panel for each β and kind of masks, a line per loss.
 
-    Mean and range over seeds.
+    Mean and range over seeds; a line breaks where a loss has no run at an α that others of the
+    panel have.
 
     Args:
         runs: as `line_names` gives them.
@@ -41,13 +42,14 @@ def dice_against_alpha(
     for axis, (beta, masks) in zip(axes, strengths, strict=True):
         there = (runs["beta"] == beta) & (runs["masks"] == masks)
         part = runs[there | (runs["alpha"] == 0)]
+        shown = sorted(part["alpha"].unique())
         for name, style in known.items():
             group = part[part["line"] == name]
             if group.empty:
                 continue
             over = group.groupby("alpha")[metric]
-            mean = over.mean()
-            axis.fill_between(mean.index, over.min(), over.max(), color=style.color, alpha=faint)
+            mean, low, high = (of.reindex(shown) for of in (over.mean(), over.min(), over.max()))
+            axis.fill_between(mean.index, low, high, color=style.color, alpha=faint)
             axis.plot(
                 mean.index,
                 mean,

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from robustseg.errors import ConfigError
-from robustseg.results.figures.style import Style, loss_styles
+from robustseg.results.figures.style import Style, escaped, loss_styles
 from robustseg.results.names import loss_name
 from robustseg.results.tables.distinct import plain, told_apart
 from robustseg.results.tables.make_table import row_order
 from robustseg.results.tables.published import experiments_folder, load_published
 from robustseg.results.tables.table_model import setting_words
 from robustseg.terminal.number_text import number_text
-from robustseg.terminal.printable import printable
 
 # Labels whose values say what they are of.
 _SELF_EVIDENT = ("dataset", "loss", "domain", "regularizer", "model", "subset", "data")
@@ -149,5 +148,4 @@ def _word(label: str, value: object) -> str:
     *_, last = label.removesuffix(".name").split(".")  # augmentation.name is what it is called
     evident = label in _SELF_EVIDENT or last.endswith("_name")  # such as model.encoder_name
     text = text if evident else f"{last}={text}"
-    # Matplotlib would set what is between dollars as mathematics.
-    return printable(text).replace("$", r"\$")
+    return escaped(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 
 import pandas as pd
@@ -22,6 +23,7 @@ from robustseg.results.figures.style import Style, grid, legend, tiles
 _MARKED = 8  # markers per line, about
 _HIGH, _LOW = 2.8, 1.9  # inches per panel
 _TOGETHER = 6  # losses that two curves each can be told apart of in one panel
+_SEVERAL = "several"  # the kind of a label map whose classes are wrong in different ways
 _AGAINST = {"noisy": "--", "clean": "-"}
 
 
@@ -73,9 +75,11 @@ def memorisation(runs: pd.DataFrame, source: Source) -> Figure | None:
 def memorisation_by_type(runs: pd.DataFrame, source: Source) -> Figure | None:
     """The same by type of noise, with what full memorisation is expected to end at.
 
-    A row per noise setting, a column per type. The dotted line is the given masks' own mean Dice
-    against the clean ones, from the manifest; the dash-dotted one the value expected from β
-    (`expected_floor`), which the manifest misses where β could not be reached.
+    A row per noise setting, a column per type; no panel for a type that a setting lacks. The dotted
+    line is the given masks' own mean Dice against the clean ones, from the manifest; the
+    dash-dotted one the value expected from β (`expected_floor`), which the manifest misses where β
+    could not be reached. Label maps whose classes are wrong in different ways are "several"; the
+    levels of their masks are those of single classes, and are not drawn.
 
     Args:
         runs: as `line_names` gives them.
@@ -88,23 +92,32 @@ def memorisation_by_type(runs: pd.DataFrame, source: Source) -> Figure | None:
         Unreadable: an epochs.csv.
     """
     noisy = runs[runs["alpha"] > 0]
-    kinds = _kinds(noisy)
-    if len(kinds) < 2:
+    if len(_kinds(noisy)) < 2:
         return None
     curves = read_epochs(noisy["run_id"], source)
+    kinds = _kinds_of_curves(curves)
+    of_classes = _SEVERAL in kinds
     found = settings(noisy)
+    drawn = set()
     figure, axes = grid(len(found), len(kinds), "epoch", "Dice of training images")
     for line, setting in zip(axes, found, strict=True):
         part = at_setting(noisy, *setting)
         by_suffix = {f"/{kind}": axis for kind, axis in zip(kinds, line, strict=True)}
         _draw(by_suffix, part, curves, styles_of(noisy))
         for axis, kind in zip(line, kinds, strict=True):
-            axis.axhline(_given_dice(part, [kind]), color="0.35", linestyle=":", linewidth=1.2)
-            floor = expected_floor(kind, setting[1])
-            if floor is not None:
-                axis.axhline(floor, color="0.35", linestyle="-.", linewidth=1)
+            if not any(len(curve.get_xdata()) for curve in axis.get_lines()):
+                axis.axis("off")
+                continue
             axis.set_title(f"{heading(*setting)}: {kind}", fontsize=9)
-    _key(axes[0, 0], {":": "given masks' own Dice", "-.": "expected if memorised"})
+            if of_classes:
+                continue
+            levels = {":": _given_dice(part, [kind]), "-.": expected_floor(kind, setting[1])}
+            for dash, level in levels.items():
+                if level is not None:
+                    axis.axhline(level, color="0.35", linestyle=dash, linewidth=1.2)
+                    drawn.add(dash)
+    known = {":": "given masks' own Dice", "-.": "expected if memorised"}
+    _key(axes[0, 0], {dash: words for dash, words in known.items() if dash in drawn})
     legend(figure, axes.flat, styles_of(noisy))
     return figure
 
@@ -167,6 +180,17 @@ def _kinds(runs: pd.DataFrame) -> list[str]:
     names = [str(n) for n in runs.columns if str(n).startswith("noise.counts.")]
     kinds = [name.removeprefix("noise.counts.") for name in names if runs[name].fillna(0).any()]
     return [kind for kind in kinds if kind != "clean"]
+
+
+def _kinds_of_curves(curves: Mapping[str, pd.DataFrame]) -> list[str]:
+    """The types of noise that have curves of their own, "several" last."""
+    kinds = {
+        str(name).partition("/")[2]
+        for curve in curves.values()
+        for name in curve.columns
+        if str(name).startswith("train_dice_noisy/") and curve[name].notna().any()
+    }
+    return sorted(kinds, key=lambda kind: (kind == _SEVERAL, kind))
 
 
 def _given_dice(runs: pd.DataFrame, kinds: list[str]) -> float:

@@ -15,7 +15,7 @@ from matplotlib.typing import LineStyleType
 from robustseg import IGNORED
 from robustseg.results.figures.lines import hardest, heading, settings, styles_of
 from robustseg.results.figures.run_files import Source, read_each
-from robustseg.results.figures.style import class_colors, name_row
+from robustseg.results.figures.style import class_colors, escaped, name_row
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
 from robustseg.runs.pictures import read_examples
@@ -115,7 +115,8 @@ def _figure(runs: pd.DataFrame, source: Source, choose: Choice) -> Figure | None
     places = choose(kept)
     colors = class_colors(one for of in kept.values() for one in _classes(of))
     columns = max(map(len, places.values()))
-    figure = Figure(figsize=(_CELL * columns, (_CELL + 0.45) * len(lines) + 0.6))
+    # Titles have three lines, and the heading one more.
+    figure = Figure(figsize=(_CELL * columns, (_CELL + 0.5) * len(lines) + 0.9))
     figure.set_layout_engine("constrained")
     axes = figure.subplots(len(lines), columns, squeeze=False)
     for row, name in zip(axes, lines, strict=True):
@@ -133,7 +134,7 @@ def _figure(runs: pd.DataFrame, source: Source, choose: Choice) -> Figure | None
 def _add_legend(figure: Figure, colors: Mapping[str, str]) -> None:
     """What dashes mean, and colours: of kinds of masks, or of classes where there are several."""
     named = [("white" if colors else _OUTLINES[key], _DASHES[key], _NAMES[key]) for key in _NAMES]
-    named += [(color, "-", name) for name, color in colors.items()]
+    named += [(color, "-", escaped(name)) for name, color in colors.items()]
     handles = [Line2D([], [], color=color, linestyle=dash) for color, dash, _ in named]
     for handle in handles:
         handle.set(linewidth=2)

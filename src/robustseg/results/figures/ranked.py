@@ -2,9 +2,8 @@
 
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.style import legend, loss_styles
+from robustseg.results.figures.style import escaped, legend, loss_styles
 from robustseg.results.ranking.make_ranking import Ranking
-from robustseg.terminal.printable import printable
 
 _WIDTH, _ROW = 5.4, 0.3  # inches
 
@@ -31,7 +30,7 @@ def ranks(ranking: Ranking) -> Figure:
     legend(figure, [axis])
     axis.set_yticks(
         range(count),
-        [printable(ranking.titles[name]).replace("$", r"\$") for name in ranking.names],
+        [escaped(ranking.titles[name]) for name in ranking.names],
     )
     axis.set_ylim(count - 0.4, -0.6)
     axis.set_xlim(0.8, max(count, 2) + 0.2)

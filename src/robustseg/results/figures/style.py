@@ -19,6 +19,7 @@ from matplotlib.typing import LineStyleType
 
 from robustseg import CLASS_COLORS
 from robustseg.results.names import LOSSES
+from robustseg.terminal.printable import printable
 
 # Okabe and Ito's colours for the colour-blind, and as many again for whole tables of losses; dashes
 # and markers for grey paper.
@@ -123,7 +124,7 @@ def grid(
         axis.tick_params(which="both", labelsize=8)
         axis.label_outer()
         if x == "epoch":
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+            axis.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
     for axis in axes[-1]:
         axis.set_xlabel(x, fontsize=9)
     for axis in axes[:, 0]:
@@ -142,6 +143,11 @@ def tiles(count: int, x: str, y: str, height: float = _HEIGHT) -> tuple[Figure, 
         axis.set_xlabel(x, fontsize=9)
         axis.tick_params(labelbottom=True)
     return figure, list(axes.flat[:count])
+
+
+def escaped(text: str) -> str:
+    """A text as Matplotlib shows it: what is between dollars would be set as mathematics."""
+    return printable(text).replace("$", r"\$")
 
 
 def name_row(first: Axes, name: str) -> None:
@@ -217,10 +223,18 @@ def resize(figure: Figure, width: float) -> None:
         text.set_fontsize(text.get_fontsize() * letters)
     more = sum(_rows(labels, _columns(figure, labels, letters)) for labels in keys) - tall
     figure.set_figheight(figure.get_figheight() + _KEY * letters * max(0, more))
+    drawn: dict[str, Artist] = {}
+    for axis in figure.axes:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            drawn.setdefault(textwrap.fill(label, _LINE), handle)
     for key, labels in zip([*figure.legends], keys, strict=True):  # columns cannot be changed
         key.remove()
+        # A key's own handle of an error bar is its bar, without line and marker.
+        handles = [
+            drawn.get(label, own) for label, own in zip(labels, key.legend_handles, strict=True)
+        ]
         figure.legend(
-            [handle for handle in key.legend_handles if handle is not None],
+            [handle for handle in handles if handle is not None],
             labels,
             loc="outside lower center",
             ncols=_columns(figure, labels, letters),

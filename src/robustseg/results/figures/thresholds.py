@@ -21,7 +21,8 @@ def thresholds(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Dice against the threshold, a line per loss, a panel per noise setting.
 
     Means over seeds and reported evaluations, of the test images against their clean masks (full)
-    and of held-out images against noisy ones (dashed), which is all that a user can see. The star
+    and of held-out images against masks as wrong as those of training (dashed), which is all that a
+    user can see. The star
     is what tables report: the mean tuned threshold and the mean Dice with it, each evaluation at
     its own, so that it may lie off the line.
 
@@ -52,7 +53,8 @@ def thresholds(runs: pd.DataFrame, source: Source) -> Figure | None:
         axis.axvline(0.5, color="0.35", linestyle=":", linewidth=1.2)
         axis.set_title(heading(*setting), fontsize=10)
     held_out = any(_NOISY in curve and curve[_NOISY].notna().any() for curve in curves.values())
-    keys = {"-": "test images, clean masks", "--": "held-out images, noisy masks", ":": "½"}
+    given = "noisy masks" if (chosen["alpha"] > 0).all() else "masks as in training"
+    keys = {"-": "test images, clean masks", "--": f"held-out images, {given}", ":": "½"}
     for dash, label in keys.items():
         if dash != "--" or held_out:
             axes[0].plot([], [], color="0.35", linestyle=dash, linewidth=1.2, label=label)
