@@ -66,6 +66,22 @@ def test_only_what_is_not_synced_is_found_by_run_and_in_order(offline, tmp_path)
     assert before == 1
 
 
+def test_a_run_that_has_grown_since_it_was_synced_is_synced_again(offline, tmp_path, stand_in):
+    file = offline("long-epochs")
+    runs, _ = find(tmp_path / "logs")
+    assert states(sync(runs, 600, 600, lambda at, result: None, stand_in)) == [
+        ("long-epochs", "synced")
+    ]
+    assert find(tmp_path / "logs") == ([], 1)
+    os.utime(file, (time.time() + 60,) * 2)  # its next epoch
+    runs, before = find(tmp_path / "logs")
+    assert ([run.run_id for run in runs], before) == (["long-epochs"], 0)
+    refuses = [sys.executable, "-c", "raise SystemExit('wandb: Error: no network')"]
+    os.utime(file, (0, 0))
+    (result,) = sync(runs, 600, 600, lambda at, result: None, refuses)
+    assert (result.state, result.reason) == ("failed", "Error: no network")
+
+
 def test_a_refusal_or_a_hang_leaves_the_others_synced(offline, tmp_path, stand_in, monkeypatch):
     monkeypatch.setattr(wandb_sync.subprocess, "Popen", Patient)
     for at, name in enumerate(("bad", "good", "slow", "also-good"), start=1):

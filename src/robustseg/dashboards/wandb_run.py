@@ -22,9 +22,7 @@ _MASKS = ("clean", "noisy", "predicted")
 _SCORES = tuple(dict.fromkeys(m.column for m in CATALOGUE.values() if m.column))
 
 
-def start(
-    run: RunCard, mode: Mode, project: str, entity: str | None, save_dir: str, live: bool = True
-) -> wandb.Run:
+def start(run: RunCard, mode: Mode, project: str, entity: str | None, save_dir: str) -> wandb.Run:
     """A wandb run of its own, with the run's id, group, tags and configuration.
 
     Args:
@@ -34,7 +32,6 @@ def start(
         project: of wandb.
         entity: user or team; None for the default.
         save_dir: folder below which wandb keeps its files.
-        live: whether this process trains the run; if not, load and commit are not noted.
     """
     Path(save_dir).mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("WANDB_X_SERVICE_WAIT", str(_START_S))  # its own process
@@ -44,9 +41,9 @@ def start(
         host="",
         program="robustseg",  # else the path of train.py
         x_disable_meta=True,  # holds the command line, and with it paths.runs, dataset.root, …
-        x_disable_machine_info=True,
-        x_disable_stats=not live,
-        disable_git=not live,  # the commit of this process is not that of the training
+        x_disable_machine_info=True,  # host and user; without it there is no load, either
+        x_disable_stats=True,
+        disable_git=True,  # status.json has the commit of each attempt
     )
     if mode == "offline":
         settings.init_timeout = _START_S

@@ -14,7 +14,7 @@ from pathlib import Path
 from robustseg.errors import NoKey
 
 _WANDB = (sys.executable, "-m", "wandb")
-_FRESH = 300  # seconds; a live run writes its machine's load several times a minute
+_FRESH = 300  # seconds; a live run writes each epoch, and may be taken for ended if one is longer
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class Synced:
 
 
 def find(folder: Path) -> tuple[list[OfflineRun], int]:
-    """The offline runs below a folder that have files which are not synced yet.
+    """The offline runs below a folder that have files which are not synced yet, or not whole.
+
+    A file that has grown since it was synced, of a run that was taken for ended, is synced again.
 
     Returns:
         The runs, oldest first, with those files; and how many others are synced already.
@@ -56,7 +58,7 @@ def find(folder: Path) -> tuple[list[OfflineRun], int]:
     for file in sorted(files, key=lambda file: file.parent.name):
         run_id = re.sub(r"^offline-run-\d{8}_\d{6}-", "", file.parent.name)
         known.add(run_id)
-        if not file.with_suffix(".wandb.synced").exists():
+        if not _is_synced(file):
             waiting.setdefault(run_id, []).append(file)
     runs = [OfflineRun(run_id, tuple(files)) for run_id, files in waiting.items()]
     return runs, len(known) - len(runs)
@@ -114,8 +116,22 @@ def sync(
     return results
 
 
+def _mark(file: Path) -> Path:
+    """What wandb puts beside a file that is synced."""
+    return file.with_suffix(".wandb.synced")
+
+
+def _is_synced(file: Path) -> bool:
+    try:
+        return _mark(file).stat().st_mtime >= file.stat().st_mtime
+    except FileNotFoundError:
+        return False
+
+
 def _sync(run: OfflineRun, limit: float, command: Sequence[str]) -> Synced:
     begin = time.monotonic()
+    for file in run.files:
+        _mark(file).unlink(missing_ok=True)  # of an earlier, shorter file
     process = subprocess.Popen(
         [*command, *(str(file) for file in run.files)],
         stdin=subprocess.DEVNULL,
@@ -136,7 +152,7 @@ def _sync(run: OfflineRun, limit: float, command: Sequence[str]) -> Synced:
             process.communicate()
     seconds = time.monotonic() - begin
     # wandb's exit code is 0 as well where the server refused: only its marks tell.
-    if all(file.with_suffix(".wandb.synced").exists() for file in run.files):
+    if all(_mark(file).exists() for file in run.files):
         return Synced(run.run_id, "synced", seconds)
     return Synced(run.run_id, "failed", seconds, reason)
 

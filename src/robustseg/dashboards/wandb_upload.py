@@ -77,7 +77,7 @@ def _log(
 ) -> None:
     metrics = finished.metrics()
     card = make_card(finished.dashboard_id, metrics["run"], metrics["settings"], experiment)
-    run = wandb_run.start(card, "offline", project, entity, save_dir, live=False)
+    run = wandb_run.start(card, "offline", project, entity, save_dir)
     try:
         for row in finished.epoch_rows():
             wandb_run.log_epoch(run, row.pop("epoch"), row)
