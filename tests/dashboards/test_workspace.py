@@ -2,11 +2,13 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
 from robustseg.cli.main import main
 from robustseg.results.load import load_runs
+from robustseg.runs.folder import RunFolder
 from tests.conftest import ROOT
 
 
@@ -88,3 +90,17 @@ def test_losses_of_a_whole_table_have_colours_of_their_own(capsys):
     losses = set(load_runs(record, experiment="tloss_isic2017_small")["loss"])
     assert len(losses) > 7
     assert len(set(section["customRunColors"].values())) == len(losses)
+
+
+def test_runs_trained_for_another_experiment_are_chosen_by_id(swept, tmp_path, capsys):
+    shutil.copytree(swept.runs, tmp_path / "runs")
+    for folder in (tmp_path / "runs").iterdir():
+        if not folder.name.startswith("."):
+            run = RunFolder(folder)
+            run.update_status(experiments=[*run.read_status()["experiments"], "second"])
+    capsys.readouterr()
+    assert main(["wandb", "workspace", "second", "--runs", str(tmp_path / "runs")]) == 0
+    section = json.loads(capsys.readouterr().out)["spec"]["section"]
+    (filtered,) = section["runSets"][0]["filters"]["filters"]
+    ids = sorted(one["run_id"] for one in swept.found.values())
+    assert (filtered["key"]["name"], filtered["op"], filtered["value"]) == ("name", "IN", ids)

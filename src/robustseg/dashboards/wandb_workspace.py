@@ -71,14 +71,26 @@ def make_workspace(
         project=project,
         name=experiment or "All runs",
         sections=_sections(colors),
-        settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=100),
+        settings=ws.WorkspaceSettings(x_axis="epoch", max_runs=max(100, len(runs))),
         runset_settings=ws.RunsetSettings(
-            filters=[ws.Metric("Group") == experiment] if experiment else [],
+            filters=_filters(experiment, runs, sources),
             run_settings=settings,
             pinned_columns=["run:state", "summary:error", "summary:dice_image"],
         ),
     )
     return _with_fixed_ids(workspace)
+
+
+def _filters(
+    experiment: str | None, runs: Sequence[RunState], sources: Sources
+) -> list[ws.FilterExpr]:
+    """What selects the runs; those trained for another experiment are in its group in wandb."""
+    if not experiment:
+        return []
+    if all([*run.experiments][:1] == [experiment] for run in runs):
+        return [ws.Metric("Group") == experiment]
+    ids = sorted(sources.find(run.run_id).dashboard_id for run in runs)
+    return [ws.Metric("ID").isin(ids)]
 
 
 def to_json(workspace: ws.Workspace) -> str:
