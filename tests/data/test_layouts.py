@@ -192,11 +192,14 @@ def test_two_mask_folders_are_not_guessed(tmp_path):
 @pytest.mark.parametrize(
     ("images", "masks"), [("Images", "Masks"), ("IMG", "masks"), ("images", "Labels")]
 )
-@pytest.mark.parametrize("split", ["", "Train/"])
-def test_folders_are_found_in_any_case(images, masks, split, tmp_path):
-    lay(tmp_path, f"{split}{images}/{{}}.png", f"{split}{masks}/{{}}.png")
-    found = pairs(Folder(tmp_path))
-    assert found == {f"{split}{images}/{c}.png": f"{split}{masks}/{c}.png" for c in CASES}
+@pytest.mark.parametrize("splits", [[""], ["Train/", "Test/"]])
+def test_folders_are_found_in_any_case(images, masks, splits, tmp_path):
+    expected = {}
+    for split in splits:
+        cases = [f"{split[:2]}{case}" for case in CASES]
+        lay(tmp_path, f"{split}{images}/{{}}.png", f"{split}{masks}/{{}}.png", cases)
+        expected |= {f"{split}{images}/{c}.png": f"{split}{masks}/{c}.png" for c in cases}
+    assert pairs(Folder(tmp_path)) == expected
 
 
 def test_a_folder_in_its_own_spelling_comes_before_other_cases(tmp_path):

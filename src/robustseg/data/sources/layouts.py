@@ -161,11 +161,15 @@ def _two(
     if not there and _has_images(place):
         return Place(split, place, place, "one folder of images and masks")
     images = named_folder(place, image_folders)
-    if not {*mask_folders} & {*there} and images is not None:
-        others = [name for name in MASK_WORDS if name in there and name not in image_folders]
-        if len(others) == 1:
-            return Place(split, images, place / others[0], f"the mask folder {others[0]}")
-    masks = named_folder(place, mask_folders)
+    usual = [name for name in MASK_WORDS if name in there and name not in image_folders]
+    masks = None
+    if {*mask_folders} & {*there} or len(usual) != 1:
+        masks = named_folder(place, mask_folders)
+    if masks is None and not usual:
+        folders = (entry.name for entry in os.scandir(place) if entry.is_dir())
+        usual = [one for one in folders if one.lower() in MASK_WORDS and place / one != images]
+    if masks is None and images is not None and len(usual) == 1:
+        return Place(split, images, place / usual[0], f"the mask folder {usual[0]}")
     remedy = _remedy(place, images, masks)
     return Place(
         split,
