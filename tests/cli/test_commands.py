@@ -109,7 +109,7 @@ def test_preview_draws_a_sheet(tmp_path, capsys):
     assert Image.open(sheet).size[0] > 500
     assert "6 noisy masks of 10" in capsys.readouterr().out
     assert main(["noise", "preview", *SMALL, "-o", str(sheet)]) == 1
-    assert "noise.alpha" in capsys.readouterr().out
+    assert "noise.alpha" in capsys.readouterr().err
 
 
 def make_folder(root: Path) -> None:

@@ -44,10 +44,10 @@ CALLS = [
     (2, "runs rm --runs RUNS"),
     (2, "runs rm nosuch --runs RUNS"),
     (2, "runs"),
-    (0, "figures --runs RUNS --out OUT"),
+    (0, "figures --runs RUNS -o OUT"),
     (1, "figures --runs EMPTY --out OUT"),
     (2, "figures --runs RUNS --images some"),
-    (0, "results mine --runs RUNS --out OUT"),
+    (0, "results mine --runs RUNS -o OUT"),
     (1, "results yours --runs RUNS --out OUT"),
     (2, "results mine --runs RUNS --out OUT --test nosuch"),
     (0, "report --runs RUNS -o OUT/r.html"),
@@ -156,11 +156,38 @@ def test_every_command_is_in_the_table():
         ("data check noise.alpha=2", "robustseg data check: noise.alpha=2 is out of range"),
         ("export NOWHERE -o OUT/m.onnx", "robustseg export: "),
         ("evaluate RUN", "robustseg evaluate: name the data set"),
+        ("noise preview SMALL -o OUT/n.png", "robustseg noise preview: no mask is noisy"),
+        (
+            "runs rm mine --runs RUNS",
+            "robustseg runs rm: there is no run mine in runs; mine is an experiment: "
+            "--experiment mine",
+        ),
     ],
 )
-def test_the_message_names_the_command(called, text, said, capsys):
+def test_the_message_names_the_command(called, run_folder, text, said, capsys):
     called(text)
-    assert capsys.readouterr().err.startswith(said)
+    output = capsys.readouterr()
+    assert output.err.replace(f"{run_folder.parent}", "runs").startswith(said)
+    assert output.out == ""
+
+
+@pytest.mark.parametrize(
+    "command", ["table", "claims", "figures", "report", "results", "wandb upload"]
+)
+@pytest.mark.parametrize("there", [False, True])
+def test_an_experiment_that_was_never_trained_is_answered_with_its_call(
+    called, run_folder, there, command, tmp_path, capsys
+):
+    if there:
+        (tmp_path / "runs").symlink_to(run_folder.parent)
+    file = tmp_path / "experiments" / "demo" / "results.csv"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert called(f"{command} demo") == 1
+    said = f"robustseg {command}: demo has not been trained here: robustseg train +experiment=demo"
+    if command == "table":
+        said += "; its committed table: robustseg table --from experiments/demo/results.csv"
+    assert capsys.readouterr() == ("", f"{said}\n")
 
 
 def test_ctrl_c_ends_with_130(called, monkeypatch, capsys):

@@ -79,6 +79,13 @@ def test_a_misspelt_command_is_answered_with_the_one_that_was_meant(words, said,
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["suspects", "evaluate"])
+def test_only_what_is_required_is_called_required(command, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([command])
+    assert capsys.readouterr().err.endswith("error: the following arguments are required: RUN\n")
+
+
 def test_a_record_that_is_not_there_is_not_called_damaged(tmp_path, capsys):
     nowhere = tmp_path / "nowhere"
     assert main(["runs", "merge", str(nowhere), "-o", str(tmp_path / "out")]) == 1

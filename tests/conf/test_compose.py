@@ -34,6 +34,12 @@ NUMBER = re.compile(r"[-\d.e]+")
 EXPERIMENTS = sorted(file.stem for file in (CONF / "experiment").glob("*.yaml"))
 
 
+def test_the_help_ends_with_where_the_meaning_of_each_setting_is():
+    footer = OmegaConf.load(CONF / "hydra" / "help" / "robustseg.yaml").footer
+    assert "src/robustseg/settings.py" in footer
+    assert (CONF.parent / "src" / "robustseg" / "settings.py").is_file()
+
+
 def composed(*overrides, with_hydra=False):
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return compose("train", list(overrides), return_hydra_config=with_hydra)

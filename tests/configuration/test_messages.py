@@ -45,6 +45,15 @@ SAID = [
     ("model=smp model.features=[4]", "model has model.name, model.arch,"),
     ("dataset.root=/data/a=b", "needs quotes: 'dataset.root=\"/data/a=b\"'"),
     ("dataset.root=/data/brain[1]", "needs quotes: 'dataset.root=\"/data/brain[1]\"'"),
+    ("+loss=mae", "there is one loss: write loss=mae, without +"),
+    ("loss=all", "there is no loss=all; there are: ce, dice, dice_ce, "),
+    ("loss=unet", "there is no loss=unet; there are: ce, dice, dice_ce, "),
+    ("loss=tloss, gce seed=1", "no space after a comma, and none at the end: loss=tloss,gce"),
+    ("loss=tloss, gce, mae,", "no space after a comma, and none at the end: loss=tloss,gce,mae"),
+    ("loss=tloss,", "no space after a comma, and none at the end: loss=tloss"),
+    ("/ seed=1", "'/' is a folder: write dataset=folder dataset.root=/"),
+    ("loss=gce loss.gamma=2", "To pass gamma to what loss builds, write +loss.gamma=2"),
+    ("dataset.source.gama=2", "To pass gama to what dataset.source builds, write +dataset"),
     ("dataset.root=[", "needs quotes: 'dataset.root=\"[\"'"),
 ]
 
@@ -55,6 +64,13 @@ def test_a_wrong_override_is_answered_with_what_was_meant(call, said):
         composed(call.split())
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("call", ["trainer.gpus=1", "dataset.qqqqq=1", "evaluation.qqqqq=1"])
+def test_a_plus_is_offered_only_where_a_class_may_take_the_argument(call):
+    with pytest.raises(ConfigError, match=r"unknown setting") as error:
+        composed([call])
+    assert "+" not in str(error.value)
 
 
 @pytest.mark.parametrize("path", ["/data/brain (1)", "/a=b", "/x[1]", "/a{b}", "/a,b", "C:\\x y"])

@@ -143,7 +143,17 @@ def test_duplicates_across_splits(isic_root):
     ]
     assert "1 pair across splits has the same pixels" in report.warnings
     assert report.errors == []
-    assert "near   train ISIC_0000002  test ISIC_0000007" in render_text(report)
+    text = render_text(report)
+    assert (
+        "near   train ISIC_0000002  test ISIC_0000007  correlation of the grey levels 0.9" in text
+    )
+    assert "of the grey levels 1.0000, 0 of 64 marks of the coarse pattern differ" in text
+
+
+def test_many_values_of_masks_are_counted(isic_root):
+    values = {str(value): 20 for value in [*range(75), 255]}
+    text = render_text(replace(check(Isic2017(isic_root)), values=values))
+    assert "6 in 20, 7 in 20 masks, and 68 more values, up to 255\n" in text
 
 
 def test_duplicates_that_folds_may_part(tmp_path):

@@ -423,6 +423,21 @@ def test_the_check_of_masks_of_several_values_offers_a_call_that_works(tmp_path,
     assert "class 3" in capsys.readouterr().out
 
 
+def test_binary_masks_in_one_colour_are_answered_with_settings_that_work(tmp_path, capsys):
+    def red(labels, path):
+        Image.fromarray(COLOURS[labels.clip(0, 1)]).save(path)
+
+    call = ["data", "check", "dataset=folder", f"dataset.root={write(tmp_path / 'set', red)}"]
+    assert main(call) == 1
+    told = capsys.readouterr().out
+    named = "'dataset.classes=[background,lesion]' 'dataset.source.values={255/0/0: lesion}'"
+    assert f"or name its colour: {named}" in told
+    proposed = told.split("to train on the values as classes, add\n")[1].splitlines()[0]
+    for offer in (named, proposed):
+        assert main([*call, *shlex.split(offer)]) == 0
+    assert "255/0/0" in proposed
+
+
 def test_masks_of_grey_levels_are_not_taken_for_classes(tmp_path):
     soft = np.arange(24 * 24, dtype=np.uint32).reshape(24, 24) % 200
     root = write(tmp_path / "set", lambda labels, path: as_numbers(soft.astype(np.uint8), path))

@@ -189,6 +189,57 @@ def test_two_mask_folders_are_not_guessed(tmp_path):
         Folder(tmp_path).records()
 
 
+@pytest.mark.parametrize(
+    ("images", "masks"), [("Images", "Masks"), ("IMG", "masks"), ("images", "Labels")]
+)
+@pytest.mark.parametrize("splits", [[""], ["Train/", "Test/"]])
+def test_folders_are_found_in_any_case(images, masks, splits, tmp_path):
+    expected = {}
+    for split in splits:
+        cases = [f"{split[:2]}{case}" for case in CASES]
+        lay(tmp_path, f"{split}{images}/{{}}.png", f"{split}{masks}/{{}}.png", cases)
+        expected |= {f"{split}{images}/{c}.png": f"{split}{masks}/{c}.png" for c in cases}
+    assert pairs(Folder(tmp_path)) == expected
+
+
+def test_a_folder_in_its_own_spelling_comes_before_other_cases(tmp_path):
+    """Whatever was read before is read as before, and so has the fingerprint that it had."""
+    for folder in ("Images", "img", "Masks", "gt"):
+        lay(tmp_path, f"{folder}/{{}}.png", f"{folder}/{{}}.png")
+    assert pairs(Folder(tmp_path)) == {f"img/{case}.png": f"gt/{case}.png" for case in CASES}
+    flat = lay(tmp_path / "flat", "{}.png", "{}_mask.png")
+    lay(flat, "Images/{}.png", "Masks/{}.png")
+    assert pairs(Folder(flat)) == {f"{case}.png": f"{case}_mask.png" for case in CASES}
+
+
+def test_folders_that_differ_in_case_only_are_not_guessed(tmp_path):
+    lay(tmp_path, "Images/{}.png", "IMAGES/{}.png")
+    lay(tmp_path, "masks/{}.png", "masks/{}.png")
+    with pytest.raises(DataError, match="IMAGES and Images differ in case only"):
+        Folder(tmp_path).records()
+
+
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [
+        ("Bilder/{}.png", "Masken/{}.png"),
+        ("images/{}.png", "Wahrheit/{}.png"),
+        ("fotos/{}.png", "masks/{}.png"),
+        ("x scans/{}.png", "ground truth/{}.png"),
+        ("P{}/s0.png", "P{}/s0_mask.png"),
+        ("P{}/s0.png", "P{}/s0_seg.png"),
+    ],
+)
+def test_folders_of_other_names_are_answered_with_settings_that_work(images, masks, tmp_path):
+    lay(tmp_path, images, masks)
+    with pytest.raises(DataError) as error:
+        Folder(tmp_path).records()
+    offered = shlex.split(str(error.value).partition(" add ")[2])
+    source = composed(["dataset=folder", f"dataset.root={tmp_path}", *offered]).dataset.source
+    options = {k: v for k, v in source.arguments().items() if k != "_target_"}
+    assert pairs(Folder(**options)) == {images.format(c): masks.format(c) for c in CASES}
+
+
 def test_a_folder_of_images_without_masks(tmp_path):
     for case in CASES:
         save(tmp_path / f"{case}.png", picture(0))

@@ -352,6 +352,7 @@ CASES = {
     "subfolders beside the images": (below(0, 1), {}),
     "images only in subfolders": (only_below, {}),
     "`.npy` files for images": (rename("images", "{}.npy"), {}),
+    "images without an ending": (rename("images", "{}"), {}),
     "NIfTI files for images": (rename("images", "{}.nii.gz"), {}),
     "DICOM files for images": (rename("images", "{}.dcm"), {}),
     "`.jfif` files for masks": (rename("masks", "{}.jfif"), {}),

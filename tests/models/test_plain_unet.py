@@ -2,7 +2,10 @@ import pytest
 import torch
 import yaml
 
+from robustseg.configuration.compose import composed
+from robustseg.errors import ConfigError
 from robustseg.models.plain_unet import PlainUNet
+from robustseg.training.train import _built
 from tests.conftest import CONF
 
 PUBLIC_NETWORK = 18_670_368  # parameters of the paper's public network
@@ -38,3 +41,11 @@ def test_every_parameter_gets_a_gradient(channels):
 def test_a_size_that_does_not_fit_is_refused_with_one_that_does():
     with pytest.raises(ValueError, match=r"20×24 is not a multiple of 8.*image_size=24"):
         PlainUNet(1, [2, 2, 2, 2])(torch.zeros(1, 1, 20, 24))
+
+
+@pytest.mark.parametrize(
+    "features", ["[8]", "[]", "8", "[0,8]", "[8,16.5]", "[8,true]", "x", "null"]
+)
+def test_widths_that_make_no_network_are_refused(features):
+    with pytest.raises(ConfigError, match=r"^model\.features needs a list of two or more whole"):
+        _built("model", composed([f"model.features={features}"]).model, in_channels=1)

@@ -186,13 +186,17 @@ def test_without_an_experiment_only_own_runs_count(record, add_run, tmp_path, mo
     monkeypatch.chdir(place)
     (place / "runs" / ".recorded").mkdir(parents=True)  # no run yet
     note = "runs/ has no runs: showing the records of experiments/\n"
-    for command, shown in (("status", "8 runs: 8 done"), ("table", "| GCE")):
-        assert main([command]) == 0
+    for command, shown in ((["status"], "8 runs: 8 done"), (["table", "--loss", "gce"], "| GCE")):
+        assert main(command) == 0
         output, said = capsys.readouterr()
         assert shown in output and said == note
     for command in (["status", "mine"], ["table", "--runs", "experiments/mine/record"]):
         assert main(command) == 0
         assert capsys.readouterr().err == ""
+    for command in ("table", "claims", "ranks", "report"):
+        assert main([command]) == 1
+        said = f"robustseg {command}: runs/ has no runs; name an experiment: mine\n"
+        assert capsys.readouterr() == ("", said)
     own = add_run("nce").path
     shutil.copytree(own, place / "runs" / own.name)
     assert main(["status"]) == 0

@@ -147,6 +147,14 @@ def test_marks_and_note_say_what_was_tested(add_run):
     assert "‡: collapsed" in note and "(1 of 4 cells)" in note
 
 
+def test_a_single_best_value_is_explained_too(add_run):
+    for loss, shift in {"gce": 0.0, "mae": 0.1}.items():
+        add_run(loss, 0.3, images={name: BASE[at] + shift for at, name in enumerate(dice_of(0))})
+    text = render(compared(add_run), "md")
+    assert text.count("**") == 2 and "†" in text
+    assert "Bold: the best of its column." in text
+
+
 def test_a_loss_may_be_the_reference(add_run):
     for loss, shift in SHIFTS.items():
         add_run(loss, 0.3, images=dice_of(shift))

@@ -31,6 +31,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "figures",
         help="memorisation, ν, Dice against α, example images and more, as PNG, SVG or PDF",
+        description="Draw what the finished runs show, and write each figure as files of the "
+        "formats to OUT/EXPERIMENT; what the runs have nothing for is left out and named.",
         epilog="robustseg figures demo --format pdf --width double --out figures",
     )
     add_runs(parser)
@@ -45,7 +47,9 @@ def add_parser(subparsers: Any) -> None:
         choices=tuple(WIDTHS),
         help="of a journal's column, or of two: 3.5 or 7.2 inches (default: what the panels take)",
     )
-    parser.add_argument("--out", type=Path, default=Path("figures"), help="folder to write to")
+    parser.add_argument(
+        "-o", "--out", type=Path, default=Path("figures"), help="folder (default: figures)"
+    )
     parser.set_defaults(main=main)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from robustseg.cli.file_argument import file_ending
 from robustseg.cli.overrides import add_overrides
 from robustseg.cli.run_argument import positive
+from robustseg.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,8 +62,7 @@ def preview(options: argparse.Namespace) -> int:
     rows = [at for at, name in enumerate(images.ids) if name in changed][: options.count]
     shown = {images.ids[at] for at in rows}
     if not rows:
-        print("no mask is noisy: set noise.alpha above 0")
-        return 1
+        raise UserError("no mask is noisy: set noise.alpha above 0")
     noise = settings.noise
     options.out.parent.mkdir(parents=True, exist_ok=True)
     title = f"{settings.dataset.name}: {noise.name}, α {noise.alpha}, β {noise.beta}"

@@ -15,7 +15,8 @@ def add_overrides(parser: argparse.ArgumentParser, text: str = "as for robustseg
         parser: of the command.
         text: help on the overrides.
     """
-    parser.add_argument("overrides", nargs="*", metavar="NAME=VALUE", help=text)
+    # A default, or argparse calls them required.
+    parser.add_argument("overrides", nargs="*", default=[], metavar="NAME=VALUE", help=text)
     add_config_dir(parser)
 
 

@@ -33,7 +33,10 @@ def add_parser(subparsers: Any) -> None:
     add_table(parser)
     add_images(parser, "none", "none, for the folder is published")
     parser.add_argument(
-        "--out", type=Path, default=Path("experiments"), help="folder (default: experiments)"
+        *("-o", "--out"),
+        type=Path,
+        default=Path("experiments"),
+        help="folder (default: experiments)",
     )
     parser.set_defaults(main=main)
 

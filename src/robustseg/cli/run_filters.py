@@ -7,9 +7,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli.run_sources import chosen_sources, experiments_of, tell_of_records
+from robustseg.cli.run_sources import (
+    chosen_sources,
+    experiments_of,
+    not_trained,
+    tell_of_records,
+)
 from robustseg.errors import ConfigError, NoRuns
-from robustseg.results.sources import Sources, default_sources
+from robustseg.results.sources import RUNS, Sources, default_sources
 from robustseg.runs.filter_values import alternatives
 from robustseg.runs.selection import add_where
 
@@ -37,16 +42,19 @@ def selected(options: argparse.Namespace) -> tuple[pd.DataFrame, Sources]:
     """The runs that the options choose, and where they are read from.
 
     Raises:
-        NoRuns: there is none.
+        NoRuns: there is none, or nothing is named and there are only records.
         ConfigError: a filter has no meaning.
     """
     from robustseg.results.load import load_runs
 
     sources = chosen_sources(options)
     check_swallowed(options, sources)
+    _check_named(options, sources)
     try:
         runs = load_runs(sources, **filters(options))
     except NoRuns as error:
+        if untrained := not_trained(options, sources):
+            raise NoRuns(untrained) from error
         if options.runs is None and len(sources.paths) < len(default_sources()):
             raise NoRuns(
                 f"{error}. Records are read, too, if an experiment is named, or with --runs "
@@ -55,6 +63,18 @@ def selected(options: argparse.Namespace) -> tuple[pd.DataFrame, Sources]:
         raise
     tell_of_records(options, sources)
     return runs, sources
+
+
+def _check_named(options: argparse.Namespace, sources: Sources) -> None:
+    """Refuse to show all records together, which nobody asked for.
+
+    Raises:
+        NoRuns: naming their experiments.
+    """
+    own = options.runs is not None or all(path == RUNS for path in sources.paths)
+    if not own and not filters(options):
+        known = {name for row in sources.rows() for name in row["experiments"]}
+        raise NoRuns(f"{RUNS}/ has no runs; name an experiment: {', '.join(sorted(known))}")
 
 
 def check_swallowed(options: argparse.Namespace, sources: Sources) -> None:

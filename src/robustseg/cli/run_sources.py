@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from robustseg.configuration.own_conf import conf_folder, own_folders
 from robustseg.results.sources import DUPLICATES, RUNS, Sources, own_runs
 from robustseg.terminal.remarks import tell
 
@@ -67,6 +69,35 @@ def resolve_experiment(options: argparse.Namespace) -> None:
         last = options.runs[-1]
         if len(last.parts) == 1 and not last.exists():
             options.experiment, options.runs = str(last), options.runs[:-1]
+
+
+def not_trained(options: argparse.Namespace, sources: Sources) -> str | None:
+    """What to say of an experiment that has a preset and no run here; None if there is none such.
+
+    Args:
+        options: of `add_runs`, or of a command with several experiments.
+        sources: that the options name.
+    """
+    named = [name for name in experiments_of(options) if _has_preset(name)]
+    if options.runs is not None or not named:
+        return None
+    if not sources.missing():
+        runs = {one for state in sources.states() for one in state.experiments}
+        named = [name for name in named if name not in runs]
+    if not named:
+        return None
+    said = f"{named[0]} has not been trained here: robustseg train +experiment={named[0]}"
+    kept = Path("experiments") / named[0] / "results.csv"
+    if hasattr(options, "results") and kept.is_file():  # of `robustseg table`
+        said += f"; its committed table: robustseg table --from {kept}"
+    return said
+
+
+def _has_preset(experiment: str) -> bool:
+    """Whether +experiment=NAME trains runs of the experiment NAME."""
+    files = (home / "experiment" / f"{experiment}.yaml" for home in (conf_folder(), *own_folders()))
+    line = re.compile(rf"^experiment_name: *{re.escape(experiment)} *(#.*)?$", re.MULTILINE)
+    return any(file.is_file() and line.search(file.read_text("utf-8")) for file in files)
 
 
 def tell_of_records(options: argparse.Namespace, sources: Sources) -> None:

@@ -89,7 +89,9 @@ def _chosen(options: argparse.Namespace) -> dict[Path, str]:
     known = survey(options.runs)
     unknown = set(options.ids) - {run.run_id for run in known}
     if unknown:
-        raise ConfigError(f"there is no run {', '.join(sorted(unknown))} in {options.runs}")
+        experiments = unknown & {name for run in known for name in run.experiments}
+        hint = "".join(f"; {one} is an experiment: --experiment {one}" for one in experiments)
+        raise ConfigError(f"there is no run {', '.join(sorted(unknown))} in {options.runs}{hint}")
     narrowed = options.ids or options.state or options.experiment or options.where
     if not narrowed and getattr(options, "aside", False):
         return {}

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli.run_sources import add_runs, chosen_sources
+from robustseg.cli.run_sources import add_runs, chosen_sources, not_trained
 from robustseg.errors import DataError, NoKey, NoRuns, NotInstalled
 from robustseg.results.sources import Sources
 from robustseg.runs.survey import RunState
@@ -187,7 +187,10 @@ def upload(options: argparse.Namespace) -> int:
 
     sources = chosen_sources(options)
     filters = {"experiment": options.experiment} if options.experiment else {}
-    runs = load_runs(sources, **filters)
+    try:
+        runs = load_runs(sources, **filters)
+    except NoRuns as error:
+        raise NoRuns(not_trained(options, sources) or str(error)) from error
     if not options.offline:
         try:
             check_key()

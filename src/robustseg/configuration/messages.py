@@ -21,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from robustseg.configuration.own_conf import own_folders
 from robustseg.errors import ConfigError, UserError
+from robustseg.settings import Group, Part, Settings, group_of
 from robustseg.terminal.suggestion import nearest, shorter, suggestion
 
 _LOGS = "paths.logs"
@@ -79,6 +80,9 @@ def explain(
             f"{found[1]} has several values: add -m to train with each of them, or quote it if it "
             f"is one text: {_quoted(found[1])}"
         )
+    found = re.match(r"Multiple values for (\S+)\. To override", text)
+    if found and (twice := [one for one in overrides if one.startswith(f"+{found[1]}=")]):
+        return ConfigError(f"there is one {found[1]}: write {twice[0][1:]}, without +")
     if conf and (found := re.search(r"Could not override '([^'@]+)", text)):
         return ConfigError(_no_setting(found[1], conf, overrides))
     if error.__cause__ is not None and str(error.__cause__) not in text:
@@ -106,6 +110,14 @@ def _not_yaml(error: yaml.MarkedYAMLError, mark: yaml.Mark) -> str:
 
 def _unreadable(override: str, overrides: Sequence[str]) -> str:
     """What is wrong with words that are not overrides."""
+    if override.endswith(",") and "=" in override:
+        at = list(overrides).index(override) + 1 if override in overrides else len(overrides)
+        joined = override + "".join(_alone(overrides[at:]))
+        return f"no space after a comma, and none at the end: {joined.rstrip(',')}"
+    if override in overrides[:1] and Path(override).is_dir():
+        root = f"dataset.root={override}"
+        plain = re.fullmatch(r"[\w./~-]+", override, re.ASCII)
+        return f"{override!r} is a folder: write dataset=folder {root if plain else _quoted(root)}"
     if "=" not in override.strip("="):
         return f"{override!r} is not NAME=VALUE; {_joined(override, overrides)}"
     quoted = _quoted(override)
@@ -121,7 +133,7 @@ def _unreadable(override: str, overrides: Sequence[str]) -> str:
 def _joined(word: str, overrides: Sequence[str]) -> str:
     """How a word without a name belongs to its neighbours on the command line."""
     at = list(overrides).index(word) if word in overrides else 0
-    alone = list(takewhile(lambda one: "=" not in one and one[0] != "-", overrides[at:]))
+    alone = _alone(overrides[at:])
     before = overrides[at - 1] if at else ""
     name, _, value = before.partition("=")
     parts = overrides[at - 1 : at + 1] if name and before == f"{name}=" else overrides[at : at + 3]
@@ -136,6 +148,11 @@ def _joined(word: str, overrides: Sequence[str]) -> str:
     joined = "".join(parts)
     example = joined if re.fullmatch(r"[\w./@]+=[^=]+", joined) else "loss=tloss"
     return f"write it without spaces, such as {example}"
+
+
+def _alone(words: Sequence[str]) -> list[str]:
+    """The first words, up to one that is an override or an option."""
+    return list(takewhile(lambda one: "=" not in one and not one.startswith("-"), words))
 
 
 def _quoted(override: str) -> str:
@@ -187,9 +204,17 @@ def _no_setting(key: str, conf: Path, overrides: Sequence[str]) -> str:
     group, _, name = key.rpartition(".")
     own = [k for k in keys if k.rpartition(".")[0] == group and not k.endswith("._target_")]
     listed = f"; {group} has {', '.join(own)}" if group and own else ""
-    if group and value is not None:
+    if _is_built(group) and value is not None:
         listed += f". To pass {name} to what {group} builds, write +{key}={value}"
     return f"{said}{listed or '; robustseg train --help lists them'}"
+
+
+def _is_built(group: str) -> bool:
+    """Whether a group describes a class, which may take more arguments than are listed."""
+    kind: type[Group] | None = Settings
+    for name in group.split("."):
+        kind = group_of(kind, name)
+    return kind is not None and issubclass(kind, Part)
 
 
 def _chosen(group: str, value: str | None, conf: Path, plus: str) -> str:

@@ -91,7 +91,9 @@ def build(part: Part, name: str, path: Path, *, trust: bool, **added: Any) -> An
             if name == "model":
                 _check_model(node)
         except ConfigError as error:
-            raise DataError(f"{path}: {error}. If you trust its sender, add --trust") from None
+            raise DataError(
+                f"{path}: {error}. If the run is your own, or its sender is trusted, add --trust"
+            ) from None
     if "encoder_weights" in node or str(node.get("_target_")).startswith("segmentation_models"):
         node["encoder_weights"] = None
     try:

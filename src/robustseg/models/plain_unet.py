@@ -1,6 +1,7 @@
 """nnU-Net's plain convolutional U-Net, two-dimensional."""
 
 import math
+from collections.abc import Sequence
 
 from dynamic_network_architectures.architectures.unet import PlainConvUNet
 from dynamic_network_architectures.initialization.weight_init import InitWeights_He
@@ -25,11 +26,12 @@ class PlainUNet(nn.Module):
     Shapes: (B, in_channels, H, W) → (B, classes, H, W), H and W multiples of 2^(stages − 1).
 
     Raises:
-        ValueError: H or W is not such a multiple.
+        ValueError: features is no such list; or H or W is not such a multiple.
     """
 
     def __init__(self, in_channels: int, features: list[int], classes: int = 1) -> None:
         super().__init__()
+        _check_features(features)
         stages = len(features)
         self.multiple = 2 ** (stages - 1)
         self.network = PlainConvUNet(
@@ -63,3 +65,13 @@ class PlainUNet(nn.Module):
                 f"set dataset.image_size={nearest}"
             )
         return self.network(images)
+
+
+def _check_features(features: object) -> None:
+    """Refuse what is no list of two or more widths; OmegaConf has lists of its own."""
+    widths = features if isinstance(features, Sequence) else ()
+    if len(widths) < 2 or any(type(width) is not int or width < 1 for width in widths):
+        raise ValueError(
+            "features needs a list of two or more whole numbers of at least 1, such as "
+            f"[8,16,32], not {features}"
+        )

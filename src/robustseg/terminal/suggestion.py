@@ -9,7 +9,7 @@ _MANY = 10  # names that are still listed
 
 def nearest(word: str, known: Iterable[object]) -> str | None:
     """The name that was probably meant; None if none is near."""
-    near = difflib.get_close_matches(word, sorted(map(str, known)), n=1, cutoff=0.5)
+    near = difflib.get_close_matches(word, sorted(map(str, known)), n=1, cutoff=0.6)
     return near[0] if near else None
 
 

@@ -58,7 +58,8 @@ def _to_train(overrides: Sequence[str]) -> str:
 def _pair_text(pair: Pair) -> str:
     return (
         f"{pair.kind:5}  {pair.first_split} {pair.first}  {pair.second_split} {pair.second}  "
-        f"correlation {pair.correlation:.4f}, {pair.distance} of 64 bits"
+        f"correlation of the grey levels {pair.correlation:.4f}, "
+        f"{pair.distance} of 64 marks of the coarse pattern differ"
     )
 
 
@@ -104,8 +105,8 @@ def _mask_values(values: dict[str, int]) -> str:
     """The values of the masks of the whole set, with the number of masks that hold each."""
     first = [f"{value} in {count}" for value, count in list(values.items())[:_VALUES]]
     rest = len(values) - len(first)
-    more = f" and {rest} more up to {list(values)[-1]}" if rest > 0 else ""
-    return f"{', '.join(first)}{more} masks"
+    more = f", and {rest} more values, up to {list(values)[-1]}" if rest > 0 else ""
+    return f"{', '.join(first)} masks{more}"
 
 
 def _level_shares(levels: dict[str, float]) -> str:

@@ -125,7 +125,7 @@ def proposal(shares: Mapping[str, float], colours: bool) -> list[str]:
         shares: of each value of the set, the commonest first.
         colours: whether the values are colours.
     """
-    if not 2 < len(shares) <= _MANY:
+    if not (2 if colours else 3) <= len(shares) <= _MANY:
         return []
     order = list(shares) if colours else sorted(shares, key=int)
     zero = "0/0/0" if colours else "0"

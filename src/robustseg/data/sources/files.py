@@ -229,16 +229,43 @@ def traits_by_role(
     return images, masks
 
 
-def subfolder(root: Path, names: Iterable[str]) -> Path:
-    """The first of `names` that is a folder in `root`."""
+def named_folder(root: Path, names: Iterable[str]) -> Path | None:
+    """The first of `names` that is a folder in `root`; where none is, in any case.
+
+    Raises:
+        DataError: two folders differ in case only.
+    """
     names = list(names)
     for name in names:
         if (root / name).is_dir():
             return root / name
+    there = sorted(entry.name for entry in os.scandir(root) if entry.is_dir())
+    for name in names:
+        alike = [one for one in there if one.lower() == name.lower()]
+        if len(alike) > 1:
+            raise DataError(
+                f"{root}: {' and '.join(alike)} differ in case only. Rename the one that is not "
+                f"to be read, or the other to {name}"
+            )
+        if alike:
+            return root / alike[0]
+    return None
+
+
+def subfolder(root: Path, names: Iterable[str], remedy: str = "Check dataset.root") -> Path:
+    """`named_folder`, which must be there.
+
+    Raises:
+        DataError: it is not; with the remedy.
+    """
+    names = list(names)
+    found = named_folder(root, names)
+    if found is not None:
+        return found
     there = sorted(printable(entry.name) for entry in os.scandir(root))
     listed = ", ".join(there[:6]) + (", …" if len(there) > 6 else "") if there else "nothing"
     wanted = " or ".join(names)
-    raise DataError(f"{root}: no folder {wanted} in it (it holds {listed}). Check dataset.root")
+    raise DataError(f"{root}: no folder {wanted} in it (it holds {listed}). {remedy}")
 
 
 def _id_errors(records: list[Record]) -> list[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from robustseg.data.sources.files import subfolder
-from robustseg.data.sources.listing import IMAGE_ENDINGS, ending_of
+from robustseg.data.sources.files import named_folder, subfolder
+from robustseg.data.sources.listing import IMAGE_ENDINGS, ending_of, files_by_stem
+from robustseg.data.sources.naming import Naming, matches
 from robustseg.data.sources.source import SPLITS
 from robustseg.errors import DataError
 
@@ -26,6 +29,7 @@ SPLIT_WORDS = {
 # Usual names of mask folders beside those of the settings.
 MASK_WORDS = ("labels", "label", "segmentations", "annotations", "ground_truth", "gt")
 DRIVE_MASKS = "1st_manual"
+_LIKE_MASKS = re.compile("mas|seg|lab|ann|gt|ground|truth", re.IGNORECASE)  # máscaras, Masken, …
 _NNUNET = ("imagesTr", "labelsTr", "imagesTs", "labelsTs")
 
 
@@ -51,7 +55,8 @@ def places(root: Path, image_folders: Sequence[str], mask_folders: Sequence[str]
 
     Args:
         root: folder of the data set.
-        image_folders: names of the image folder; the first that exists is taken.
+        image_folders: names of the image folder; the first that exists is taken, where none does
+            the first in any case.
         mask_folders: names of the mask folder. If there is none, one of `MASK_WORDS`, if only one
             of them is there, and without an image folder the folder itself, if it holds images.
 
@@ -155,11 +160,60 @@ def _two(
     there = [entry.name for entry in os.scandir(place) if entry.is_dir() and entry.name in known]
     if not there and _has_images(place):
         return Place(split, place, place, "one folder of images and masks")
-    images = subfolder(place, image_folders)
-    others = [name for name in MASK_WORDS if name in there and name not in image_folders]
-    if not {*mask_folders} & {*there} and len(others) == 1:
-        return Place(split, images, place / others[0], f"the mask folder {others[0]}")
-    return Place(split, images, subfolder(place, mask_folders))
+    images = named_folder(place, image_folders)
+    usual = [name for name in MASK_WORDS if name in there and name not in image_folders]
+    masks = None
+    if {*mask_folders} & {*there} or len(usual) != 1:
+        masks = named_folder(place, mask_folders)
+    if masks is None and not usual:
+        folders = (entry.name for entry in os.scandir(place) if entry.is_dir())
+        usual = [one for one in folders if one.lower() in MASK_WORDS and place / one != images]
+    if masks is None and images is not None and len(usual) == 1:
+        return Place(split, images, place / usual[0], f"the mask folder {usual[0]}")
+    remedy = _remedy(place, images, masks)
+    return Place(
+        split,
+        images or subfolder(place, image_folders, remedy),
+        masks or subfolder(place, mask_folders, remedy),
+    )
+
+
+def _remedy(place: Path, images: Path | None, masks: Path | None) -> str:
+    """What helps where a folder is missing: settings for other names, or for a folder per case."""
+    missing = ["image_folders"] * (images is None) + ["mask_folders"] * (masks is None)
+    if not missing:
+        return ""
+    folders = sorted(Path(entry.path) for entry in os.scandir(place) if entry.is_dir())
+    folders = [one for one in folders if one not in (images, masks) and _has_images(one)]
+    if len(missing) == 2 and (naming := _naming_inside(folders)):
+        return (
+            "If images and masks lie side by side in subfolders, add dataset.source.recursive=true "
+            f"'dataset.source.image_folders=[.]' 'dataset.source.mask_folders=[.]' {naming}"
+        )
+    if len(folders) != len(missing):
+        return "Check dataset.root"
+    folders.sort(key=lambda one: bool(_LIKE_MASKS.match(one.name)))
+    settings = (
+        shlex.quote(f"dataset.source.{setting}=[{_in_list(one.name)}]")
+        for setting, one in zip(missing, folders, strict=True)
+    )
+    return f"If folders have other names, add {' '.join(settings)}"
+
+
+def _naming_inside(folders: Sequence[Path]) -> Naming | None:
+    """The usual ending of masks that lie beside their images in one of the folders, if any."""
+    for folder in folders:
+        stems = [*files_by_stem(folder).files]
+        for match in matches(stems, stems, True):
+            if match.naming.image is None:
+                return match.naming
+    return None
+
+
+def _in_list(name: str) -> str:
+    """A name as an item of a list in Hydra's grammar."""
+    plain = re.fullmatch(r"[A-Za-z_][\w-]*", name, re.ASCII)
+    return name if plain else '"' + name.replace('"', '\\"') + '"'
 
 
 def _has_images(place: Path) -> bool:

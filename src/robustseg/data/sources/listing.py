@@ -47,6 +47,7 @@ class Listing:
         files: by stem.
         errors: files that cannot be used, and stems that two files share.
         others: how many files of each of `OTHER_FORMATS` there are.
+        bare: files without an ending, such as README or what a scanner exports.
         below: images in each subfolder, where there are any.
         links: to folders with images, which reading subfolders does not follow.
     """
@@ -55,13 +56,14 @@ class Listing:
     files: dict[str, Path] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
+    bare: list[Path] = field(default_factory=list)
     below: dict[str, int] = field(default_factory=dict)
     links: list[str] = field(default_factory=list)
 
     @property
     def remarks(self) -> list[str]:
         """What is passed over, a sentence each."""
-        remarks = [f"{self.folder}: {text}" for text in self.unread()]
+        remarks = [f"{self.folder}: {text}" for text in self._not_images()]
         if self.below:
             listed = _cut([f"{name} ({count})" for name, count in self.below.items()])
             remarks.append(
@@ -71,6 +73,17 @@ class Listing:
         return remarks
 
     def unread(self) -> list[str]:
+        """A clause for each kind of file that may be an image and is not read, for an error."""
+        clauses = self._not_images()
+        if self.bare:
+            are = "is" if len(self.bare) == 1 else "are"
+            clauses.append(
+                f"{count(len(self.bare), 'file')} without an ending {are} not read: name the "
+                f"format, such as {printable(self.bare[0].name)}.png"
+            )
+        return clauses
+
+    def _not_images(self) -> list[str]:
         """A clause for each of `OTHER_FORMATS` that is there, and one for links."""
         clauses = unread_formats(self.others)
         if self.links:
@@ -113,11 +126,13 @@ def files_by_stem(
         if ending.lower() not in IMAGE_ENDINGS:
             if ending.lower() in OTHER_FORMATS:
                 found.others[ending.lower()] += 1
-            elif entry.is_dir() and (count := _images_in(entry)):
+            elif entry.is_dir() and (inside := _images_in(entry)):
                 if recursive:
                     found.links.append(printable(prefix + name))
                 else:
-                    found.below[printable(name)] = count
+                    found.below[printable(name)] = inside
+            elif not ending and entry.is_file():
+                found.bare.append(Path(entry.path))
             continue
         if not stem.endswith(suffix) or not fnmatchcase(name, glob):
             continue
@@ -180,11 +195,8 @@ def require_images(images: Mapping[str, Path], listing: Listing, glob: str = "*"
         hints.append(f"no name fits dataset.source.glob={glob}")
         if "[" in glob:
             hints.append("a [ in a name is written [[] in a pattern")
-    hint = f": {'; '.join(hints)}" if hints else ""
-    raise DataError(
-        f"{listing.folder}: no images in it (of {', '.join(IMAGE_ENDINGS)}){hint}. "
-        "Check dataset.root"
-    )
+    remedy = f": {'; '.join(hints)}" if hints else ". Check dataset.root"
+    raise DataError(f"{listing.folder}: no images in it (of {', '.join(IMAGE_ENDINGS)}){remedy}")
 
 
 def composed_alike(names: Mapping[str, Path], wanted: Iterable[str]) -> dict[str, Path]:

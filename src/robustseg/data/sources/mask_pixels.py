@@ -155,7 +155,18 @@ def _brightness(row: Sequence[int]) -> int:
 def _one_channel(colours: np.ndarray) -> np.ndarray:
     """The one channel of a mask saved with equal colours."""
     if (colours != colours[..., :1]).any():
-        raise DataError(
-            "the mask is in colour. Save it in grey levels, one value for the foreground"
-        )
+        raise DataError(f"the mask is in colour. {_remedy(colours)}")
     return colours[..., 0]
+
+
+def _remedy(colours: np.ndarray) -> str:
+    """What helps against colours (H, W, 3): for one on black the settings that name it."""
+    found = np.unique(colours.reshape(-1, 3), axis=0)
+    drawn = found[found.any(axis=1)]
+    if len(drawn) > 1:
+        return "Save it in grey levels, one value for the foreground"
+    colour = "/".join(map(str, drawn[0].tolist()))
+    return (
+        f"Save it in grey levels, or name its colour: 'dataset.classes=[background,lesion]' "
+        f"'dataset.source.values={{{colour}: lesion}}' (dataset=folder, histopathology)"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from robustseg.errors import DataError, OptionError
 
 if TYPE_CHECKING:
     import numpy as np
+
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class MaskRule:
             if wrong:
                 raise OptionError(
                     f"dataset.source.{name} must be numbers, got {wrong[0]!r}: write "
-                    f"dataset.source.{name}=[1], without quotes"
+                    f"dataset.source.{name}={_unquoted(values)}, without quotes"
                 )
         if self.positive_values is not None and len(self.positive_values) == 0:
             raise OptionError(
@@ -138,6 +141,12 @@ def not_binary(found: Sequence[float]) -> str:
         "if classes, name those of the foreground with dataset.source.positive_values "
         "(dataset=folder, histopathology)"
     )
+
+
+def _unquoted(values: Iterable[object]) -> str:
+    """A list of the numbers that the values spell; of others an example."""
+    texts = [str(value) for value in values]
+    return f"[{','.join(texts)}]" if all(map(_NUMBER.fullmatch, texts)) else "[1]"
 
 
 def _is_number(value: object) -> bool:

@@ -153,6 +153,8 @@ def _tested(table: Table, cells: list[Cell], place: str) -> list[str]:
     said = [f"{DIFFERS}: differs from {against}, {whose} (p < {LEVEL}{none}): {how}."]
     if any(cell.group for cell in cells):
         said.append(f"Bold: {best}, and values not distinguishable from it.")
+    elif of_best:
+        said.append(f"Bold: {best}.")
     metrics = dict.fromkeys(column.metric for column in table.columns)
     over_images = test.kind in ("images", "best")
     left_out = [name for name in metrics if over_images and not is_per_image(name)]
