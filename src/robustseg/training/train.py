@@ -39,6 +39,7 @@ from robustseg.runs.identity import Identity
 from robustseg.runs.labels import labels
 from robustseg.settings import Settings
 from robustseg.training.build_part import build_part
+from robustseg.training.checkpoint_io import DirectCheckpointIO
 from robustseg.training.compiled import CompiledNetwork, forgotten_on_failure
 from robustseg.training.examples import write_examples
 from robustseg.training.graphed import GraphedNetwork
@@ -177,7 +178,8 @@ def _fit(
         devices=1,
         precision=how.precision,
         gradient_clip_val=how.gradient_clip_val,
-        plugins=[LightningEnvironment()],  # no signal handlers of its own in a Slurm job
+        # The environment: no signal handlers of its own in a Slurm job.
+        plugins=[LightningEnvironment(), DirectCheckpointIO()],
         callbacks=[recorder, *make_progress(how.progress, recorder, epochs)],
         logger=loggers or False,
         enable_progress_bar=False,
