@@ -85,3 +85,12 @@ def test_skipping_imports_nothing_heavy(places):
     again = train(*arguments, python=["-X", "importtime"])
     assert "finished before, skipped" in again.stdout
     assert "| torch\n" not in again.stderr
+
+
+def test_a_sweep_over_experiments_with_grids_is_refused(places, tmp_path):
+    done = call(tmp_path, "-m", "+experiment=demo,own_data", *places)
+    assert done.returncode == 2
+    assert "demo, own_data: a sweep over experiments would not train the grid" in done.stderr
+    assert not (tmp_path / "runs").exists()
+    done = call(tmp_path, "+experiment=demo,own_data", *places)
+    assert "+experiment=demo,own_data has several values: call once per experiment" in done.stderr
