@@ -94,3 +94,22 @@ def test_a_sweep_over_experiments_with_grids_is_refused(places, tmp_path):
     assert not (tmp_path / "runs").exists()
     done = call(tmp_path, "+experiment=demo,own_data", *places)
     assert "+experiment=demo,own_data has several values: call once per experiment" in done.stderr
+
+
+def test_a_failure_that_could_not_be_kept_is_one(places, tmp_path):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "outcomes").touch()
+    words = [*TINY, *places, "dataset.image_size=31", "loss=mae,gce"]
+    done = call(tmp_path, "-m", *words, f"hydra.sweep.dir={tmp_path}/sweep")
+    assert done.returncode == 1
+    lines = [line for line in done.stdout.splitlines() if "this could not be kept" in line]
+    said = [line for line in lines if ": failed " in line]
+    assert len(said) == 2 and all("is not a multiple of 2" in line for line in said)
+
+
+@pytest.mark.parametrize("sweep", [[], ["-m"]])
+def test_a_run_that_would_change_its_folder_is_refused(places, tmp_path, sweep):
+    done = call(tmp_path, *sweep, *TINY, *places, "hydra.job.chdir=true")
+    assert done.returncode == 2
+    assert "hydra.job.chdir=true" in done.stderr
+    assert not (tmp_path / "runs").exists()

@@ -88,7 +88,9 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
         explained = explain(error, conf_folder(), arguments)
         if explained is None:
             raise error from None
-        if not sweep.tells(error):
+        if sweep.tells(error):
+            code = 1  # also where no outcome could be kept for the summary
+        else:
             print(printable(f"{program}: {explained}", keep="\n"), file=sys.stderr)
             code = explained.exit_code
     except KeyboardInterrupt:

@@ -102,8 +102,10 @@ def open_sweep(config: DictConfig, jobs: Mapping[int, Sequence[str]]) -> None:
         jobs: overrides by number.
 
     Raises:
-        ConfigError: the time limit is out of range or a record cannot be read.
+        ConfigError: the time limit is out of range, a record cannot be read, or jobs would change
+            their folder.
     """
+    check_folder(config.hydra)
     swept = _swept(config.hydra)
     for name in sorted({"minutes", "records"} & swept):
         raise ConfigError(f"{name} is one for the whole call: it cannot be swept")
@@ -113,6 +115,18 @@ def open_sweep(config: DictConfig, jobs: Mapping[int, Sequence[str]]) -> None:
     _sweep["records"] = records
     limit.arm(minutes)
     check_records(records)
+
+
+def check_folder(hydra: Any) -> None:
+    """Refuse that Hydra changes the folder of a run, in which relative paths start.
+
+    Raises:
+        ConfigError: it would.
+    """
+    if hydra.job.chdir:
+        raise ConfigError(
+            "hydra.job.chdir=true: relative paths would start in another folder; leave it out"
+        )
 
 
 def unless_failed(returned: Sequence[JobReturn]) -> Sequence[JobReturn]:
@@ -167,7 +181,8 @@ def note(outcome: Outcome) -> None:
     try:
         write_outcome(Path(hydra.sweep.dir), hydra.job.num, outcome)
     except OSError as full:
-        _log.error("%s: %s, which could not be kept: %s", outcome.run_id, outcome.state, full)
+        what = f"{outcome.state} {outcome.message}".rstrip()
+        _log.error("%s: %s; this could not be kept: %s", outcome.run_id, what, full)
 
 
 def write_outcome(sweep: Path, job: int, outcome: Outcome) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
@@ -21,7 +22,14 @@ from robustseg.runs.joined import join
 from robustseg.runs.lock import DEAD_AFTER, hold
 from robustseg.settings import Settings
 from robustseg.sweeps import limit
-from robustseg.sweeps.outcomes import Outcome, is_alone, job_name, note, sweep_token
+from robustseg.sweeps.outcomes import (
+    Outcome,
+    check_folder,
+    is_alone,
+    job_name,
+    note,
+    sweep_token,
+)
 from robustseg.sweeps.recorded import check_records, record_of
 from robustseg.sweeps.serial import place
 from robustseg.terminal.duration import duration
@@ -56,6 +64,7 @@ def run(cfg: DictConfig) -> None:
         settings = configuration.resolve(cfg)
         configuration.check_targets(settings, "dataset")
         if is_alone():
+            check_folder(HydraConfig.get())
             limit.arm(settings.minutes)
         limit.stop_if_over()
         check_records(settings.records)
