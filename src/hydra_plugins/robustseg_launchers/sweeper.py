@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from hydra._internal.core_plugins import basic_sweeper
 from hydra.core.config_store import ConfigStore
+from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, open_dict
 
 _MANY = 50  # combinations, of more of which the check is announced
@@ -20,6 +22,28 @@ class BasicSweeper(basic_sweeper.BasicSweeper):
     set to one, it can be set to all. Each value of a setting is checked for its range. What fails
     only together, or in the class that is built, is found when its run starts.
     """
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run every batch (`max_batch_size`), and raise the first failure behind the last."""
+        from robustseg.errors import RunFailed
+
+        assert self.launcher is not None
+        launch, failures = self.launcher.launch, list[RunFailed]()
+
+        def go_on(
+            job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+        ) -> Sequence[JobReturn]:
+            try:
+                return launch(job_overrides, initial_job_idx)
+            except RunFailed as error:
+                failures.append(error)
+                return []
+
+        self.launcher.launch = go_on  # type: ignore[method-assign]
+        returned = super().sweep(arguments)
+        if failures:
+            raise failures[0]
+        return returned
 
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Check every value, and compose combinations in which every value occurs.

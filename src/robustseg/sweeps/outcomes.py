@@ -72,8 +72,10 @@ class SweepCallback(Callback):
         self.swept: list[str] = []
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Note the folder of the sweep."""
+        """Note the folder of the sweep, and empty it of what an earlier one left there."""
         _sweep["outcomes"] = Path(config.hydra.sweep.dir) / "outcomes"
+        for file in _sweep["outcomes"].glob("*.json"):
+            file.unlink()
         _sweep["runs"] = config.paths.runs
         _sweep["token"] = uuid.uuid4().hex
         overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
