@@ -113,3 +113,19 @@ def test_a_run_that_would_change_its_folder_is_refused(places, tmp_path, sweep):
     assert done.returncode == 2
     assert "hydra.job.chdir=true" in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_batches_of_a_sweep_go_on_after_a_failure_and_an_old_sweep_is_forgotten(places, tmp_path):
+    words = ["-m", *TINY, *places, f"hydra.sweep.dir={tmp_path}/sweep"]
+    done = call(tmp_path, *words, "optimizer.lr=1e30,1e-3,1e-2", "hydra.sweeper.max_batch_size=1")
+    assert done.returncode == 1
+    assert "3 runs: 1 failed, 2 done." in done.stdout
+    again = call(tmp_path, *words, "optimizer.lr=1e-3")
+    assert again.returncode == 0
+    assert "1 run: 1 skipped." in again.stdout
+
+
+def test_what_is_forced_is_not_resumed_by_the_same_command(places, tmp_path):
+    done = call(tmp_path, *TINY, *places, "force=true", "minutes=0.0001")
+    assert done.returncode == 0
+    assert done.stdout.endswith("Leave out force=true to resume what was interrupted.\n")

@@ -96,14 +96,20 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     except KeyboardInterrupt:
         interrupted = True
         if not limit.is_over():
-            print(
-                "\nInterrupted. The same command resumes from the last checkpoint.", file=sys.stderr
-            )
+            how = _how_to_resume(arguments, " from the last checkpoint")
+            print(f"\nInterrupted. {how}", file=sys.stderr)
             code = 130
     code = max(code, sweep.summarise(interrupted=interrupted))
     if interrupted and limit.is_over():
-        print("The time limit, minutes=…, is reached. The same command resumes.")
+        print(f"The time limit, minutes=…, is reached. {_how_to_resume(arguments)}")
     return code
+
+
+def _how_to_resume(arguments: Sequence[str], whence: str = "") -> str:
+    """What to do after an interruption; with force=true the same command would begin again."""
+    if any(word.lower() == "force=true" for word in arguments):
+        return "Leave out force=true to resume what was interrupted."
+    return f"The same command resumes{whence}."
 
 
 def complete(arguments: Sequence[str], commands: Sequence[str]) -> int:
