@@ -109,7 +109,7 @@ def open_sweep(config: DictConfig, jobs: Mapping[int, Sequence[str]]) -> None:
     """
     check_folder(config.hydra)
     swept = _swept(config.hydra)
-    for name in sorted({"minutes", "records"} & swept):
+    for name in sorted({"minutes", "records", "paths.runs"} & {one.lstrip("+") for one in swept}):
         raise ConfigError(f"{name} is one for the whole call: it cannot be swept")
     minutes, records = check_call(config)
     names = {job: _name(overrides, swept) for job, overrides in jobs.items()}
@@ -291,6 +291,10 @@ def _print(outcomes: list[Outcome], not_begun: list[str], command: str) -> None:
         console.print(printable(line, keep="\n"), markup=False, soft_wrap=True)
     if differing := _differing(outcomes):
         console.print(printable(differing), markup=False, soft_wrap=True)
+    if counts["busy"] and _sweep.get("experiment") is not None:
+        joins = f"not yet part of {printable(_sweep['experiment'])}"
+        busy = f"Busy runs are {joins}: repeat the command once they are done"
+        console.print(busy, markup=False, soft_wrap=True)
     if not_begun:
         counts["not begun"] = len(not_begun)
     said = ", ".join(f"{number} {state}" for state, number in counts.items())
