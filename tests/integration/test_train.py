@@ -1,5 +1,6 @@
 """train.py as a user calls it."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -129,3 +130,17 @@ def test_what_is_forced_is_not_resumed_by_the_same_command(places, tmp_path):
     done = call(tmp_path, *TINY, *places, "force=true", "minutes=0.0001")
     assert done.returncode == 0
     assert done.stdout.endswith("Leave out force=true to resume what was interrupted.\n")
+
+
+def test_a_sweep_goes_on_when_nobody_reads_its_output_any_more(places, tmp_path):
+    words = [*TINY, "trainer.max_epochs=1", *places, "loss=gce,mae,mse"]
+    command = shlex.join([sys.executable, "train.py", "-m", *words])
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -1; exit ${{PIPESTATUS[0]}}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "3 runs, one after another\n")
+    assert "Traceback" not in done.stderr
+    assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 3

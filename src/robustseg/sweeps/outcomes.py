@@ -24,6 +24,7 @@ from robustseg.runs.lock import JOB
 from robustseg.sweeps import limit
 from robustseg.sweeps.recorded import check_records, record_of, recorded_dice
 from robustseg.terminal.count import count
+from robustseg.terminal.output import say
 from robustseg.terminal.printable import printable
 
 
@@ -285,7 +286,7 @@ def _print(outcomes: list[Outcome], not_begun: list[str], command: str) -> None:
     if len(not_begun) > _NAMED:
         table.add_row(f"and {len(not_begun) - _NAMED} more", "not begun", "", "")
     console = Console(highlight=False)
-    console.print()
+    say()
     console.print(table)
     for line in _said(outcomes):
         console.print(printable(line, keep="\n"), markup=False, soft_wrap=True)
