@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from robustseg.losses import TLoss
+from robustseg.losses import MAELoss, TLoss
 from robustseg.runs.lock import JOB
 
 STEP_S = 0.05
@@ -38,3 +38,11 @@ class HeldTLoss(TLoss):
         while self.steps > STEPS and HELD in os.environ and Path(os.environ[HELD], job).exists():
             time.sleep(0.02)
         return super().forward(*arguments)
+
+
+class Silent(MAELoss):
+    """A loss that fails without a word."""
+
+    def forward(self, *arguments: Tensor | None) -> Tensor:
+        """Fail."""
+        raise ValueError

@@ -13,6 +13,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.joined import joined
 from robustseg.runs.lock import hold
 from robustseg.training.run import run
+from tests.integration.conftest import HELD_LOSS
 
 
 @pytest.fixture
@@ -131,3 +132,24 @@ def test_two_sweeps_that_share_a_run_end_in_one_table(tiny, tmp_path):
         assert main(["results", "second", *where, "--images", "none"]) == 0
         tables.append((tmp_path / f"of {source}" / "second" / "results.csv").read_bytes())
     assert tables[0] == tables[1] and b"gce" in tables[0] and b"mae" in tables[0]
+
+
+def test_a_recorded_run_of_other_conditions_is_told_and_with_strict_refused(
+    tiny, tmp_path, name_of, record, caplog
+):
+    one = ["loss=gce", "trainer.max_epochs=1", "trainer.threads=2"]
+    recorded = name_of("loss=gce", "trainer.max_epochs=1")
+    given = record(recorded)
+    run(tiny(*one, given))
+    assert f"{recorded}: was recorded under other conditions: threads 1, now 2" in caplog.text
+    with pytest.raises(RunFailed, match=r"was recorded under other conditions: threads 1, now 2"):
+        run(tiny(*one, given, "strict=true", "experiment_name=mine"))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_source_of_a_recorded_run_is_unknown(tiny, name_of, record):
+    one = ["loss=tloss", HELD_LOSS, "trainer.max_epochs=1"]
+    given = record(name_of(*one))
+    run(tiny(*one, given))
+    with pytest.raises(RunFailed, match=r"record does not tell the source of tests\."):
+        run(tiny(*one, given, "strict=true"))

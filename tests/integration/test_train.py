@@ -1,5 +1,6 @@
 """train.py as a user calls it."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,61 @@ def test_skipping_imports_nothing_heavy(places):
     again = train(*arguments, python=["-X", "importtime"])
     assert "finished before, skipped" in again.stdout
     assert "| torch\n" not in again.stderr
+
+
+def test_a_sweep_over_experiments_with_grids_is_refused(places, tmp_path):
+    done = call(tmp_path, "-m", "+experiment=demo,own_data", *places)
+    assert done.returncode == 2
+    assert "demo, own_data: a sweep over experiments would not train the grid" in done.stderr
+    assert not (tmp_path / "runs").exists()
+    done = call(tmp_path, "+experiment=demo,own_data", *places)
+    assert "+experiment=demo,own_data has several values: call once per experiment" in done.stderr
+
+
+def test_a_failure_that_could_not_be_kept_is_one(places, tmp_path):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "outcomes").touch()
+    words = [*TINY, *places, "dataset.image_size=31", "loss=mae,gce"]
+    done = call(tmp_path, "-m", *words, f"hydra.sweep.dir={tmp_path}/sweep")
+    assert done.returncode == 1
+    lines = [line for line in done.stdout.splitlines() if "this could not be kept" in line]
+    said = [line for line in lines if ": failed " in line]
+    assert len(said) == 2 and all("is not a multiple of 2" in line for line in said)
+
+
+@pytest.mark.parametrize("sweep", [[], ["-m"]])
+def test_a_run_that_would_change_its_folder_is_refused(places, tmp_path, sweep):
+    done = call(tmp_path, *sweep, *TINY, *places, "hydra.job.chdir=true")
+    assert done.returncode == 2
+    assert "hydra.job.chdir=true" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_batches_of_a_sweep_go_on_after_a_failure_and_an_old_sweep_is_forgotten(places, tmp_path):
+    words = ["-m", *TINY, *places, f"hydra.sweep.dir={tmp_path}/sweep"]
+    done = call(tmp_path, *words, "optimizer.lr=1e30,1e-3,1e-2", "hydra.sweeper.max_batch_size=1")
+    assert done.returncode == 1
+    assert "3 runs: 1 failed, 2 done." in done.stdout
+    again = call(tmp_path, *words, "optimizer.lr=1e-3")
+    assert again.returncode == 0
+    assert "1 run: 1 skipped." in again.stdout
+
+
+def test_what_is_forced_is_not_resumed_by_the_same_command(places, tmp_path):
+    done = call(tmp_path, *TINY, *places, "force=true", "minutes=0.0001")
+    assert done.returncode == 0
+    assert done.stdout.endswith("Leave out force=true to resume what was interrupted.\n")
+
+
+def test_a_sweep_goes_on_when_nobody_reads_its_output_any_more(places, tmp_path):
+    words = [*TINY, "trainer.max_epochs=1", *places, "loss=gce,mae,mse"]
+    command = shlex.join([sys.executable, "train.py", "-m", *words])
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | head -1; exit ${{PIPESTATUS[0]}}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "3 runs, one after another\n")
+    assert "Traceback" not in done.stderr
+    assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 3

@@ -79,3 +79,10 @@ def test_weights_that_a_full_disk_does_not_take_are_told_in_words(tmp_path):
         f"{tmp_path / 'w.pt'}: cannot be written (disk full?): free some space"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_that_fails_is_told_by_the_name_of_what_it_was_to_be(tmp_path):
+    path = tmp_path / "a.txt"
+    with pytest.raises(OSError) as caught, replacing(path) as temporary:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/x", None, str(temporary))
+    assert caught.value.filename == str(path)

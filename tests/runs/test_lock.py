@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from unittest.mock import Mock
 
@@ -221,3 +222,13 @@ def test_the_heart_beats_for_its_own_lock_only(tmp_path, mine):
     os.utime(path, (1, 1))
     lock._beat(path, me, Mock(wait=Mock(side_effect=[False, True])))
     assert (path.stat().st_mtime > 1) == mine
+
+
+def test_an_interruption_right_after_the_lock_is_taken_leaves_none(tmp_path, monkeypatch):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt), hold(tmp_path / "lock"):
+        pass
+    assert not (tmp_path / "lock").exists()

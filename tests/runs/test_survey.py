@@ -323,3 +323,22 @@ def test_epochs_of_wrong_content_tell_no_progress(add):
     folder = add("gce", state="running")
     folder.epochs.write_text("epoch,seconds\n1,long\n")
     assert look(folder).seconds_left is None
+
+
+@pytest.mark.parametrize("also", [[], ["config.yaml"]])
+def test_a_run_that_was_killed_before_its_status_is_interrupted(tmp_path, also):
+    folder = RunFolder(tmp_path / "some-run")
+    folder.path.mkdir()
+    for name in also:
+        (folder.path / name).touch()
+    folder.lock.write_text(json.dumps({"host": "elsewhere", "pid": 1, "born": "1"}))
+    os.utime(folder.lock, (1, 1))
+    assert (look(folder).state, look(folder).epochs) == ("interrupted", None)
+    (folder.path / "metrics.json").touch()
+    assert look(folder).state == "damaged"
+
+
+def test_a_run_that_has_no_status_yet_is_starting(tmp_path, capsys):
+    with hold(RunFolder(tmp_path / "some-run").lock):
+        call("status", runs=tmp_path)
+    assert "some-run: starting (" in capsys.readouterr().out

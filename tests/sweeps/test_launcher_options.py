@@ -3,8 +3,11 @@
 from types import SimpleNamespace
 
 import pytest
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 
 from hydra_plugins.robustseg_launchers.slurm import SlurmLauncher
+from robustseg.configuration.messages import explain
 from robustseg.errors import ConfigError
 from robustseg.sweeps import ray, slurm
 
@@ -64,3 +67,18 @@ def test_an_option_of_ray_that_cannot_be(name, value, rule):
     said = f"hydra.launcher.{name}={value} is out of range: it must be {rule}"
     with pytest.raises(ConfigError, match=f"^{said}$"):
         ray.launch(launcher, {0: []})
+
+
+@pytest.mark.parametrize(
+    ("launcher", "option", "said"),
+    [
+        ("local.LocalLauncher", "njobs", "did you mean n_jobs?"),
+        ("local.LocalLauncher", "zzz", "there are: jobs_per_gpu, n_jobs"),
+        ("basic.BasicLauncher", "n_jobs", "it has none"),
+    ],
+)
+def test_an_option_that_a_launcher_lacks_is_named(launcher, option, said):
+    target = f"hydra_plugins.robustseg_launchers.{launcher}"
+    with pytest.raises(InstantiationException) as refused:
+        instantiate({"_target_": target, option: 2})
+    assert str(explain(refused.value)) == f"hydra.launcher has no option {option}; {said}"

@@ -91,3 +91,12 @@ def test_a_look_while_the_machine_stood_still_is_soon_followed_by_another(watch,
         clock[0] += 1
         watch.tick()
     assert looks == [1000, 1180]
+
+
+def test_a_failure_that_cannot_be_kept_is_told(watch, tmp_path, caplog):
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / "outcomes").touch()
+    watch.started(0)
+    watch.ended(0, "killed by signal 9 (Killed)")
+    assert "loss=gce failed. killed by signal 9" in caplog.text
+    assert watch.display.ended_as == {"failed": 1}

@@ -98,14 +98,17 @@ def test_other_conditions_of_all_runs_are_one_line(swept, capsys):
     )
 
 
-@pytest.mark.parametrize("given", ["minutes=5,10", "records=[a],[b]"])
+@pytest.mark.parametrize(
+    "given", ["minutes=5,10", "records=[a],[b]", "paths.runs=a,b", "++minutes=5,10"]
+)
 def test_settings_of_the_call_cannot_be_swept(monkeypatch, given):
     monkeypatch.setattr(sweep, "_sweep", {})
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", [], return_hydra_config=True)
     config.hydra.overrides.task = [given, "loss=tloss,gce"]
     sweep.SweepCallback().on_multirun_start(config)
-    with pytest.raises(ConfigError, match=f"^{given.split('=')[0]} is one for the whole call"):
+    name = given.split("=")[0].lstrip("+")
+    with pytest.raises(ConfigError, match=f"^{name} is one for the whole call"):
         open_sweep(config, {0: [], 1: []})
 
 
@@ -151,3 +154,12 @@ def test_the_table_of_a_sweep_has_the_records_that_served_it(
     assert [row[2:] for row in rows] == [["0.250"], ["0.250"], [], ["0.500"]]
     own = f"'{runs}' " if trained else ""
     assert f"Table: robustseg table --runs {own}'rec ä' other\n" in out
+
+
+@pytest.mark.parametrize(("experiment", "said"), [("mine", True), (None, False)])
+def test_busy_runs_do_not_join_the_experiment_by_themselves(swept, capsys, experiment, said):
+    swept(1, Outcome("a", "busy", message="why"))
+    sweep._sweep["experiment"] = experiment
+    summarise()
+    told = "Busy runs are not yet part of mine: repeat the command once they are done"
+    assert (told in capsys.readouterr().out) == said

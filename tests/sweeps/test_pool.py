@@ -41,6 +41,8 @@ def work(folder: Path, job: int, overrides):
             os.kill(os.getpid(), signal.SIGKILL)
         case "exit":
             os._exit(3)
+        case "interrupted":
+            raise KeyboardInterrupt
         case "interrupt launcher":
             os.kill(os.getppid(), signal.SIGINT)
             time.sleep(3600)
@@ -78,6 +80,7 @@ def test_every_job_is_done_once_in_its_turn_and_processes_are_kept(tmp_path):
     ("kind", "said"),
     [
         ("raise", "no such thing"),
+        ("interrupted", "its process ended with exit code 130"),
         ("die", "killed by signal 9 (Killed), perhaps out of memory"),
         ("exit", "its process ended with exit code 3"),
     ],

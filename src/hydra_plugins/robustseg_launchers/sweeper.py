@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from hydra._internal.core_plugins import basic_sweeper
 from hydra.core.config_store import ConfigStore
+from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, open_dict
 
 _MANY = 50  # combinations, of more of which the check is announced
@@ -21,11 +23,33 @@ class BasicSweeper(basic_sweeper.BasicSweeper):
     only together, or in the class that is built, is found when its run starts.
     """
 
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run every batch (`max_batch_size`), and raise the first failure behind the last."""
+        from robustseg.errors import RunFailed
+
+        assert self.launcher is not None
+        launch, failures = self.launcher.launch, list[RunFailed]()
+
+        def go_on(
+            job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+        ) -> Sequence[JobReturn]:
+            try:
+                return launch(job_overrides, initial_job_idx)
+            except RunFailed as error:
+                failures.append(error)
+                return []
+
+        self.launcher.launch = go_on  # type: ignore[method-assign]
+        returned = super().sweep(arguments)
+        if failures:
+            raise failures[0]
+        return returned
+
     def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
         """Check every value, and compose combinations in which every value occurs.
 
         Raises:
-            ConfigError: a value is out of range.
+            ConfigError: a value is out of range, or a swept experiment has a grid of its own.
             DataError: the folder of a data set is not given or not there, or its files do not
                 make a data set.
         """
@@ -34,12 +58,36 @@ class BasicSweeper(basic_sweeper.BasicSweeper):
         from robustseg.terminal.progress import track
 
         check_overrides(dict.fromkeys(one for overrides in batch for one in overrides))
+        self._check_grids(batch)
         chosen = covering(batch)
         if len(batch) > _MANY:
             print(f"{count(len(batch), 'run')}: checking their settings", flush=True)
         for overrides in track(chosen, len(chosen), "checking settings"):
             super().validate_batch_is_legal([overrides])
         self._check_data(batch)
+
+    def _check_grids(self, batch: Sequence[Sequence[str]]) -> None:
+        """Refuse to sweep over experiments with grids: only the sweep's own grid is trained."""
+        from robustseg.errors import ConfigError
+
+        given = dict.fromkeys(one for overrides in batch for one in overrides)
+        chosen = [one for one in given if one.lstrip("+").startswith("experiment=")]
+        if not chosen:
+            return
+        assert self.config is not None and self.hydra_context is not None
+        loader = self.hydra_context.config_loader
+        grids = [
+            one.partition("=")[2]
+            for one in chosen
+            if one not in self.config.hydra.overrides.task
+            and loader.load_sweep_config(self.config, [one]).hydra.sweeper.params
+            != self.config.hydra.sweeper.params
+        ]
+        if grids:
+            raise ConfigError(
+                f"{', '.join(grids)}: a sweep over experiments would not train the grid that an "
+                "experiment has: call once per experiment"
+            )
 
     def _check_data(self, batch: Sequence[Sequence[str]]) -> None:
         from robustseg.data.sources.files import checked_root

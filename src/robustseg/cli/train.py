@@ -88,20 +88,28 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
         explained = explain(error, conf_folder(), arguments)
         if explained is None:
             raise error from None
-        if not sweep.tells(error):
+        if sweep.tells(error):
+            code = 1  # also where no outcome could be kept for the summary
+        else:
             print(printable(f"{program}: {explained}", keep="\n"), file=sys.stderr)
             code = explained.exit_code
     except KeyboardInterrupt:
         interrupted = True
         if not limit.is_over():
-            print(
-                "\nInterrupted. The same command resumes from the last checkpoint.", file=sys.stderr
-            )
+            how = _how_to_resume(arguments, " from the last checkpoint")
+            print(f"\nInterrupted. {how}", file=sys.stderr)
             code = 130
     code = max(code, sweep.summarise(interrupted=interrupted))
     if interrupted and limit.is_over():
-        print("The time limit, minutes=…, is reached. The same command resumes.")
+        print(f"The time limit, minutes=…, is reached. {_how_to_resume(arguments)}")
     return code
+
+
+def _how_to_resume(arguments: Sequence[str], whence: str = "") -> str:
+    """What to do after an interruption; with force=true the same command would begin again."""
+    if any(word.lower() == "force=true" for word in arguments):
+        return "Leave out force=true to resume what was interrupted."
+    return f"The same command resumes{whence}."
 
 
 def complete(arguments: Sequence[str], commands: Sequence[str]) -> int:

@@ -1,5 +1,6 @@
 """Errors of the user's making as messages; of a wrong override with the nearest right one."""
 
+import inspect
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
+from hydra.utils import get_class
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -62,6 +64,9 @@ def explain(
     if isinstance(error, InstantiationException):  # whatever a constructor raised
         if found := re.search(r"Sweeper.*unexpected keyword argument '(.+)'", str(error)):
             return ConfigError(f"hydra.sweeper has no setting {found[1]!r}: indent it under params")
+        pattern = r"'([\w.]+Launcher)'[\s\S]*unexpected keyword argument '(.+)'"
+        if found := re.search(pattern, str(error)):
+            return ConfigError(_no_launcher_option(found[1], found[2]))
         cause = error.__cause__
         if isinstance(cause, UserError):
             return cause
@@ -76,6 +81,8 @@ def explain(
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return ConfigError(_no_choice(error, text, overrides))
     if found := re.match(r"Ambiguous value for argument '(.*)'", text):
+        if found[1].lstrip("+").startswith("experiment="):
+            return ConfigError(f"{found[1]} has several values: call once per experiment")
         return ConfigError(
             f"{found[1]} has several values: add -m to train with each of them, or quote it if it "
             f"is one text: {_quoted(found[1])}"
@@ -88,6 +95,12 @@ def explain(
     if error.__cause__ is not None and str(error.__cause__) not in text:
         text += "\n" + str(error.__cause__).splitlines()[0]
     return ConfigError(text)
+
+
+def _no_launcher_option(launcher: str, name: str) -> str:
+    options = inspect.signature(get_class(launcher)).parameters
+    known = suggestion(name, options) if options else "it has none"
+    return f"hydra.launcher has no option {name}; {known}"
 
 
 def _of_file(error: OSError, overrides: Sequence[str]) -> str:

@@ -211,6 +211,8 @@ def _legend(runs: Sequence[RunState]) -> str:
 
 
 def _pace(run: RunState) -> str:
+    if run.epochs is None:
+        return f"starting ({run.where})"
     left = f", about {duration(run.seconds_left)} left" if run.seconds_left else ""
     return f"epoch {run.epoch} of {run.epochs}{left} ({run.where})"
 

@@ -66,7 +66,8 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        of_this = error.filename is None or str(error.filename) == str(temporary)
+        named = (error.filename, error.filename2)
+        of_this = error.filename is None or str(temporary) in map(str, named)
         if error.errno is None or not of_this:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error

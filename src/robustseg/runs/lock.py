@@ -50,15 +50,20 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
         AlreadyRunning: a live process holds it.
     """
     me = _myself(job or os.environ.get(JOB))
-    _acquire(path, me)
     stop = threading.Event()
     heart = threading.Thread(target=_beat, args=(path, me, stop), daemon=True)
-    heart.start()
-    try:
+    try:  # also of the taking, which Ctrl-C may interrupt
+        try:
+            _acquire(path, me)
+        except AlreadyRunning:
+            me = {}  # nothing to let go
+            raise
+        heart.start()
         yield
     finally:
         stop.set()
-        heart.join()
+        if heart.is_alive():
+            heart.join()
         if holder(path) == me:
             path.unlink(missing_ok=True)
 

@@ -96,8 +96,13 @@ def look(folder: RunFolder, *, closely: bool = False, held: bool = False) -> Run
             status = _status(folder)
             state, reason, metrics = _judge(folder, status, held)
         except DamagedFile as error:
-            made = error.path == folder.status and not held and holder(folder.lock) is not None
-            state, reason = ("running", "") if made else ("damaged", str(error))
+            of_status = error.path == folder.status
+            if of_status and not held and holder(folder.lock) is not None:
+                state, reason = "running", ""
+            elif of_status and _only_begun(folder):
+                state, reason = "interrupted", ""
+            else:
+                state, reason = "damaged", str(error)
     except OSError as error:
         name = Path(error.filename or folder.path).name
         state, reason = "unreadable", f"{name} cannot be read ({error.strerror or error})"
@@ -121,6 +126,12 @@ def _status(folder: RunFolder) -> dict[str, Any]:
         return read_status(folder.status)
     except FileNotFoundError as error:
         raise DamagedFile(folder.status, "is missing") from error
+
+
+def _only_begun(folder: RunFolder) -> bool:
+    """Whether there is only what comes before the status."""
+    names = {file.name for file in folder.path.iterdir() if not file.name.startswith(".")}
+    return bool(names) and names <= {folder.lock.name, folder.config.name}
 
 
 def _judge(

@@ -16,6 +16,7 @@ from robustseg.sweeps.outcomes import Outcome
 from robustseg.terminal.bar import LineProgress, Narrow
 from robustseg.terminal.count import count
 from robustseg.terminal.duration import duration
+from robustseg.terminal.output import say
 from robustseg.terminal.printable import printable
 
 _LINE_S = 60.0  # seconds between two lines on what is running
@@ -40,7 +41,7 @@ class Display:
         self._said = time.monotonic()
 
     def __enter__(self) -> Self:
-        print(f"{count(self.total, 'run')}, {self.at_once} at a time", flush=True)
+        say(f"{count(self.total, 'run')}, {self.at_once} at a time")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,7 +63,7 @@ class Display:
     def tell(self, outcome: Outcome) -> None:
         """Say what became of a run."""
         self._said = time.monotonic()
-        print(f"[{self.finished}/{self.total}] {describe(outcome)}  ({self.counts()})", flush=True)
+        say(f"[{self.finished}/{self.total}] {describe(outcome)}  ({self.counts()})")
 
     def tick(self, states: Sequence[RunState] = ()) -> None:
         """Time has passed; these are the runs that train."""
@@ -70,7 +71,7 @@ class Display:
         if states and time.monotonic() - self._said >= _LINE_S:
             self._said = time.monotonic()
             running = ", ".join(f"{state.run_id} {_epoch(state)}" for state in states[:_SHOWN])
-            print(f"[{self.finished}/{self.total}] {self.counts()}: {running}", flush=True)
+            say(f"[{self.finished}/{self.total}] {self.counts()}: {running}")
 
     @property
     def finished(self) -> int:

@@ -24,6 +24,7 @@ from robustseg.runs.lock import JOB
 from robustseg.sweeps import limit
 from robustseg.sweeps.recorded import check_records, record_of, recorded_dice
 from robustseg.terminal.count import count
+from robustseg.terminal.output import say
 from robustseg.terminal.printable import printable
 
 
@@ -72,8 +73,10 @@ class SweepCallback(Callback):
         self.swept: list[str] = []
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Note the folder of the sweep."""
+        """Note the folder of the sweep, and empty it of what an earlier one left there."""
         _sweep["outcomes"] = Path(config.hydra.sweep.dir) / "outcomes"
+        for file in _sweep["outcomes"].glob("*.json"):
+            file.unlink()
         _sweep["runs"] = config.paths.runs
         _sweep["token"] = uuid.uuid4().hex
         overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
@@ -102,10 +105,12 @@ def open_sweep(config: DictConfig, jobs: Mapping[int, Sequence[str]]) -> None:
         jobs: overrides by number.
 
     Raises:
-        ConfigError: the time limit is out of range or a record cannot be read.
+        ConfigError: the time limit is out of range, a record cannot be read, or jobs would change
+            their folder.
     """
+    check_folder(config.hydra)
     swept = _swept(config.hydra)
-    for name in sorted({"minutes", "records"} & swept):
+    for name in sorted({"minutes", "records", "paths.runs"} & {one.lstrip("+") for one in swept}):
         raise ConfigError(f"{name} is one for the whole call: it cannot be swept")
     minutes, records = check_call(config)
     names = {job: _name(overrides, swept) for job, overrides in jobs.items()}
@@ -113,6 +118,18 @@ def open_sweep(config: DictConfig, jobs: Mapping[int, Sequence[str]]) -> None:
     _sweep["records"] = records
     limit.arm(minutes)
     check_records(records)
+
+
+def check_folder(hydra: Any) -> None:
+    """Refuse that Hydra changes the folder of a run, in which relative paths start.
+
+    Raises:
+        ConfigError: it would.
+    """
+    if hydra.job.chdir:
+        raise ConfigError(
+            "hydra.job.chdir=true: relative paths would start in another folder; leave it out"
+        )
 
 
 def unless_failed(returned: Sequence[JobReturn]) -> Sequence[JobReturn]:
@@ -167,7 +184,8 @@ def note(outcome: Outcome) -> None:
     try:
         write_outcome(Path(hydra.sweep.dir), hydra.job.num, outcome)
     except OSError as full:
-        _log.error("%s: %s, which could not be kept: %s", outcome.run_id, outcome.state, full)
+        what = f"{outcome.state} {outcome.message}".rstrip()
+        _log.error("%s: %s; this could not be kept: %s", outcome.run_id, what, full)
 
 
 def write_outcome(sweep: Path, job: int, outcome: Outcome) -> None:
@@ -268,12 +286,16 @@ def _print(outcomes: list[Outcome], not_begun: list[str], command: str) -> None:
     if len(not_begun) > _NAMED:
         table.add_row(f"and {len(not_begun) - _NAMED} more", "not begun", "", "")
     console = Console(highlight=False)
-    console.print()
+    say()
     console.print(table)
     for line in _said(outcomes):
         console.print(printable(line, keep="\n"), markup=False, soft_wrap=True)
     if differing := _differing(outcomes):
         console.print(printable(differing), markup=False, soft_wrap=True)
+    if counts["busy"] and _sweep.get("experiment") is not None:
+        joins = f"not yet part of {printable(_sweep['experiment'])}"
+        busy = f"Busy runs are {joins}: repeat the command once they are done"
+        console.print(busy, markup=False, soft_wrap=True)
     if not_begun:
         counts["not begun"] = len(not_begun)
     said = ", ".join(f"{number} {state}" for state, number in counts.items())

@@ -197,8 +197,10 @@ def _serve(connection: Connection, work: Callable[[int, Sequence[str]], Any]) ->
             except Exception as error:
                 failure = str(error) or type(error).__name__
             connection.send(failure)
-    except (EOFError, ConnectionError, KeyboardInterrupt):
-        return  # nothing more to do, or asked to end
+    except (EOFError, ConnectionError):
+        return  # nothing more to do
+    except KeyboardInterrupt:
+        sys.exit(130)  # asked to end; where the launcher did not ask, its job has failed
 
 
 def _keep_priority() -> None:

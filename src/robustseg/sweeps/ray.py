@@ -18,6 +18,7 @@ from robustseg.sweeps.watch import Watch
 if TYPE_CHECKING:
     from hydra_plugins.robustseg_launchers.ray import RayLauncher
 
+_log = logging.getLogger(__name__)
 _LOOK = 1.0  # seconds between two looks
 
 
@@ -37,7 +38,7 @@ def launch(launcher: "RayLauncher", jobs: dict[int, list[str]]) -> list[JobRetur
     sweep = begin(launcher)
     _connect(launcher)
     try:
-        room = int(ray.cluster_resources().get("CPU", 1) // launcher.num_cpus)
+        room = _room(launcher, [node["Resources"] for node in ray.nodes() if node["Alive"]])
         display = make_display(len(jobs), min(max(room, 1), len(jobs)))
         watch = Watch(sweep, Path(launcher.config.paths.runs), jobs, display, launcher.token)
         task = ray.remote(_call).options(
@@ -49,6 +50,28 @@ def launch(launcher: "RayLauncher", jobs: dict[int, list[str]]) -> list[JobRetur
     finally:
         ray.shutdown()
     return watch.in_order()
+
+
+def _room(launcher: "RayLauncher", nodes: list[dict[str, float]]) -> int:
+    """How many runs the nodes can compute at a time.
+
+    Raises:
+        ConfigError: Ray's own instance cannot compute one; a cluster may get a node that can.
+    """
+    wanted = {"CPU": launcher.num_cpus, "GPU": launcher.num_gpus}
+    wanted = {name: number for name, number in wanted.items() if number}
+    room = sum(min(int(has.get(one, 0) / wanted[one]) for one in wanted) for has in nodes)
+    if not room:
+        most = {name: max((has.get(name, 0) for has in nodes), default=0) for name in wanted}
+        said = ", ".join(
+            f"hydra.launcher.num_{name.lower()}s={wanted[name]} (the most that a node has: "
+            f"{most[name]:g})"
+            for name in wanted
+        )
+        if not launcher.address:
+            raise ConfigError(f"no run fits on this machine: {said}")
+        _log.warning("No node of the cluster can take a run now: %s. The sweep waits for one", said)
+    return room
 
 
 def _call(work: HydraJob, job: int, overrides: list[str]) -> None:

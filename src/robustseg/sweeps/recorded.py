@@ -3,8 +3,12 @@
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError
+
+if TYPE_CHECKING:
+    from robustseg.records.recorded_run import RecordedRun
 
 
 def check_records(paths: Iterable[str]) -> None:
@@ -33,14 +37,22 @@ def recorded_dice(run_ids: Iterable[str], path: str) -> dict[str, float | None]:
         run_ids: that the record has.
         path: of the record, which `check_records` has read.
     """
+    runs = _runs(path)
+    return {one: runs[one].numbers.get("dice_image") for one in run_ids if one in runs}
+
+
+def recorded_status(run_id: str, path: str) -> dict[str, Any]:
+    """What a record says of how a run was trained; empty if that part of it is damaged."""
+    run = _runs(path).get(run_id)
+    return {} if run is None else run.status
+
+
+@cache
+def _runs(path: str) -> dict[str, "RecordedRun"]:
+    """By id, of several packings the oldest."""
     from robustseg.records.record import Record
 
-    wanted = set(run_ids)
-    found: dict[str, float | None] = {}
-    for run in Record(Path(path).expanduser()).runs():
-        if run.run_id in wanted:
-            found.setdefault(run.run_id, run.finished.numbers.get("dice_image"))
-    return found
+    return {run.run_id: run for run in reversed(Record(Path(path).expanduser()).runs())}
 
 
 @cache  # a process reads a record once, however many runs it looks for

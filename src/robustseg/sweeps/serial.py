@@ -8,6 +8,7 @@ from hydra.core.utils import JobReturn
 from robustseg.sweeps.display import Display
 from robustseg.sweeps.outcomes import Outcome, read_outcome
 from robustseg.terminal.count import count
+from robustseg.terminal.output import say
 from robustseg.terminal.printable import printable
 
 _place = [""]
@@ -46,7 +47,7 @@ class _Lines(Display):
     """Says of a run where it stands in the sweep; the run says what has become of it."""
 
     def __enter__(self) -> "_Lines":
-        print(f"{count(self.total, 'run')}, one after another", flush=True)
+        say(f"{count(self.total, 'run')}, one after another")
         return self
 
     def started(self) -> None:
@@ -60,4 +61,4 @@ class _Lines(Display):
         """Say that a run failed, which it leaves to its caller."""
         if outcome.state == "failed":
             reason = outcome.message.splitlines()[0]
-            print(printable(f"{outcome.run_id} failed. {reason}"), flush=True)
+            say(printable(f"{outcome.run_id} failed. {reason}"))

@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,13 +44,16 @@ def launch(launcher: "SlurmLauncher", jobs: dict[int, list[str]]) -> list[JobRet
     executor = _executor(launcher, sweep)
     display = make_display(len(jobs), min(len(jobs), executor.parameters["array_parallelism"]))
     watch = Watch(sweep, Path(launcher.config.paths.runs), jobs, display, launcher.token)
-    submitted = _submit(executor, work, jobs)
-    with display:
-        try:
+    submitted: dict[int, Any] = {}
+    try:
+        with _interrupts_later():
+            submitted = _submit(executor, work, jobs)
+        with display:
             _wait(submitted, watch)
-        except KeyboardInterrupt:
+    except KeyboardInterrupt:
+        if submitted:
             _cancel([job.job_id for job in submitted.values()])
-            raise
+        raise
     return watch.in_order()
 
 
@@ -105,7 +109,11 @@ def _executor(launcher: "SlurmLauncher", sweep: Path) -> Any:
         import submitit
     except ModuleNotFoundError as error:
         raise NotInstalled('hydra/launcher=slurm needs: pip install "robustseg[slurm]"') from error
-    threads = os.environ.get("OMP_NUM_THREADS", str(launcher.cpus_per_task))
+    # Requeuable, which is else for the cluster to say; of a flag that is false, nothing is said.
+    more = {"requeue": True, **(launcher.options.get("additional_parameters") or {})}
+    more = {name: value for name, value in more.items() if value is not False}
+    cpus = launcher.cpus_per_task
+    threads = os.environ.get("OMP_NUM_THREADS", str(cpus))
     try:
         executor = submitit.SlurmExecutor(
             sweep / "slurm" / "%j", max_num_timeout=launcher.max_num_timeout
@@ -114,9 +122,13 @@ def _executor(launcher: "SlurmLauncher", sweep: Path) -> Any:
             job_name=launcher.config.experiment_name or "robustseg",
             time=launcher.timeout_min,
             mem=f"{launcher.mem_gb * 1024:.0f}MB",
-            cpus_per_task=launcher.cpus_per_task,
-            setup=[f"export OMP_NUM_THREADS={threads}", *launcher.setup_commands],
-            **launcher.options,
+            cpus_per_task=cpus,
+            setup=[
+                f"export OMP_NUM_THREADS={threads}",
+                f"export SRUN_CPUS_PER_TASK={cpus}",  # Slurm 22.05 to 23.02 gives a step one
+                *launcher.setup_commands,
+            ],
+            **launcher.options | {"additional_parameters": more},
         )
     except (RuntimeError, ValueError) as error:  # no srun; an option that sbatch does not know
         raise ConfigError(f"hydra/launcher=slurm: {error}") from error
@@ -127,7 +139,7 @@ def _check(launcher: "SlurmLauncher") -> None:
     """Raise ConfigError if an option is of no use to sbatch, which would say less of it."""
     minutes = launcher.timeout_min
     if not isinstance(minutes, int) or minutes <= 10:
-        why = "since submitit takes a signal in the last ten for the time limit"
+        why = "since submitit takes a signal in the last ten, or the last fifth, for the time limit"
         raise out_of_range("timeout_min", minutes, f"a whole number of minutes over 10, {why}")
     whole("cpus_per_task", launcher.cpus_per_task)
     whole("max_num_timeout", launcher.max_num_timeout, least=0)
@@ -144,6 +156,22 @@ def _submit(executor: Any, work: SlurmJob, jobs: dict[int, list[str]]) -> dict[i
     except FailedJobError as error:  # such as a partition or an account that there is not
         said = "; ".join(line.removeprefix("sbatch: ") for line in str(error).splitlines())
         raise ConfigError(f"hydra/launcher=slurm: sbatch submits nothing: {said}") from error
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """Hold Ctrl-C and the time limit back, also from sbatch, lest jobs be left without a name."""
+    numbers, came = (signal.SIGINT, signal.SIGALRM), list[int]()
+    before = {one: signal.signal(one, lambda number, _: came.append(number)) for one in numbers}
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _wait(submitted: dict[int, Any], watch: Watch) -> None:

@@ -1,5 +1,6 @@
 """What becomes of the jobs of a sweep, seen by the process that launched them."""
 
+import logging
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -16,6 +17,7 @@ from robustseg.sweeps.display import Display
 from robustseg.sweeps.jobs import job_id, log_file
 from robustseg.sweeps.outcomes import Outcome, read_outcome, write_outcome
 
+_log = logging.getLogger(__name__)
 _LOOK = 2.0  # seconds between two looks at the running runs
 _SELDOM = 60.0  # the same where a look takes long, perhaps since the machine stood still
 
@@ -89,5 +91,8 @@ class Watch:
                 if folder.read_status().get("state") == "running":
                     folder.mark_failed("ProcessDied", reason)
         outcome = replace(outcome, state="failed", message=message)
-        write_outcome(self.sweep, job, outcome)
+        try:
+            write_outcome(self.sweep, job, outcome)
+        except OSError as full:
+            _log.error("%s failed. %s; this could not be kept: %s", outcome.run_id, message, full)
         return outcome

@@ -1,5 +1,6 @@
 """Outputs whose reader has seen enough, or whose encoding is poor."""
 
+import logging
 import os
 import sys
 from typing import Any
@@ -8,6 +9,25 @@ from typing import Any
 def close_quietly() -> None:
     """Send nowhere what is still to be printed: the reader, such as head, is gone."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(text: str = "") -> None:
+    """Print a line at once; nowhere if nobody reads it any more, for the work goes on."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        close_quietly()
+
+
+class ConsoleHandler(logging.StreamHandler[Any]):
+    """Logs to standard output, as long as somebody reads it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Go on where the reader is gone; say of any other error what logging says."""
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            close_quietly()
+        else:
+            super().handleError(record)
 
 
 def print_anything(*streams: Any) -> None:

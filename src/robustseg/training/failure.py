@@ -23,6 +23,8 @@ def _cause(error: BaseException) -> BaseException:
 def message(error: BaseException) -> str:
     """Why a run failed; what the user can mend needs no class of error before it."""
     cause = _cause(error)
+    if not str(cause).strip():
+        return type(cause).__name__
     if isinstance(cause, UserError | ValueError):
         return shorter(str(cause))
     return shorter(f"{type(cause).__name__}: {cause}")

@@ -7,13 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from robustseg.configuration import checks as configuration
 from robustseg.configuration.allowed_names import check_run_id
 from robustseg.data.fingerprint import fingerprint_for_run
-from robustseg.errors import AlreadyRunning, ConfigError, RunFailed
+from robustseg.errors import AlreadyRunning, ConfigError, OtherConditions, RunFailed
 from robustseg.runs.finished import finished_metrics
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import Identity, identify
@@ -21,8 +22,15 @@ from robustseg.runs.joined import join
 from robustseg.runs.lock import DEAD_AFTER, hold
 from robustseg.settings import Settings
 from robustseg.sweeps import limit
-from robustseg.sweeps.outcomes import Outcome, is_alone, job_name, note, sweep_token
-from robustseg.sweeps.recorded import check_records, record_of
+from robustseg.sweeps.outcomes import (
+    Outcome,
+    check_folder,
+    is_alone,
+    job_name,
+    note,
+    sweep_token,
+)
+from robustseg.sweeps.recorded import check_records, record_of, recorded_status
 from robustseg.sweeps.serial import place
 from robustseg.terminal.duration import duration
 from robustseg.training.attempt import (
@@ -34,6 +42,7 @@ from robustseg.training.attempt import (
 )
 from robustseg.training.data_warnings import data_warnings
 from robustseg.training.failure import exit_code, message
+from robustseg.training.own_code import own_code
 from robustseg.training.reported import said, warning
 
 _log = logging.getLogger(__name__)
@@ -56,6 +65,7 @@ def run(cfg: DictConfig) -> None:
         settings = configuration.resolve(cfg)
         configuration.check_targets(settings, "dataset")
         if is_alone():
+            check_folder(HydraConfig.get())
             limit.arm(settings.minutes)
         limit.stop_if_over()
         check_records(settings.records)
@@ -192,11 +202,21 @@ def _skip(settings: Settings, folder: RunFolder, metrics: dict[str, Any], begin:
 
 
 def _skip_recorded(settings: Settings, run_id: str, record: str, begin: float) -> Outcome:
+    status = recorded_status(run_id, record)
+    differs = changed_conditions(settings, status, "was recorded")
+    unknown = [] if status else ["its conditions"]
+    unknown += [f"the source of {name}" for name in own_code(settings.plain())]
+    if settings.strict and unknown:
+        raise OtherConditions(
+            f"strict=true: {record} does not tell {', '.join(unknown)}. Train the run with "
+            "force=true, or leave out strict=true"
+        )
     if settings.experiment:
         join(Path(settings.paths.runs), run_id, settings.experiment)
     _log.info("%s: recorded before, skipped", run_id)
-    seconds = time.monotonic() - begin
-    return Outcome(run_id, "skipped", seconds=seconds, message=f"recorded before in {record}")
+    _warn(run_id, sentence("was recorded", differs))
+    seconds, where = time.monotonic() - begin, f"recorded before in {record}"
+    return Outcome(run_id, "skipped", seconds=seconds, message=where, differs=differs)
 
 
 def _tidy(folder: RunFolder) -> None:

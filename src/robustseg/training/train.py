@@ -25,6 +25,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import Identity
 from robustseg.settings import Settings
 from robustseg.training.build import build_module, transforms
+from robustseg.training.checkpoint_io import DirectCheckpointIO
 from robustseg.training.compiled import forgotten_on_failure
 from robustseg.training.examples import write_examples
 from robustseg.training.final_numbers import finish, last_evaluation
@@ -112,7 +113,8 @@ def _fit(
         devices=1,
         precision=how.precision,
         gradient_clip_val=how.gradient_clip_val,
-        plugins=[LightningEnvironment()],  # no signal handlers of its own in a Slurm job
+        # The environment: no signal handlers of its own in a Slurm job.
+        plugins=[LightningEnvironment(), DirectCheckpointIO()],
         callbacks=[recorder, *make_progress(how.progress, recorder, epochs)],
         logger=loggers or False,
         enable_progress_bar=False,
