@@ -1,8 +1,9 @@
 """Errors of the user's making, with one rule of exit codes.
 
-0: done. 1: something failed, or there is nothing to show. 2: the call is wrong: an unknown option
-or setting, a value out of range, a filter that names no setting. Ctrl-C ends with 130. `robustseg`
-and train.py print the message of a `UserError` without a traceback and end with its `exit_code`.
+0: done. 1: something failed, or there is nothing to show. 2: the command is wrong: an unknown
+option or setting, a value out of range, a filter that names no setting. Ctrl-C ends with 130.
+`robustseg` and train.py print the message of a `UserError` without a traceback and end with its
+`exit_code`.
 """
 
 

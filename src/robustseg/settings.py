@@ -121,8 +121,9 @@ class Source(Part):
         Ge(8),
         Le(16),
         Setting(
-            "bits that images of 16 bits grey use, of which the upper eight are taken: 12 for "
-            "values up to 4095; null: 16, and a set that would keep 64 levels or fewer is refused",
+            "number of bits that 16-bit grey images actually use, of which the upper eight are "
+            "taken: 12 for values up to 4095; null: 16, and a set that would keep 64 levels or "
+            "fewer is refused",
             "a whole number from 8 to 16, or null",
             later=True,
             argument=True,
@@ -131,8 +132,9 @@ class Source(Part):
     mask_template: Annotated[
         str | None,
         Setting(
-            "name of an image's mask, such as {stem}_mask: {stem} is the image's name without its "
-            "ending, and each field of image_template may be used; null: as mask_suffix says",
+            "name of an image's mask, such as {stem}_mask: {stem} is the image's name without "
+            "its extension, and each field of image_template may be used; null: determined by "
+            "mask_suffix",
             "a template such as {stem}_mask, or null",
             later=True,
             argument=True,
@@ -141,7 +143,8 @@ class Source(Part):
     image_template: Annotated[
         str | None,
         Setting(
-            "names that images have, such as {case}_0000; other files are none; null: all are",
+            "names that images have, such as {case}_0000; other files are not images; null: all "
+            "are",
             "a template such as {case}_0000, or null",
             later=True,
             argument=True,
@@ -158,7 +161,7 @@ class Source(Part):
     classes: Annotated[
         list[str] | None,
         Setting(
-            "those of dataset.classes, which is where to set them",
+            "the names of dataset.classes; set them there",
             "a list of names, or null",
             later=True,
             argument=True,
@@ -167,9 +170,9 @@ class Source(Part):
     values: Annotated[
         dict[int | str, str] | None,
         Setting(
-            "the class of each value of a label map, such as {80: left lung, 160: right lung}; of "
-            "colours {255/0/0: left lung}, as red/green/blue; ignored stands for values that do "
-            "not count; null: the numbers of dataset.classes themselves, and 255 is ignored",
+            "the class of each value of a label map, such as {80: left lung, 160: right lung}; "
+            "for colours {255/0/0: left lung}, as red/green/blue; ignored stands for values that "
+            "do not count; null: the numbers of dataset.classes themselves, and 255 is ignored",
             "a mapping such as {1: left lung, 2: right lung, 255: ignored}, or null",
             later=True,
             argument=True,
@@ -179,7 +182,7 @@ class Source(Part):
         dict[str, str] | None,
         Setting(
             "instead of label maps, the name of the binary mask of each foreground class, below "
-            "the mask folder: left/{stem} or {stem}_left; where they overlap the later of "
+            "the mask folder: left/{stem} or {stem}_left; where they overlap, the later one in "
             "dataset.classes counts",
             "a mapping such as {heart: '{stem}_heart'}, or null",
             later=True,
@@ -189,7 +192,7 @@ class Source(Part):
     sides: Annotated[
         bool,
         Setting(
-            "whether the lungs are told apart, the left lung being the patient's; needs "
+            "whether left and right lung are separate classes, with the patient's sides; needs "
             "dataset.classes=[background,left lung,right lung]",
             later=True,
             argument=True,
@@ -204,14 +207,14 @@ class DatasetSettings(Group):
     root: Annotated[
         str | None, Setting("folder of the data set", "a folder, or null", identity=False)
     ] = None
-    source: Annotated[Source, Setting("reads, or draws, images and masks")]
+    source: Annotated[Source, Setting("reads or generates images and masks")]
     image_size: Annotated[int, Ge(8), Setting("height and width of the images", unit="pixels")]
-    batch_size: Annotated[int, Ge(1), Setting("training images a step")]
+    batch_size: Annotated[int, Ge(1), Setting("training images per step")]
     num_workers: Annotated[
         int,
         Ge(0),
         Setting(
-            "processes that augment; no number depends on it",
+            "processes that augment; does not change results",
             identity=False,
             auto="none on a CPU, up to 8 beside a GPU",
         ),
@@ -219,7 +222,7 @@ class DatasetSettings(Group):
     device: Annotated[
         Literal["cpu", "cuda"],
         Setting(
-            "where training images lie and are augmented; no number depends on it. cuda: on the "
+            "where training images are kept and augmented; does not change results. cuda: on the "
             "GPU (flips and gamma only)",
             identity=False,
         ),
@@ -241,8 +244,7 @@ class DatasetSettings(Group):
         int | None,
         Ge(1),
         Setting(
-            "a fixed training subset of so many images, a smaller one being part of a larger; "
-            "null: all"
+            "a fixed training subset of this size; a smaller one is part of a larger; null: all"
         ),
     ]
     val_fraction: Annotated[
@@ -260,8 +262,9 @@ class DatasetSettings(Group):
         int | None,
         Ge(2),
         Setting(
-            "parts of the images that are held out in turn, one a run; null: none. A test set of "
-            "the data set's own stays apart, and the fold held out is then the validation split",
+            "parts of the images that are held out in turn, one per run; null: none. If the data "
+            "set has its own test set, that stays apart, and the fold held out is the validation "
+            "split",
             "a whole number ≥ 2, or null",
             later=True,
         ),
@@ -270,7 +273,7 @@ class DatasetSettings(Group):
         int | None,
         Ge(0),
         Setting(
-            "the fold that this run holds out, dataset.fold=0,1,2,3,4 in a sweep; tables pool them",
+            "the fold that this run holds out; dataset.fold=0,1,2,3,4 in a sweep; tables pool them",
             "a whole number from 0 to folds − 1, or null",
             later=True,
         ),
@@ -330,8 +333,8 @@ class LossSettings(Choice):
     include_background: Annotated[
         bool,
         Setting(
-            "of region losses on label maps: whether the background is one of the classes that "
-            "they are the mean of",
+            "for region losses on label maps: whether the mean over classes includes the "
+            "background",
             later=True,
             argument=True,
         ),
@@ -340,7 +343,7 @@ class LossSettings(Choice):
         Number,
         Ge(0),
         Setting(
-            "of tloss_area: weight of an image whose mask is empty",
+            "for tloss_area: weight of an image whose mask is empty",
             "a number ≥ 0",
             later=True,
             argument=True,
@@ -370,7 +373,9 @@ class AugmentationSettings(Group):
     """What is done to a training image and its mask before each step."""
 
     name: Annotated[str, Setting("name of the choice")]
-    transforms: Annotated[list[Part], Setting("one after another", "a list of transforms")]
+    transforms: Annotated[
+        list[Part], Setting("transforms, applied in this order", "a list of transforms")
+    ]
 
 
 class LoggerSettings(Choice):
@@ -391,38 +396,38 @@ class TrainerSettings(Group):
         Ge(1),
         Setting("passes over the training images; with max_steps: max_steps/steps_per_epoch"),
     ]
-    max_steps: Annotated[int | None, Ge(1), Setting("optimiser steps instead")]
+    max_steps: Annotated[int | None, Ge(1), Setting("optimiser steps, instead of max_epochs")]
     steps_per_epoch: Annotated[
         int | None,
         Ge(1),
         Setting(
-            "with max_steps: steps between evaluations and checkpoints, a divisor of it; null: a "
-            "tenth of max_steps, or the next smaller part that divides it, to a fiftieth"
+            "with max_steps: steps between evaluations and checkpoints, a divisor of max_steps; "
+            "null: a tenth of max_steps, or the next smaller part that divides it, down to a "
+            "fiftieth"
         ),
     ]
     accelerator: Annotated[
         Literal["cpu", "gpu"],
-        Setting("what computes", identity=False, auto="a GPU where there is one"),
+        Setting("device that computes", identity=False, auto="a GPU where there is one"),
     ]
     precision: Annotated[
         Literal["32-true", "bf16-mixed", "16-mixed"],
         Setting(
-            "of the network's arithmetic",
-            auto="bf16-mixed where the processor has bfloat16 units (1.4 to 2 times faster on a "
+            "precision of the network's arithmetic",
+            auto="bf16-mixed if the processor has bfloat16 units (1.4 to 2 times faster on a "
             "CPU), else 32-true",
         ),
     ]
     channels_last: Annotated[
         Literal[True, False],
-        Setting("memory format of the network", auto="true where bfloat16 units compute"),
+        Setting("memory format of the network", auto="true if bfloat16 units compute"),
     ]
     compile: Annotated[
         Literal[True, False, "graphs"],
         Setting(
-            "true: torch.compile the network for full batches (half a minute or more at the first "
-            "run of a shape, which the next of a process need not spend again; wants a C++ "
-            "compiler; results differ in rounding, so it is another run); graphs: and replay it "
-            "as CUDA graphs, which each run compiles again",
+            "true: torch.compile the network for full batches (takes half a minute or more, once "
+            "per process and shape; needs a C++ compiler; results differ in rounding, so it is "
+            "another run); graphs: also replay it as CUDA graphs, which each run compiles again",
             later=True,
         ),
     ] = False
@@ -440,7 +445,7 @@ class TrainerSettings(Group):
         Setting(
             "compute threads on a CPU",
             identity=False,
-            auto="OMP_NUM_THREADS, or as many as processors",
+            auto="OMP_NUM_THREADS, or the number of processors",
         ),
     ]
     gradient_clip_val: Annotated[
@@ -452,7 +457,7 @@ class TrainerSettings(Group):
         Number,
         Ge(0),
         Setting(
-            "least time between two checkpoints",
+            "minimum time between two checkpoints",
             "a number of seconds ≥ 0",
             unit="seconds",
             identity=False,
@@ -460,7 +465,7 @@ class TrainerSettings(Group):
     ]
     progress: Annotated[
         Literal["auto", "bar", "lines", "none"],
-        Setting("auto: a bar on a terminal, one line an epoch elsewhere", identity=False),
+        Setting("auto: a bar on a terminal, one line per epoch elsewhere", identity=False),
     ]
 
 
@@ -470,9 +475,7 @@ class EvaluationSettings(Group):
     every: Annotated[
         int,
         Ge(1),
-        Setting(
-            "from one evaluation to the next; the last epoch is always evaluated", unit="epochs"
-        ),
+        Setting("interval between evaluations; the last epoch is always evaluated", unit="epochs"),
     ]
     last: Annotated[
         int, Ge(1), Setting("reported numbers are the mean over this many last evaluations")
@@ -482,15 +485,15 @@ class EvaluationSettings(Group):
         Ge(1),
         Setting("training images in the memorisation pass (all of them at the end)"),
     ]
-    batch_size: Annotated[int, Ge(1), Setting("images a batch")]
+    batch_size: Annotated[int, Ge(1), Setting("images per batch")]
     hd95: Annotated[bool, Setting("per-image HD95 in the last evaluations")]
 
 
 class PathSettings(Group):
     """Where files lie."""
 
-    runs: Annotated[str, Setting("one folder a run", "a folder")]
-    logs: Annotated[str, Setting("Hydra's, wandb's and TensorBoard's", "a folder")]
+    runs: Annotated[str, Setting("one folder per run", "a folder")]
+    logs: Annotated[str, Setting("logs of Hydra, wandb and TensorBoard", "a folder")]
     cache: Annotated[str, Setting("decoded images", "a folder")]
 
 
@@ -501,11 +504,11 @@ class Settings(Group):
     noise: Annotated[NoiseSettings, Setting("what is done to training masks")]
     model: Annotated[Choice, Setting("the network")]
     loss: Annotated[LossSettings, Setting("the loss")]
-    regularizer: Annotated[Choice, Setting("what is added to the loss, or done to its target")]
+    regularizer: Annotated[Choice, Setting("what is added to the loss, or changed in its target")]
     optimizer: Annotated[OptimizerSettings, Setting("the optimiser")]
     scheduler: Annotated[Choice, Setting("the learning rate over time")]
     augmentation: Annotated[AugmentationSettings, Setting("random changes of training images")]
-    trainer: Annotated[TrainerSettings, Setting("how long and on what a run trains")]
+    trainer: Annotated[TrainerSettings, Setting("how long a run trains, and on which device")]
     logger: Annotated[LoggerSettings, Setting("where else a run is logged", identity=False)]
     seed: Annotated[
         int,
@@ -525,8 +528,8 @@ class Settings(Group):
     strict: Annotated[
         bool,
         Setting(
-            "true: refuse to resume or skip a run of other library versions, processor or own "
-            "classes than those now; false: warn",
+            "true: refuse to resume or skip a run with other library versions, another processor "
+            "or changed own classes; false: warn",
             identity=False,
         ),
     ] = False
@@ -543,8 +546,8 @@ class Settings(Group):
         Gt(0),
         Le(1_000_000),  # two years: a longer limit is a slip
         Setting(
-            "time limit of this call: then runs are interrupted as by Ctrl-C, none begins, and the "
-            "same command resumes",
+            "time limit of this command: then runs are interrupted as by Ctrl-C, none starts, "
+            "and the same command resumes",
             "a number above 0 and up to 1000000, or null",
             unit="minutes",
             identity=False,
@@ -559,11 +562,11 @@ class Settings(Group):
         ),
     ] = []
     evaluation: Annotated[EvaluationSettings, Setting("what is measured, and when")]
-    paths: Annotated[PathSettings, Setting("where files lie", identity=False)]
+    paths: Annotated[PathSettings, Setting("folders of files", identity=False)]
 
     @property
     def experiment(self) -> str | None:
-        """The name of the experiment; None if it is of none."""
+        """The name of the experiment; None if it belongs to none."""
         return None if self.experiment_name is None else str(self.experiment_name)
 
 

@@ -75,8 +75,8 @@ def test_on_a_folder_of_images(noisy_run, clinic, tmp_path, capsys):
 def test_a_drawn_split_of_new_images_is_said_to_be_a_part(noisy_run, clinic, caplog):
     arguments = ["evaluate", str(noisy_run), "dataset=folder", f"dataset.root={clinic}"]
     assert main(arguments) == 0
-    assert "1 of the 6 images of folder are scored" in caplog.text
-    assert "--split all scores them all" in caplog.text
+    assert "only 1 of 6 images of folder are scored" in caplog.text
+    assert "Add --split all" in caplog.text
     caplog.clear()
     assert main([*arguments, "--split", "all"]) == 0
     lines = [f"{at},{'train' if at < 3 else 'test'}\n" for at in range(6)]

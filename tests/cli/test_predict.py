@@ -150,7 +150,7 @@ def test_outputs_of_an_earlier_call_are_no_images(noisy_run, tmp_path, capsys):
     rows = list(csv.DictReader((out / "predictions.csv").open(newline="")))
     assert [row["id"] for row in rows] == ["a"]
     assert predict(noisy_run, out / "masks", "-o", out, "--force") == 1
-    assert "is an output of an earlier call" in capsys.readouterr().err
+    assert "all images are outputs of an earlier command" in capsys.readouterr().err
 
 
 def test_what_is_passed_over_and_what_is_odd_is_said(noisy_run, tmp_path, capsys):

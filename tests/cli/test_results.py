@@ -53,7 +53,7 @@ def test_table_and_figures_belong_together(tiny, tmp_path, monkeypatch, capsys):
     assert main(command) == 0
     errors = capsys.readouterr().err
     assert "examples.npz is damaged" in errors
-    assert f"Left in {kept} from an earlier call: examples.\n" in errors
+    assert f"Left in {kept} from an earlier command: examples.\n" in errors
 
 
 def test_several_noise_models_have_a_table_but_no_figures(tiny, tmp_path, monkeypatch, capsys):

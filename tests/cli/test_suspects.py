@@ -42,7 +42,7 @@ def test_no_other_file_is_overwritten(noisy_run, tmp_path, capsys):
     images = tmp_path / "images.csv"
     shutil.copy(noisy_run / "images.csv", images)
     assert main(["suspects", str(noisy_run), "-o", str(images)]) == 1
-    assert f"{images} exists and is no list of suspects" in capsys.readouterr().err
+    assert f"{images} exists and is not a list of suspects" in capsys.readouterr().err
     assert images.read_bytes() == (noisy_run / "images.csv").read_bytes()
     with pytest.raises(SystemExit, match="2"):
         main(["suspects", str(noisy_run), "-o", str(tmp_path / "suspects.txt")])
@@ -50,7 +50,7 @@ def test_no_other_file_is_overwritten(noisy_run, tmp_path, capsys):
 
 def test_drawn_images_lie_nowhere(noisy_run, tmp_path, capsys):
     assert main(["suspects", str(noisy_run), f"dataset.root={tmp_path}"]) == 2
-    assert "are drawn and lie nowhere; leave it out" in capsys.readouterr().err
+    assert "are synthetic and have no folder; leave it out" in capsys.readouterr().err
 
 
 def test_of_a_clean_run_there_is_nothing_to_find(grey_run, capsys):

@@ -204,8 +204,8 @@ def test_mistakes_are_answered_with_what_would_help(add_run, table, arguments, c
 @pytest.mark.parametrize(
     ("filters", "said"),
     [
-        ("--where alpha=0.3 alpha=0.5", "--where has alpha twice; several values are one filter: "
-         "alpha=0.3,0.5"),
+        ("--where alpha=0.3 alpha=0.5", "--where has alpha twice; write several values "
+         "as one filter: alpha=0.3,0.5"),
         ("--where alpha=0.3 --where alpha=0.5", "--where has alpha twice"),
         ("--where loss=mae --loss gce", "loss is chosen by --loss and by --where loss"),
         ("--where seed=1 --seeds 0", "seed is chosen by --seeds and by --where seed"),
@@ -268,7 +268,7 @@ def test_an_experiment_behind_an_option_is_not_taken_for_its_value(
 
 def test_an_experiment_without_runs_is_known_by_its_folder(add_run, table):
     add_run("gce", 0.3)
-    assert "is an experiment, which is named before --loss" in table("--loss", "gce", "demo")[2]
+    assert "is an experiment; name it before --loss" in table("--loss", "gce", "demo")[2]
 
 
 def test_classes_of_other_runs_make_no_columns(add_run, table):

@@ -97,7 +97,7 @@ def test_a_refusal_or_a_hang_leaves_the_others_synced(offline, tmp_path, stand_i
         ("also-good", "synced"),
     ]
     assert results[0].reason == "Error: permission denied"
-    assert "not done in 3 s" in results[2].reason
+    assert "not finished in 3 s" in results[2].reason
     left, before = find(tmp_path / "logs")
     assert ([run.run_id for run in left], before) == (["bad", "slow"], 2)
 
@@ -155,7 +155,7 @@ def test_without_a_key_or_a_network_the_real_wandb_fails_in_time(
     code, told = in_a_process("wandb", "sync", "logs", "--run-limit", "4", **keyed)
     assert code == 1
     assert "1/1 one failed" in told
-    assert "not done in 4 s" in told
+    assert "not finished in 4 s" in told
     code, told = in_a_process("wandb", "sync", "logs", WANDB_API_KEY="short")
     assert code == 1
     assert told.startswith("robustseg wandb sync: WANDB_API_KEY invalid")

@@ -85,8 +85,8 @@ def test_what_was_logged_or_uploaded_before_is_passed_over(swept, uploaded, tmp_
     assert files(uploaded / "uploads") == before
     assert upload(swept, tmp_path, "--offline") == 0
     said = capsys.readouterr().out
-    assert "3 logged while it was trained" in said
-    assert said.endswith(f"trained: robustseg wandb sync {tmp_path}\n")
+    assert "3 logged during training" in said
+    assert said.endswith(f"training: robustseg wandb sync {tmp_path}\n")
     assert not list(tmp_path.rglob("*.wandb"))
 
 

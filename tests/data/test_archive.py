@@ -73,11 +73,11 @@ def test_damaged_archives(tmp_path):
     archive = make(tmp_path / "a.zip", {"a.txt": "some words " * 100})
     whole = archive.read_bytes()
     archive.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match="damaged or no zip archive"):
+    with pytest.raises(DataError, match="damaged or not a zip archive"):
         extract(archive, tmp_path / "out")
     at = whole.index(b"a.txt") + 8
     archive.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
-    with pytest.raises(DataError, match="damaged or no zip archive"):
+    with pytest.raises(DataError, match="damaged or not a zip archive"):
         extract(archive, tmp_path / "out")
     assert listing(tmp_path / "out") == []  # no half file
 
@@ -96,7 +96,9 @@ def test_any_damaged_byte_of_a_member_is_told(tmp_path, method):
         try:
             extract(tmp_path / "a.zip", tmp_path / "out")
         except DataError as error:
-            assert "damaged or no zip archive" in str(error) and "fetch it again" in str(error)
+            assert "damaged or not a zip archive" in str(error) and "download it again" in str(
+                error
+            )
             assert listing(tmp_path / "out") == []
             told += 1
         else:  # a byte that says nothing, such as the version of the encoder

@@ -168,7 +168,7 @@ def test_duplicates_that_folds_may_part(tmp_path):
         ("exact", "A1_a", "A1_b"),  # of three that are equal: the first and each other
         ("exact", "A1_a", "A2_a"),
     ]
-    told = "2 pairs have the same pixels, and folds or another split may part them"
+    told = "2 pairs within a split have the same pixels; folds or another split could separate them"
     assert told in report.warnings
     report = check(Folder(tmp_path, group_pattern="^A."))  # a case is never parted
     assert [(p.first, p.second) for p in report.duplicates] == [("A1_a", "A2_a")]

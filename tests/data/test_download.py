@@ -271,7 +271,7 @@ def test_a_truncated_file_on_the_server(server, tmp_path):
     server.files["x.zip"] = data[:-100]
     with pytest.raises(DataError, match="what arrived is not the official file"):
         fetch_archives([Archive(server.url("x.zip"), md5(data))], tmp_path)
-    with pytest.raises(DataError, match=r"damaged or no zip archive.*fetch it again"):
+    with pytest.raises(DataError, match=r"damaged or not a zip archive.*download it again"):
         fetch_archives([Archive(server.url("x.zip"), None)], tmp_path)
 
 

@@ -122,7 +122,7 @@ def test_values_are_what_a_table_says(codes, table):
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({1: "hart"}, "1 is 'hart', which is none of dataset.classes; did you mean heart"),
+        ({1: "hart"}, "1 is 'hart', which is not in dataset.classes; did you mean heart"),
         ({"255/0": "heart"}, "'255/0' is no colour"),
         ({"256/0/0": "heart"}, "'256/0/0' is no colour"),
         ({"255/0/0": "heart", 3: "left lung"}, "3 is no colour"),

@@ -76,7 +76,7 @@ def test_nnunet_with_a_test_set(tmp_path):
         "91_0000": "test",
     }
     assert not source.drawn_test
-    assert any("10 files are not images" in remark for remark in source.checked_scan().remarks)
+    assert any("10 files do not match" in remark for remark in source.checked_scan().remarks)
 
 
 def drive(root, test=True):

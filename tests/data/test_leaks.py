@@ -38,7 +38,7 @@ def root(tmp_path):
 
 def test_copies_and_pictures_saved_again_are_named(root, tmp_path):
     (said,) = leaks(load(Folder(root), 48, tmp_path / "cache"), tmp_path / "cache")
-    assert "1 pair of the same pixels, 1 pair of nearly the same picture" in said
+    assert "1 pair with the same pixels, 1 pair of near duplicates" in said
     assert "P0_a and T0_a" in said
     assert "robustseg data check" in said
 
@@ -77,7 +77,7 @@ def test_copies_are_counted_and_push_no_near_pair_out(copies, pairs, root, tmp_p
         digests=[*images.digests, *["blank"] * copies],
     )
     (said,) = leaks(images, tmp_path / "cache")
-    assert f"{pairs + 1} pairs of the same pixels, 1 pair of nearly the same picture" in said
+    assert f"{pairs + 1} pairs with the same pixels, 1 pair of near duplicates" in said
 
 
 def test_pictures_are_compared_once(root, tmp_path, monkeypatch):
@@ -98,5 +98,7 @@ def test_a_run_warns_once(root, tmp_path, caplog):
     source = Folder(root)
     with caplog.at_level(logging.WARNING):
         prepare(source, tmp_path / "cache", settings.dataset, settings.noise, Morphological())
-    told = [record.message for record in caplog.records if "trained on" in record.message]
+    told = [
+        record.message for record in caplog.records if "independent of training" in record.message
+    ]
     assert len(told) == 1

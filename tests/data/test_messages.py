@@ -309,7 +309,7 @@ CASES = {
     "masks in `labels/`": (lambda root: (root / "masks").rename(root / "labels"), {}),
     "the folders of nnU-Net": (nnunet, {}),
     "images and masks in one folder": (together("{}_mask{}"), {}),
-    "images and masks in one folder whose names tell nothing": (together("{}x{}"), {}),
+    "images and masks in one folder whose names do not distinguish them": (together("{}x{}"), {}),
     "an unknown field in `mask_template`": (nothing, {"mask_template": "{patient}"}),
     "lesions that vanish at `image_size`": (small_lesions(*range(10)), {}, 16),
     "some lesions that vanish at `image_size`": (small_lesions(0, 1, 2, 3), {}, 16),

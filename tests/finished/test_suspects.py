@@ -118,7 +118,7 @@ def test_a_foreign_loss_with_a_nu_is_not_taken_for_a_t_loss(known):
     run = replace(run, settings=run.settings.changed(loss=loss))
     with pytest.raises(DataError, match=r"is not an allowed class.*is your own.*--trust"):
         beliefs(run, images, masks)
-    with pytest.raises(DataError, match="OtherLoss has a ν but is no TLoss"):
+    with pytest.raises(DataError, match="OtherLoss has a ν but is not a TLoss"):
         beliefs(replace(run, trust=True), images, masks)
 
 

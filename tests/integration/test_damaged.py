@@ -106,7 +106,7 @@ def unfinished(failed, copied):
         ("checkpoints/last.ckpt", unsealed(flip), "last.ckpt is damaged in"),
         ("status.json", cut, "status.json is damaged"),
         ("status.json", lambda path: path.unlink(), "status.json is missing"),
-        ("status.json", change(schema=0), "of schema 0 instead of"),
+        ("status.json", change(schema=0), "has schema 0 instead of"),
         ("epochs.csv", lambda path: path.unlink(), "epochs.csv cannot be read"),
         ("epochs.csv", drop_a_row, "lacks rows of the first 3 epochs"),
         ("thresholds.csv", lambda path: path.unlink(), "thresholds.csv cannot be read"),

@@ -74,7 +74,7 @@ def test_the_limit_leaves_what_is_not_done_and_the_same_call_resumes(
     with sweep(*grid, forked=not side_by_side) as program:
         assert ring_after(program, runs, interrupted, lambda name: 2) == 0
     output = (tmp_path / "output").read_text()
-    counts = f"1 skipped, 1 done, {interrupted} interrupted, {3 - interrupted} not begun"
+    counts = f"1 skipped, 1 done, {interrupted} interrupted, {3 - interrupted} not started"
     assert f"5 runs: {counts}." in output
     assert "The time limit, minutes=…, is reached. The same command resumes." in output
     assert "Traceback" not in output

@@ -70,7 +70,7 @@ def test_ctrl_c_stops_the_sweep_and_says_how_to_go_on(sweep, tmp_path, launcher)
         assert program.wait(timeout=240) == 130
     output = (tmp_path / "output").read_text()
     assert "The same command resumes from the last checkpoint." in output
-    assert f"3 runs: {at_once} interrupted, {3 - at_once} not begun." in output
+    assert f"3 runs: {at_once} interrupted, {3 - at_once} not started." in output
     assert "Traceback" not in output
     for pid in pids:
         with pytest.raises(ProcessLookupError):

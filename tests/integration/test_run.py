@@ -237,7 +237,7 @@ def test_what_a_run_warns_of_in_its_data_reaches_the_summary(tiny, tmp_path, mon
     trained, skipped = (outcome for outcome in noted if outcome.state != "running")
     files, twins = sorted(trained.warnings)
     assert files == "1 mask has no image and is left out: lone.png"
-    assert "1 pair of the same pixels (train0 and test0)" in twins
+    assert "1 pair with the same pixels (train0 and test0)" in twins
     assert (skipped.state, skipped.warnings) == ("skipped", ())
 
 

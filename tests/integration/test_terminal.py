@@ -144,10 +144,10 @@ def test_a_sweep_in_processes_lists_the_running_runs_with_their_epochs(screen, h
     ("arguments", "ends"),
     [
         ((), []),
-        (("-m", "loss=tloss,mae,gce"), ["3 runs: 1 interrupted, 2 not begun."]),
+        (("-m", "loss=tloss,mae,gce"), ["3 runs: 1 interrupted, 2 not started."]),
         (
             ("-m", "loss=tloss,mae,gce", "hydra/launcher=local", "hydra.launcher.n_jobs=1"),
-            ["3 runs: 1 interrupted, 2 not begun."],
+            ["3 runs: 1 interrupted, 2 not started."],
         ),
     ],
     ids=["one run", "a sweep", "a sweep in processes"],

@@ -174,7 +174,7 @@ def test_errors_relative_to_an_empty_mask():
         ({"beta": math.inf}, "beta"),
         ({"beta": math.nan}, "beta"),
         ({"ids": ["a"]}, "2 masks but 1 ids"),
-        ({"ids": ["a", "a"]}, "'a' is there more than once"),
+        ({"ids": ["a", "a"]}, "'a' occurs more than once"),
         ({"masks": np.full((2, 3, 3), 2, np.uint8)}, r"mask 'a' .* not \[2\]"),
         ({"masks": np.zeros((2, 3, 3), bool)}, "uint8"),
         ({"masks": np.zeros((3, 3), np.uint8)}, "uint8"),

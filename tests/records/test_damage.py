@@ -247,8 +247,8 @@ def test_numbers_that_the_images_do_not_give_are_said(record, name, capsys):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda index: [], "of schema None"),
-        (lambda index: {**index, "schema": 99}, "of schema 99"),
+        (lambda index: [], "has schema None"),
+        (lambda index: {**index, "schema": 99}, "has schema 99"),
         (lambda index: {**index, "packings": {}}, "no list"),
         (lambda index: {**index, "packings": [[]]}, "no dict"),
         (lambda index: _with(index, runs=[]), "no run ids"),

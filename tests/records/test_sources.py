@@ -126,7 +126,7 @@ def test_other_numbers_are_named_and_the_first_source_wins(add_run, tmp_path, re
         own, said = results(*order)
         assert repr(values[0]).encode() in own["results.csv"]
         assert repr(values[1]).encode() not in own["results.csv"]
-        assert "1 run has other numbers in another source" in said
+        assert "1 run has different numbers in another source" in said
         assert all(repr(value) in said for value in dice) and first.run_id in said
     words = ["table", "mine", "--runs", *map(str, sources), "--duplicates", "all"]
     assert main([*words, "--format", "csv"]) == 0

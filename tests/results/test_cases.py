@@ -130,7 +130,7 @@ def test_claims_are_over_cases(runs):
         assert f"on these {len(CASES)} images of 12 cases the networks" in sentence(claim)
     assert {record["cases"] for record in records(claims)} == {12}
     text = render_claims(claims, "md")
-    assert "those of one count together" in text
+    assert "those of a case count together" in text
     assert "count as independent" not in text
 
 

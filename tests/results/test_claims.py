@@ -89,7 +89,7 @@ def test_fewer_seeds_have_no_interval_of_methods(add_run):
     claims = claims_of(add_run)
     (claim,) = claims.claims
     assert (claim.methods, claim.lacking) == (None, "needs three seeds")
-    assert "as methods, needs three seeds (2 are common)." in sentence(claim)
+    assert "as methods: undecided, three common seeds are needed, there are 2." in sentence(claim)
     assert records(claims)[0]["methods_low"] is None
     assert not any(note.startswith("Methods:") for note in footnotes(claims))
     assert "needs three seeds" in render_claims(claims, "md")
@@ -120,7 +120,7 @@ def test_a_seed_that_occurs_twice_cannot_be_paired(add_run):
             add_run(loss, 0.3, images=values_of(shift), seed=seed)
     (claim,) = claims_of(add_run).claims
     assert claim.methods is None
-    assert "as methods, needs each seed once." in sentence(claim)
+    assert "as methods: undecided, each seed is needed once." in sentence(claim)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_what_seeds_stand_for_is_said(add_run, alpha, draws, said):
         for seed in range(3):
             add_run(loss, 0.7, images=values_of(0.1), seed=seed)  # one draw
     note = " ".join(footnotes(claims_of(add_run)))
-    where = "" if alpha and not draws else "where masks are of one draw, "
-    assert f"over seeds and images, {where}for this draw of wrong masks (noise.seed), of" in note
+    where = "" if alpha and not draws else "where masks come from one draw, "
+    assert f"over seeds and images, {where}for this draw of wrong masks (noise.seed), for" in note
 
 
 def test_lower_is_better_of_distances(add_run, monkeypatch):
@@ -248,7 +248,7 @@ def test_what_cannot_be_compared_is_refused(add_run):
     with pytest.raises(NoRuns, match="no other row agrees with gce in all labels but the loss: "):
         claims_of(add_run, against="gce")
     add_run("mae", 0.3, images=dict(itertools.islice(values_of(0).items(), N - 1)))
-    with pytest.raises(UnlikeImages, match="image39 is of one only"):
+    with pytest.raises(UnlikeImages, match="image39 is in only one of them"):
         claims_of(add_run)
     add_run("tloss", 0.3, 0.7)
     with pytest.raises(NoImages):

@@ -111,7 +111,7 @@ def test_seeds_with_other_false_alarms_have_an_interval(add_maps, add_run):
 def test_other_images_are_refused(add_maps, add_run):
     add_maps("gce", ()), add_maps("mae", (), first=1)
     table = make_table(load_runs(add_run.runs), ["dice_image/heart"])
-    with pytest.raises(UnlikeImages, match="image00 is of one only"):
+    with pytest.raises(UnlikeImages, match="image00 is in only one of them"):
         compare(table, Images(add_run.runs))
 
 
@@ -126,7 +126,7 @@ def test_a_metric_without_images_leaves_the_tests_of_the_others(add_run, capsys)
     assert main(words[:-1]) == 0
     output, said = capsys.readouterr()
     assert "over 20 test images" in output and "Not tested: hd95." in output
-    assert "No test over images of hd95: " in said and "does not tell hd95" in said
+    assert "No test over images of hd95: " in said and "does not give hd95" in said
     assert main([*words[:-1], "--format", "csv"]) == 0
     output, said = capsys.readouterr()
     assert "No intervals of hd95: " in said
@@ -134,4 +134,4 @@ def test_a_metric_without_images_leaves_the_tests_of_the_others(add_run, capsys)
     low, metric = header.index("low"), header.index("metric")
     assert {row[metric]: bool(row[low]) for row in rows} == {"dice_image": True, "hd95": False}
     assert main([*words, "--test", "images"]) == 1
-    assert "does not tell hd95" in capsys.readouterr().err
+    assert "does not give hd95" in capsys.readouterr().err

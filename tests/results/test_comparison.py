@@ -193,7 +193,9 @@ def test_domains_compete_at_equal_settings(add_run):
 def test_unlike_test_images_are_refused(add_run):
     add_run("gce", 0.3, images=dice_of(0))
     add_run("mae", 0.3, images=dice_of(0.1, count=29))
-    with pytest.raises(UnlikeImages, match=r"run0000. and run0000. .*image29 is of one only"):
+    with pytest.raises(
+        UnlikeImages, match=r"run0000. and run0000. .*image29 is in only one of them"
+    ):
         compared(add_run)
     # Nor are seeds with other images averaged.
     add_run("mae", 0.3, images=dice_of(0.1), seed=1)
@@ -371,7 +373,7 @@ def test_the_paper_s_procedure(add_run):
     assert "which corrects within a column only" in render(table, "md")
     assert "which corrects within a noise setting only" in render(table, "md", layout="losses")
     add_run("ce", 0.3, 0.7)
-    with pytest.raises(ValueError, match="two seeds or more a cell, and ce has one"):
+    with pytest.raises(ValueError, match="two seeds or more per cell, and ce has one"):
         compared(add_run, test="tukey")
 
 

@@ -635,7 +635,7 @@ def test_with_nothing_left_to_draw_the_command_says_so(add_run, tmp_path, capsys
     assert main(["figures", "--runs", str(add_run.runs), "--out", str(out)]) == 1
     *files, more, last = capsys.readouterr().err.splitlines()
     assert (len(files), more) == (10, "And 2 more such files.")
-    assert last == "The runs have nothing that could be drawn."
+    assert last == "These runs have nothing to draw."
     assert not out.exists()
 
 

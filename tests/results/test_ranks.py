@@ -242,7 +242,7 @@ def test_losses_that_never_meet_are_told(add_run, capsys):
         for loss in losses:
             add_run(loss, 0.3, dataset=dataset)
     _, text, errors = command(add_run, capsys)
-    assert "their ranks say nothing of each other: " in text
+    assert "their ranks say nothing about each other: " in text
     assert "No intervals" in errors
 
 
@@ -302,10 +302,10 @@ def test_the_figure_has_the_intervals(experiments, capsys, tmp_path):
     ("words", "code", "told"),
     [
         (("--metric", "nosuch"), 2, "no run has a number 'nosuch'"),
-        (("--metric", "threshold"), 2, "no better and no worse"),
+        (("--metric", "threshold"), 2, "no order from better to worse"),
         (("nosuch",), 1, "none of the 5 finished runs has experiment=nosuch"),
         (("--loss", "ce"), 1, "no column has two losses"),
-        (("isic2017", "nosuch"), 1, "no finished run is of the experiment 'nosuch'"),
+        (("isic2017", "nosuch"), 1, "no finished run belongs to the experiment 'nosuch'"),
         (("--where", "alhpa=0.3"), 2, "did you mean alpha?"),
         (("--figure", "ranks.txt"), 2, "name a .png, .svg or .pdf"),
     ],

@@ -150,7 +150,7 @@ def test_claims_have_a_section_with_their_sentences(page, hostile):
     claims = make_claims(table, Images(hostile))
     assert len(claims.claims) == 1  # T-Loss and GCE, trained on the same masks
     assert sentence(claims.claims[0]) in page.text
-    assert "needs three seeds (1 is common)" in page.text
+    assert "three common seeds are needed, there is 1" in page.text
     assert [one["href"] for one in page.all("a") if "claims" in one["href"]] == ["#claims-1"]
 
 
@@ -255,7 +255,7 @@ def test_the_data_are_summed_up(page):
 def test_pictures_that_are_left_out_are_named(trained, tmp_path):
     file = tmp_path / "page.html"
     assert main(["report", "--runs", str(trained), "--images", "train", "-o", str(file)]) == 0
-    left_out = "Figures with images of the data set are left out: examples. They are drawn"
+    left_out = "Figures with images of the data set are left out: examples. --images all"
     assert left_out in file.read_text()
 
 

@@ -253,7 +253,7 @@ def test_a_copy_is_reported_and_not_counted(two, capsys):
     assert main(["status", "--runs", str(two.parent)]) == 0
     output = capsys.readouterr().out
     assert "3 runs: 2 done, 1 damaged" in output
-    assert f"is a copy: its files are of {two.name}" in output
+    assert f"is a copy: its files belong to {two.name}" in output
     report = pack(None, [two.parent], two.parent.parent / "record")
     assert set(report.left_out) == {two.name + "-backup"}
     assert two.name in report.left_out[two.name + "-backup"] and len(report.added) == 2

@@ -104,7 +104,7 @@ def test_what_to_do_about_copies_and_failures(add, capsys):
         call("status", runs=add.runs)
         told = capsys.readouterr().out.strip().splitlines()
         assert any(
-            "mycopy: damaged. mycopy is a copy: its files are of the-orig" in t for t in told
+            "mycopy: damaged. mycopy is a copy: its files belong to the-orig" in t for t in told
         )
         return told[-1]
 
@@ -148,7 +148,7 @@ def test_status_as_json_and_with_filters(add, capsys):
         (["--where", "optimiser.lr=1"], 2, "did you mean optimizer.lr?"),
         (["--where", "loss=gc"], 1, "none of the 2 runs has loss=gc; did you mean gce?"),
         (["--where", "optimizer.lr=3"], 1, "none of the 2 runs has optimizer.lr=3"),
-        (["--experiment", "on"], 1, "no run is of the experiment 'on'; did you mean one?"),
+        (["--experiment", "on"], 1, "no run belongs to the experiment 'on'; did you mean one?"),
     ],
 )
 def test_a_filter_that_no_run_passes_is_answered_as_by_tables(add, capsys, words, code, told):
@@ -212,7 +212,7 @@ def test_what_changes_while_the_question_is_open_stays(add, monkeypatch, capsys,
     words = ["runs", command, "--state", "failed", "interrupted"]
     assert call(*words, runs=add.runs) == 0
     said = [line for line in capsys.readouterr().out.splitlines() if line[0] != " "]
-    assert said[0] == f"{finished.run_id} was failed, is done now and stays where it is"
+    assert said[0] == f"{finished.run_id} was failed, is now done and stays where it is"
     assert said[1] == f"{gone.run_id} is no longer there"
     assert said[2].startswith("2 folders ")
     assert [*add.runs.iterdir()] == [finished.path]

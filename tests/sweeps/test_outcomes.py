@@ -26,25 +26,25 @@ def swept(tmp_path, monkeypatch):
 def test_what_was_not_begun_is_counted(swept, capsys):
     swept(5, Outcome("a", "done", 0.5), Outcome("b", "skipped"), Outcome("c", "running"))
     assert summarise(interrupted=True) == 0
-    assert "5 runs: 1 done, 1 skipped, 1 interrupted, 2 not begun." in capsys.readouterr().out
+    assert "5 runs: 1 done, 1 skipped, 1 interrupted, 2 not started." in capsys.readouterr().out
 
 
 def test_a_failure_before_the_time_limit_is_still_one(swept, capsys):
     swept(3, Outcome("a", "failed", message="why"), Outcome("b", "running"))
     assert summarise(interrupted=True) == 1
-    assert "3 runs: 1 failed, 1 interrupted, 1 not begun." in capsys.readouterr().out
+    assert "3 runs: 1 failed, 1 interrupted, 1 not started." in capsys.readouterr().out
 
 
 def test_a_sweep_that_was_interrupted_before_its_first_run(swept, capsys):
     swept(3)
     assert summarise(interrupted=True) == 0
-    assert "\n3 runs: 3 not begun. Table:" in capsys.readouterr().out
+    assert "\n3 runs: 3 not started. Table:" in capsys.readouterr().out
 
 
 def test_runs_that_were_not_begun_are_named(swept, capsys):
     swept(30, Outcome("a", "running"))
     summarise(interrupted=True)
-    rows = [line.split() for line in capsys.readouterr().out.splitlines() if "not begun" in line]
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if "not started" in line]
     names = [f"loss={job}" for job in range(1, 21)]
     assert [row[0] for row in rows[:20]] == names
     assert rows[20][:3] == ["and", "9", "more"]
@@ -59,7 +59,7 @@ def test_a_sweep_that_was_refused_has_no_summary(swept, capsys):
 def test_cells_that_are_one_run_are_begun_with_it(swept, capsys):
     swept(3, Outcome("a", "done", 0.5), Outcome("a", "skipped", 0.5))
     summarise(interrupted=True)
-    assert "2 runs: 1 done, 1 not begun." in capsys.readouterr().out
+    assert "2 runs: 1 done, 1 not started." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("state", "code"), [("done", 0), ("busy", 0), ("failed", 1)])
@@ -108,7 +108,7 @@ def test_settings_of_the_call_cannot_be_swept(monkeypatch, given):
     config.hydra.overrides.task = [given, "loss=tloss,gce"]
     sweep.SweepCallback().on_multirun_start(config)
     name = given.split("=")[0].lstrip("+")
-    with pytest.raises(ConfigError, match=f"^{name} is one for the whole call"):
+    with pytest.raises(ConfigError, match=f"^{name} applies to the whole command"):
         open_sweep(config, {0: [], 1: []})
 
 

@@ -14,16 +14,16 @@ def add_parser(subparsers: Any) -> None:
     """Add the command ``claims``; its ``main`` is in the options it parses to."""
     parser = subparsers.add_parser(
         "claims",
-        help="what the table supports: intervals, chances and a sentence for each pair of losses",
-        description="For each pair of losses in each column: the difference of means; its interval "
-        "over test images and the chance that the opposite is true, of these networks; its "
-        "interval over seeds and images, of the methods, from three seeds on; what it varies with, "
-        "and how many seeds would separate 0.01; and a sentence that can be checked.",
+        help="what the table supports: intervals, chances and a sentence per pair of losses",
+        description="For each pair of losses in each column, print the difference of means; its "
+        "interval over test images and the chance of the opposite (these networks); "
+        "from three seeds on its interval over seeds and images (the methods); the "
+        "sources of variance, the seeds needed for ±0.01, and a summary sentence.",
         epilog="robustseg claims tloss_isic2017_small --against tloss --where alpha=0.7",
     )
     add_runs(parser)
     add_filters(parser)
-    add_metrics(parser, "means over images, one or more (default: dice_image)")
+    add_metrics(parser, "one or more metrics that are means over images (default: dice_image)")
     parser.add_argument(
         "--against", metavar="LOSS", help="only pairs with this loss (default: all pairs)"
     )

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Any) -> None:
     """Add the command ``data`` and its subcommands."""
-    parser = subparsers.add_parser("data", help="look at a data set, or fetch a public one")
+    parser = subparsers.add_parser("data", help="check a data set, or download a public one")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     checker = commands.add_parser(
         "check",
         help="counts, sizes, damaged files, duplicates",
-        description="Read every image and mask as a run would and report what is there and what "
-        "is wrong. Exit code 1 if a run would refuse something.",
+        description="Read every image and mask as a run would, and report their properties and "
+        "problems. Exit code 1 if a run would refuse something.",
         epilog="robustseg data check dataset=isic2017 dataset.root=/data/isic2017",
     )
     add_overrides(checker)
@@ -29,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
     checker.set_defaults(main=check)
     fetcher = commands.add_parser(
         "download",
-        help="fetch a public data set; resumes an interrupted download",
+        help="download a public data set; resumes an interrupted download",
         epilog="robustseg data download isic2017 data/isic2017",
     )
     fetcher.add_argument("name", help="isic2017 or shenzhen")

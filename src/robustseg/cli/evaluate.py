@@ -39,12 +39,12 @@ def add_parser(subparsers: Any) -> None:
         epilog="robustseg evaluate runs/RUN dataset=folder dataset.root=clinic --split all",
     )
     add_run(parser)
-    add_overrides(parser, "the data set, as for robustseg train: dataset=… dataset.root=…")
+    add_overrides(parser, "the data set, as for `robustseg train`: dataset=… dataset.root=…")
     parser.add_argument(
         "--split",
         choices=("train", "val", "test", "all"),
         default="test",
-        help="images to score (default: test); for a folder without a split of its own say all",
+        help="images to score (default: test); for a folder without a split, use all",
     )
     parser.add_argument(
         "--without-training",
@@ -89,7 +89,10 @@ def main(options: argparse.Namespace) -> int:
     shown, own = (_in_pixels(of, run.image_size) for of in (numbers, _own(run.folder)))
     print(_table(shown, own, len(rows), data.settings.name))
     if own.get("evaluations", 1) > 1:
-        print(f"\nown test: {said(own['evaluations'])}; the other scores are of the last network")
+        print(
+            f"\nown test: {said(own['evaluations'])}; the other scores are those of the final "
+            "network"
+        )
     return 0
 
 
@@ -158,7 +161,7 @@ def _known(
     if trained and without_training:
         if trained == len(images):
             raise DataError(
-                f"all {trained} images are training images of {run.folder.run_id}, so that "
+                f"all {trained} images are training images of {run.folder.run_id}, so "
                 "--without-training leaves none: choose others with --split, or another data set"
             )
         images, trained = images.subset(np.flatnonzero(~known.trained)), 0
@@ -178,9 +181,8 @@ def _warn_of_foreground(images: "ImageSet", run: "FinishedRun", source: "Source"
 def _partial(scored: Sized, images: Sized, run: "FinishedRun", dataset: str) -> str:
     """That only a part is scored, though all images are new to the run."""
     return (
-        f"{len(scored)} of the {len(images)} images of {dataset} are scored, those of a drawn "
-        f"split; {run.folder.run_id} was trained on none of the {len(images)}: --split all scores "
-        "them all"
+        f"only {len(scored)} of {len(images)} images of {dataset} are scored, the test part of a "
+        f"random split, though {run.folder.run_id} was trained on none of them. Add --split all"
     )
 
 
@@ -200,8 +202,8 @@ def _told(known: "Overlap", run: "FinishedRun", left_out: bool) -> list[str]:
         )
     if known.alike:
         told.append(
-            f"{known.alike} of {total} have the id of a training image of {run.folder.run_id} and "
-            "other pixels: are they other images?"
+            f"{known.alike} of {total} have the id of a training image of {run.folder.run_id}, "
+            "but different pixels: are they different images?"
         )
     return told
 

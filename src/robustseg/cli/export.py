@@ -14,9 +14,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "export",
         help="the network as an ONNX model",
-        description="Write a finished run's network as an ONNX model (float32, any batch size), "
-        "with what a program must know to feed it in the metadata. Where onnxruntime is installed "
-        "the model is run and compared. Needs: pip install 'robustseg[onnx]'",
+        description="Write a finished run's network as an ONNX model (float32, any batch size); "
+        "the metadata say how to prepare its input. If onnxruntime is installed, the "
+        "model is run and compared with PyTorch. Needs: pip install 'robustseg[onnx]'",
         epilog="robustseg export runs/isic2017-tloss-clean-s0-1f2e3d4c -o lesions.onnx",
     )
     add_run(parser, device=False)
@@ -25,8 +25,8 @@ def add_parser(subparsers: Any) -> None:
         "--threshold",
         type=share,
         metavar="P",
-        help="written into the metadata (default: 0.5; of several classes the largest probability "
-        "decides)",
+        help="threshold to write into the metadata (default: 0.5; with several classes the "
+        "largest probability decides)",
     )
     parser.set_defaults(main=main)
 

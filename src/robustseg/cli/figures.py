@@ -45,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--width",
         choices=tuple(WIDTHS),
-        help="of a journal's column, or of two: 3.5 or 7.2 inches (default: what the panels take)",
+        help="width of one or two journal columns, 3.5 or 7.2 inches (default: as the panels need)",
     )
     parser.add_argument(
         "-o", "--out", type=Path, default=Path("figures"), help="folder (default: figures)"
@@ -118,7 +118,8 @@ def _predicted(runs: pd.DataFrame, sources: Sources) -> list[FigureSpec]:
             "threshold_masks",
             "What a threshold makes of a prediction",
             "Test images with their clean masks, the probability of the foreground and the masks "
-            "at ¼, ½ and ¾; of the hardest noise setting, one row per loss and image, first seed.",
+            "at ¼, ½ and ¾; for the hardest noise setting, one row per loss and image, first "
+            "seed.",
             threshold_masks,
             images="all",
         )
@@ -153,9 +154,9 @@ def save(
     old = [spec.name for spec in FIGURES if spec.name not in names]
     old = [name for name in old if any((folder / f"{name}.{kind}").exists() for kind in FORMATS)]
     if old:
-        print(f"Left in {folder} from an earlier call: {', '.join(old)}.", file=sys.stderr)
+        print(f"Left in {folder} from an earlier command: {', '.join(old)}.", file=sys.stderr)
     if not figures:
-        print("The runs have nothing that could be drawn.", file=sys.stderr)
+        print("These runs have nothing to draw.", file=sys.stderr)
         return 1
     folder.mkdir(parents=True, exist_ok=True)
     for spec, figure in figures:

@@ -18,11 +18,12 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "init",
         help="a project of your own: data, a loss, an experiment, ready to run",
-        description="Write a new folder with drawn images and masks, the settings of a data set, "
-        "a loss of your own and an experiment; its README.md says what to call.",
+        description="Write a new folder with synthetic images and masks, the settings of a data "
+        "set, a loss of your own and an experiment; its README.md lists the first "
+        "commands.",
         epilog="robustseg init lesions && cd lesions && robustseg train +experiment=first",
     )
-    parser.add_argument("folder", type=Path, metavar="PROJECT", help="the folder to make")
+    parser.add_argument("folder", type=Path, metavar="PROJECT", help="folder to create")
     parser.set_defaults(main=main)
 
 

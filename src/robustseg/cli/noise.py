@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: Any) -> None:
     """Add the command ``noise`` and its subcommands."""
-    parser = subparsers.add_parser("noise", help="look at noisy masks, or write them as files")
+    parser = subparsers.add_parser("noise", help="show noisy masks, or write them as files")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     viewer = commands.add_parser(
         "preview",
-        help="a contact sheet: image, clean and noisy outline, type, Dice",
+        help="draw a contact sheet: image, clean and noisy outline, type, Dice",
         epilog="robustseg noise preview noise=markov noise.alpha=1 -o markov.png",
     )
     viewer.add_argument(
@@ -35,10 +35,10 @@ def add_parser(subparsers: Any) -> None:
     viewer.set_defaults(main=preview)
     writer = commands.add_parser(
         "export",
-        help="noisy masks as PNG under the original file names, with their manifest",
-        description="Write the noisy masks (0, 255; 128 where ignored; label maps as palette "
-        "files of the labels, 255 where ignored) at dataset.image_size and noise.csv, so that any "
-        "other program can train on them.",
+        help="write noisy masks as PNG under the original file names, with their manifest",
+        description="Write noise.csv and the noisy masks at dataset.image_size (0, 255; 128 "
+        "where ignored; label maps as palette files of the labels, 255 where "
+        "ignored), so that any other program can train on them.",
         epilog="robustseg noise export out dataset=folder dataset.root=mine noise.alpha=0.7",
     )
     writer.add_argument("folder", type=Path, metavar="OUT", help="folder to write to")
@@ -75,7 +75,7 @@ def preview(options: argparse.Namespace) -> int:
         title=title,
         classes=settings.dataset.foreground,
     )
-    print(f"{len(rows)} noisy masks of {len(images)} are drawn in {options.out}")
+    print(f"{len(rows)} noisy masks of {len(images)} are shown in {options.out}")
     return 0
 
 

@@ -36,8 +36,8 @@ def check_only(overrides: Iterable[str], known: Sequence[str], command: str) -> 
     """Refuse overrides that a command would not heed.
 
     Args:
-        overrides: of the call.
-        known: names of settings; a group stands for all of its settings, too.
+        overrides: of the command line.
+        known: names of settings; a group also stands for all of its settings.
         command: for the message.
 
     Raises:

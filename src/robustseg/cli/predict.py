@@ -27,11 +27,12 @@ def add_parser(subparsers: Any) -> None:
     """Add the command ``predict``."""
     parser = subparsers.add_parser(
         "predict",
-        help="masks and probabilities of new images",
+        help="predict masks and probabilities of new images",
         description="Predict images of any size and write OUT/masks (8-bit PNG: 0, 255), "
-        "OUT/probabilities (16-bit PNG: 65535 p) and OUT/predictions.csv, at the images' own size; "
-        "of several classes OUT/masks are label maps (8-bit PNG with a palette: k for class k). "
-        "Exit code 1 if a file could not be read; the others are predicted nevertheless.",
+        "OUT/probabilities (16-bit PNG: 65535 p) and OUT/predictions.csv, at the "
+        "images' own size; with several classes OUT/masks are label maps (8-bit PNG "
+        "with a palette: k for class k). Exit code 1 if a file could not be read; "
+        "the others are still predicted.",
         epilog="robustseg predict runs/isic2017-tloss-clean-s0-1f2e3d4c photos '*.tif' -o out",
     )
     add_run(parser)
@@ -41,28 +42,32 @@ def add_parser(subparsers: Any) -> None:
         "--threshold",
         type=share,
         metavar="P",
-        help="foreground where the probability is above it, in [0, 1) (default: 0.5); of several "
-        "classes the largest probability decides",
+        help="pixels with a probability above it are foreground, in [0, 1) (default: 0.5); with "
+        "several classes the largest probability decides",
     )
     parser.add_argument(
         "--class-probabilities",
         action="store_true",
-        help="OUT/probabilities/CLASS of each class, where there are several",
+        help="with several classes, also write OUT/probabilities/CLASS",
     )
-    parser.add_argument("--overlay", action="store_true", help="OUT/overlays: outline on image")
-    parser.add_argument("--batch-size", type=positive, default=8, help="images (default: 8)")
+    parser.add_argument(
+        "--overlay", action="store_true", help="also write OUT/overlays: the outline on the image"
+    )
+    parser.add_argument(
+        "--batch-size", type=positive, default=8, help="images per batch (default: 8)"
+    )
     parser.add_argument(
         "--image-bits",
         type=int,
         choices=range(8, 17),
         metavar="N",
-        help="bits that images of 16 bits grey use, 8 to 16, for example 12 for values up to 4095 "
-        "(default: the run's dataset.source.image_bits)",
+        help="number of bits that 16-bit grey images actually use, 8 to 16, for example 12 for "
+        "values up to 4095 (default: the run's dataset.source.image_bits)",
     )
     parser.add_argument(
         "--force",
         action="store_true",
-        help="replace the predictions that an earlier call wrote to OUT",
+        help="replace the predictions that an earlier command wrote to OUT",
     )
     parser.set_defaults(main=main)
 
@@ -102,7 +107,7 @@ def main(options: argparse.Namespace) -> int:
         file.unlink()
     # Listed before they are written, so that what a killed call leaves is known to be its own.
     rows = {
-        name: Predicted(image, name, error=f"{image}: not predicted, the call was interrupted")
+        name: Predicted(image, name, error=f"{image}: not predicted, the command was interrupted")
         for image, name in zip(images, output_names(images), strict=True)
     }
     write_csv(table, [_row(one, run.classes) for one in rows.values()])
@@ -133,9 +138,9 @@ def _check_out(options: argparse.Namespace, before: "Earlier") -> None:
 
     if before.foreign:
         raise FileExistsError(
-            f"{before.foreign[0]} is not listed in {options.out / TABLE}, so no "
-            "earlier call wrote it: it may be a data set's own mask. Nothing was written. Choose "
-            "another folder"
+            f"{before.foreign[0]} is not listed in {options.out / TABLE}, so no earlier command "
+            "wrote it: it may be a data set's own mask. Nothing was written. Choose another "
+            "folder"
         )
     if (before.own or before.table) and not options.force:
         raise FileExistsError(
@@ -153,7 +158,7 @@ def _without(images: Sequence[Path], own: Sequence[Path]) -> list[Path]:
     outputs = {os.path.realpath(file) for file in own}
     left = [image for image in images if os.path.realpath(image) not in outputs]
     if not left:
-        raise DataError(f"{images[0]} is an output of an earlier call, as all images are")
+        raise DataError(f"all images are outputs of an earlier command, such as {images[0]}")
     return left
 
 

@@ -29,23 +29,27 @@ def add_parser(subparsers: Any) -> None:
         "ranks",
         help="mean rank of each loss over noise settings and data sets",
         description="Rank the losses in every noise setting of every data set, and print their "
-        "mean ranks with bootstrap intervals over images and seeds, the range with one setting "
-        "left out, the probability that one loss beats another, and what runs cost on each "
-        "processor. Grids may be incomplete.",
+        "mean ranks with bootstrap intervals over images and seeds, the range with "
+        "one setting left out, the probability that one loss beats another, and the "
+        "cost of runs on each processor. Grids may be incomplete.",
         epilog="robustseg ranks tloss_isic2017_small tloss_shenzhen_small",
     )
     parser.add_argument("experiments", nargs="*", help="only runs of these experiments, together")
     add_sources(parser)
     add_filters(parser, ordered=False)
-    parser.add_argument("--metric", default="dice_image", help="to rank by (default: dice_image)")
+    parser.add_argument(
+        "--metric", default="dice_image", help="metric to rank by (default: dice_image)"
+    )
     parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
     parser.add_argument(
         "--cost",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="say what runs cost on each processor (default: yes)",
+        help="show the cost of runs on each processor (default: yes)",
     )
-    parser.add_argument("--figure", type=Path, help="also draw the intervals: a .png, .svg or .pdf")
+    parser.add_argument(
+        "--figure", type=Path, help="also draw the intervals, to a .png, .svg or .pdf file"
+    )
     parser.set_defaults(main=main, resolve_experiment=resolve_experiment, experiment=None)
 
 
@@ -82,7 +86,7 @@ def _check_experiments(names: Sequence[str], sources: Sources) -> None:
     for name in names:
         if name not in known:
             raise NoRuns(
-                f"no finished run is of the experiment {name!r}; {suggestion(name, known)}"
+                f"no finished run belongs to the experiment {name!r}; {suggestion(name, known)}"
             )
 
 
@@ -94,7 +98,9 @@ def _table(runs: pd.DataFrame, sources: Sources, metric: str) -> Table:
 
     check_metrics(runs, [metric])
     if not ordered_by(metric):
-        raise ConfigError(f"{metric} has no better and no worse, so nothing can be ranked by it")
+        raise ConfigError(
+            f"{metric} has no order from better to worse, so losses cannot be ranked by it"
+        )
     return make_table(pool_folds(runs, sources), [metric])
 
 

@@ -19,33 +19,36 @@ def add_parsers(commands: Any) -> None:
     packer = commands.add_parser(
         "pack",
         help="keep the numbers of finished runs in a small record, for git",
-        description="Add what a record lacks of an experiment's finished runs: numbers, curves and "
-        "rows of test images, without weights and images. What was written before is not "
-        "touched. A run that a sweep skipped because of records=[…] is taken from the record that "
-        "has it. Tables, figures and reports take records where they take folders of runs.",
+        description="Add the finished runs of an experiment that a record does not have yet: "
+        "numbers, curves and rows of test images, without weights and images. "
+        "Existing parts are not changed. A run that a sweep skipped because of "
+        "records=[…] is taken from the record that has it. Tables, figures and "
+        "reports read records like folders of runs.",
         epilog="robustseg runs pack demo -o record",
     )
-    packer.add_argument("experiment", help="whose runs; all: whatever is there")
+    packer.add_argument("experiment", help="experiment to pack, or all")
     packer.add_argument("-o", "--out", type=Path, required=True, help="the record's folder")
     packer.add_argument(
         "--runs",
         type=Path,
         nargs="+",
         metavar="SOURCE",
-        help="folders of runs, and records (default: runs, and of every experiments/*/record the "
-        "runs that were skipped because a record has them)",
+        help="folders of runs, and records (default: runs, and from every experiments/*/record "
+        "the runs that were skipped because a record has them)",
     )
     packer.add_argument(
         "--image-ids",
         action="store_true",
-        help="keep image ids plainly, also of data that are not public (default: salted hashes)",
+        help="keep image ids in plain text, also for data that are not public (default: salted "
+        "hashes)",
     )
     packer.set_defaults(main=pack)
     merger = commands.add_parser(
         "merge",
         help="put several records into one",
-        description="Copy the parts of some records into another. What is damaged is reported and "
-        "not copied; what is damaged in the other is written again from those that have it.",
+        description="Copy the parts of some records into another. Damaged parts are reported and "
+        "not copied; parts that are damaged in the target are written again from a "
+        "source that has them.",
         epilog="robustseg runs merge here/record there/record -o both",
     )
     merger.add_argument("records", type=Path, nargs="+", metavar="RECORD", help="folders")
@@ -73,18 +76,19 @@ def pack(options: argparse.Namespace) -> int:
     _list("Left out", report.left_out.items(), "")
     _list("Packed without", ((run, files) for run, files in report.without.items()), "")
     _list(
-        "Packed with paths of a machine, as settings that can change the result are kept whole",
+        "Packed with absolute paths, since settings that can change the result are kept in full",
         report.paths.items(),
-        "A run that is given such a file by a relative path does not have its folder on record",
+        "To keep the folder out of the record, train with a relative path",
     )
     _list(
-        "With other numbers elsewhere; the first are kept",
+        "With different numbers in another source; the first are kept",
         report.differing.items(),
-        "To keep both, pack them into a record of their own; tables name what differs",
+        "To keep both, pack them into a separate record; tables name the differences",
     )
     if not (report.added or report.known or report.differing):
-        places = ", ".join(map(str, runs))
-        raise NoRuns(f"no finished run in {places} is of {options.experiment}")
+        has = "has" if len(runs) == 1 else "have"
+        whose = f" of experiment {experiment}" if experiment else ""
+        raise NoRuns(f"{', '.join(map(str, runs))} {has} no finished run{whose}")
     size = sum(file.stat().st_size for file in options.out.rglob("*") if file.is_file())
     print(
         f"{options.out}: {count(len(report.added), 'run')} added in "

@@ -21,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
         "report",
         help="tables, figures and runs on one page",
         description="Write one HTML file with the tables, the figures and the runs of an "
-        "experiment, which needs no network and tells neither paths nor hosts.",
+        "experiment that works offline and contains no paths or host names.",
         epilog="robustseg report demo -o report.html",
     )
     add_runs(parser, duplicates=False)
@@ -31,10 +31,10 @@ def add_parser(subparsers: Any) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="numbers of metrics.json, a table each (default: the usual)",
+        help="metrics, one table each (default: Dice, pooled Dice and other main ones)",
     )
     add_published(parser)
-    add_images(parser, None, "all of data sets with dataset.public=true, none of others")
+    add_images(parser, None, "all for data sets with dataset.public=true, none for others")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("report.html"), help="(default: report.html)"
     )

@@ -26,12 +26,13 @@ def add_parser(subparsers: Any) -> None:
         "results",
         help="results.csv, table.md and figures of an experiment, to keep beside its README",
         description="Write OUT/EXPERIMENT/results.csv (means, deviations, intervals, p-values), "
-        "table.md, which robustseg table --from results.csv gives again, and the figures.",
+        "table.md, which robustseg table --from results.csv prints again, and the "
+        "figures.",
         epilog="robustseg results tloss_isic2017_small --out results",
     )
     parser.add_argument("experiment", help="only runs of this experiment")
     add_table(parser)
-    add_images(parser, "none", "none, for the folder is published")
+    add_images(parser, "none", "none, since the folder is published")
     parser.add_argument(
         *("-o", "--out"),
         type=Path,

@@ -26,8 +26,8 @@ def add_run(parser: argparse.ArgumentParser, device: bool = True) -> None:
     parser.add_argument(
         "--trust",
         action="store_true",
-        help="let the run's config.yaml build any class, which can run any code: only for folders "
-        "of people you trust",
+        help="let the run's config.yaml build any class, which can run any code: only for "
+        "folders from people you trust",
     )
 
 

@@ -57,8 +57,8 @@ def selected(options: argparse.Namespace) -> tuple[pd.DataFrame, Sources]:
             raise NoRuns(untrained) from error
         if options.runs is None and len(sources.paths) < len(default_sources()):
             raise NoRuns(
-                f"{error}. Records are read, too, if an experiment is named, or with --runs "
-                "runs experiments/*/record"
+                f"{error}. Records are also read if an experiment is named, or with --runs runs "
+                "experiments/*/record"
             ) from error
         raise
     tell_of_records(options, sources)
@@ -99,11 +99,11 @@ def check_swallowed(options: argparse.Namespace, sources: Sources) -> None:
         for word in words if name == "where" else split(words):
             if word in known:
                 raise ConfigError(
-                    f"--{name} {word}: {word} is an experiment, which is named before --{name}"
+                    f"--{name} {word}: {word} is an experiment; name it before --{name}"
                 )
             if name == "seeds" and not _is_number(word):
                 raise ConfigError(
-                    f"--seeds {word}: not a number (an experiment is named before --seeds)"
+                    f"--seeds {word}: not a number (name an experiment before --seeds)"
                 )
 
 
@@ -156,7 +156,7 @@ def check_once(options: argparse.Namespace) -> None:
     for name, _, values in (text.partition("=") for text in options.where):
         if name in seen:
             raise ConfigError(
-                f"--where has {name} twice; several values are one filter: "
+                f"--where has {name} twice; write several values as one filter: "
                 f"{name}={seen[name]},{values}"
             )
         option, given = others.get(name, ("", []))

@@ -28,16 +28,16 @@ def add_sources(parser: argparse.ArgumentParser, duplicates: bool = True) -> Non
         action="extend",
         metavar="SOURCE",
         help="folders of runs, and records that `robustseg runs pack` made; where they disagree, "
-        "the first is taken (default: runs, and experiments/*/record if an experiment is named or "
-        "runs has none)",
+        "the first is used (default: runs, and experiments/*/record if an experiment is "
+        "named or runs has none)",
     )
     if duplicates:
         parser.add_argument(
             "--duplicates",
             choices=DUPLICATES,
             default="first",
-            help="of a run with other numbers in another source: the first source's (default), "
-            "or all, distinguished by their source",
+            help="if sources disagree on a run: use the first (default), or show all in separate "
+            "rows",
         )
 
 

@@ -28,9 +28,10 @@ def add_parser(subparsers: Any) -> None:
 
     parser = subparsers.add_parser(
         "runs",
-        help="record runs, verify them, delete them, or move them away",
+        help="pack, verify, delete or move runs",
         description="Keep the numbers of finished runs in small records for git, verify runs and "
-        "records against their checksums, delete runs, or move them away.",
+        "records against their checksums, delete runs, or move them to another "
+        "folder.",
         epilog="robustseg runs COMMAND --help",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -39,14 +40,15 @@ def add_parser(subparsers: Any) -> None:
     remove = commands.add_parser(
         "rm",
         help="delete runs",
-        description="Delete the runs that the filters select, or those named. Running ones stay.",
+        description="Delete the runs that the filters select, or those named. Running ones are "
+        "kept.",
         epilog="robustseg runs rm --state failed damaged",
     )
     archive = commands.add_parser(
         "archive",
         help="move runs to another folder",
         description="Move the runs that the filters select, or those named, to another folder, "
-        "from which tables can still be made (--runs). Running ones stay.",
+        "from which tables can still be made (--runs). Running ones are not moved.",
         epilog="robustseg runs archive --experiment old --to /mnt/old-runs",
     )
     archive.add_argument("--to", type=Path, help="folder (default: <runs>-archive)")
@@ -59,7 +61,9 @@ def add_parser(subparsers: Any) -> None:
         command.add_argument("--yes", action="store_true", help="do not ask")
         command.set_defaults(main=main, to=None, command=command.prog.split()[-1])
     remove.add_argument(
-        "--aside", action="store_true", help="also what was set aside by force=true or damage"
+        "--aside",
+        action="store_true",
+        help="also folders that were set aside because of force=true or damage",
     )
 
 
@@ -175,4 +179,4 @@ def _take(path: Path, state: str, destination: Path | None) -> str:
 def _changed(path: Path, state: str) -> str:
     """What became of a folder, if its state is another one."""
     now = state if state == _ASIDE else look(RunFolder(path), held=True).state
-    return "" if now == state else f"was {state}, is {now} now and stays where it is"
+    return "" if now == state else f"was {state}, is now {now} and stays where it is"

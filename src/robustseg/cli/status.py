@@ -21,9 +21,10 @@ def add_parser(subparsers: Any) -> None:
     """Add the command ``status``; its ``main`` is in the options it parses to."""
     parser = subparsers.add_parser(
         "status",
-        help="what is done, running, interrupted and failed",
+        help="which runs are done, running, interrupted or failed",
         description="Count the runs of a folder by state, and show a grid of losses × noise "
-        "settings with a mark for each seed, the running ones' epochs, and why runs failed.",
+        "settings with a mark per seed, the epochs of running ones, and why runs "
+        "failed.",
         epilog="robustseg status demo --state failed",
     )
     parser.add_argument(
@@ -31,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
     )
     add_sources(parser, duplicates=False)
     add_options(parser)
-    parser.add_argument("--watch", action="store_true", help="again every 5 s, until Ctrl-C")
+    parser.add_argument("--watch", action="store_true", help="refresh every 5 s until Ctrl-C")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.set_defaults(main=main, resolve_experiment=_resolve_experiment)
 

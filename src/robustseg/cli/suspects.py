@@ -26,10 +26,10 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "suspects",
         help="the training masks that the network disagrees with most",
-        description="Rank a finished run's training masks by how little its network believes them: "
-        "by the T-Loss's own weight of an image where it was trained with it, else by the mean "
-        "squared residual; or by 1 - Dice. With injected noise, it reports how well the wrong "
-        "masks are found.",
+        description="Rank a finished run's training masks by how strongly its network disagrees "
+        "with them: by the weight that the T-Loss gives an image if the run was "
+        "trained with it, else by the mean squared residual; or by 1 - Dice. With "
+        "injected noise, it reports how well the wrong masks are found.",
         epilog="robustseg suspects runs/isic2017-tloss-clean-s0-1f2e3d4c --sheet sheet.png",
     )
     add_run(parser)
@@ -38,20 +38,22 @@ def add_parser(subparsers: Any) -> None:
         "--by",
         choices=("own", "dice"),
         default="own",
-        help="own: the weight or residual, larger for large masks except with loss=tloss_area "
-        "(default); dice: 1 - Dice of mask and prediction",
+        help="own: the weight or residual, which depends on the size of a mask except with "
+        "loss=tloss_area (default); dice: 1 - Dice of mask and prediction",
     )
-    parser.add_argument("--top", type=positive, default=20, help="to list (default: 20)")
+    parser.add_argument("--top", type=positive, default=20, help="masks to list (default: 20)")
     parser.add_argument(
         "-o", "--out", type=file_ending(".csv"), help="CSV file of all training masks"
     )
     parser.add_argument(
-        "--sheet", type=file_ending(".png"), help="PNG file: the worst with both outlines"
+        "--sheet",
+        type=file_ending(".png"),
+        help="PNG file: the most suspicious masks, with both outlines",
     )
-    parser.add_argument("--count", type=positive, default=24, help="on the sheet (default: 24)")
     parser.add_argument(
-        "--compare", action="store_true", help="with cleanlab's label quality score"
+        "--count", type=positive, default=24, help="masks on the sheet (default: 24)"
     )
+    parser.add_argument("--compare", action="store_true", help="add cleanlab's label quality score")
     parser.set_defaults(main=main)
 
 
@@ -72,7 +74,7 @@ def main(options: argparse.Namespace) -> int:
     method = DICE if options.by == "dice" else found.method
     order = found.order(method)
     rows = _rows(found, data, order)
-    title = f"{run.folder.run_id}: least believed of {len(rows)} training masks, by {method}"
+    title = f"{run.folder.run_id}: most suspicious of {len(rows)} training masks, by {method}"
     print(title)
     print(_table(rows[: options.top]))
     detected = detections(found, data.manifest)
@@ -84,7 +86,7 @@ def main(options: argparse.Namespace) -> int:
         print(f"\nAll of them are in {options.out}")
     if options.sheet:
         _draw(options.sheet, data, found, order[: options.count], title)
-        print(f"The first are drawn in {options.sheet}")
+        print(f"The first are shown in {options.sheet}")
     return 0
 
 
@@ -98,7 +100,7 @@ def _check_out(path: Path) -> None:
         with path.open(encoding="utf-8", errors="replace") as file:
             header = file.readline()
         if not header.startswith("rank,id,"):
-            raise FileExistsError(f"{path} exists and is no list of suspects. Name another file")
+            raise FileExistsError(f"{path} exists and is not a list of suspects. Name another file")
 
 
 def _moved(run: "FinishedRun", root: str | None) -> "FinishedRun":
@@ -112,8 +114,8 @@ def _moved(run: "FinishedRun", root: str | None) -> "FinishedRun":
     dataset = run.settings.dataset
     if dataset.source.get("root") is None:
         raise ConfigError(
-            f"dataset.root={root}: the images of {run.folder.run_id} are drawn and lie nowhere; "
-            "leave it out"
+            f"dataset.root={root}: the images of {run.folder.run_id} are synthetic and have no "
+            "folder; leave it out"
         )
     moved = dataset.changed(root=root, source=dataset.source.changed(root=root))
     return replace(run, settings=run.settings.changed(dataset=moved))

@@ -24,8 +24,8 @@ def add_parser(subparsers: Any) -> None:
         "table",
         help="losses × noise settings, mean(std) over seeds",
         description="Print a table of the finished runs: losses × noise settings, mean(std) over "
-        "seeds in the papers' notation, beside published values where there are any, with marks "
-        "for what differs significantly from the best.",
+        "seeds in the papers' notation, beside published values where there are any, "
+        "with marks for values that differ significantly from the best.",
         epilog="robustseg table tloss_isic2017 --published-only",
     )
     parser.add_argument("experiment", nargs="?", help="only runs of this experiment")
@@ -36,8 +36,8 @@ def add_parser(subparsers: Any) -> None:
         action="extend",
         default=[],
         metavar="RULE",
-        help="test Dice at the evaluation at which a rule stops training, and what it lacks to the "
-        f"best one, from epochs.csv: {', '.join(RULES)}",
+        help="test Dice at the evaluation at which a rule stops training, from epochs.csv: "
+        f"{', '.join(RULES)}",
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument(

@@ -24,9 +24,11 @@ def add_metrics(parser: argparse.ArgumentParser, words: str) -> None:
     parser.add_argument(
         "--by",
         choices=("class",),
-        help="class: each number is followed by that of each class of foreground",
+        help="class: each number is followed by those of the foreground classes",
     )
-    parser.add_argument("--decimals", type=_decimals, default=3, help="of means (default: 3)")
+    parser.add_argument(
+        "--decimals", type=_decimals, default=3, help="decimals of means (default: 3)"
+    )
 
 
 def _decimals(text: str) -> int:
@@ -43,8 +45,8 @@ def add_table(parser: argparse.ArgumentParser) -> None:
     add_filters(parser)
     add_metrics(
         parser,
-        "numbers of metrics.json, side by side (default: dice_image, with dice_pooled and "
-        "area_ratio where they rank losses differently; or the layout's)",
+        "metrics, side by side (default: dice_image, with dice_pooled and area_ratio where they "
+        "rank losses differently; or those of the layout)",
     )
     parser.add_argument(
         "--layout",
@@ -56,10 +58,9 @@ def add_table(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--test",
         choices=("images", "seeds", "tukey", "best", "none"),
-        help="which cells differ: by Wilcoxon's test over test images (default, where it can be "
-        "made) or over six or more seeds, Holm's correction over all pairs of all columns; by the "
-        "T-Loss paper's ANOVA and Tukey's test; or best, the former rule, which corrects for the "
-        "pairs with the best only and marks too much",
+        help="test behind the marks. images: Wilcoxon over test images (default); seeds: over "
+        "six or more seeds; both with Holm's correction over all pairs. tukey: the T-Loss "
+        "paper's procedure. best: corrects only for pairs with the best, and marks too much",
     )
     parser.add_argument(
         "--against",
@@ -111,6 +112,6 @@ def add_images(parser: argparse.ArgumentParser, default: str | None, why: str) -
         "--images",
         choices=IMAGES,
         default=default,
-        help="figures with images of the data set: none, those of training images only, or all; "
-        f"their licence says what may be passed on (default: {why})",
+        help="figures with images of the data set: none, those with training images only, or "
+        f"all; check the licence before you share them (default: {why})",
     )

@@ -1,4 +1,4 @@
-"""`robustseg train`, which train.py calls, too: one run, or with -m a sweep of them."""
+"""`robustseg train`, which train.py also calls: one run, or with -m a sweep of them."""
 
 import argparse
 import os

@@ -21,9 +21,10 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "verify",
         help="compare the files of finished runs with their checksums",
-        description="Read every file of the finished runs, weights and images too, and compare it "
-        "with the size and SHA-256 that status.json has of it; of records, the parts with those in "
-        "record.json. Runs of older versions have none and are listed as unverified.",
+        description="Read every file of the finished runs, weights and images included, and "
+        "compare it with its size and SHA-256 in status.json; for records, compare "
+        "the parts with those in record.json. Runs of older versions have no "
+        "checksums and are listed as unverified.",
         epilog="robustseg runs verify --runs experiments/tloss_shenzhen_small/record",
     )
     parser.add_argument("ids", nargs="*", help="run ids; none: all runs")

@@ -33,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
 def _add_workspace(commands: Any) -> None:
     parser = commands.add_parser(
         "workspace",
-        help="the dashboard of some runs, as JSON or saved to wandb",
+        help="make the dashboard of some runs, as JSON or saved to wandb",
         description="Make the dashboard of an experiment, or of all runs: Dice against α by "
         "loss, memorisation, ν, domain against batch size, failed runs, images. Needs no key "
         "unless it is saved.",
@@ -49,8 +49,8 @@ def _add_sync(commands: Any) -> None:
     parser = commands.add_parser(
         "sync",
         help="send offline runs to wandb",
-        description="Send the offline runs below a folder to wandb, those that are not there yet. "
-        "Exit code 1 if one could not be sent; the same command tries again what is left.",
+        description="Send the offline runs below a folder that are not in wandb yet. Exit code 1 "
+        "if one could not be sent; the same command retries it.",
         epilog="robustseg wandb sync logs",
     )
     parser.add_argument(
@@ -63,10 +63,10 @@ def _add_sync(commands: Any) -> None:
 def _add_upload(commands: Any) -> None:
     parser = commands.add_parser(
         "upload",
-        help="make wandb runs of finished run folders",
+        help="upload finished runs to wandb",
         description="Log finished runs that were trained with logger=none: under the same ids, "
-        "with all that they would have logged themselves (of a record: curves and numbers). "
-        "Runs that were logged, or uploaded before, are passed over.",
+        "with all that they would have logged themselves (from a record: curves and "
+        "numbers). Runs that were logged or uploaded before are skipped.",
         epilog="robustseg wandb upload demo --runs runs",
     )
     _add_experiment(parser)
@@ -80,10 +80,10 @@ def _add_upload(commands: Any) -> None:
         help="images; auto: only of public data sets (default: auto)",
     )
     parser.add_argument(
-        "--all", action="store_true", help="also runs that were logged while they were trained"
+        "--all", action="store_true", help="also runs that were logged during training"
     )
     parser.add_argument(
-        "--offline", action="store_true", help="only write them, for `robustseg wandb sync`"
+        "--offline", action="store_true", help="only write them; `robustseg wandb sync` sends them"
     )
     _add_limits(parser)
     parser.set_defaults(main=upload)
@@ -91,16 +91,24 @@ def _add_upload(commands: Any) -> None:
 
 def _add_experiment(parser: argparse.ArgumentParser) -> None:
     add_runs(parser, duplicates=False)
-    parser.add_argument("--project", default="robustseg", help="of wandb (default: robustseg)")
+    parser.add_argument("--project", default="robustseg", help="wandb project (default: robustseg)")
     parser.add_argument("--entity", help="user or team (default: yours)")
 
 
 def _add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--run-limit", type=float, default=300, metavar="SECONDS", help="a run (default: 300)"
+        "--run-limit",
+        type=float,
+        default=300,
+        metavar="SECONDS",
+        help="time limit per run (default: 300)",
     )
     parser.add_argument(
-        "--limit", type=float, default=3600, metavar="SECONDS", help="in all (default: 3600)"
+        "--limit",
+        type=float,
+        default=3600,
+        metavar="SECONDS",
+        help="total time limit (default: 3600)",
     )
 
 
@@ -149,8 +157,9 @@ def _states(sources: Sources, experiment: str | None) -> list[RunState]:
     chosen = [run for run in runs if experiment is None or experiment in run.experiments]
     if not chosen:
         known = {name for run in runs for name in run.experiments}
-        hint = suggestion(str(experiment), known) if known else "none is of any: leave it out"
-        raise NoRuns(f"no run in {sources} is of the experiment '{experiment}'; {hint}")
+        none = "these runs belong to no experiment: leave it out"
+        hint = suggestion(str(experiment), known) if known else none
+        raise NoRuns(f"no run in {sources} belongs to the experiment '{experiment}'; {hint}")
     return chosen
 
 
@@ -220,7 +229,7 @@ def upload(options: argparse.Namespace) -> int:
         print(f"{at}/{len(runs)} {printable(run_id)} {_STATES[state]}", flush=True)
     print(", ".join(f"{number} {_STATES[state]}" for state, number in counts.items()))
     if counts["logged"]:
-        print(f"Those logged while they were trained: robustseg wandb sync {options.logs}")
+        print(f"Runs logged during training: robustseg wandb sync {options.logs}")
     options.folder = uploads(options.logs)
     if options.offline:
         if counts["written"] or counts["there"]:
@@ -233,6 +242,6 @@ def upload(options: argparse.Namespace) -> int:
 _STATES = {
     "damaged": "not uploaded, since they are damaged",
     "written": "written",
-    "logged": "logged while it was trained",
+    "logged": "logged during training",
     "there": "written before",
 }

@@ -28,9 +28,10 @@ def check_names(settings: Settings) -> None:
     for setting, name in names.items():
         if name is not None and not (len(name) <= _LONGEST and _NAME.fullmatch(name)):
             raise ConfigError(
-                f"{setting}={name!r} cannot be a name: run ids and folders have it in theirs. It "
-                f"takes letters, digits, spaces and _ . , + = @ ~ ( ) -, begins with a letter, "
-                f"digit or _, does not end with a mark, and has {_LONGEST} characters at most"
+                f"{setting}={name!r} cannot be a name: it becomes part of run ids and folder "
+                "names. It takes letters, digits, spaces and _ . , + = @ ~ ( ) -, begins with a "
+                f"letter, digit or _, does not end with a mark, and has {_LONGEST} characters at "
+                "most"
             )
 
 

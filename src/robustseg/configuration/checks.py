@@ -52,7 +52,7 @@ def resolve(cfg: DictConfig) -> Settings:
 
 
 def check_call(cfg: DictConfig) -> tuple[float | None, list[str]]:
-    """The settings of a call, not of a run: its time limit and its records.
+    """The settings of a command, not of a run: its time limit and its records.
 
     Raises:
         ConfigError: one is out of range.
@@ -130,8 +130,8 @@ def _with_cache(config: dict[str, Any]) -> dict[str, Any]:
     cache = os.path.expanduser(paths["cache"])
     if not cache or cache.startswith("~"):
         raise ConfigError(
-            f"paths.cache={cache}: no such folder can be. Set ROBUSTSEG_CACHE or paths.cache to a "
-            "folder for decoded images, or HOME"
+            f"paths.cache={cache} cannot be a folder. Set ROBUSTSEG_CACHE or paths.cache to a "
+            "folder for decoded images, or set HOME"
         )
     return config | {"paths": paths | {"cache": cache}}
 
@@ -163,8 +163,8 @@ def _check_length(settings: Settings) -> None:
     steps, each = settings.trainer.max_steps, settings.trainer.steps_per_epoch
     if steps is None and each is not None:
         raise ConfigError(
-            f"trainer.steps_per_epoch={each} is for trainer.max_steps: set it, too, or leave "
-            "trainer.steps_per_epoch out"
+            f"trainer.steps_per_epoch={each} is for trainer.max_steps: also set "
+            "trainer.max_steps, or leave trainer.steps_per_epoch out"
         )
     if steps is not None and each is None:
         raise ConfigError(

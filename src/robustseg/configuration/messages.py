@@ -52,7 +52,7 @@ def explain(
     Args:
         error: what was raised.
         conf: the folder of configuration groups, to find what was meant; None: no search.
-        overrides: of the call.
+        overrides: of the command line.
 
     Returns:
         The error to be reported; None for one that is not of the user's making.
@@ -137,7 +137,7 @@ def _unreadable(override: str, overrides: Sequence[str]) -> str:
     try:
         OverridesParser.create().parse_override(shlex.split(quoted)[0])
     except HydraException:
-        return f"{override!r} cannot be read; a value is quoted so: 'dataset.root=\"/data (1)\"'"
+        return f"{override!r} cannot be read; quote a value so: 'dataset.root=\"/data (1)\"'"
     return (
         f"a value with spaces, non-ASCII characters or marks such as = ( [ needs quotes: {quoted}"
     )

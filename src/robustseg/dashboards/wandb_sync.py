@@ -79,7 +79,7 @@ def check_key() -> None:
     except AuthenticationError as error:
         raise NoKey(str(error)) from error
     if not found:
-        raise NoKey("wandb has no API key: call `wandb login`, or set WANDB_API_KEY")
+        raise NoKey("wandb has no API key: run `wandb login`, or set WANDB_API_KEY")
 
 
 def sync(
@@ -106,7 +106,9 @@ def sync(
     for at, run in enumerate(runs, start=1):
         left = end - time.monotonic()
         if left <= 0:
-            result = Synced(run.run_id, "failed", reason=f"not tried: {limit:g} s are over")
+            result = Synced(
+                run.run_id, "failed", reason=f"not tried: the limit of {limit:g} s is reached"
+            )
         elif _running(run.files[-1]):
             result = Synced(run.run_id, "running")
         else:
@@ -145,7 +147,7 @@ def _sync(run: OfflineRun, limit: float, command: Sequence[str]) -> Synced:
         output, _ = process.communicate(timeout=limit)
         reason = _last_line(output) or f"wandb ended with code {process.returncode}"
     except subprocess.TimeoutExpired:
-        reason = f"not done in {limit:.0f} s; is there a network?"
+        reason = f"not finished in {limit:.0f} s; is there a network?"
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

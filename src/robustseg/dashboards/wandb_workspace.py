@@ -33,7 +33,7 @@ _DOMAIN = wr.Config("loss.domain")
 _BATCH_SIZE = wr.Config("dataset.batch_size")
 _DICE = wr.SummaryMetric("dice_image")
 _FAILURES = (
-    "The columns *State* and *error* of the run list tell which runs failed and of what kind of "
+    "The columns *State* and *error* of the run list say which runs failed and with what kind of "
     "error. The whole message: `robustseg status`."
 )
 _RUN = "${run:displayName}"  # what a legend calls a run: it names loss, α, β and seed

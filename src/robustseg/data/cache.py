@@ -218,7 +218,7 @@ def _build(
         if _name(source, shape[1], cache) != folder.name:
             raise DataError(
                 f"{getattr(source, 'root', None) or 'the data'}: changed while it was decoded. "
-                "Wait until no other program writes there, and repeat the call"
+                "Wait until no other program writes there, and run the command again"
             )
         _replace(folder, partial)
     except OSError as error:
@@ -340,7 +340,7 @@ def _wait(file: IO[str], folder: Path) -> bool:
                 told = True
             time.sleep(0.2)
         except OSError as error:
-            log.warning("%s: no locks here (%s), going on", folder.parent, error.strerror)
+            log.warning("%s: no locks here (%s), continuing", folder.parent, error.strerror)
             break
     return False
 

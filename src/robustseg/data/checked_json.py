@@ -29,14 +29,14 @@ def read_checked(file: Path, *, owned: bool = False) -> Any:
     """
     with open_regular(file) as opened:
         if owned and hasattr(os, "geteuid") and os.fstat(opened.fileno()).st_uid != os.geteuid():
-            raise ValueError("it is another user's")
+            raise ValueError("it belongs to another user")
         checksum, _, body = opened.read().partition(b"\n")
     if hashlib.sha256(body).hexdigest().encode() != checksum:
         raise ValueError("its checksum is wrong")
     try:
         return json.loads(body)
     except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
+        raise ValueError("it is nested too deeply") from error
 
 
 def write_checked(file: Path, value: Any, *, mode: int = 0o600) -> None:

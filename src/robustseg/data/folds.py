@@ -25,7 +25,7 @@ def hold_out_fold(
 ) -> ImageSet:
     """A set with one fold of its images as test split, the others being for training.
 
-    A test split that is not drawn stays as it is: then the fold of the other images is the
+    A test split that is not random stays as it is: then the fold of the other images is the
     validation split. Groups stay whole. As far as they allow, each fold has its share of the
     images without foreground, of each third of the others by its share, and of each stratum.
 

@@ -33,7 +33,7 @@ class RunData:
     Attributes:
         train: training images with their clean masks.
         noisy: (N, H, W) uint8, the masks to train on.
-        manifest: what the noise did to each training mask, one row a mask.
+        manifest: what the noise did to each training mask, one row per mask.
         test: test images; their masks are clean.
         heldout: the validation images with masks corrupted as those of training are; None where
             the data set has no validation split.
@@ -62,7 +62,7 @@ class RunData:
         return np.array([names[name] or "clean" for name in self.train.ids])
 
     def split_rows(self) -> list[dict[str, str]]:
-        """One row an image: id, split, case, and pixels, a checksum of the image as trained on.
+        """One row per image: id, split, case, and pixels, a checksum of the image as trained on.
 
         A file of them can be a data set's split.csv.
         """
@@ -148,7 +148,7 @@ def corrupt(
         classes: names of the classes of label maps, the background first; None: masks are binary.
 
     Returns:
-        The masks, and one row a mask, or one a foreground class of each.
+        The masks, and one row per mask, or per foreground class of each.
 
     Raises:
         ConfigError: the model is not one for such masks.

@@ -114,7 +114,7 @@ def has_foreground(masks: np.ndarray) -> np.ndarray:
 
 
 def is_foreground(mask: np.ndarray) -> np.ndarray:
-    """Where a mask or label map is of a foreground class: neither 0 nor ignored."""
+    """Where a mask or label map has a foreground class: neither 0 nor ignored."""
     return (mask != 0) & (mask != IGNORED)
 
 

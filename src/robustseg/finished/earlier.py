@@ -1,4 +1,4 @@
-"""What an earlier call of predict left in a folder, told apart from what is not its own."""
+"""What an earlier predict command left in a folder, and what is not its own."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -32,7 +32,7 @@ def check_size(run: FinishedRun, image_size: int) -> None:
     if image_size != run.image_size:
         raise ConfigError(
             f"dataset.image_size={image_size}: {run.folder.run_id} takes images of "
-            f"{run.image_size} pixels, to which those of any data set are resized; leave it out"
+            f"{run.image_size} pixels, to which all images are resized; leave it out"
         )
 
 
@@ -66,11 +66,11 @@ def evaluate_external(
     Args:
         run: whose network predicts.
         images: at the size and with the channels of the run.
-        batch_size: images a batch.
+        batch_size: images per batch.
         hd95: whether to measure HD95, which takes some milliseconds an image.
 
     Returns:
-        One row an image, with the columns of a run's images.csv but for the epoch; and the numbers
+        One row per image, with the columns of a run's images.csv but for the epoch; and the numbers
         of `robustseg.metrics.summarise` with average precision and calibration error.
 
     Raises:

@@ -30,7 +30,7 @@ class Predictor(nn.Module):
         self.network = network.to(memory_format=self.format)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits (B, 1, H, W), or one a class, float32, of uint8 images (B, H, W, C)."""
+        """Logits (B, 1, H, W), or one per class, float32, of uint8 images (B, H, W, C)."""
         return self.network(normalise(images).contiguous(memory_format=self.format)).float()
 
 
@@ -41,11 +41,11 @@ class FinishedRun:
     Attributes:
         folder: of the run.
         settings: its config.yaml.
-        predictor: uint8 images (B, H, W, C) → foreground logits (B, 1, H, W), or one a class.
+        predictor: uint8 images (B, H, W, C) → foreground logits (B, 1, H, W), or one per class.
         channels: of its images: 3 RGB, 1 grey.
         image_size: height and width of its images in pixels.
         precision: in which it was evaluated in training.
-        batch_size: images a batch in its evaluations.
+        batch_size: images per batch in its evaluations.
         nu: ν of a T-Loss; None with other losses.
         trust: whether its config.yaml may build any class.
     """
@@ -193,7 +193,9 @@ def _network(
         added = {**added, "in_channels": channels}
         network = build(model, "model", folder.config, trust=trust, **added)
         if not isinstance(network, nn.Module):
-            raise DataError(f"{folder.config}: model builds no network but a {type(network)}")
+            raise DataError(
+                f"{folder.config}: model does not build a network but a {type(network)}"
+            )
         if {key: value.shape for key, value in network.state_dict().items()} == wanted:
             network.load_state_dict(state)
             return network, channels

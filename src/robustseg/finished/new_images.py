@@ -1,4 +1,4 @@
-"""Which new images a call of predict names, and the names of what it writes for them."""
+"""Which new images a predict command names, and the names of what it writes for them."""
 
 import glob
 import os
@@ -113,7 +113,7 @@ def output_names(images: Sequence[Path]) -> list[str]:
 
 
 def _twice(names: Sequence[str]) -> list[int] | None:
-    """Positions of two equal names; the case of letters does not tell files apart everywhere."""
+    """Positions of two equal names; the case of letters does not distinguish files everywhere."""
     places = defaultdict(list)
     for at, name in enumerate(names):
         places[name.lower()].append(at)

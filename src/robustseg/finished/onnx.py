@@ -85,7 +85,7 @@ def metadata(run: FinishedRun, threshold: float) -> dict[str, str]:
     names = classes or ["background", "foreground"]
     outputs, what = 1, "probability of the foreground"
     if classes:
-        outputs, what = len(classes), "probability of each class; the largest says the label"
+        outputs, what = len(classes), "probability of each class; the largest gives the label"
     return {
         "input": f"{INPUT}: uint8 (N, {size}, {size}, {channels})",
         "input_size": str(size),

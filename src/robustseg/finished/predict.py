@@ -105,7 +105,7 @@ def predict_files(
         run: whose network predicts.
         images: the files.
         wanted: what to write, and where.
-        batch_size: images a batch; so many are in memory at their own size.
+        batch_size: images per batch; so many are in memory at their own size.
         bits: that images of 16 bits grey use; None: as the run's were read, whatever values
             these have.
 
@@ -196,7 +196,7 @@ def remarks_on_files(done: Sequence[Predicted], bits: int | None) -> list[str]:
     """What to say of images that are odd and were predicted nevertheless.
 
     Args:
-        done: all images of a call.
+        done: all images of a command.
         bits: that those of 16 bits were read by; None for all 16.
     """
     read = [one for one in done if not one.error]
@@ -214,10 +214,9 @@ def remarks_on_files(done: Sequence[Predicted], bits: int | None) -> list[str]:
     if bits is None and deep and 0 < max(deep).bit_length() < MIN_BITS:
         needed = max(max(deep).bit_length(), 8)
         remarks.append(
-            f"the largest value of {count(len(deep), 'image')} of 16 bits is {max(deep)}, so that "
-            f"the upper eight bits, by which the run reads, are {(max(deep) >> 8) + 1} grey "
-            "levels. If its training images used all 256, add "
-            f"--image-bits {needed} --force"
+            f"the largest value of {count(len(deep), 'image')} of 16 bits is {max(deep)}, so the "
+            f"upper eight bits, which the run reads, give {(max(deep) >> 8) + 1} grey levels. If "
+            f"its training images used all 256, add --image-bits {needed} --force"
         )
     return remarks
 

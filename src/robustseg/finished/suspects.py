@@ -144,8 +144,8 @@ def beliefs(
         logits = on_device.cpu()
         if logits.isnan().any():  # NaN would pass for background
             raise DataError(
-                f"{run.folder.run_id}: the network's output is NaN on its training images, so it "
-                "believes no mask: take another run"
+                f"{run.folder.run_id}: the network's output is NaN on its training images, so "
+                "masks cannot be ranked: use another run"
             )
         given = torch.from_numpy(np.array(masks[place])).unsqueeze(1)
         predicted.append(predicted_labels(logits).numpy())
@@ -195,8 +195,8 @@ def _t_loss(run: FinishedRun) -> TLoss | None:
     loss = run.build("loss")
     if not isinstance(loss, TLoss):
         raise DataError(
-            f"{run.folder.config}: {type(loss).__name__} has a ν but is no TLoss, so its weight of "
-            "an image is not known here. Derive it from robustseg.losses.TLoss"
+            f"{run.folder.config}: {type(loss).__name__} has a ν but is not a TLoss, so the "
+            "weight that it gives an image is unknown. Derive it from robustseg.losses.TLoss"
         )
     loss.load_state_dict({"log_nu": torch.tensor(math.log(run.nu))})
     return loss

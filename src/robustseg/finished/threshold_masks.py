@@ -41,7 +41,7 @@ class _Kept:
 def threshold_masks(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Image, clean mask, probability and its masks at ¼, ½ and ¾, with their Dice.
 
-    A row a test image and loss, of the hardest noise setting's runs with weights, first seed. The
+    A row per test image and loss, of the hardest noise setting's runs with weights, first seed. The
     images are those that every examples.npz keeps; the network predicts them again.
 
     Args:
@@ -107,7 +107,7 @@ def _predict(finished: Run, kept: _Kept) -> np.ndarray:
     assert finished.folder is not None
     run = load_run(finished.folder.path, device="cpu")
     if kept.images.shape[1:3] != (run.image_size, run.image_size):
-        raise DataError(f"{run.folder.examples} keeps smaller images than the network takes")
+        raise DataError(f"{run.folder.examples} keeps smaller images than its network takes")
     predicted = predict_logits(
         run.predictor, kept.images, batch_size=run.batch_size, precision=run.precision
     )

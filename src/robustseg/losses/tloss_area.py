@@ -48,7 +48,7 @@ def area_t_loss(
         dimension: "label": A_i = Σ y, over counted pixels. "mean": A_i = Σ (y + p)/2, through
             which no gradient flows; for hard masks A_i / S is then 1 / (2 - 2 Dice). "pixels":
             D_i = D, the T-Loss. With C classes y and p are of those that are not background, and
-            D_i is C times the above, since S has C values a pixel.
+            D_i is C times the above, since S has C values per pixel.
         floor: κ, in [0.0001, 1]: the least D_i as a share of the counted pixels D, and the share
             of background below which D_i falls from A_i to it: a mask that fills its image is
             fitted by a bias, to S → 0.

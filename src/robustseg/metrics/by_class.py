@@ -1,4 +1,4 @@
-"""Metrics of several classes: each class by itself, and over all of them; numpy only.
+"""Metrics of several classes: each class separately, and all of them together; numpy only.
 
 A label map has one binary mask a foreground class. Columns of counts then end in its name, such as
 ``tp/left lung``.

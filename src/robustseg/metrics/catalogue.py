@@ -199,7 +199,7 @@ _HD95_PIXELS = replace(
     name="hd95_pixels",
     title="HD95 in pixels",
     about="hd95 times the diagonal, √2 · dataset.image_size: in pixels of the images as the "
-    "network sees them, not of their files. Computed where it is asked for: no run records it.",
+    "network sees them, not of their files. Computed on request: no run records it.",
     unit="pixels",
     decimals=2,
     formula=lambda c: np.asarray(c["hd95"], dtype=np.float64) * c[DIAGONAL],
@@ -380,7 +380,7 @@ CATALOGUE = {
         Metric(
             "train_changed",
             "changed training predictions",
-            "Share of the training pixels predicted otherwise than at the evaluation before.",
+            "Share of the training pixels whose prediction differs from the evaluation before.",
             "pixels",
             better=None,
             decimals=4,

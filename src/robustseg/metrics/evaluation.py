@@ -29,7 +29,7 @@ def predict_logits(
     Args:
         module: uint8 images (B, H, W, C) → logits (B, 1, H, W).
         images: (N, H, W, C) uint8.
-        batch_size: images a batch.
+        batch_size: images per batch.
         precision: as the trainer's; mixed ones compute under autocast.
 
     Yields:
@@ -67,7 +67,7 @@ def evaluate(
         images: (N, H, W, C) uint8.
         masks: each (N, H, W) uint8: 0 background, 1 foreground, 255 ignored; with classes k the
             k-th.
-        batch_size: images a batch.
+        batch_size: images per batch.
         precision: as the trainer's.
         also: further metrics to update in the same pass, each with its masks.
         classes: names of the foreground classes of label maps; none for binary masks.
@@ -97,13 +97,13 @@ def evaluate_fully(
     also: Sequence[tuple["Metric", np.ndarray]] = (),
     classes: Sequence[str] = (),
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """As `evaluate` for one mask, with what no image has by itself.
+    """As `evaluate` for one mask, with what no single image has.
 
     Args:
         module: as for `evaluate`.
         images: as for `evaluate`.
         masks: (N, H, W) uint8.
-        batch_size: images a batch.
+        batch_size: images per batch.
         precision: as the trainer's.
         hd95: whether to add the HD95 column (share of the image diagonal).
         also: as for `evaluate`.
@@ -152,7 +152,7 @@ def update_metrics(
         module: uint8 images (B, H, W, C) → logits (B, 1, H, W).
         images: (N, H, W, C) uint8.
         metrics: each with the masks (N, H, W) uint8 that it compares the logits with.
-        batch_size: images a batch.
+        batch_size: images per batch.
         precision: as the trainer's.
 
     Raises:

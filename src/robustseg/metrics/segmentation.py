@@ -31,7 +31,7 @@ class SegmentationMetrics(PixelMetric):
         distances: whether to compute ``hd95``.
         classes: names of the foreground classes of label maps, without the background; none for
             binary masks. Logits then have a channel a class, the background's first, the largest
-            says the class, and a column a class ends in its name: ``tp/heart``.
+            says the class, and a column per class ends in its name: ``tp/heart``.
 
     Examples:
         >>> import torch

@@ -39,7 +39,7 @@ def best_threshold(scores: ArrayLike) -> int:
 
 
 def score_thresholds(counts: Mapping[str, NDArray[np.int64]]) -> dict[str, list[float]]:
-    """Return the mean scores of a set of images, one a threshold.
+    """Return the mean scores of a set of images, one per threshold.
 
     As in ``summarise``, an image whose pixels are all ignored is left out, and means are correctly
     rounded.

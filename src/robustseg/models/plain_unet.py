@@ -12,7 +12,7 @@ class PlainUNet(nn.Module):
     """Encoder-decoder of strided convolutions, batch norm and leaky ReLU.
 
     With the default widths this is the network of the T-Loss paper's public code (nnU-Net's
-    Generic_UNet: five strided poolings, two convolutions a stage, transposed-convolution
+    Generic_UNet: five strided poolings, two convolutions per stage, transposed-convolution
     upsampling, He initialisation, no dropout), with one sigmoid channel for its two softmax ones
     and without the auxiliary heads that deep supervision would train (18.67 M parameters).
 
@@ -21,7 +21,7 @@ class PlainUNet(nn.Module):
     Args:
         in_channels: channels of the image, 1 or 3.
         features: width of each stage, from full resolution down; each stage halves the size.
-        classes: channels of the output: 1, the logit of the foreground; or one a class.
+        classes: channels of the output: 1, the logit of the foreground; or one per class.
 
     Shapes: (B, in_channels, H, W) → (B, classes, H, W), H and W multiples of 2^(stages − 1).
 

@@ -13,7 +13,7 @@ CUTS = 3  # how many cuts a fractured mask has
 
 
 class Annotator:
-    """Each mask is drawn by one annotator of a panel, always with that annotator's error.
+    """Each mask is redrawn by one annotator of a panel, always with that annotator's error.
 
     One who over-segments puts the contour outside by the same distance everywhere, one who
     under-segments inside, and one who fractures leaves out what is near three straight cuts

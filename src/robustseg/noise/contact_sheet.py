@@ -40,7 +40,7 @@ def contact_sheet(
         images: uint8 (N, H, W, C), C 1 or 3.
         clean: uint8 (N, H, W) with 0, 1 and 255 = ignored (drawn as background).
         noisy: The same after the corruption.
-        manifest: The rows of these N masks, one a mask or one a class of each label map.
+        manifest: The rows of these N masks, one per mask, or per class of each label map.
         title: What the sheet shows.
         columns: Images in a row.
         classes: Names of the foreground classes of label maps: each has its colour, and the clean

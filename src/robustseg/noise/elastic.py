@@ -1,4 +1,4 @@
-"""Boundaries drawn with an unsteady hand."""
+"""Boundaries as if drawn with an unsteady hand."""
 
 import numpy as np
 from scipy import fft, ndimage
@@ -16,7 +16,7 @@ class Elastic:
     |noisy △ clean| / |clean| = β is found by ranking the pixels, without a search, and exactly up
     to equal pixels. The area may change, by up to β, and grows on average, since near a rounded
     outline there are more pixels outside than inside: at β = 0.7 to 1.03 (drawn lesions) and 1.09
-    (drawn lungs) of the clean one at 256 × 256 pixels, 1.07 and 1.12 at 64 × 64. With a the
+    (synthetic lungs) of the clean one at 256 × 256 pixels, 1.07 and 1.12 at 64 × 64. With a the
     relative change, Dice(noisy, clean) is 1 − β/(2 + a). An empty mask stays as it is; what lies
     outside the frame is background.
 

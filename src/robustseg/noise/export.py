@@ -33,7 +33,7 @@ def export(
         masks: uint8 (N, H, W) with 0, 1 and 255 = ignored; of label maps the labels.
         names: The original file names of the N masks, without folder; another suffix than .png
             is replaced by .png.
-        manifest: Their rows, one a mask or one a class of each label map.
+        manifest: Their rows, one per mask, or per class of each label map.
         label_maps: Whether the masks are label maps.
 
     Returns:

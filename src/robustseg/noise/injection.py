@@ -46,8 +46,8 @@ def inject(
         seed: Seed of the choice of the masks and of what is done to them.
 
     Returns:
-        The masks (a new array, same shape and dtype) and the manifest, one row a mask in the order
-        given (columns: `manifest.COLUMNS`).
+        The masks (a new array, same shape and dtype) and the manifest, one row per mask in the
+        order given (columns: `manifest.COLUMNS`).
 
     Raises:
         ValueError: An argument is out of its range, or the model draws other values than 0 and 1.
@@ -111,7 +111,7 @@ def _digest(purpose: str, seed: int, name: str) -> int:
 
 
 def note_of(clean: np.ndarray, noisy: np.ndarray, drawn: np.ndarray, beta: float) -> str:
-    """What a model cannot tell: nothing changed, or too much of the change is on ignored pixels."""
+    """What a model cannot know: nothing changed, or too much of the change is on ignored pixels."""
     wrong = np.count_nonzero(noisy != clean)
     if wrong == 0:
         return UNREACHED + "mask is unchanged"
@@ -146,7 +146,7 @@ def check_set(
         raise ValueError(f"{len(masks)} masks but {len(ids)} ids")
     twice = [name for name, count in Counter(ids).items() if count > 1]
     if twice:
-        raise ValueError(f"ids must differ; {twice[0]!r} is there more than once")
+        raise ValueError(f"ids must differ; {twice[0]!r} occurs more than once")
     for name, mask in zip(ids, masks, strict=True):
         if not ((mask < classes) | (mask == IGNORED)).all():
             values = [int(value) for value in np.unique(mask)]

@@ -46,7 +46,7 @@ def inject_labels(
         seed: Seed of the choice of the maps and of what is done to them.
 
     Returns:
-        The label maps (a new array) and the manifest, a row a map and foreground class (columns:
+        The label maps (a new array) and the manifest, a row per map and foreground class (columns:
         `manifest.COLUMNS` and ``class``).
 
     Raises:
@@ -106,7 +106,7 @@ def unfit(model: NoiseModel | LabelMapModel, classes: int | None) -> str:
         >>> unfit(Confuse(), None)
         'noise=confuse is for label maps: set dataset.classes'
 
-    A mixture draws for each class by itself, so models of whole label maps are unfit for it.
+    A mixture draws for each class separately, so models of whole label maps are unfit for it.
     """
     name = type(model).__name__.lower()
     if isinstance(model, Mixture):
@@ -156,7 +156,7 @@ def _rows(
     beta: float,
     done: Mapping[int, Corruption] | None,
 ) -> list[Row]:
-    """The manifest's rows of a map, one a class."""
+    """The manifest's rows of a map, one per class."""
     rows = []
     for value in range(1, len(classes)):
         before, after = (_one_class(labels, value) for labels in (clean, noisy))

@@ -1,4 +1,4 @@
-"""The manifest: one row a mask that says what was done to it and how wrong it is now."""
+"""The manifest: one row per mask that says what was done to it and how wrong it is now."""
 
 import csv
 import hashlib

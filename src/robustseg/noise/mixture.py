@@ -8,7 +8,7 @@ from robustseg.noise.model import Corruption, Donors, NoiseModel, OrderedModel
 
 
 class Mixture:
-    """Corrupts each mask by one of several models, drawn with given weights.
+    """Corrupts each mask by one of several models, chosen with given weights.
 
     β means |noisy △ clean| / |clean| for all of them. The manifest names the error itself (dilate,
     swap, …) as its type and the model that made it among the parameters.

@@ -20,7 +20,7 @@ TYPES = ("dilate", "erode", "affine")
 
 
 class Morphological:
-    """Dilates, erodes or moves a mask, one of them drawn for each mask.
+    """Dilates, erodes or moves a mask, one of them at random for each mask.
 
     β is the error |noisy △ clean| / |clean|. For dilation and erosion, by 4-neighbour steps, that
     is the relative change of the area, and the number of steps that comes nearest is taken (never

@@ -80,8 +80,9 @@ def find(experiment: str | None, sources: Sequence[Path], elsewhere: Sequence[Pa
                 _add(_with(one, notes[one.finished.run_id]), found)
     for run_id in sorted(noted - found.runs.keys()):
         found.left_out[run_id] = (
-            f"a sweep of {notes[run_id][0]} skipped it since a record has it, but none that is "
-            f"read here does; name that one: --runs {' '.join(map(str, sources))} RECORD"
+            f"a sweep of {notes[run_id][0]} skipped it since a record has it, but none of the "
+            f"records read here does; name that record: --runs {' '.join(map(str, sources))} "
+            "RECORD"
         )
     found.runs = dict(sorted(found.runs.items()))
     return found

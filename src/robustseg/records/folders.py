@@ -80,8 +80,8 @@ def hide(ids: Sequence[str], fingerprint: Any) -> list[str]:
     """
     if not isinstance(fingerprint, str) or not fingerprint:
         raise Unpackable(
-            "status.json has no fingerprint to hash image ids with, and the data are not "
-            "public; --image-ids keeps the ids plainly"
+            "status.json has no fingerprint to hash image ids with, and the data are not public; "
+            "--image-ids keeps the ids in plain text"
         )
     plain = list(dict.fromkeys(ids))
     names = dict(zip(plain, hashed_ids(plain, fingerprint), strict=True))

@@ -105,7 +105,8 @@ def read_index(record: Path) -> list[Packing]:
     if not isinstance(index, dict) or index.get("schema") != SCHEMA:
         schema = index.get("schema") if isinstance(index, dict) else None
         raise DamagedRecord(
-            path, f"is of schema {schema!r} instead of {SCHEMA}: read it with the version it is of"
+            path,
+            f"has schema {schema!r} instead of {SCHEMA}: read it with the version that wrote it",
         )
     try:
         return [_packing(one) for one in _typed(index.get("packings"), list)]

@@ -259,7 +259,7 @@ def _parts(batch: Sequence[Kept]) -> dict[Part, bytes]:
     try:
         check_run_ids(run_ids)
     except ValueError as error:
-        raise ValueError("its name is none that a run may have") from error
+        raise ValueError("a run may not have this name") from error
     parts = {}
     for kind in KINDS:
         table = _runs_table(batch) if kind == "runs" else _joined(batch, kind)

@@ -173,7 +173,7 @@ def _check_schema(schema: pa.Schema, kind: str) -> None:
 
     lacking = sorted(_REQUIRED[kind] - set(schema.names))
     if lacking or len(set(schema.names)) < len(schema.names):
-        raise ValueError(f"no column {lacking[0]}" if lacking else "a column is there twice")
+        raise ValueError(f"no column {lacking[0]}" if lacking else "a column occurs twice")
     for field in schema:
         is_text = pa.types.is_dictionary(field.type) and pa.types.is_string(field.type.value_type)
         is_number = pa.types.is_integer(field.type) or field.type in (pa.float32(), pa.float64())
@@ -207,7 +207,7 @@ def _check_values(table: pa.Table, kind: str, runs: list[str]) -> None:
                 raise ValueError(f"column {name} has a text of {longest} bytes")
     unknown = sorted(set(column_ids(table)) - set(runs))
     if unknown:
-        raise ValueError(f"it has rows of {unknown[0]}, which is none of its runs")
+        raise ValueError(f"it has rows of {unknown[0]}, which is not one of its runs")
     if kind == "runs" and (table.num_rows != len(runs) or len(column_ids(table)) != len(runs)):
         raise ValueError(f"{table.num_rows} rows of {len(runs)} runs")
     if kind == "images" or kind == "epochs":

@@ -201,9 +201,9 @@ class Sources:
         remarks = [f"Not used: {damage}." for damage in found.damages]
         if told and self.duplicates == "first":
             remarks.append(
-                f"{len(told)} {'run has' if len(told) == 1 else 'runs have'} other numbers in "
-                "another source (another processor?); the first is used, --duplicates all shows "
-                "both: " + "; ".join(told[:_TOLD])
+                f"{len(told)} {'run has' if len(told) == 1 else 'runs have'} different numbers "
+                "in another source (another processor?); the first is used, --duplicates all "
+                "shows both: " + "; ".join(told[:_TOLD])
             )
             remarks[-1] += f"; and {len(told) - _TOLD} more." if len(told) > _TOLD else "."
         return remarks

@@ -1,4 +1,4 @@
-"""Which test images of a run are of one case."""
+"""Which test images of a run belong to one case."""
 
 from robustseg.runs.folder import RunFolder
 
@@ -7,7 +7,7 @@ def cases_of(folder: RunFolder) -> dict[str, str]:
     """The case (patient, slide) of each test image, by the image's id.
 
     Returns:
-        What split.csv has of it; empty if no two test images are of one case, or the run has no
+        What split.csv has of it; empty if no two test images belong to one case, or the run has no
         such file.
 
     Raises:

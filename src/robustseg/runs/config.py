@@ -55,7 +55,7 @@ def read_settings(path: Path) -> Settings:
     try:
         return settings_of(read_config(path))
     except ConfigError as error:
-        raise DataError(f"{path}: {error}. Is it of a run of robustseg?") from None
+        raise DataError(f"{path}: {error}. Is it from a run of robustseg?") from None
 
 
 def parse_yaml(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""What tells apart runs on other data: the data's folder and fingerprint."""
+"""What distinguishes runs on different data: the data's folder and fingerprint."""
 
 from collections.abc import Mapping
 from typing import Any

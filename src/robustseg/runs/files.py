@@ -210,7 +210,7 @@ def check_plain(value: Any, *, finite: bool = True) -> None:
                 if not -_WHOLE <= one < _WHOLE:
                     raise ValueError("a number has too many digits")
             elif not isinstance(one, str | None):
-                raise ValueError(f"a value is of the type {type(one).__name__}")
+                raise ValueError(f"a value has the type {type(one).__name__}")
         if not below:
             return
         level = below

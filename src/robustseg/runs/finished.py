@@ -76,7 +76,7 @@ def read_finished(folder: RunFolder) -> Finished:
         metrics = folder.read_metrics(status)
         labels, settings, collapsed = _described(metrics)
         if labels.get("run_id", folder.run_id) != folder.run_id:
-            raise DamagedFile(folder.metrics, "is of another run")
+            raise DamagedFile(folder.metrics, "belongs to another run")
         numbers = _numbers(metrics)
     except DamagedFile as error:
         raise _damaged(error) from error
@@ -118,7 +118,7 @@ def check_resumable(folder: RunFolder, identity: Identity) -> None:
             return
         status = read_status(folder.status)
         if status.get("schema") != SCHEMA:
-            raise DamagedRun(f"it is of schema {status.get('schema')!r:.60} instead of {SCHEMA}")
+            raise DamagedRun(f"it has schema {status.get('schema')!r:.60} instead of {SCHEMA}")
         if status.get("state") == "done":
             _metrics_of(folder, status, identity)
         _check_same(folder, status, identity)
@@ -143,17 +143,17 @@ def _metrics_of(folder: RunFolder, status: Mapping[str, Any], identity: Identity
         raise DamagedFile(folder.metrics, "is damaged: it has no dice_image")
     run = metrics.get("run")
     if isinstance(run, dict) and run.get("run_id", folder.run_id) != folder.run_id:
-        raise DamagedFile(folder.metrics, "is of another run")
+        raise DamagedFile(folder.metrics, "belongs to another run")
     settings = metrics.get("settings")
     if settings is not None and settings != _as_json(identity.settings):
-        raise DamagedFile(folder.metrics, "is of other settings")
+        raise DamagedFile(folder.metrics, "belongs to other settings")
     return metrics
 
 
 def _check_same(folder: RunFolder, status: Mapping[str, Any], identity: Identity) -> None:
     folder.check_name(status)
     if status.get("fingerprint", identity.fingerprint) != identity.fingerprint:
-        raise DamagedFile(folder.status, "is of other data")
+        raise DamagedFile(folder.status, "belongs to other data")
 
 
 def _as_json(settings: Mapping[str, Any]) -> Any:

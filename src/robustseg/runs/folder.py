@@ -71,12 +71,12 @@ class RunFolder:
 
     @property
     def epochs(self) -> Path:
-        """One row an epoch."""
+        """One row per epoch."""
         return self.path / "epochs.csv"
 
     @property
     def thresholds(self) -> Path:
-        """One row a threshold for each evaluation."""
+        """One row per threshold for each evaluation."""
         return self.path / "thresholds.csv"
 
     @property
@@ -161,7 +161,7 @@ class RunFolder:
         if files is not None:
             note = files.get(path.relative_to(self.path).as_posix())
             if note is None:
-                raise DamagedFile(path, "is not of this run: status.json does not list it")
+                raise DamagedFile(path, "does not belong to this run: status.json does not list it")
             if note["sha256"] != hashlib.sha256(data).hexdigest():
                 raise DamagedFile(path, "is damaged: its checksum is not the one in status.json")
         return data
@@ -256,7 +256,7 @@ class RunFolder:
         known = status.get("run_id") or (run.get("run_id") if isinstance(run, dict) else None)
         if known is not None and known != self.run_id:
             raise DamagedFile(
-                self.path, f"is a copy: its files are of {printable(str(known))[:200]}"
+                self.path, f"is a copy: its files belong to {printable(str(known))[:200]}"
             )
 
     def files(self) -> dict[str, dict[str, Any]]:

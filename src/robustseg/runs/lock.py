@@ -173,7 +173,7 @@ def _acquire(path: Path, me: dict[str, Any]) -> None:
         elif owner := _living(lock, me["job"], _time_at(path.parent)):
             raise AlreadyRunning(
                 f"{path.parent.name} is being trained by process {owner['pid']} on "
-                f"{owner['host']}; if that is not so, delete {path}"
+                f"{owner['host']}; if that is not true, delete {path}"
             )
         else:
             _bury(path, lock)

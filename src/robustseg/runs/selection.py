@@ -35,8 +35,8 @@ def add_where(parser: argparse.ArgumentParser, example: str) -> None:
         action="extend",
         default=[],
         metavar="KEY=VALUE[,VALUE]",
-        help=f"only runs with this label or setting: {example}; or on these data, by the name of "
-        "their folder or first digits of their fingerprint: data=1f2e",
+        help=f"only runs with this label or setting: {example}; or data=NAME, the data folder or "
+        "the first digits of its fingerprint",
     )
 
 
@@ -45,14 +45,15 @@ def select(runs: Sequence[RunState], options: argparse.Namespace) -> list[RunSta
 
     Raises:
         ConfigError: a filter is not KEY=VALUE, or names neither a label nor a setting of a run.
-        NoRuns: no run is of the experiment, or has a value.
+        NoRuns: no run belongs to the experiment, or has a value.
     """
     chosen = list(runs)
     if options.experiment:
         known = {name for run in runs for name in run.experiments}
         if runs and options.experiment not in known:
-            hint = f"; {suggestion(options.experiment, known)}" if known else ": none is of any"
-            raise NoRuns(f"no run is of the experiment {options.experiment!r}{hint}")
+            none = ": these runs belong to no experiment"
+            hint = f"; {suggestion(options.experiment, known)}" if known else none
+            raise NoRuns(f"no run belongs to the experiment {options.experiment!r}{hint}")
         chosen = [run for run in chosen if options.experiment in run.experiments]
     for text in options.where:
         name, equals, values = text.partition("=")

@@ -48,7 +48,7 @@ class Display:
         """Nothing is open."""
 
     def started(self) -> None:
-        """A run has begun."""
+        """A run has started."""
         self.running += 1
 
     def ended(self, outcome: Outcome) -> None:

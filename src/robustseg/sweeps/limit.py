@@ -21,7 +21,7 @@ _clock = _Clock(time.monotonic())
 
 
 def arm(minutes: float | None) -> None:
-    """Let the main thread raise `TimeIsUp` once the call is so many minutes old; None: never.
+    """Let the main thread raise `TimeIsUp` once the command is so many minutes old; None: never.
 
     The clock starts with the program. Where the limit has passed already, it raises at once.
     """
@@ -34,7 +34,7 @@ def arm(minutes: float | None) -> None:
 
 
 def disarm() -> None:
-    """Let what is left of the call be undisturbed."""
+    """Let the rest of the command run undisturbed."""
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -54,7 +54,7 @@ def stop_if_over() -> None:
 
 
 def ends() -> float | None:
-    """When the call will be interrupted, as `time.time` counts; None if it has no limit."""
+    """When the command will be interrupted, as `time.time` counts; None if it has no limit."""
     return _clock.ends
 
 
@@ -64,7 +64,7 @@ def expect(ends: float | None) -> None:
 
 
 def is_within(seconds: float) -> bool:
-    """Whether the call will be interrupted in so many seconds, or should have been."""
+    """Whether the command will be interrupted in so many seconds, or should have been."""
     return _clock.ends is not None and time.time() >= _clock.ends - seconds
 
 

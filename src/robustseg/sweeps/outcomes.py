@@ -57,7 +57,7 @@ class Outcome:
     warnings: Sequence[str] = ()
 
 
-_NAMED = 20  # runs not begun that a summary names
+_NAMED = 20  # runs not started that a summary names
 _DIFFERENCES = 5  # of the conditions that are named in a summary
 _WARNINGS = 5  # that a summary repeats
 
@@ -111,7 +111,7 @@ def open_sweep(config: DictConfig, jobs: Mapping[int, Sequence[str]]) -> None:
     check_folder(config.hydra)
     swept = _swept(config.hydra)
     for name in sorted({"minutes", "records", "paths.runs"} & {one.lstrip("+") for one in swept}):
-        raise ConfigError(f"{name} is one for the whole call: it cannot be swept")
+        raise ConfigError(f"{name} applies to the whole command: it cannot be swept")
     minutes, records = check_call(config)
     names = {job: _name(overrides, swept) for job, overrides in jobs.items()}
     _sweep["jobs"] = _sweep.get("jobs", {}) | names
@@ -202,7 +202,7 @@ def read_outcome(sweep: Path, job: int) -> Outcome | None:
 
 
 def tells(error: BaseException) -> bool:
-    """Whether the summary says of an error what there is to say."""
+    """Whether the summary explains an error."""
     return isinstance(error, RunFailed) and "outcomes" in _sweep
 
 
@@ -210,7 +210,7 @@ def summarise(*, interrupted: bool = False) -> int:
     """Print what became of the sweep's runs, if there was a sweep.
 
     Args:
-        interrupted: whether the sweep was, so that it has runs that were not begun.
+        interrupted: whether the sweep was, so that it has runs that were not started.
 
     Returns:
         Exit code: 1 if a run failed, else 0, also if another process trains it.
@@ -282,9 +282,9 @@ def _print(outcomes: list[Outcome], not_begun: list[str], command: str) -> None:
         took = f"{outcome.seconds:.1f} s" if outcome.seconds else ""
         table.add_row(name, outcome.state, dice, took)
     for job in not_begun[:_NAMED]:
-        table.add_row(Text(printable(job)), "not begun", "", "")
+        table.add_row(Text(printable(job)), "not started", "", "")
     if len(not_begun) > _NAMED:
-        table.add_row(f"and {len(not_begun) - _NAMED} more", "not begun", "", "")
+        table.add_row(f"and {len(not_begun) - _NAMED} more", "not started", "", "")
     console = Console(highlight=False)
     say()
     console.print(table)
@@ -297,7 +297,7 @@ def _print(outcomes: list[Outcome], not_begun: list[str], command: str) -> None:
         busy = f"Busy runs are {joins}: repeat the command once they are done"
         console.print(busy, markup=False, soft_wrap=True)
     if not_begun:
-        counts["not begun"] = len(not_begun)
+        counts["not started"] = len(not_begun)
     said = ", ".join(f"{number} {state}" for state, number in counts.items())
     console.print(
         f"{count(counts.total(), 'run')}: {said}. Table: {printable(command)}",

@@ -67,7 +67,7 @@ class Watch:
         name = " ".join(filter_overrides(self.jobs[job])) or "run"
         outcome = read_outcome(self.sweep, job) or Outcome(name, "running")
         if outcome.state == "running":
-            outcome = self._lost(job, outcome, failure or "it ended without saying how")
+            outcome = self._lost(job, outcome, failure or "it ended without reporting its outcome")
         self.display.ended(outcome)
         self.returned[job] = JobReturn(
             overrides=self.jobs[job],

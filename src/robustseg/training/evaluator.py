@@ -61,14 +61,14 @@ class Evaluator:
         drawn = np.random.default_rng(count).choice(count, sample, replace=False)
         self._sampled = np.zeros(count, bool)
         self._sampled[drawn] = True
-        # What was predicted on the sample at the last evaluation, a bit a pixel; None before it.
+        # What was predicted on the sample at the last evaluation, a bit per pixel; None before it.
         self.predicted: Tensor | None = None
 
     def __call__(self, module: nn.Module, *, reported: bool, last: bool) -> Evaluation:
         """Evaluate once.
 
         Args:
-            module: uint8 images (B, H, W, C) → logits (B, 1, H, W), or one a class.
+            module: uint8 images (B, H, W, C) → logits (B, 1, H, W), or one per class.
             reported: whether images.csv keeps this evaluation.
             last: whether it is the run's last; memorisation is then measured on all images.
 
@@ -179,7 +179,7 @@ class Evaluator:
         return {"train_changed": float(changed / predicted.size)}
 
     def _heldout(self, module: nn.Module) -> list[float] | None:
-        """Mean Dice of held-out images against their noisy masks, one a threshold."""
+        """Mean Dice of held-out images against their noisy masks, one per threshold."""
         heldout = self.data.heldout
         if heldout is None or (heldout.masks == IGNORED).all():
             return None

@@ -52,5 +52,5 @@ def note_failure(folder: RunFolder, error: BaseException) -> None:
     try:
         folder.mark_failed(type(cause).__name__, str(cause), trace)
     except OSError as full:  # a full disk is reported by the error that propagates
-        error.add_note(f"It could not be noted in {folder.status}: {full}")
-        _log.error("%s: the failure could not be noted: %s", folder.run_id, full)
+        error.add_note(f"It could not be recorded in {folder.status}: {full}")
+        _log.error("%s: the failure could not be recorded: %s", folder.run_id, full)

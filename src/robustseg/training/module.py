@@ -20,7 +20,7 @@ class SegmentationModule(pl.LightningModule):
     a resumed run repeats it exactly.
 
     Args:
-        network: (B, C, H, W) normalised images → (B, 1, H, W) foreground logits, or one a class.
+        network: (B, C, H, W) normalised images → (B, 1, H, W) foreground logits, or one per class.
         loss: (logits, target, ignore) → scalar.
         optimizer: makes an optimiser from parameter groups; the network's group comes first.
         loss_lr: learning rate of the loss's own parameters; None where it has none.
@@ -76,7 +76,7 @@ class SegmentationModule(pl.LightningModule):
         else:
             target = mask == torch.arange(self._classes, device=mask.device).view(1, -1, 1, 1)
         loss = self.loss(logits, target.to(logits.dtype), ignore)
-        self._losses.append(loss.detach())  # looked at once an epoch: no step waits for it
+        self._losses.append(loss.detach())  # looked at once per epoch: no step waits for it
         return loss
 
     def take_losses(self) -> list[float]:

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, one line an epoch elsewhere."""
+"""How far a run is: a bar on a terminal, one line per epoch elsewhere."""
 
 import logging
 import sys
@@ -52,7 +52,7 @@ def brief(rows: list[dict[str, Any]]) -> str:
 
 
 class Lines(pl.callbacks.Checkpoint):
-    """One line an epoch; a `Checkpoint` only so that it comes after the recorder."""
+    """One line per epoch; a `Checkpoint` only so that it comes after the recorder."""
 
     def __init__(self, recorder: Recorder, epochs: int) -> None:
         self.recorder = recorder

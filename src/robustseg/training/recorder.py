@@ -84,7 +84,7 @@ class Recorder(pl.callbacks.Checkpoint):
             DamagedRun: they are not all there, or not as they were committed.
         """
         if "predicted" not in state_dict:
-            raise DamagedRun("it was begun by a version of robustseg that recorded less")
+            raise DamagedRun("it was started by a version of robustseg that recorded less")
         done = state_dict["epochs"]
         self.evaluator.predicted = state_dict["predicted"]
         self.epochs = _rows(self.folder.epochs, done)

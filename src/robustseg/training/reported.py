@@ -28,6 +28,6 @@ def warning(settings: Settings) -> str:
     if len(reported) == 1 or 2 * (epochs - reported[0] + 1) <= epochs:
         return ""
     return (
-        f"its numbers are the mean over evaluations from epoch {reported[0]} of {epochs} on, more "
-        "than half of the training: set evaluation.last to fewer, or train longer"
+        f"the reported numbers average the evaluations from epoch {reported[0]} of {epochs} on, "
+        "more than half of the training: set a smaller evaluation.last, or train longer"
     )

@@ -83,8 +83,8 @@ def _check_unchanged(settings: Settings, identity: Identity, source: Source) -> 
         raise DataError(
             f"{settings.dataset.root or 'the data'}: changed while the run started (fingerprint "
             f"{identity.fingerprint[:8]} before, {found[:8]} now), so nothing was trained. Wait "
-            "until no other program writes there, and repeat the call: on the changed data it is "
-            "another run"
+            "until no other program writes there, and run the command again: on the changed "
+            "data it is another run"
         )
 
 
@@ -121,7 +121,7 @@ def _fit(
         enable_model_summary=False,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
-        log_every_n_steps=1_000_000_000,  # the recorder logs, once an epoch
+        log_every_n_steps=1_000_000_000,  # the recorder logs, once per epoch
     )
     batches = _batches(settings, data, steps, epochs_saved(folder.checkpoint))
     checkpoint = str(folder.checkpoint) if folder.checkpoint.exists() else None

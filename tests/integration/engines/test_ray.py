@@ -106,7 +106,7 @@ def test_the_time_limit_stops_the_tasks_and_the_same_call_resumes(sweep, tmp_pat
             assert program.wait(timeout=300) == 0
         output = (tmp_path / "output").read_text()
         print(output)
-        assert "3 runs: 2 interrupted, 1 not begun." in output
+        assert "3 runs: 2 interrupted, 1 not started." in output
         assert "The time limit, minutes=…, is reached. The same command resumes." in output
         folders = [RunFolder(folder) for folder in (tmp_path / "runs").iterdir()]
         states = [folder.read_status() for folder in folders]

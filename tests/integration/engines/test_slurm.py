@@ -180,7 +180,7 @@ def test_the_time_limit_cancels_the_jobs_and_the_same_call_resumes(sweep, tmp_pa
             assert program.wait(timeout=240) == 0
         output = (tmp_path / "output").read_text()
         print(output)
-        assert "2 runs: 1 interrupted, 1 not begun." in output
+        assert "2 runs: 1 interrupted, 1 not started." in output
         assert "The time limit, minutes=…, is reached. The same command resumes." in output
         assert slurm_says("squeue", "-h") == ""
         (folder,) = (RunFolder(folder) for folder in (tmp_path / "runs").iterdir())

@@ -57,7 +57,7 @@ class DeviceBatches:
         masks: (N, H, W) uint8, the masks to train on.
         device: that keeps all of them.
         transforms: flips and gamma of albumentations.
-        batch_size: images a batch.
+        batch_size: images per batch.
         seed: of the run.
         steps: as for `EpochBatches`.
         epoch: the first.

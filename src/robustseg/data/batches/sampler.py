@@ -18,9 +18,9 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
 
     Args:
         size: number of training images, ≥ 1.
-        batch_size: images a batch, ≥ 1.
+        batch_size: images per batch, ≥ 1.
         seed: of the run.
-        steps: batches an epoch; None for one pass (the last batch may be smaller; a single image
+        steps: batches per epoch; None for one pass (the last batch may be smaller; a single image
             that is left over joins the batch before it, since batch norm needs more than one).
     """
 

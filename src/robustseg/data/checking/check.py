@@ -265,20 +265,26 @@ def _warnings(seen: Sequence[Seen], duplicates: Sequence[Pair], names: Sequence[
     if full and not names:
         warnings.append(f"{_files(full)}: foreground everywhere")
     if len(duplicates) == MOST:
-        warnings.append(f"only the {MOST:,} most alike pairs of pictures are counted")
+        warnings.append(f"only the {MOST:,} most similar pairs of pictures are counted")
     values = Counter(one.mask.values[-1] for one in seen if one.mask and one.mask.binary)
     if len(values) > 1 and not names:
         listed = ", ".join(f"{value:g} in {number}" for value, number in values.most_common(6))
         warnings.append(
             f"the foreground has different values ({listed} masks): is this one class, or several?"
         )
-    for kind, text in (("exact", "the same pixels"), ("near", "nearly the same picture")):
+    for kind, one, several in (
+        ("exact", "has the same pixels", "have the same pixels"),
+        ("near", "is a near duplicate", "are near duplicates"),
+    ):
         alike = [pair.first_split != pair.second_split for pair in duplicates if pair.kind == kind]
-        for where, pairs in ((" across splits", sum(alike)), ("", len(alike) - sum(alike))):
+        remedy = "; folds or another split could separate them"
+        for where, pairs, more in (
+            ("across splits", sum(alike), ""),
+            ("within a split", len(alike) - sum(alike), remedy),
+        ):
             if pairs:
-                have = "has" if pairs == 1 else "have"
-                more = "" if where else ", and folds or another split may part them"
-                warnings.append(f"{count(pairs, 'pair')}{where} {have} {text}{more}")
+                told = one if pairs == 1 else several
+                warnings.append(f"{count(pairs, 'pair')} {where} {told}{more}")
     return warnings
 
 

@@ -82,7 +82,7 @@ def _split_table(report: Report) -> list[str]:
 
 
 def _foreground_table(report: Report) -> list[str]:
-    """Images by share of foreground, a column a split of which any could be read."""
+    """Images by share of foreground, a column per split of which any could be read."""
     splits = [split for split in report.foreground if report.read.get(split)]
     rows = [["foreground", *splits]]
     for index, upper in enumerate(SHARES):

@@ -25,7 +25,7 @@ def class_shares(mask: np.ndarray, classes: int) -> list[float]:
 
 
 def classes_of(images: ImageSet, names: Sequence[str]) -> dict[str, list[Foreground]]:
-    """What there is of each foreground class in each split that has images.
+    """Each foreground class in each split that has images.
 
     Args:
         images: with label maps.
@@ -107,7 +107,7 @@ def check_classes(images: ImageSet, source: Source) -> list[str]:
 
 
 def undecided_text(films: Iterable[str]) -> list[str]:
-    """A warning of films whose lungs could not be told apart."""
+    """A warning of films whose lungs could not be separated."""
     names = list(films)
     if not names:
         return []

@@ -21,7 +21,7 @@ def label_rule(source: Source) -> LabelRule | None:
 
 
 def unnamed(source: Source, seen: Sequence[Seen]) -> list[str]:
-    """The error of values that are of no class, with those of the whole set."""
+    """The error of values that belong to no class, with those of the whole set."""
     rule = label_rule(source)
     if rule is None:
         return []
@@ -40,7 +40,7 @@ def level_shares(source: Source, seen: Sequence[Seen]) -> tuple[dict[str, float]
 
 
 def by_class(seen: Sequence[Seen], names: Sequence[str]) -> dict[str, list[Foreground]]:
-    """What there is of each foreground class in each split."""
+    """Each foreground class in each split."""
     if not seen or not names:
         return {}
     counts = np.array([one.counts for one in seen], float)

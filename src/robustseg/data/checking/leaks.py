@@ -33,15 +33,15 @@ def leaks(images: ImageSet, cache: Path) -> list[str]:
     if cases:
         parts.append(f"{count(len(cases), 'case')} in two splits (such as {cases[0]})")
     counts, example = _pairs(images, cache)
-    words = {"exact": "of the same pixels", "near": "of nearly the same picture"}
+    words = {"exact": "with the same pixels", "near": "of near duplicates"}
     parts += [f"{count(counts[kind], 'pair')} {words[kind]}" for kind in words if counts[kind]]
     if not parts:
         return []
     named = f" ({' and '.join(example)})" if example else ""
     return [
-        f"across training, validation and test images: {', '.join(parts)}{named}, which tests "
-        "what was trained on. `robustseg data check` lists them; keep one of each, or name what "
-        "belongs together with dataset.source.group_pattern"
+        f"across training, validation and test images: {', '.join(parts)}{named}, so the test is "
+        "not independent of training. `robustseg data check` lists them; keep one of each, or "
+        "group images that belong together with dataset.source.group_pattern"
     ]
 
 

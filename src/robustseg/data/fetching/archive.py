@@ -68,7 +68,7 @@ def _damaged(archive: Path, error: Exception) -> DataError:
     if isinstance(error, UnicodeDecodeError):
         error = ValueError("a name in it is not UTF-8")
     return DataError(
-        f"{archive}: damaged or no zip archive ({error}). Delete it and fetch it again"
+        f"{archive}: damaged or not a zip archive ({error}). Delete it and download it again"
     )
 
 

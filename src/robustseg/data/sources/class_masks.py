@@ -1,4 +1,4 @@
-"""Label maps of several binary masks an image, one a class."""
+"""Label maps of several binary masks per image, one per class."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def check_templates(templates: Mapping[str, str], classes: Sequence[str] | None)
     for name, template in templates.items():
         if name not in classes[1:]:
             raise OptionError(
-                f"dataset.source.class_masks: {name!r} is no foreground class of dataset.classes; "
-                f"{suggestion(name, classes[1:])}"
+                f"dataset.source.class_masks: {name!r} is not a foreground class of "
+                f"dataset.classes; {suggestion(name, classes[1:])}"
             )
         if not isinstance(template, str) or ".." in Path(template).parts or template[:1] == "/":
             raise OptionError(
@@ -57,7 +57,7 @@ def part_naming(image_template: str | None, template: str) -> tuple[str, Naming]
 def parts_of(
     images: Mapping[str, Path], folder: Path, namings: Sequence[tuple[str, Naming]], recursive: bool
 ) -> tuple[dict[str, tuple[Path | None, ...]], list[str], dict[str, Path]]:
-    """The mask files of each image, one a foreground class, what is wrong, and files of no use.
+    """The mask files of each image, one per foreground class, what is wrong, and files of no use.
 
     Args:
         images: by stem.
@@ -116,7 +116,7 @@ def missing_parts(
 def laid_over(masks: Sequence[np.ndarray | None], shape: tuple[int, ...]) -> tuple[np.ndarray, int]:
     """The label map of one binary mask a foreground class, and how many pixels several claim.
 
-    A later class is drawn over an earlier one. A pixel that is ignored in one mask is ignored.
+    A later class is painted over an earlier one. A pixel that is ignored in one mask is ignored.
 
     Examples:
         >>> import numpy as np

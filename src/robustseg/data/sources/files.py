@@ -151,7 +151,7 @@ class FileSource(ABC):
 
         Raises:
             DataError: also if 16-bit images would lose most of their grey levels, or label maps
-                hold values that are of no class.
+                hold values that belong to no class.
         """
         records, labels = self.records(), self.labels()
         known = known_files(records, cache, labels=labels is not None)
@@ -200,7 +200,7 @@ class FileSource(ABC):
 
 
 def check_values(rule: LabelRule, masks: Mapping[Path, Traits]) -> None:
-    """Refuses label maps with values that are of no class, with those of the whole set.
+    """Refuses label maps with values that belong to no class, with those of the whole set.
 
     Raises:
         UnnamedValues: there are some.

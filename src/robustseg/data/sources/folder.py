@@ -154,8 +154,8 @@ class Folder(FileSource):
             )
         if self.values is not None and self.class_masks is not None:
             raise OptionError(
-                "set either dataset.source.values, for label maps, or dataset.source.class_masks, "
-                "for one binary mask a class, not both"
+                "set either dataset.source.values, for label maps, or "
+                "dataset.source.class_masks, for one binary mask per class, not both"
             )
         if self.labels() is None:
             return
@@ -263,7 +263,7 @@ class Folder(FileSource):
         scan.remarks.extend(dict.fromkeys(listed.remarks + truths.remarks))
         if len(stems) > len(images):
             scan.remarks.append(
-                f"{place.images}: {len(stems) - len(images)} files are not images by "
+                f"{place.images}: {len(stems) - len(images)} files do not match "
                 f"dataset.source.image_template={naming.image}, and are left out"
             )
         if rows is not None:
@@ -345,7 +345,8 @@ class Folder(FileSource):
         offers = hints([*truths.files], truths, PLAIN, found)
         return (
             f"{folder}: no folder {' or '.join(self.image_folders)} in it, and its {count} image "
-            f"files have no names that tell masks from images. {offers or 'Check dataset.root'}"
+            "files have no names that distinguish masks from images. "
+            f"{offers or 'Check dataset.root'}"
         )
 
     def _case(self, name: str, image: Path, scan: Scan) -> str:

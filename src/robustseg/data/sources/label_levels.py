@@ -1,4 +1,4 @@
-"""The values of label maps: one number a pixel, or a colour."""
+"""The values of label maps: one number per pixel, or a colour."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _SHOWN = 8  # values that a message lists
 
 
 class UnnamedValues(DataError):
-    """A mask holds values that are of no class."""
+    """A mask holds values that belong to no class."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class LabelRule:
         for key, name in (self.values or {}).items():
             if name != LEFT_OUT and name not in self.classes:
                 raise OptionError(
-                    f"dataset.source.values: {key} is {name!r}, which is none of dataset.classes; "
+                    f"dataset.source.values: {key} is {name!r}, which is not in dataset.classes; "
                     f"{suggestion(str(name), [*self.classes, LEFT_OUT])}"
                 )
             table[self._code(key)] = IGNORED if name == LEFT_OUT else self.classes.index(name)
@@ -133,7 +133,7 @@ class LabelRule:
         """The label map (H, W) uint8 of a decoded file.
 
         Raises:
-            UnnamedValues: it holds values that are of no class.
+            UnnamedValues: it holds values that belong to no class.
             DataError: its pixels are no such values.
         """
         from robustseg.data.sources.label_levels import codes_of
@@ -144,7 +144,7 @@ class LabelRule:
         """The label map (H, W) uint8 of numbers or colours' codes (H, W).
 
         Raises:
-            UnnamedValues: it holds values that are of no class.
+            UnnamedValues: it holds values that belong to no class.
         """
         import numpy as np
 

@@ -61,7 +61,7 @@ def places(root: Path, image_folders: Sequence[str], mask_folders: Sequence[str]
             of them is there, and without an image folder the folder itself, if it holds images.
 
     Raises:
-        DataError: a folder is missing, or two are of one split.
+        DataError: a folder is missing, or two belong to one split.
     """
     nnunet = _nnunet(root)
     if nnunet:
@@ -102,7 +102,7 @@ def split_folders(place: Path) -> dict[str, str]:
     """The names of the folders of splits in a place, by split; none without train and test.
 
     Raises:
-        DataError: two folders are of the same split.
+        DataError: two folders belong to the same split.
     """
     found: dict[str, str] = {}
     for name in sorted(entry.name for entry in os.scandir(place) if entry.is_dir()):

@@ -45,18 +45,18 @@ def mask_of(image: Image.Image, rule: MaskRule) -> np.ndarray:
 
 
 def _of_bits(raw: np.ndarray, rule: MaskRule) -> np.ndarray:
-    """The mask of one bit a pixel, 0 and 1, or 255 where the rule speaks of that."""
+    """The mask of one bit per pixel, 0 and 1, or 255 where the rule speaks of that."""
     named = rule.positive_values
     if named is not None and not {0, 1, 255} & set(named):
         raise DataError(
-            f"the mask has one bit a pixel, and dataset.source.positive_values={[*named]} names "
-            "none of its values: 0 and 1 (or 255)"
+            f"the mask has one bit per pixel, and dataset.source.positive_values={[*named]} "
+            "names none of its values: 0 and 1 (or 255)"
         )
     return rule.apply(raw * np.uint8(255 if rule.asks_for_255 else 1), labels=raw)
 
 
 def is_plain(mode: str) -> bool:
-    """Whether the values of a file of a Pillow mode are one number a pixel, or grey colours."""
+    """Whether the values of a file of a Pillow mode are one number per pixel, or grey colours."""
     return mode in PLAIN or mode.startswith("I;16")
 
 

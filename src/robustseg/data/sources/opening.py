@@ -75,8 +75,8 @@ def opened(path: Path, kind: str) -> Iterator[Image.Image]:
         unknown = isinstance(error, UnidentifiedImageError)
         reason = "no " + ", ".join(FORMATS) if unknown else str(error) or type(error).__name__
         raise DataError(
-            f"{path}: the {kind} cannot be read ({size} bytes; {reason}). "
-            "It is damaged or no image: fetch it again, or remove it with what belongs to it"
+            f"{path}: the {kind} cannot be read ({size} bytes; {reason}). The file is damaged or "
+            "not an image. Get it again, or remove it (with its mask or image)"
         ) from error
 
 

@@ -86,8 +86,8 @@ def read_image(path: Path, channels: int, bits: int | None = None) -> np.ndarray
             return np.repeat(_upper_eight(np.asarray(image), bits, path), channels, axis=2)
         if image.mode in ("I", "F"):
             raise DataError(
-                f"{path}: the image has 32 bits a pixel (mode {image.mode}). "
-                "Convert it to 8 or 16 bits"
+                f"{path}: the image has 32 bits per pixel (mode {image.mode}). Convert it to 8 "
+                "or 16 bits"
             )
         array = np.array(image.convert("L" if channels == 1 else "RGB"))
     return array.reshape(*array.shape[:2], channels)

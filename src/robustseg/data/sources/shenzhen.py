@@ -32,7 +32,7 @@ class Shenzhen(FileSource):
         mask_threshold: see `FileSource`.
         image_bits: see `FileSource`.
         train_fraction: share of training films, in (0, 1); the others are for testing.
-        split_seed: the paper publishes no split, so this one is drawn; see `seeded_split`.
+        split_seed: the paper publishes no split, so this one is random; see `seeded_split`.
         sides: whether masks become label maps of the left and the right lung; see `sides_of`.
         classes: see `FileSource`; with `sides` the background, "left lung" and "right lung".
 
@@ -51,7 +51,7 @@ class Shenzhen(FileSource):
         if not self.sides:
             if self.classes is not None and len(self.classes) > 2:
                 raise OptionError(
-                    "Shenzhen's masks are of both lungs together. To tell them apart: "
+                    "Shenzhen's masks contain both lungs together. To separate them: "
                     "dataset.source.sides=true"
                 )
         elif sorted([*(self.classes or [])][1:]) != [LEFT, RIGHT]:
@@ -87,7 +87,7 @@ class Shenzhen(FileSource):
         paired = sorted(films.keys() & masks.keys())
         if not paired:
             raise DataError(
-                f"{truth}: no mask of a film in {folder}, of name CHNCXR_0001_0_mask.png or "
+                f"{truth}: no mask of a film in {folder}, such as CHNCXR_0001_0_mask.png or "
                 "CHNCXR_0001_0.png. Put the lung masks there"
             )
         remarks = listed.remarks + truths.remarks

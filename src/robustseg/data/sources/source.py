@@ -23,9 +23,9 @@ class Record:
     Attributes:
         id: unique in its source; the stem of the image file.
         split: "train", "val" or "test".
-        image: the image file; None where images are drawn, not read.
-        mask: the mask file; None where it is drawn, or missing and allowed to be.
-        parts: instead of one mask file, one a foreground class; None where a class has none.
+        image: the image file; None where images are generated, not read.
+        mask: the mask file; None where it is generated, or missing and allowed to be.
+        parts: instead of one mask file, one per foreground class; None where a class has none.
         group: images of one group (a patient, a case) belong into one split; "" if unknown.
     """
 

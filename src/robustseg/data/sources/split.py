@@ -35,7 +35,7 @@ def seeded_split(
         seed: another seed gives another split.
         groups: the group of each id; a group goes to one split whole, so counts may be off by
             half the size of a group.
-        strata: the stratum of each id; each is split by itself, so all splits have their share. A
+        strata: the stratum of each id; each is split separately, so all splits have their share. A
             group of several strata counts for that of most of its ids, the first by name of equals.
 
     Raises:
@@ -88,8 +88,8 @@ def seeded_folds(
     members = _members(ids, groups)
     if len(members) < count:
         raise DataError(
-            f"dataset.folds={count}, but there are {len(members)} {'cases' if groups else 'images'}"
-            f" to share out. Take {len(members)} folds or fewer"
+            f"dataset.folds={count}, but there are {len(members)} "
+            f"{'cases' if groups else 'images'} to divide. Take {len(members)} folds or fewer"
         )
     kinds = {
         group: Counter("" if strata is None else strata[name] for name in names)
@@ -135,7 +135,7 @@ def _check_fractions(fractions: Mapping[str, float]) -> None:
     values = [float(value) for value in fractions.values()]
     if any(not 0 <= value <= 1 for value in values) or abs(sum(values) - 1) > 1e-6:
         raise OptionError(
-            f"dataset.source.fractions must be in [0, 1] and of sum 1, got {dict(fractions)}"
+            f"dataset.source.fractions must be in [0, 1] and sum to 1, got {dict(fractions)}"
         )
 
 

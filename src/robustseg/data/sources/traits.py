@@ -176,8 +176,8 @@ def check_blank(masks: Mapping[Path, Traits]) -> None:
     unclear = [path for path, traits in masks.items() if traits.get("blank") == "opaque"]
     if unclear:
         raise DataError(
-            f"{_files(unclear)}: black and opaque all over, and other masks are drawn in their "
-            "opacity. Is it full or empty? Save it in grey levels, 255 or 0"
+            f"{_files(unclear)}: black and opaque all over, while other masks are in the opacity "
+            "of their files. Is it full or empty? Save it in grey levels, 255 or 0"
         )
 
 

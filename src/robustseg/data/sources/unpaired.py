@@ -15,7 +15,7 @@ from robustseg.terminal.printable import printable
 def like_split_file(root: Path) -> list[str]:
     """A remark for each file that seems to be meant as split.csv."""
     return [
-        f"{root / name}: not read. Name it split.csv if it tells the split"
+        f"{root / name}: not read. Name it split.csv if it defines the split"
         for name in sorted(map(printable, os.listdir(root)))
         if re.fullmatch(r"splits?\.(csv|tsv|txt|json)", name, re.IGNORECASE)
     ]
@@ -29,7 +29,7 @@ def rows_without_image(table: Path, rows: Mapping[str, SplitRow], seen: set[str]
         stem = os.path.splitext(files[0])[0]
         return [
             f"{table}: {len(files)} ids are names of files, such as {files[0]!r}. Write them "
-            f"without the ending: {stem!r}"
+            f"without the extension: {stem!r}"
         ]
     if len(missing) > 1:
         listed = ", ".join(map(repr, missing[:3])) + (", …" if len(missing) > 3 else "")

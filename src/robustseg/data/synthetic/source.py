@@ -21,7 +21,7 @@ POSITIVE_FRACTION = 0.129  # of histopathology tiles; the other kinds have foreg
 
 
 class Synthetic:
-    """Pictures drawn by a procedure; picture i of a split depends on (kind, seed, split, i, size).
+    """Generated pictures; picture i of a split depends on (kind, seed, split, i, size).
 
     It depends neither on how many pictures there are nor on the order in which they are read.
 

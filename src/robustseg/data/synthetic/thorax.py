@@ -42,7 +42,7 @@ class Build:
 def tissue(rng: np.random.Generator, build: Build, heart: Array | None = None) -> Array:
     """Return the depth of trunk, shoulders, neck, mediastinum, heart and abdomen, without lungs.
 
-    The heart is drawn where its shape is given, 1 at its edge and less inside, else at a place of
+    The heart is painted where its shape is given, 1 at its edge and less inside, else at a place of
     its own.
     """
     y, out, top, base = build.y, build.out, build.top, build.base

@@ -8,7 +8,7 @@ import numpy as np
 
 
 class EachChannel(A.BaseCompose):
-    """Apply transforms to each channel by itself, each with a draw of its own.
+    """Apply transforms to each channel separately, each with a draw of its own.
 
     Args:
         transforms: of images (H, W, 1).

@@ -48,7 +48,7 @@ def make_claims(table: Table, images: Images, against: str | None = None) -> Cla
 
     Raises:
         ConfigError: there is no such loss, or no metric is a mean over images.
-        NoRuns: nothing competes, or all test images are of one case.
+        NoRuns: nothing competes, or all test images belong to one case.
         NoImages: an images.csv is missing or damaged.
         UnlikeImages: runs to be compared were tested on different images.
     """
@@ -159,7 +159,7 @@ class _Values:
         return np.asarray(differences[self._counts(pair)])
 
     def cases(self, pair: Pair) -> Cases:
-        """Which images are of one case."""
+        """Which images belong to one case."""
         run_ids = [sample.run_id for key in pair for sample in self._samples(key)]
         cases = self.images.cases(run_ids, self._cell(pair[0]).ids)
         return cases_of_some(cases, self._counts(pair))

@@ -61,7 +61,7 @@ def sentence(claim: Claim, decimals: int = 3) -> str:
     chances += f", corrected p {small(claim.p_corrected)}"
     found += f" {interval(claim.interval, decimals)} ({chances})"
     found += "" if claim.separated else ": not separated"
-    return f"{claim.words}: {found}; as methods, {_as_methods(claim, decimals)}."
+    return f"{claim.words}: {found}; as methods{_as_methods(claim, decimals)}."
 
 
 def footnotes(claims: Claims) -> list[str]:
@@ -69,8 +69,8 @@ def footnotes(claims: Claims) -> list[str]:
     holm = f"with Holm's correction over all {claims.family} pairs shown"
     said = [
         "Difference of means, positive where the first is better.",
-        f"Of these networks: {1 - LEVEL:.0%} interval over test images, and the chance that the "
-        "opposite is true (the posterior of a paired t), of each pair by itself.",
+        f"These networks: {1 - LEVEL:.0%} interval over test images, and the chance that the "
+        "opposite is true (the posterior of a paired t), for each pair separately.",
         f"p: Wilcoxon's signed-rank test over images, "
         f"{holm if claims.family > 1 else 'of the only pair'}; it asks whether the differences "
         "lie around 0, not whether their mean is 0, so it may disagree with the chance.",
@@ -78,19 +78,19 @@ def footnotes(claims: Claims) -> list[str]:
     methods = [claim for claim in claims.claims if claim.methods]
     if methods:
         said.append(
-            f"Methods: {1 - LEVEL:.0%} interval over seeds and images{_of_draw(methods)}, of each "
-            "pair by itself."
+            f"Methods: {1 - LEVEL:.0%} interval over seeds and images{_of_draw(methods)}, for "
+            "each pair separately."
         )
     grouped = [claim.cases is not None for claim in claims.claims]
     if any(grouped):
         said.append(
-            "Where images are of cases (patients, slides), those of one count together: intervals "
-            "and chances are cluster-robust, p is of the cases' means."
+            "Where images belong to cases (patients, slides), those of a case count together: "
+            "intervals and chances are cluster-robust, p is that of the cases' means."
         )
     if not all(grouped):
         said.append(
-            "Images count as independent where their cases are not known: if several are of one "
-            "patient, intervals are too narrow and p is too small."
+            "Images count as independent where their cases are not known: if several belong to "
+            "one patient, intervals are too narrow and p is too small."
         )
     if methods:
         said += [
@@ -116,7 +116,7 @@ def _of_draw(claims: Sequence[Claim]) -> str:
     one = [_draws(claim) == 1 for claim in claims]
     if not any(one):
         return ""
-    where = "" if all(one) else "where masks are of one draw, "
+    where = "" if all(one) else "where masks come from one draw, "
     return f", {where}for this draw of wrong masks (noise.seed)"
 
 
@@ -124,8 +124,9 @@ def _as_methods(claim: Claim, decimals: int) -> str:
     seeds = len(claim.seeds)
     if claim.methods is None:
         if claim.repeated:
-            return "needs each seed once"
-        return f"needs three seeds ({seeds} {'is' if seeds == 1 else 'are'} common)"
+            return ": undecided, each seed is needed once"
+        are = "is" if seeds == 1 else "are"
+        return f": undecided, three common seeds are needed, there {are} {seeds}"
     common = " common" if {seeds} != set(claim.runs) else ""
     over = f"over {_words(seeds)}{common} seeds"
     if draws := _draws(claim):
@@ -134,7 +135,7 @@ def _as_methods(claim: Claim, decimals: int) -> str:
     methods = claim.methods
     centre = "" if not common else f"{number(methods.difference, decimals)} "
     verdict = "separated" if methods.separated else "not separated"
-    return f"{over}, {centre}{interval(methods.interval, decimals)}: {verdict}"
+    return f", {over}, {centre}{interval(methods.interval, decimals)}: {verdict}"
 
 
 def _seeds(count: int) -> str:

@@ -53,10 +53,10 @@ FIGURES = (
     FigureSpec(
         "memorisation",
         "Memorisation of noisy masks",
-        "Dice of training images against the clean masks (full) and against those they were given "
-        "(dashed), mean over seeds; of many losses at the setting with the most and worst wrong "
-        "masks only. Where the dashed curve is above the full one, the noise has been learnt; the "
-        "dotted line is where the full one ends if every given mask is reproduced.",
+        "Dice of training images against the clean masks (full) and against those they were "
+        "given (dashed), mean over seeds; with many losses, only at the setting with the most "
+        "and worst wrong masks. Where the dashed curve is above the full one, the noise has been "
+        "learnt; the dotted line is where the full one ends if every given mask is reproduced.",
         memorisation,
     ),
     FigureSpec(
@@ -101,14 +101,14 @@ FIGURES = (
     FigureSpec(
         "image_dice",
         "Dice of single test images",
-        "The outline is a density, a dot an image (mean over the reported evaluations; 400 at "
-        "most are drawn), the bar the median; images of all seeds together.",
+        "The outline is a density, each dot an image (mean over the reported evaluations; at "
+        "most 400 are shown), the bar the median; images of all seeds together.",
         image_dice,
     ),
     FigureSpec(
         "examples",
         "Test images and training images",
-        "Of the hardest noise setting's runs, one row per loss, first seed; the same images in "
+        "Runs of the hardest noise setting, one row per loss, first seed; the same images in "
         "each. Above training images: Dice of the prediction against the given and against the "
         "clean mask.",
         examples,

@@ -22,7 +22,7 @@ from robustseg.results.figures.style import Style, grid, legend, tiles
 
 _MARKED = 8  # markers per line, about
 _HIGH, _LOW = 2.8, 1.9  # inches per panel
-_TOGETHER = 6  # losses that two curves each can be told apart of in one panel
+_TOGETHER = 6  # losses whose two curves each can be distinguished in one panel
 _SEVERAL = "several"  # the kind of a label map whose classes are wrong in different ways
 _AGAINST = {"noisy": "--", "clean": "-"}
 

@@ -40,7 +40,7 @@ _LIGHTEST = 0.45  # share of white in the last of a loss's colours
 
 @dataclass(frozen=True)
 class Style:
-    """What tells a line from the others: two of the three on grey paper."""
+    """What distinguishes a line from the others: two of the three on grey paper."""
 
     color: str
     dash: LineStyleType

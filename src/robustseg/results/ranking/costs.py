@@ -17,7 +17,7 @@ class Cost:
     """Means over the runs of a loss on one data set and one kind of processor.
 
     Attributes:
-        name: of the loss, with what else tells rows apart.
+        name: of the loss, with what else distinguishes rows.
         where: data set and data (if there are several), processor and threads, in words.
         runs: how many.
         step_ms: training, milliseconds per step.
@@ -41,7 +41,7 @@ def costs(runs: pd.DataFrame, names: Sequence[str], sources: Sources) -> list[Co
 
     Args:
         runs: as `load_runs` returns them.
-        names: of their losses, one a run.
+        names: of their losses, one per run.
         sources: of the runs.
 
     Returns:

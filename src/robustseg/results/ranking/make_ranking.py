@@ -21,7 +21,7 @@ class Ranking:
 
     Attributes:
         metric: by which losses are ranked.
-        names: of the losses, with what else tells rows apart.
+        names: of the losses, with what else distinguishes rows.
         titles: the same for readers, by name.
         places: the columns over which ranks are averaged.
         mean: (K,) mean rank, 1 the best, K the worst.
@@ -61,7 +61,7 @@ def make_ranking(table: Table, images: Images | None) -> Ranking:
     Means over seeds are compared. The intervals are of a bootstrap over images and seeds: test
     images are resampled, the same for all losses and noise settings of a data set, and so are
     seeds; a run's deviation from the mean over the S seeds of its cell is first made √(S/(S−1))
-    larger, without which S seeds vary too little. Places are not drawn; that another choice of
+    larger, without which S seeds vary too little. Places are not resampled; that another choice of
     them might give another order is what ``without`` shows.
 
     Args:

@@ -21,7 +21,7 @@ class Place:
 
     Attributes:
         data: that the losses were tested on.
-        data_words: what tells them from others, for people.
+        data_words: what distinguishes them from others, for readers.
         column: noise setting and metric.
         words: data and noise, for people.
     """

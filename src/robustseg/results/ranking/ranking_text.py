@@ -46,13 +46,13 @@ def render_ranking(ranking: Ranking, costs: Sequence[Cost], style: str, decimals
 
 
 _WIN = (
-    "Probability that the loss of the line beats that of the column in one of the settings where "
-    "both are, for other {} of the kind (½ a tie); – where they never meet."
+    "Probability that the loss of the row beats that of the column in one of the settings where "
+    "both have runs, for other {} of this kind (½ a tie); – where they never meet."
 )
 _COST = (
     "Means over runs, never over processors: training milliseconds per step, hours per run with "
-    "its evaluations, the same in time of the processor (– where it was not recorded), peak memory "
-    "in MiB."
+    "its evaluations, the same in processor time (– where it was not recorded), peak memory in "
+    "MiB."
 )
 
 
@@ -118,14 +118,14 @@ def _notes(ranking: Ranking) -> list[str]:
     ]
     if ranking.missing:
         said.append(
-            f"Incomplete: no run of {_named(ranking.missing)}. Where only some of the losses are, "
-            f"their ranks are stretched to 1 to {len(ranking.names)}."
+            f"Incomplete: no run of {_named(ranking.missing)}. In settings with only some of the "
+            f"losses, ranks are rescaled to 1 to {len(ranking.names)}."
         )
     if len(ranking.groups) > 1:
         groups = " | ".join(
             ", ".join(ranking.titles[name] for name in group) for group in ranking.groups
         )
-        said.append(f"Never compared, so that their ranks say nothing of each other: {groups}.")
+        said.append(f"Never compared, so their ranks say nothing about each other: {groups}.")
     if ranking.alone:
         said.append(f"Left out, with one loss only: {_named(ranking.alone)}.")
     if ranking.interval is not None:
@@ -137,10 +137,10 @@ def _interval_note(least: int, most: int) -> str:
     images = "bootstrap over test images (those of one case together)"
     drawn = f"{images} and seeds, each drawn for all losses together"
     if most == 1:
-        drawn = f"{images}, of these networks: one seed per cell tells nothing of others"
+        drawn = f"{images}, of these networks: one seed per cell says nothing about others"
     elif least < most:
         drawn += f"; {least} to {most} seeds per cell, and those with one add no spread of seeds"
-    return f"Interval: {drawn}. The settings are not drawn."
+    return f"Interval: {drawn}. The settings are not resampled."
 
 
 def _left_out_note(ranking: Ranking) -> list[str]:

@@ -13,7 +13,7 @@ _MANY = 20  # calls listed
 def training_calls(statuses: Sequence[Mapping[str, Any]]) -> list[str]:
     """The calls of train.py that train the runs again, without the places of files.
 
-    One call with ``-m`` where the runs are all combinations of values; else a call each.
+    One command with ``-m`` where the runs are all combinations of values; else one command per run.
 
     Args:
         statuses: of the runs, from their status.json.

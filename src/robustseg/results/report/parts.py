@@ -130,8 +130,8 @@ def _left_out(images: str) -> list[str]:
     if not names:
         return []
     return [
-        f"Figures with images of the data set are left out: {', '.join(names)}. They are drawn "
-        "with --images all; dataset.public=true says that all may be shown."
+        f"Figures with images of the data set are left out: {', '.join(names)}. --images all "
+        "includes them; dataset.public=true says that all may be shown."
     ]
 
 

@@ -60,7 +60,7 @@ def compare(
 
             - ``images``: Wilcoxon's signed-rank test over test images, each image's value averaged
               over seeds and reported evaluations, of metrics that are means over images; where
-              several test images are of one case (patient, slide), over the means of cases.
+              several test images belong to one case (patient, slide), over the means of cases.
               Holm's correction over all pairs of the table.
             - ``seeds``: the same test over the numbers of runs paired by seed; six or more.
             - ``tukey``: the T-Loss paper's procedure, one-way analysis of variance over the runs of
@@ -169,7 +169,7 @@ def add_intervals(table: Table, images: Images) -> Table:
     """Add 95 % confidence intervals of the means of metrics that are means over images.
 
     Images are resampled, with all their values (of seeds and evaluations) together, and those of
-    one case (patient, slide) together; so they tell what other test images of the kind might have
+    one case (patient, slide) together; so they say what other test images of this kind might have
     given, not what other seeds might.
 
     Raises:
@@ -271,8 +271,8 @@ def _by_tukey(table: Table, pairs: Pairs, images: Images) -> Numbers:
         few = [key for key, group in zip(contest, groups, strict=True) if len(group) < 2]
         if few:
             raise ConfigError(
-                f"Tukey's test needs two seeds or more a cell, and {table.words(few[0][0])} has "
-                "one; choose --test images"
+                f"Tukey's test needs two seeds or more per cell, and {table.words(few[0][0])} "
+                "has one; choose --test images"
             )
         anova, tukey = anova_tukey(groups)
         for at, key in enumerate(contest):

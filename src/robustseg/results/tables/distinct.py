@@ -1,4 +1,4 @@
-"""What tells runs apart, beside their seeds."""
+"""What distinguishes runs, apart from their seeds."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -77,7 +77,7 @@ class Scores(NamedTuple):
 
 
 class _OfImages(NamedTuple):
-    """By image a column a metric: its value, and whether it counts."""
+    """By image a column per metric: its value, and whether it counts."""
 
     values: pd.DataFrame
     counts: pd.DataFrame
@@ -141,7 +141,7 @@ class Images:
         return Scores(first, ids, values.mean(axis=0), np.asarray(counts.any(axis=0)))
 
     def cases(self, run_ids: Iterable[str], ids: Sequence[str]) -> Cases:
-        """Which images are of one case, such as a patient.
+        """Which images belong to one case, such as a patient.
 
         Args:
             run_ids: one or more.
@@ -201,7 +201,7 @@ class Images:
             self._tables[run_id] = _OfImages(*(of.set_axis(ids).reindex(order) for of in averaged))
         values, counts = self._tables[run_id]
         if metric not in values:
-            raise NoImages(f"{run.place('images')} does not tell {metric}{_remedy(run)}")
+            raise NoImages(f"{run.place('images')} does not give {metric}{_remedy(run)}")
         there = values[metric].notna()
         return values.loc[there, metric], counts.loc[there, metric]
 
@@ -227,8 +227,9 @@ def check_alike(first: str, ids: list[str], second: str, others: list[str]) -> N
     if ids != others:
         apart = sorted(set(ids) ^ set(others))
         raise UnlikeImages(
-            f"{first} and {second} were tested on different images ({len(ids)} and {len(others)}; "
-            f"{apart[0]} is of one only): choose runs on the same data with --where, or --test none"
+            f"{first} and {second} were tested on different images ({len(ids)} and "
+            f"{len(others)}; {apart[0]} is in only one of them): choose runs on the same data "
+            "with --where, or --test none"
         )
 
 

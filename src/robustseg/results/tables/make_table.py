@@ -39,7 +39,7 @@ def make_table(
     losses: Sequence[str] = (),
     versus: str | None = None,
 ) -> Table:
-    """Group finished runs by what tells them apart and average over their seeds.
+    """Group finished runs by what distinguishes them and average over their seeds.
 
     A row is a loss, and, where that leaves runs of different settings together, also the label
     or setting in which they differ: nothing but seeds is ever averaged. A column is a noise
@@ -188,7 +188,7 @@ def _data_of(group: pd.DataFrame) -> tuple[Any, ...]:
 
 
 def _best(groups: Groups, contests: Sequence[Sequence[Key]]) -> set[Key]:
-    """The keys of the best cells, one a contest but for ties."""
+    """The keys of the best cells, one per contest except for ties."""
     best = set()
     for contest in contests:
         scores = {

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 _HEADINGS = {"dice_image_oracle": "dice_image_oracle (upper bound, no result)"}
-_TUNED = "at the threshold that is best on noisy held-out masks, of each evaluation by itself"
+_TUNED = "at the threshold that is best on noisy held-out masks, for each evaluation separately"
 _OUTLINES = "of the 95th percentile of the distance between outlines"
-_HD95 = f"{_OUTLINES}, a share of the image's diagonal (--metric hd95_pixels: in pixels)"
+_HD95 = f"{_OUTLINES}, as a share of the image's diagonal (--metric hd95_pixels: in pixels)"
 _PIXELS = f"{_OUTLINES}, in pixels of images resized to dataset.image_size"
 _SENTENCES = {
     "hd95": f"hd95: mean {_HD95}",
@@ -14,7 +14,7 @@ _SENTENCES = {
     "hd95_pixels_pos": f"hd95_pixels_pos: mean over images with foreground {_PIXELS}",
     "threshold": "threshold: the mean of those that are best on noisy held-out masks",
     "area_ratio": "area_ratio: predicted over true foreground of all test images; below 1 the "
-    "masks are drawn too small",
+    "masks are too small",
     "dice_image_oracle": "dice_image_oracle: at the threshold that is best on the clean test masks "
     "themselves, which nobody has: an upper bound, not to be reported as a result",
 }

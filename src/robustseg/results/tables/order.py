@@ -30,7 +30,7 @@ class Disagreement:
     Attributes:
         column: of the other metric.
         reversed: pairs of rows that it puts the other way round.
-        pairs: of rows on the same data that both metrics tell apart.
+        pairs: of rows on the same data that both metrics distinguish.
         example: the reversed pair that is furthest apart in `REFERENCE`; the row that the other
             metric prefers comes first.
     """

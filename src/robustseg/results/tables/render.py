@@ -155,7 +155,7 @@ def _latex(grid: Grid, sentences: list[str]) -> str:
 
 
 def _html(grid: Grid, sentences: list[str]) -> str:
-    """A table whose lines carry their kind as class, for a style sheet to tell them apart."""
+    """A table whose lines carry their kind as class, for a style sheet to distinguish them."""
 
     def line(texts: list[str], kind: str) -> str:
         names = "".join(f'<th scope="row">{text}</th>' for text in texts[: grid.labels])

@@ -131,7 +131,7 @@ def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
 
     Args:
         rows: as `records` gives them; what is None may be left out.
-        labels: the columns that tell the rows apart.
+        labels: the columns that distinguish the rows.
 
     Raises:
         LookupError: a record lacks a value.

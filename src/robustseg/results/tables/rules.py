@@ -20,10 +20,10 @@ _SENTENCES = {
     "pixels whose prediction changes, smoothed over three evaluations (none: the last)",
 }
 _REGRET = (
-    "regret: what is lacking to the best single evaluation on the clean test masks, which no rule "
+    "regret: the distance to the best single evaluation on the clean test masks, which no rule "
     "can see and which is not a result"
 )
-_UNTESTED = "Not tested: rows of single images exist for the evaluations of last only"
+_UNTESTED = "Not tested: per-image scores exist only for the evaluations of last"
 
 
 def metric_of(rule: str) -> str:

@@ -78,10 +78,10 @@ class Comparison:
 
     Attributes:
         reference: the other row's labels, as words.
-        p: of this comparison by itself.
+        p: of this comparison alone.
         p_corrected: for all comparisons that the test corrects for.
         n: pairs compared (images, cases or seeds), or runs of both cells together (Tukey's test).
-        of_cases: whether they are of cases, since several test images are of one.
+        of_cases: whether they are of cases, since several test images belong to one.
     """
 
     reference: str
@@ -105,7 +105,7 @@ class Cell:
         std: sample standard deviation over runs (n − 1); NaN for one run.
         n: how many runs have the number.
         best: whether no cell that it competes with is better.
-        group: whether the test cannot tell it from the best that it competes with.
+        group: whether the test cannot distinguish it from the best that it competes with.
         published: the paper's value, if there is one.
         collapsed: how many runs predict (nearly) only background, or only foreground.
         repeated: whether a seed occurs more than once.
@@ -159,7 +159,7 @@ class Table:
     """Rows × columns of cells.
 
     Attributes:
-        labels: names of what tells the rows apart; the loss is always among them.
+        labels: names of what distinguishes the rows; the loss is always among them.
         rows: a value for each of ``labels``; None where not applicable.
         columns: noise settings, each with the metrics asked for.
         cells: those that have runs or a published value, by row and column.
