@@ -335,7 +335,7 @@ def test_twelve_bits_are_read_as_the_run_reads_or_scaled(grey_run, tmp_path, cap
     assert predict(grey_run, *both, "-o", tmp_path / "out") == 0
     error = capsys.readouterr().err
     assert "warning: the largest value of 1 image of 16 bits is 4095" in error
-    assert "are 16 grey levels" in error and "add --image-bits 12 --force" in error
+    assert "give 16 grey levels" in error and "add --image-bits 12 --force" in error
     assert predict(grey_run, *both, "-o", tmp_path / "scaled", "--image-bits", 12) == 0
     assert "warning" not in capsys.readouterr().err
     deep, plain = probabilities(tmp_path / "scaled", "deep", "plain")
