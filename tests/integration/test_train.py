@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from robustseg.cli.train import main
 from tests.conftest import TINY
 from tests.program import call
 
@@ -144,3 +145,12 @@ def test_a_sweep_goes_on_when_nobody_reads_its_output_any_more(places, tmp_path)
     assert (done.returncode, done.stdout) == (0, "3 runs, one after another\n")
     assert "Traceback" not in done.stderr
     assert len(list((tmp_path / "runs").glob("*/metrics.json"))) == 3
+
+
+def test_ctrl_c_before_anything_or_in_the_summary_is_one_line(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("robustseg.terminal.output.print_anything", interrupted)
+    assert main(["loss=gce"]) == 130
+    assert capsys.readouterr().err == "\nInterrupted.\n"

@@ -86,7 +86,8 @@ def cluster(tmp_path, monkeypatch):
     (tmp_path / "srun").write_text("#!/bin/sh\n")
     (tmp_path / "srun").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    launcher = SlurmLauncher(60, 3, 2, 1, ["true"], additional_parameters={"nice": 100, "x": False})
+    more = {"array_parallelism": 2, "additional_parameters": {"nice": 100, "x": False}}
+    launcher = SlurmLauncher(60, 3, 2, 1, ["true"], **more)
     launcher.config = SimpleNamespace(experiment_name="mine", paths=SimpleNamespace(runs=tmp_path))
     launcher.token = "token"
     return launcher

@@ -54,6 +54,14 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     Returns:
         Exit code.
     """
+    try:
+        return _call(arguments, program)
+    except KeyboardInterrupt:  # before there was anything to resume, or again in the summary
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+
+
+def _call(arguments: Sequence[str], program: str) -> int:
     from robustseg.sweeps import limit  # first: its clock starts
     from robustseg.sweeps import outcomes as sweep
     from robustseg.terminal.output import print_anything
