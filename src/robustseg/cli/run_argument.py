@@ -27,7 +27,7 @@ def add_run(parser: argparse.ArgumentParser, device: bool = True) -> None:
         "--trust",
         action="store_true",
         help="let the run's config.yaml build any class, which can run any code: only for "
-        "folders from people you trust",
+        "your own runs, and those of people you trust",
     )
 
 

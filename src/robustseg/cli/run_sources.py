@@ -29,7 +29,7 @@ def add_sources(parser: argparse.ArgumentParser, duplicates: bool = True) -> Non
         metavar="SOURCE",
         help="folders of runs, and records that `robustseg runs pack` made; where they disagree, "
         "the first is used (default: runs, and experiments/*/record if an experiment is "
-        "named or runs has none)",
+        "named)",
     )
     if duplicates:
         parser.add_argument(
