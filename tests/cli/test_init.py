@@ -8,7 +8,7 @@ import torch
 from robustseg.cli.main import main
 from robustseg.configuration.compose import composed
 from robustseg.runs.identity import identify
-from robustseg.training.train import _built
+from robustseg.training.build_part import build_part
 from tests.docs.test_commands import cells, commands
 
 
@@ -41,6 +41,6 @@ def test_a_version_of_the_loss_is_a_run_of_its_own(project):
         settings = composed([*overrides, "trainer.precision=32-true"], "loss")
         ids.add(identify(settings, "0" * 64).run_id)
         logits = torch.zeros(1, 1, 4, 4, requires_grad=True)
-        _built("loss", settings.loss)(logits, torch.ones(1, 1, 4, 4)).backward()
+        build_part("loss", settings.loss)(logits, torch.ones(1, 1, 4, 4)).backward()
         assert logits.grad.abs().sum() > 0
     assert len(ids) == 2

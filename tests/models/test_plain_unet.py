@@ -5,7 +5,7 @@ import yaml
 from robustseg.configuration.compose import composed
 from robustseg.errors import ConfigError
 from robustseg.models.plain_unet import PlainUNet
-from robustseg.training.train import _built
+from robustseg.training.build_part import build_part
 from tests.conftest import CONF
 
 PUBLIC_NETWORK = 18_670_368  # parameters of the paper's public network
@@ -47,5 +47,7 @@ def test_a_size_that_does_not_fit_is_refused_with_one_that_does():
     "features", ["[8]", "[]", "8", "[0,8]", "[8,16.5]", "[8,true]", "x", "null"]
 )
 def test_widths_that_make_no_network_are_refused(features):
-    with pytest.raises(ConfigError, match=r"^model\.features needs a list of two or more whole"):
-        _built("model", composed([f"model.features={features}"]).model, in_channels=1)
+    with pytest.raises(
+        ConfigError, match=r"^model\.features(=.* should be| needs) a (list|valid integer)"
+    ):
+        build_part("model", composed([f"model.features={features}"]).model, in_channels=1)
