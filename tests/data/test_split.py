@@ -67,7 +67,7 @@ def test_is_the_same_for_ever():
 @pytest.mark.parametrize(
     ("fractions", "message"),
     [
-        ({"train": 0.7, "test": 0.2}, "sum 1"),
+        ({"train": 0.7, "test": 0.2}, "sum to 1"),
         ({"train": 1.2, "test": -0.2}, r"in \[0, 1\]"),
         ({"train": 0.7, "tset": 0.3}, "unknown split 'tset'"),
     ],
