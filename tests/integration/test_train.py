@@ -95,7 +95,10 @@ def test_a_sweep_over_experiments_with_grids_is_refused(places, tmp_path):
     assert "demo, own_data: a sweep over experiments would not train the grid" in done.stderr
     assert not (tmp_path / "runs").exists()
     done = call(tmp_path, "+experiment=demo,own_data", *places)
-    assert "+experiment=demo,own_data has several values: call once per experiment" in done.stderr
+    assert (
+        "+experiment=demo,own_data has several values: run the command once per experiment"
+        in done.stderr
+    )
 
 
 def test_a_failure_that_could_not_be_kept_is_one(places, tmp_path):

@@ -24,13 +24,13 @@ class BasicSweeper(basic_sweeper.BasicSweeper):
     """
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Run every batch (`max_batch_size`), and raise the first failure behind the last."""
+        """Run every batch (`max_batch_size`), and raise the first failure after the last batch."""
         from robustseg.errors import RunFailed
 
         assert self.launcher is not None
         launch, failures = self.launcher.launch, list[RunFailed]()
 
-        def go_on(
+        def collect_failures(
             job_overrides: Sequence[Sequence[str]], initial_job_idx: int
         ) -> Sequence[JobReturn]:
             try:
@@ -39,7 +39,7 @@ class BasicSweeper(basic_sweeper.BasicSweeper):
                 failures.append(error)
                 return []
 
-        self.launcher.launch = go_on  # type: ignore[method-assign]
+        self.launcher.launch = collect_failures  # type: ignore[method-assign]
         returned = super().sweep(arguments)
         if failures:
             raise failures[0]
@@ -86,7 +86,7 @@ class BasicSweeper(basic_sweeper.BasicSweeper):
         if grids:
             raise ConfigError(
                 f"{', '.join(grids)}: a sweep over experiments would not train the grid that an "
-                "experiment has: call once per experiment"
+                "experiment has: run the command once per experiment"
             )
 
     def _check_data(self, batch: Sequence[Sequence[str]]) -> None:

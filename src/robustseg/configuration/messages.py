@@ -82,7 +82,9 @@ def explain(
         return ConfigError(_no_choice(error, text, overrides))
     if found := re.match(r"Ambiguous value for argument '(.*)'", text):
         if found[1].lstrip("+").startswith("experiment="):
-            return ConfigError(f"{found[1]} has several values: call once per experiment")
+            return ConfigError(
+                f"{found[1]} has several values: run the command once per experiment"
+            )
         return ConfigError(
             f"{found[1]} has several values: add -m to train with each of them, or quote it if it "
             f"is one text: {_quoted(found[1])}"

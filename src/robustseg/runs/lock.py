@@ -52,11 +52,11 @@ def hold(path: Path, job: str | None = None) -> Iterator[None]:
     me = _myself(job or os.environ.get(JOB))
     stop = threading.Event()
     heart = threading.Thread(target=_beat, args=(path, me, stop), daemon=True)
-    try:  # also of the taking, which Ctrl-C may interrupt
+    try:  # Ctrl-C may come while the lock is being taken
         try:
             _acquire(path, me)
         except AlreadyRunning:
-            me = {}  # nothing to let go
+            me = {}  # nothing to release
             raise
         heart.start()
         yield

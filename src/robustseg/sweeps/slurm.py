@@ -109,7 +109,7 @@ def _executor(launcher: "SlurmLauncher", sweep: Path) -> Any:
         import submitit
     except ModuleNotFoundError as error:
         raise NotInstalled('hydra/launcher=slurm needs: pip install "robustseg[slurm]"') from error
-    # Requeuable, which is else for the cluster to say; of a flag that is false, nothing is said.
+    # Requeuable whatever the cluster's default; a flag that is false is left out.
     more = {"requeue": True, **(launcher.options.get("additional_parameters") or {})}
     more = {name: value for name, value in more.items() if value is not False}
     cpus = launcher.cpus_per_task

@@ -12,7 +12,7 @@ def close_quietly() -> None:
 
 
 def say(text: str = "") -> None:
-    """Print a line at once; nowhere if nobody reads it any more, for the work goes on."""
+    """Print a line at once; once nobody reads the output, print nothing and do not fail."""
     try:
         print(text, flush=True)
     except BrokenPipeError:
@@ -23,7 +23,7 @@ class ConsoleHandler(logging.StreamHandler[Any]):
     """Logs to standard output, as long as somebody reads it."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Go on where the reader is gone; say of any other error what logging says."""
+        """Continue silently once the reader is gone; report any other error as logging does."""
         if isinstance(sys.exc_info()[1], BrokenPipeError):
             close_quietly()
         else:

@@ -21,10 +21,9 @@ def thresholds(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Dice against the threshold, a line per loss, a panel per noise setting.
 
     Means over seeds and reported evaluations, of the test images against their clean masks (full)
-    and of held-out images against masks as wrong as those of training (dashed), which is all that a
-    user can see. The star
-    is what tables report: the mean tuned threshold and the mean Dice with it, each evaluation at
-    its own, so that it may lie off the line.
+    and of held-out images against masks as wrong as those of training (dashed), which is all that
+    a user can see. The star is what tables report: the mean tuned threshold and the mean Dice with
+    it, each evaluation at its own, so that it may lie off the line.
 
     Args:
         runs: as `line_names` gives them.
