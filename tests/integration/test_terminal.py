@@ -73,10 +73,14 @@ def terminal(tmp_path, cache):
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # who gets the Ctrl-C
         ) as program:
-            while part := _read(terminal, program):
-                raw += part
-                if waiting and re.search(waiting[0][0], _plain(raw.decode(errors="ignore"))):
-                    waiting.pop(0)[1]()
+            try:
+                while part := _read(terminal, program):
+                    raw += part
+                    if waiting and re.search(waiting[0][0], _plain(raw.decode(errors="ignore"))):
+                        waiting.pop(0)[1]()
+            except BaseException as error:  # such as pytest's time limit
+                error.add_note(f"The terminal showed: {raw[-2000:]!r}")
+                raise
         restored = termios.tcgetattr(terminal) == before
         os.close(end)
         os.close(terminal)

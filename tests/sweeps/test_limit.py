@@ -33,7 +33,7 @@ print(not limit.is_over())
     "without a limit nothing happens": """
 limit.arm(None)
 time.sleep(0.2)
-limit.stop_if_over()
+interrupts.stop_if_lost()
 print(limit.ends() is None and not limit.is_over())
 """,
     "an interrupt that a destructor lost is made up for": """
@@ -44,7 +44,7 @@ class Slow:
 try:
     limit.arm(0.001)
     Slow()
-    limit.stop_if_over()
+    interrupts.stop_if_lost()
 except limit.TimeIsUp:
     print(True)
 """,
@@ -53,7 +53,7 @@ except limit.TimeIsUp:
 
 @pytest.mark.parametrize("program", RINGS.values(), ids=RINGS)
 def test_the_limit(program):
-    program = f"import time\nfrom robustseg.sweeps import limit\n{program}"
+    program = f"import time\nfrom robustseg.sweeps import interrupts, limit\n{program}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 

@@ -15,8 +15,9 @@ def test_a_run_needs_no_temporary_folder(tiny, only_run, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/tmp/x")
 
+    run(tiny("trainer.max_epochs=1"))  # the cache of images has temporary files of its own
     monkeypatch.setattr(tempfile, "mkstemp", full)
-    run(tiny("trainer.max_epochs=1"))
+    run(tiny("trainer.max_epochs=1", "force=true"))
     assert (only_run() / "metrics.json").exists()
 
 

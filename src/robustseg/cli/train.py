@@ -54,6 +54,9 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     Returns:
         Exit code.
     """
+    from robustseg.sweeps import interrupts
+
+    interrupts.listen_unless_ignored()
     try:
         return _call(arguments, program)
     except KeyboardInterrupt:  # before there was anything to resume, or again in the summary

@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from robustseg.sweeps import interrupts
+
 
 class TimeIsUp(KeyboardInterrupt):
     """The call has used up its minutes."""
@@ -43,16 +45,6 @@ def is_over() -> bool:
     return _clock.rang
 
 
-def stop_if_over() -> None:
-    """Raise again: an interrupt is lost where it meets, say, a destructor.
-
-    Raises:
-        TimeIsUp: the limit has been reached.
-    """
-    if _clock.rang:
-        raise TimeIsUp
-
-
 def ends() -> float | None:
     """When the command will be interrupted, as `time.time` counts; None if it has no limit."""
     return _clock.ends
@@ -70,4 +62,4 @@ def is_within(seconds: float) -> bool:
 
 def _ring(number: int, frame: Any) -> None:
     _clock.rang = True
-    raise TimeIsUp
+    interrupts.interrupt(TimeIsUp)

@@ -15,6 +15,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol
 
+from robustseg.sweeps import interrupts
+
 Job = tuple[int, Sequence[str]]
 _LOOK = 0.5  # seconds between two looks for the dead, and two of the display
 GRACE = 180.0  # seconds that interrupted jobs have to end; a machine may stand still for some
@@ -184,7 +186,7 @@ def _serve(connection: Connection, work: Callable[[int, Sequence[str]], Any]) ->
     """A worker's life: take a job, do it, say how it went."""
     os.setsid()  # Ctrl-C on the terminal goes to the launcher, which passes it on once
     _keep_priority()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupts.listen()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         while True:

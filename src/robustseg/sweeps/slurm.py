@@ -4,14 +4,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn
 
 from robustseg.errors import ConfigError, NotInstalled
+from robustseg.sweeps import interrupts
 from robustseg.sweeps.display import make_display
 from robustseg.sweeps.jobs import HydraJob, begin, hydra_job
 from robustseg.sweeps.launcher_options import amount, out_of_range, whole
@@ -46,7 +46,7 @@ def launch(launcher: "SlurmLauncher", jobs: dict[int, list[str]]) -> list[JobRet
     watch = Watch(sweep, Path(launcher.config.paths.runs), jobs, display, launcher.token)
     submitted: dict[int, Any] = {}
     try:
-        with _interrupts_later():
+        with interrupts.later():  # lest jobs be left without a name
             submitted = _submit(executor, work, jobs)
         with display:
             _wait(submitted, watch)
@@ -156,22 +156,6 @@ def _submit(executor: Any, work: SlurmJob, jobs: dict[int, list[str]]) -> dict[i
     except FailedJobError as error:  # such as a partition or an account that there is not
         said = "; ".join(line.removeprefix("sbatch: ") for line in str(error).splitlines())
         raise ConfigError(f"hydra/launcher=slurm: sbatch submits nothing: {said}") from error
-
-
-@contextmanager
-def _interrupts_later() -> Iterator[None]:
-    """Hold Ctrl-C and the time limit back, also from sbatch, lest jobs be left without a name."""
-    numbers, came = (signal.SIGINT, signal.SIGALRM), list[int]()
-    before = {one: signal.signal(one, lambda number, _: came.append(number)) for one in numbers}
-    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
-        for one, handler in before.items():
-            signal.signal(one, handler)
-    if came:
-        signal.raise_signal(came[0])
 
 
 def _wait(submitted: dict[int, Any], watch: Watch) -> None:

@@ -15,6 +15,7 @@ from robustseg.runs.folder import RunFolder, now
 from robustseg.runs.identity import SCHEMA, Identity
 from robustseg.runs.labels import labels
 from robustseg.settings import Settings
+from robustseg.sweeps import interrupts
 from robustseg.sweeps.outcomes import called, sweep_token
 from robustseg.training import memory
 from robustseg.training.conditions import conditions, differences
@@ -35,9 +36,11 @@ def attempt_run(
         try:
             metrics = train(settings, identity, source, folder)
         except DamagedRun as damage:
+            interrupts.stop_if_lost()
             settings, differs = _start(settings, identity, folder, damage)
             metrics = train(settings, identity, source, folder)
     except BaseException as error:
+        interrupts.stop_if_lost()  # then that is the cause
         note_failure(folder, error)
         raise
     folder.update_status(

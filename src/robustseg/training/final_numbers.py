@@ -20,6 +20,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import Identity
 from robustseg.runs.labels import labels
 from robustseg.settings import Settings
+from robustseg.sweeps import interrupts
 from robustseg.training.module import SegmentationModule
 
 
@@ -39,7 +40,7 @@ def finish(
     last: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Write the weights and, last, metrics.json."""
-    with replacing(folder.weights) as temporary:
+    with interrupts.later(), replacing(folder.weights) as temporary:
         torch.save(
             {"network": module.network.state_dict(), "loss": module.loss.state_dict()}, temporary
         )

@@ -19,7 +19,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.rows_hash import RowsHash
 from robustseg.runs.sealed import seal
 from robustseg.settings import EvaluationSettings
-from robustseg.sweeps import limit
+from robustseg.sweeps import interrupts, limit
 from robustseg.training.evaluator import Evaluator
 from robustseg.training.module import SegmentationModule
 from robustseg.training.reported import evaluated_epochs
@@ -176,11 +176,11 @@ class Recorder(pl.callbacks.Checkpoint):
         # Shortly before the time limit every epoch is saved, so that it costs one at most.
         if due or limit.is_within(self.checkpoint_every):
             self.save(trainer)
-        limit.stop_if_over()
+        interrupts.stop_if_lost()
 
     def save(self, trainer: pl.Trainer) -> None:
         """Write the checkpoint from which the run can resume."""
-        with replacing(self.folder.checkpoint) as temporary:
+        with interrupts.later(), replacing(self.folder.checkpoint) as temporary:
             trainer.save_checkpoint(temporary)
             seal(temporary)
         self._saved = time.monotonic()

@@ -21,7 +21,7 @@ from robustseg.runs.identity import Identity, identify
 from robustseg.runs.joined import join
 from robustseg.runs.lock import DEAD_AFTER, hold
 from robustseg.settings import Settings
-from robustseg.sweeps import limit
+from robustseg.sweeps import interrupts, limit
 from robustseg.sweeps.outcomes import (
     Outcome,
     check_folder,
@@ -67,7 +67,7 @@ def run(cfg: DictConfig) -> None:
         if is_alone():
             check_folder(HydraConfig.get())
             limit.arm(settings.minutes)
-        limit.stop_if_over()
+        interrupts.stop_if_lost()
         check_records(settings.records)
         source = instantiate(settings.dataset.source.arguments())
         cache = Path(settings.paths.cache)
@@ -76,6 +76,7 @@ def run(cfg: DictConfig) -> None:
         check_run_id(name)
         outcome = _run(settings, identity, source)
     except Exception as error:
+        interrupts.stop_if_lost()
         why = message(error)
         seconds = time.monotonic() - begin
         note(Outcome(name or job_name(), "failed", seconds=seconds, message=why))
