@@ -25,7 +25,7 @@ def inspect(file, *options):
 
 
 def files(logs):
-    return sorted(logs.glob("wandb/offline-run-*/*.wandb"))
+    return sorted(logs.glob("**/wandb/offline-run-*/*.wandb"))
 
 
 def summaries(logs):

@@ -81,7 +81,7 @@ def test_what_was_logged_or_uploaded_before_is_passed_over(swept, uploaded, tmp_
     assert upload(swept, uploaded, "--offline", "--all") == 0
     said = capsys.readouterr().out
     assert "3 written before" in said
-    assert f"To send them: robustseg wandb sync {uploaded / 'uploads'}" in said
+    assert f"To send them: robustseg wandb sync {uploaded / 'uploads' / 'robustseg'}" in said
     assert files(uploaded / "uploads") == before
     assert upload(swept, tmp_path, "--offline") == 0
     said = capsys.readouterr().out
@@ -90,10 +90,14 @@ def test_what_was_logged_or_uploaded_before_is_passed_over(swept, uploaded, tmp_
     assert not list(tmp_path.rglob("*.wandb"))
 
 
-def test_pictures_can_be_left_out(swept, tmp_path):
-    assert upload(swept, tmp_path, "--offline", "--all", "--images", "never") == 0
+def test_pictures_can_be_left_out_and_another_project_has_runs_of_its_own(swept, tmp_path, capsys):
+    call = (swept, tmp_path, "--offline", "--all", "--images", "never")
+    assert upload(*call) == 0
     assert len(files(tmp_path / "uploads")) == 3
     assert not list(tmp_path.rglob("*.png"))
+    assert upload(*call, "--project", "mine", "--entity", "us") == 0
+    assert capsys.readouterr().out.count("3 written\n") == 2
+    assert len(files(tmp_path / "uploads" / "us" / "mine")) == 3
 
 
 def test_without_an_experiment_all_runs_are_uploaded(swept, tmp_path, capsys):

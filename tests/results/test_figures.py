@@ -71,7 +71,7 @@ def test_memorisation_shows_the_columns_of_epochs_csv(runs, trained):
 
 
 def test_more_losses_than_a_panel_has_room_for_have_one_each(runs, trained, monkeypatch):
-    module = sys.modules["robustseg.results.figures.memorisation"]
+    module = sys.modules["robustseg.results.figures.lines"]
     monkeypatch.setattr(module, "_TOGETHER", 1)
     figure = memorisation(runs, trained)
     assert figure.get_suptitle() == "α = 0.5, β = 0.7"
@@ -182,6 +182,23 @@ def test_thresholds_are_those_of_the_reported_evaluations(recorded):
     assert [text for text in axis.get_legend_handles_labels()[1] if text == "former"] == []
 
 
+def test_more_losses_than_a_panel_has_room_for_have_panels_of_their_own(add_run):
+    for loss in ("tloss", "gce", "mae", "ce", "rce", "sce", "dice"):
+        for beta in (0.5, 0.7):
+            own = {"dice_image": 0.8, "dice_image_oracle": 0.9, "evaluations": 1}
+            folder = add_run(loss, 0.7, own, beta=beta)
+            rows = [{"epoch": 1, "threshold": 0.5, "test_dice_image": beta}]
+            write_csv(folder.thresholds, rows)
+    figure = thresholds(line_names(load_runs(add_run.runs)), add_run.runs)
+    titles = [axis.get_title() for axis in figure.axes]
+    assert sorted(filter(None, titles)) == sorted(
+        ["T-Loss", "GCE", "MAE", "CE", "RCE", "SCE", "Dice"]
+    )
+    for axis in figure.axes[:7]:
+        assert lines(axis, "-")[0].get_ydata() == pytest.approx([0.7])  # the worst masks
+    assert figure.get_suptitle() == "α = 0.7, β = 0.7"
+
+
 def test_selection_shows_what_rules_pick_and_the_best(recorded):
     (axis,) = selection(*recorded).get_axes()
     marks = {line.get_label(): line.get_xdata()[0] for line in lines(axis, "None")}
@@ -261,6 +278,19 @@ def test_domain_against_batch_size(add_run):
     drawn = {bars.get_label(): bars.lines[0].get_ydata() for bars in axis.containers}
     assert drawn["Dice image"] == pytest.approx([0.65, 0.65])
     assert drawn["Dice batch"] == pytest.approx([0.07, 0.21])
+
+
+def test_marks_of_many_losses_stay_nearest_to_their_batch_size(add_run):
+    for loss in ("dice", "dice_ce", "tversky", "jaccard", "lovasz", "focal", "ce", "mine", "own"):
+        for domain in ("image", "batch"):
+            for size in (8, 16, 32):
+                add_run(loss, domain=domain, batch_size=size)
+    figure = domain_against_batch_size(line_names(load_runs(add_run.runs)), add_run.runs)
+    places = [bars.lines[0].get_xdata() for bars in figure.axes[0].containers]
+    assert len(places) == 18
+    for place, size in zip(np.transpose(places), (8, 16, 32), strict=True):
+        assert (np.abs(np.log2(np.array(place, float) / size)) < 0.5).all()
+        assert len(set(place)) == 18
 
 
 COUNTS = {"tp": 40, "fp": 10, "fn": 10, "tn": 40}

@@ -230,7 +230,7 @@ def upload(options: argparse.Namespace) -> int:
     print(", ".join(f"{number} {_STATES[state]}" for state, number in counts.items()))
     if counts["logged"]:
         print(f"Runs logged during training: robustseg wandb sync {options.logs}")
-    options.folder = uploads(options.logs)
+    options.folder = uploads(options.logs, options.project, options.entity)
     if options.offline:
         if counts["written"] or counts["there"]:
             print(f"To send them: robustseg wandb sync {options.folder}")

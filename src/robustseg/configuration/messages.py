@@ -203,8 +203,13 @@ def _no_setting(key: str, conf: Path, overrides: Sequence[str]) -> str:
     value = next((o.partition("=")[2] for o in overrides if o.partition("=")[0] == key), None)
     folders = [folder for home in (conf, *own_folders()) for folder in home.iterdir()]
     groups = {folder.name for folder in folders if folder.is_dir()}
-    chosen = [o.partition(",")[0] for o in overrides if o.partition("=")[0] in groups]
-    keys = list(_keys(_composed(conf, chosen), ""))
+    inside = "hydra" if key.startswith("hydra.") else ""
+    chosen = [
+        o.partition(",")[0]
+        for o in overrides
+        if o.partition("=")[0] in groups or (inside and o.startswith("hydra/"))
+    ]
+    keys = list(_keys(_composed(conf, chosen, inside), inside))
     said = f"unknown setting {key}"
     meant = _meant(key, keys, groups)
     if meant:
@@ -221,6 +226,8 @@ def _no_setting(key: str, conf: Path, overrides: Sequence[str]) -> str:
     listed = f"; {group} has {', '.join(own)}" if group and own else ""
     if _is_built(group) and value is not None:
         listed += f". To pass {name} to what {group} builds, write +{key}={value}"
+    if group == "hydra.launcher" and not own:
+        listed = ". Choose a launcher that has it: hydra/launcher=local, slurm or ray"
     return f"{said}{listed or '; robustseg train --help lists them'}"
 
 
@@ -254,14 +261,15 @@ def _meant(key: str, keys: Sequence[str], groups: set[str]) -> list[str]:
     return same if len(same) <= 3 else []
 
 
-def _composed(conf: Path, chosen: Sequence[str]) -> object:
+def _composed(conf: Path, chosen: Sequence[str], inside: str) -> object:
+    """The settings; those of Hydra's own, of a launcher say, if `inside` is "hydra"."""
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf.resolve()), version_base="1.3"):
         try:
-            config = compose("train", list(chosen))
+            config = compose("train", list(chosen), return_hydra_config=bool(inside))
         except HydraException:  # a choice is wrong, too: it is reported next
-            config = compose("train")
-    return OmegaConf.to_container(config)
+            config = compose("train", return_hydra_config=bool(inside))
+    return OmegaConf.to_container(config[inside] if inside else config)
 
 
 def _keys(node: object, path: str) -> Iterator[str]:

@@ -11,9 +11,9 @@ from robustseg.runs.config import read_settings
 from robustseg.settings import LoggerSettings
 
 
-def uploads(logs: Path) -> Path:
-    """The folder of the runs that were made of folders."""
-    return logs / "uploads"
+def uploads(logs: Path, project: str, entity: str | None) -> Path:
+    """The folder of the runs that were made of folders, for a project of a user or team."""
+    return logs / "uploads" / (entity or "") / project
 
 
 def write_offline(
@@ -43,7 +43,7 @@ def write_offline(
 
     Returns:
         "written"; "logged" if it was logged while it was trained and is not wanted again;
-        "there" if it was written before.
+        "there" if it was written before for this project.
     """
     pictures = False
     if run.folder is not None:
@@ -52,7 +52,7 @@ def write_offline(
             return "logged"
         wanted = images if images == "auto" else images == "always"
         pictures = may_show(wanted, settings.dataset.public)
-    made = uploads(logs) / "wandb"
+    made = uploads(logs, project, entity) / "wandb"
     if any(made.glob(f"offline-run-*-{run.dashboard_id}")):
         return "there"
     made.mkdir(parents=True, exist_ok=True)

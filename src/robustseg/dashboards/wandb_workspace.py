@@ -8,25 +8,10 @@ import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
 
 from robustseg.metrics.catalogue import CATALOGUE
+from robustseg.results.loss_colors import COLORS, loss_color
 from robustseg.results.sources import Sources
 from robustseg.runs.survey import RunState
 
-# Okabe and Ito's colours, which the colour-blind can tell apart, and as many as figures have.
-_COLORS = {
-    "blue": "#0072B2",
-    "vermilion": "#D55E00",
-    "green": "#009E73",
-    "purple": "#CC79A7",
-    "sky": "#56B4E9",
-    "orange": "#E69F00",
-    "black": "#000000",
-    "wine": "#882255",
-    "olive": "#999933",
-    "violet": "#6A51A3",
-    "grey": "#8C8C8C",
-    "brown": "#7A4B12",
-    "pink": "#DC267F",
-}
 _LOSS = wr.Config("loss.name")
 _ALPHA = wr.Config("noise.alpha")
 _DOMAIN = wr.Config("loss.domain")
@@ -57,11 +42,11 @@ def make_workspace(
     """
     losses = sorted({run.labels["loss"] for run in runs if run.labels})
     losses.sort(key=lambda loss: loss != "tloss")  # the T-Loss first, as in the figures
-    names = list(_COLORS)
-    colors = {loss: names[at % len(names)] for at, loss in enumerate(losses)}
+    names = list(COLORS)
+    colors = {loss: names[loss_color(loss)] for loss in losses}
     settings = {
         sources.find(run.run_id).dashboard_id: ws.RunSettings(
-            color=_COLORS[colors[run.labels["loss"]]]
+            color=COLORS[colors[run.labels["loss"]]]
         )
         for run in runs
         if run.labels

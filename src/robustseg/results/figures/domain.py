@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from robustseg.results.figures.lines import at_setting, heading, settings, styles_of, with_lines
 from robustseg.results.figures.run_files import Source
 from robustseg.results.figures.style import legend, tiles
-from robustseg.results.tables.distinct import told_apart
+from robustseg.results.tables.distinct import distinguished
 
 
 def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | None:
@@ -27,14 +29,17 @@ def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | No
     runs = runs[runs["domain"].notna()]
     if runs["batch_size"].nunique() < 2:
         return None
-    named, labels, of_noise = told_apart(runs)
+    named, labels, of_noise = distinguished(runs)
     labels = [*[label for label in labels if label not in ("batch_size", "domain")], "domain"]
     runs = with_lines(runs, named, labels, of_noise, list(runs["loss"].unique()))
-    found = settings(runs)
+    found, lines = settings(runs), styles_of(runs)
+    sizes = sorted(runs["batch_size"].unique())
+    nearest = min(large / small for small, large in pairwise(sizes))
+    # The marks of a batch size stay nearer to each other than to those of the next.
+    step = min(1.04, nearest ** (0.5 / len(lines)))
     figure, axes = tiles(len(found), "images in a batch", "Dice of test images")
     for axis, setting in zip(axes, found, strict=True):
         part = at_setting(runs, *setting)
-        lines = styles_of(runs)
         for at, (name, style) in enumerate(lines.items()):
             group = part[part["line"] == name]
             if group.empty:
@@ -42,7 +47,7 @@ def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | No
             over = group.groupby("batch_size")["dice_image"]
             mean = over.mean()
             spread = [mean - over.min(), over.max() - mean]
-            beside = 1.02 ** (2 * at - len(lines) + 1)  # else bars would cover one another
+            beside = step ** (at - (len(lines) - 1) / 2)  # else bars would cover one another
             axis.errorbar(
                 mean.index * beside,
                 mean,
@@ -54,7 +59,6 @@ def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | No
                 capsize=2,
                 label=name,
             )
-        sizes = sorted(runs["batch_size"].unique())
         axis.set_xscale("log")
         axis.set_xticks(sizes, [f"{size:g}" for size in sizes])
         axis.minorticks_off()

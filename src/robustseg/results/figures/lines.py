@@ -4,16 +4,18 @@ import re
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from robustseg.errors import ConfigError
 from robustseg.results.figures.style import Style, escaped, loss_styles
 from robustseg.results.names import loss_name
-from robustseg.results.tables.distinct import plain, told_apart
+from robustseg.results.tables.distinct import distinguished, plain
 from robustseg.results.tables.make_table import row_order
 from robustseg.results.tables.published import experiments_folder, load_published
 from robustseg.results.tables.table_model import setting_words
 from robustseg.terminal.number_text import number_text
 
+_TOGETHER = 6  # losses whose two curves each can be distinguished in one panel
 # Labels whose values say what they are of.
 _SELF_EVIDENT = ("dataset", "loss", "domain", "regularizer", "model", "subset", "data")
 
@@ -37,7 +39,7 @@ def line_names(runs: pd.DataFrame, losses: Sequence[str] = ()) -> pd.DataFrame:
             if name == "noise":  # clean runs have none, and belong to each of them
                 how = f"--where noise={kinds[0]},null (null: clean masks)"
             raise ConfigError(f"the runs differ in {name} ({', '.join(kinds)}): choose with {how}")
-    return with_lines(runs, *told_apart(runs), losses)
+    return with_lines(runs, *distinguished(runs), losses)
 
 
 def with_lines(
@@ -51,7 +53,7 @@ def with_lines(
 
     Args:
         runs: of one data set.
-        named: the runs with a column for every label, as `told_apart` gives them.
+        named: the runs with a column for every label, as `distinguished` gives them.
         labels: that name a line.
         of_noise: that name masks.
         losses: that come first, in this order; none: the paper's order.
@@ -117,6 +119,31 @@ def heading(alpha: float, beta: float, masks: str) -> str:
         if alpha
         else "clean masks"
     )
+
+
+def panels_of(runs: pd.DataFrame) -> tuple[list[tuple[str, pd.DataFrame]], str]:
+    """What figures of two curves a loss show: a panel for each noise setting.
+
+    With more losses than a panel has room for, one for each line instead, at the `hardest` setting.
+
+    Args:
+        runs: as `line_names` gives them.
+
+    Returns:
+        Title and runs of each panel; and the setting, if each panel has a line of its own, or "".
+    """
+    if len(styles_of(runs)) <= _TOGETHER:
+        found = settings(runs)
+        return [(heading(*setting), at_setting(runs, *setting)) for setting in found], ""
+    worst = hardest(runs)
+    panels = [(name, worst[worst["line"] == name]) for name in styles_of(worst)]
+    return panels, heading(*settings(worst)[0])
+
+
+def without_labels(axis: Axes) -> None:
+    """Leave the lines of a panel out of the legend: its title names them."""
+    for line in axis.get_lines():
+        line.set_label("")
 
 
 def averaged(curves: Iterable[pd.DataFrame]) -> pd.DataFrame:

@@ -12,17 +12,16 @@ from matplotlib.figure import Figure
 from robustseg.results.figures.lines import (
     at_setting,
     averaged,
-    hardest,
     heading,
+    panels_of,
     settings,
     styles_of,
+    without_labels,
 )
 from robustseg.results.figures.run_files import Source, read_epochs
-from robustseg.results.figures.style import Style, grid, legend, tiles
+from robustseg.results.figures.style import HIGH, LOW, Style, grid, legend, tiles
 
 _MARKED = 8  # markers per line, about
-_HIGH, _LOW = 2.8, 1.9  # inches per panel
-_TOGETHER = 6  # losses whose two curves each can be distinguished in one panel
 _SEVERAL = "several"  # the kind of a label map whose classes are wrong in different ways
 _AGAINST = {"noisy": "--", "clean": "-"}
 
@@ -49,26 +48,20 @@ def memorisation(runs: pd.DataFrame, source: Source) -> Figure | None:
     if noisy.empty:
         return None
     curves = read_epochs(noisy["run_id"], source)
-    found = settings(noisy)
-    panels = [(heading(*setting), at_setting(noisy, *setting)) for setting in found]
-    names = list(styles_of(noisy))
-    if apart := len(names) > _TOGETHER:
-        worst = hardest(noisy)
-        panels = [(name, worst[worst["line"] == name]) for name in styles_of(worst)]
-    figure, axes = tiles(len(panels), "epoch", "Dice of training images", _LOW if apart else _HIGH)
+    panels, apart = panels_of(noisy)
+    figure, axes = tiles(len(panels), "epoch", "Dice of training images", LOW if apart else HIGH)
     for axis, (title, part) in zip(axes, panels, strict=True):
         _draw({"": axis}, part, curves, styles_of(part))
-        if apart:  # the title is the line's name
-            for line in axis.get_lines():
-                line.set_label("")
+        if apart:
+            without_labels(axis)
         axis.axhline(
             _given_dice(part, ["clean", *_kinds(part)]), color="0.35", linestyle=":", linewidth=1.2
         )
         axis.set_title(title, fontsize=10)
     if apart:
-        figure.suptitle(heading(*found[-1]), fontsize=10)
+        figure.suptitle(apart, fontsize=10)
     _key(axes[0], {":": "given masks' own Dice"})
-    legend(figure, axes, () if apart else names)
+    legend(figure, axes, () if apart else styles_of(noisy))
     return figure
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,19 +17,14 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.typing import LineStyleType
 
 from robustseg import CLASS_COLORS
-from robustseg.results.names import LOSSES
+from robustseg.results.loss_colors import COLORS, loss_color
 from robustseg.terminal.printable import printable
 
-# Okabe and Ito's colours for the colour-blind, and as many again for whole tables of losses; dashes
-# and markers for grey paper.
-_COLORS = (
-    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"),
-    *("#882255", "#999933", "#6A51A3", "#8C8C8C", "#7A4B12", "#DC267F"),
-)
+_COLORS = tuple(COLORS.values())  # dashes and markers are for grey paper
 _DASHES: tuple[LineStyleType, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "<", ">", "d")  # all of an area, however small
-_APART = {"tloss_area": 6, "tloss_area_mean": 5}  # not those of T-Loss, GCE and MAE beside them
-_WIDTH, _HEIGHT = 3.4, 2.8  # inches per panel
+HIGH, LOW = 2.8, 1.9  # inches of a panel; of one of many
+_WIDTH = 3.4  # inches of a panel
 _LOWEST = 1.7  # inches that a row of panels keeps in a narrow figure
 _LETTERS = 0.6  # to which letters shrink at most
 _LINE, _NAME = 60, 18  # characters of a line of a label, and of the name of a row
@@ -73,7 +67,7 @@ def loss_styles(lines: Mapping[str, str]) -> dict[str, Style]:
     found = {}
     counts, drawn = Counter(lines.values()), Counter[str]()
     for at, (line, loss) in enumerate(lines.items()):
-        color = _color(loss)
+        color = loss_color(loss)
         shifts = range(len(_MARKERS))
         marker = next(
             (m for s in shifts if (color, m := (at + s) % len(_MARKERS)) not in taken),
@@ -83,14 +77,6 @@ def loss_styles(lines: Mapping[str, str]) -> dict[str, Style]:
         found[line] = _style(color, marker, drawn[loss] / max(1, counts[loss] - 1))
         drawn[loss] += 1
     return found
-
-
-def _color(loss: str) -> int:
-    """The place of a loss's colour; a loss of one's own has that of its name's checksum."""
-    if loss in _APART:
-        return _APART[loss]
-    known = list(LOSSES)
-    return (known.index(loss) if loss in LOSSES else zlib.crc32(loss.encode())) % len(_COLORS)
 
 
 def _style(color: int, marker: int, light: float = 0.0) -> Style:
@@ -104,7 +90,7 @@ def _style(color: int, marker: int, light: float = 0.0) -> Style:
 
 
 def grid(
-    rows: int, columns: int, x: str, y: str, height: float = _HEIGHT
+    rows: int, columns: int, x: str, y: str, height: float = HIGH
 ) -> tuple[Figure, np.ndarray]:
     """A figure of equal panels with common axes, and its (rows, columns) axes.
 
@@ -132,7 +118,7 @@ def grid(
     return figure, axes
 
 
-def tiles(count: int, x: str, y: str, height: float = _HEIGHT) -> tuple[Figure, list[Axes]]:
+def tiles(count: int, x: str, y: str, height: float = HIGH) -> tuple[Figure, list[Axes]]:
     """As `grid`, of some panels, three in a row at most."""
     columns = 2 if count == 4 else min(3, count)
     rows = -(-count // columns)

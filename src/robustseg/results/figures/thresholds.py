@@ -8,9 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from robustseg.results.figures.lines import at_setting, heading, settings, styles_of
+from robustseg.results.figures.lines import panels_of, styles_of, without_labels
 from robustseg.results.figures.run_files import Source, read_each
-from robustseg.results.figures.style import Style, legend, tiles
+from robustseg.results.figures.style import HIGH, LOW, Style, legend, tiles
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
 
@@ -19,6 +19,8 @@ _TEST, _NOISY = "test_dice_image", "heldout_dice_noisy"
 
 def thresholds(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Dice against the threshold, a line per loss, a panel per noise setting.
+
+    With more losses than a panel has room for, a panel per loss at the hardest setting.
 
     Means over seeds and reported evaluations, of the test images against their clean masks (full)
     and of held-out images against masks as wrong as those of training (dashed), which is all that
@@ -41,25 +43,28 @@ def thresholds(runs: pd.DataFrame, source: Source) -> Figure | None:
     if chosen.empty:
         return None
     curves = read_each(chosen["run_id"], sources, "thresholds", _reported)
-    found, known = settings(chosen), styles_of(chosen)
-    figure, axes = tiles(len(found), "threshold", "Dice")
-    for axis, setting in zip(axes, found, strict=True):
-        part = at_setting(chosen, *setting)
-        for name, style in known.items():
+    panels, apart = panels_of(chosen)
+    figure, axes = tiles(len(panels), "threshold", "Dice", LOW if apart else HIGH)
+    for axis, (title, part) in zip(axes, panels, strict=True):
+        for name, style in styles_of(part).items():
             group = part[part["line"] == name]
-            if not group.empty:
-                _draw(axis, group, [curves[run_id] for run_id in group["run_id"]], name, style)
+            _draw(axis, group, [curves[run_id] for run_id in group["run_id"]], name, style)
+        if apart:
+            without_labels(axis)
         axis.axvline(0.5, color="0.35", linestyle=":", linewidth=1.2)
-        axis.set_title(heading(*setting), fontsize=10)
+        axis.set_title(title, fontsize=10)
+    if apart:
+        figure.suptitle(apart, fontsize=10)
     held_out = any(_NOISY in curve and curve[_NOISY].notna().any() for curve in curves.values())
-    given = "noisy masks" if (chosen["alpha"] > 0).all() else "masks as in training"
+    wrong = all((part["alpha"] > 0).all() for _, part in panels)
+    given = "noisy masks" if wrong else "masks as in training"
     keys = {"-": "test images, clean masks", "--": f"held-out images, {given}", ":": "½"}
     for dash, label in keys.items():
         if dash != "--" or held_out:
             axes[0].plot([], [], color="0.35", linestyle=dash, linewidth=1.2, label=label)
     if held_out:
         axes[0].plot([], [], color="0.35", marker="*", linestyle="none", label="tuned threshold")
-    legend(figure, axes, known)
+    legend(figure, axes, () if apart else styles_of(chosen))
     return figure
 
 

@@ -21,7 +21,7 @@ from robustseg.results.tables.image_scores import Images
 from robustseg.results.tables.make_table import direction, make_table
 from robustseg.results.tables.pooled_folds import pool_folds
 from robustseg.results.tables.published import Published
-from robustseg.results.tables.query import judged
+from robustseg.results.tables.query import with_tests
 from robustseg.results.tables.render import render
 from robustseg.results.tables.table_model import Table
 
@@ -102,7 +102,7 @@ def dataset_part(
     order = losses or (published.losses if published else [])
     for metric in metrics:
         table = make_table(pooled, [metric], published, order)
-        table, remarks = judged(table, values)
+        table, remarks = with_tests(table, values)
         html = Markup(render(table, "html", intervals=True))  # escapes what it writes
         try:
             claims = claims or _claims(table, values)

@@ -21,7 +21,7 @@ _NOISE = "noise."
 _COLUMNS = (*NOISE_LABELS, "seed", "dataset.fold")
 
 
-def told_apart(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
+def distinguished(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str], list[str]]:
     """Find the fewest labels and settings that keep runs of different settings apart.
 
     The loss comes first (after the dataset, if there are several), then each label, then each

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError
-from robustseg.results.tables.distinct import plain, told_apart
+from robustseg.results.tables.distinct import distinguished, plain
 from robustseg.results.tables.order import DATA
 from robustseg.results.tables.pooled_folds import folds_of
 from robustseg.results.tables.published import NOISE_SETTINGS, Published
@@ -56,7 +56,7 @@ def make_table(
     Raises:
         ConfigError: the runs do not differ in ``versus``.
     """
-    runs, labels, of_noise = told_apart(runs)
+    runs, labels, of_noise = distinguished(runs)
     if versus is not None and versus not in labels:
         raise ConfigError(f"the runs do not differ in {versus}; they do in {', '.join(labels)}")
     groups = _groups(runs, labels, of_noise, metrics)
@@ -182,7 +182,7 @@ def _contests(
 
 
 def _data_of(group: pd.DataFrame) -> tuple[Any, ...]:
-    """What runs of one row were tested on: `told_apart` leaves no two such things together."""
+    """What runs of one row were tested on: `distinguished` leaves no two such things together."""
     first = group.iloc[0]
     return tuple(plain(first[name]) for name in DATA)
 

@@ -67,7 +67,7 @@ def answer(
     Raises:
         ConfigError: the question cannot be answered.
     """
-    table, remarks = judged(
+    table, remarks = with_tests(
         table_of(runs, sources, asked),
         Images(sources),
         asked.test,
@@ -149,7 +149,7 @@ def answer_selection(
     return table, [*runs.attrs["absent"], *chosen.attrs["remarks"], *unfinished]
 
 
-def judged(
+def with_tests(
     table: Table,
     images: Images,
     test: str | None = None,
@@ -197,15 +197,15 @@ def judged(
 def _where_possible(
     table: Table, judge: Callable[[Table], Table], must: bool
 ) -> tuple[Table, list[str]]:
-    """A table judged, without the metrics of which the images cannot be read or compared.
+    """A table with its tests, without the metrics of which the images cannot be read or compared.
 
     Args:
-        table: to be judged.
+        table: to be tested.
         judge: does it.
         must: whether it is an error if one cannot be.
 
     Returns:
-        The table, and of which metrics it is not judged and why.
+        The table, and which metrics are not tested and why.
     """
     try:
         return judge(table), []
@@ -225,8 +225,8 @@ def _where_possible(
             whole.append(metric)
     if not any(map(is_per_image, whole)):
         return table, [f": {last}"]
-    judged = judge(of_metrics(table, whole))
-    table = replace(table, cells=table.cells | judged.cells, test=judged.test)
+    tested = judge(of_metrics(table, whole))
+    table = replace(table, cells=table.cells | tested.cells, test=tested.test)
     return table, [f" of {', '.join(of)}: {why}" for why, of in refused.items()]
 
 
