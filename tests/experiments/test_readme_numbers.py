@@ -164,6 +164,7 @@ WHY = {  # in the order of the page's rows
         {"augmentation.name": "flips_gamma", "scheduler.name": "none"},
     ),
     "decay": ("tloss_why", {"scheduler.name": "step"}),
+    "crops": ("tloss_why", {"image_size": 128}),
 }
 
 
