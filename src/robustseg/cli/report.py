@@ -49,7 +49,7 @@ def main(options: argparse.Namespace) -> int:
     from robustseg.runs.selection import select
 
     runs, sources = selected(options)
-    states = select(sources.states(), _filters(options))
+    states = select(sources.states(), options.experiment, _where(options))
     metrics = list(dict.fromkeys(split(options.metric)))
     check_metrics(runs, metrics)
     usual = [metric for metric in METRICS if metric in runs and runs[metric].notna().any()]
@@ -73,12 +73,13 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _filters(options: argparse.Namespace) -> argparse.Namespace:
-    """The options as `select` takes them, for runs that are not finished."""
+def _where(options: argparse.Namespace) -> list[str]:
+    """The options as filters of runs that need not be finished."""
     named = {"dataset": options.dataset, "loss": options.loss, "seed": options.seeds}
-    where = [*options.where]
-    where += [f"{name}={','.join(words)}" for name, words in named.items() if words]
-    return argparse.Namespace(state=[], experiment=options.experiment, where=where)
+    return [
+        *options.where,
+        *(f"{name}={','.join(words)}" for name, words in named.items() if words),
+    ]
 
 
 def _place(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Options that choose runs by their labels and settings: --dataset, --loss, --seeds, --where."""
+"""Options that choose runs: --dataset, --loss, --seeds, --where; --experiment and --state."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from robustseg.cli.run_sources import (
 from robustseg.errors import ConfigError, NoRuns
 from robustseg.results.sources import RUNS, Sources, default_sources
 from robustseg.runs.filter_values import alternatives
-from robustseg.runs.selection import add_where
+from robustseg.runs.selection import select
+from robustseg.runs.survey import STATES
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from robustseg.runs.survey import RunState
 
 
 def add_filters(parser: argparse.ArgumentParser, ordered: bool = True) -> None:
@@ -36,6 +39,38 @@ def add_filters(parser: argparse.ArgumentParser, ordered: bool = True) -> None:
     ):
         parser.add_argument(name, nargs="+", action="extend", default=[], help=words)
     add_where(parser, "alpha=0.3,0.5 optimizer.lr=0.001")
+
+
+def add_state_filters(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose runs in any state, finished or not."""
+    parser.add_argument("--experiment", help="only runs of this experiment")
+    parser.add_argument(
+        "--state",
+        nargs="+",
+        choices=STATES,
+        default=[],
+        metavar="STATE",
+        help=f"only runs in these states: {', '.join(STATES)}",
+    )
+    add_where(parser, "loss=gce,mae alpha=0.3 optimizer.lr=0.001")
+
+
+def add_where(parser: argparse.ArgumentParser, example: str) -> None:
+    """Add --where."""
+    parser.add_argument(
+        "--where",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE[,VALUE]",
+        help=f"only runs with this label or setting: {example}; or data=NAME, the data folder or "
+        "the first digits of its fingerprint",
+    )
+
+
+def in_state(runs: Sequence[RunState], options: argparse.Namespace) -> list[RunState]:
+    """The runs that the options of `add_state_filters` choose."""
+    return select(runs, options.experiment, options.where, options.state)
 
 
 def selected(options: argparse.Namespace) -> tuple[pd.DataFrame, Sources]:

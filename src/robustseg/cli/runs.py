@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from robustseg.cli.run_filters import check_once
+from robustseg.cli.run_filters import add_state_filters, check_once, in_state
 from robustseg.errors import AlreadyRunning, ConfigError, NoRuns
 from robustseg.runs.folder import ASIDE, RunFolder
 from robustseg.runs.lock import hold
-from robustseg.runs.selection import add_options, select
 from robustseg.runs.survey import look, survey
 from robustseg.terminal.count import count
 from robustseg.terminal.printable import is_plain, printable
@@ -57,7 +56,7 @@ def add_parser(subparsers: Any) -> None:
         command.add_argument(
             "--runs", type=Path, default=Path("runs"), help="folder (default: runs)"
         )
-        add_options(command)
+        add_state_filters(command)
         command.add_argument("--yes", action="store_true", help="do not ask")
         command.set_defaults(main=main, to=None, command=command.prog.split()[-1])
     remove.add_argument(
@@ -102,7 +101,7 @@ def _chosen(options: argparse.Namespace) -> dict[Path, str]:
     if not narrowed:
         raise ConfigError("which runs? Name them, or give --experiment, --state or --where")
     named = [run for run in known if not options.ids or run.run_id in options.ids]
-    chosen = [run for run in select(named, options) if run.state != "running"]
+    chosen = [run for run in in_state(named, options) if run.state != "running"]
     # A state has the name as it is shown; one that is shown as it is comes before others.
     paths = sorted(options.runs.iterdir(), key=lambda path: is_plain(path.name))
     shown = {printable(path.name): path for path in paths}

@@ -5,7 +5,7 @@ import sys
 import time
 from typing import Any
 
-from robustseg.cli.run_filters import check_once
+from robustseg.cli.run_filters import add_state_filters, check_once, in_state
 from robustseg.cli.run_sources import (
     add_sources,
     chosen_sources,
@@ -13,7 +13,6 @@ from robustseg.cli.run_sources import (
     tell_of_records,
 )
 from robustseg.errors import ConfigError, NoRuns
-from robustseg.runs.selection import add_options, select
 from robustseg.terminal.remarks import tell
 
 
@@ -31,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
         "named", nargs="?", metavar="experiment", help="only runs of this experiment"
     )
     add_sources(parser, duplicates=False)
-    add_options(parser)
+    add_state_filters(parser)
     parser.add_argument("--watch", action="store_true", help="refresh every 5 s until Ctrl-C")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.set_defaults(main=main, resolve_experiment=_resolve_experiment)
@@ -56,7 +55,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         while True:
             chosen = chosen_sources(options)  # read again: they change
-            runs = select(chosen.states(), options)
+            runs = in_state(chosen.states(), options)
             filtered = bool(options.experiment or options.state or options.where)
             text = as_json(runs) if options.format == "json" else as_text(runs, chosen, filtered)
             if not options.watch:

@@ -1,6 +1,5 @@
-"""Which runs a command is about: options common to `status` and `runs`."""
+"""Which runs are meant by an experiment, states, labels and settings."""
 
-import argparse
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,56 +12,41 @@ from robustseg.terminal.number_text import number_text
 from robustseg.terminal.suggestion import suggestion
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add --experiment, --state and --where."""
-    parser.add_argument("--experiment", help="only runs of this experiment")
-    parser.add_argument(
-        "--state",
-        nargs="+",
-        choices=STATES,
-        default=[],
-        metavar="STATE",
-        help=f"only runs in these states: {', '.join(STATES)}",
-    )
-    add_where(parser, "loss=gce,mae alpha=0.3 optimizer.lr=0.001")
+def select(
+    runs: Sequence[RunState],
+    experiment: str | None = None,
+    where: Iterable[str] = (),
+    states: Iterable[str] = (),
+) -> list[RunState]:
+    """The runs that are asked for; of no runs none.
 
-
-def add_where(parser: argparse.ArgumentParser, example: str) -> None:
-    """Add --where."""
-    parser.add_argument(
-        "--where",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE[,VALUE]",
-        help=f"only runs with this label or setting: {example}; or data=NAME, the data folder or "
-        "the first digits of its fingerprint",
-    )
-
-
-def select(runs: Sequence[RunState], options: argparse.Namespace) -> list[RunState]:
-    """The runs that the options ask for; of no runs none.
+    Args:
+        runs: with their settings.
+        experiment: to which they belong; None: any.
+        where: filters, KEY=VALUE[,VALUE], of labels, settings or ``data``.
+        states: some of `STATES`; none: any.
 
     Raises:
         ConfigError: a filter is not KEY=VALUE, or names neither a label nor a setting of a run.
         NoRuns: no run belongs to the experiment, or has a value.
     """
     chosen = list(runs)
-    if options.experiment:
+    if experiment:
         known = {name for run in runs for name in run.experiments}
-        if runs and options.experiment not in known:
+        if runs and experiment not in known:
             none = ": these runs belong to no experiment"
-            hint = f"; {suggestion(options.experiment, known)}" if known else none
-            raise NoRuns(f"no run belongs to the experiment {options.experiment!r}{hint}")
-        chosen = [run for run in chosen if options.experiment in run.experiments]
-    for text in options.where:
+            hint = f"; {suggestion(experiment, known)}" if known else none
+            raise NoRuns(f"no run belongs to the experiment {experiment!r}{hint}")
+        chosen = [run for run in chosen if experiment in run.experiments]
+    for text in where:
         name, equals, values = text.partition("=")
         if not equals:
             raise ConfigError(f"--where takes KEY=VALUE, got {text!r}")
         if runs:
             _check(runs, name, values)
         chosen = [run for run in chosen if _has(run, name, alternatives(values))]
-    return [run for run in chosen if not options.state or run.state in options.state]
+    wanted = set(states) or set(STATES)
+    return [run for run in chosen if run.state in wanted]
 
 
 def may_have(run: RunState, name: str, values: Iterable[Any]) -> bool:
