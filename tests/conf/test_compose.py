@@ -9,7 +9,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from robustseg.configuration.checks import check_targets, resolve
+from robustseg.configuration.buildable import check_targets
+from robustseg.configuration.checks import resolve
 from robustseg.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf"

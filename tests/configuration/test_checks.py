@@ -1,6 +1,7 @@
 import pytest
 
-from robustseg.configuration.checks import check_targets, resolve
+from robustseg.configuration.buildable import check_targets
+from robustseg.configuration.checks import resolve
 from robustseg.errors import ConfigError
 
 

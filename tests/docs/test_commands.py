@@ -15,7 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from robustseg.cli.main import main
 from robustseg.configuration import hardware
-from robustseg.configuration.checks import check_targets
+from robustseg.configuration.buildable import check_targets
 from robustseg.configuration.compose import composed
 from robustseg.errors import ConfigError
 

@@ -208,14 +208,14 @@ def test_a_run_that_another_process_finishes_meanwhile_is_skipped(
     tiny, finished, copied, tmp_path, monkeypatch
 ):
     copied(finished(), "other")
-    check_targets = run_module.configuration.check_targets
+    check_targets = run_module.check_targets
 
     def finish(settings, *groups):
         check_targets(settings, *groups)
         if not groups:  # the last thing before the lock
             (tmp_path / "other").rename(tmp_path / "runs")
 
-    monkeypatch.setattr(run_module.configuration, "check_targets", finish)
+    monkeypatch.setattr(run_module, "check_targets", finish)
     monkeypatch.setattr(run_module, "attempt_run", lambda *_: pytest.fail("trained again"))
     run(tiny("experiment_name=mine"))
     (folder,) = (tmp_path / "runs").iterdir()

@@ -17,7 +17,7 @@ from robustseg.runs.folder import RunFolder
 from robustseg.runs.lock import JOB, hold
 from robustseg.runs.survey import look
 from robustseg.runs.verify import verify
-from robustseg.sweeps import outcomes
+from robustseg.sweeps import sweep
 from robustseg.training import conditions as conditions_module
 from robustseg.training import own_code as own_code_module
 from robustseg.training import recorder
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def no_sweep(monkeypatch):
     """A sweep says at its end what a run alone says at once."""
-    monkeypatch.setattr(outcomes, "_sweep", {})
+    monkeypatch.setattr(sweep, "current", sweep.Sweep())
     monkeypatch.delenv(JOB, raising=False)
 
 

@@ -15,8 +15,8 @@ class BasicLauncher(basic_launcher.BasicLauncher):
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
         """Run a job for each list of overrides, once what they share is checked."""
-        from robustseg.sweeps.outcomes import open_sweep, unless_failed
         from robustseg.sweeps.serial import launch
+        from robustseg.sweeps.sweep import open_sweep, unless_failed
 
         assert self.config is not None
         jobs = dict(enumerate(map(list, job_overrides), start=initial_job_idx))

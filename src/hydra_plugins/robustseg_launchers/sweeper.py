@@ -114,7 +114,8 @@ def _check_files(config: DictConfig) -> None:
     from hydra.utils import instantiate
     from omegaconf.errors import OmegaConfBaseException
 
-    from robustseg.configuration.checks import check_targets, resolve
+    from robustseg.configuration.buildable import check_targets
+    from robustseg.configuration.checks import resolve
     from robustseg.errors import ConfigError
 
     try:

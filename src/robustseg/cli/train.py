@@ -29,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
 
 def job(cfg: "DictConfig") -> None:
     """One run; heavy imports wait until there is something to train."""
-    from robustseg.sweeps.outcomes import is_alone
+    from robustseg.sweeps.sweep import is_alone
     from robustseg.training.run import run
 
     try:
@@ -65,8 +65,7 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
 
 
 def _call(arguments: Sequence[str], program: str) -> int:
-    from robustseg.sweeps import limit  # first: its clock starts
-    from robustseg.sweeps import outcomes as sweep
+    from robustseg.sweeps import limit, sweep_summary  # first: the clock of the limit starts
     from robustseg.terminal.output import print_anything
     from robustseg.terminal.printable import printable
 
@@ -99,7 +98,7 @@ def _call(arguments: Sequence[str], program: str) -> int:
         explained = explain(error, conf_folder(), arguments)
         if explained is None:
             raise error from None
-        if sweep.tells(error):
+        if sweep_summary.tells(error):
             code = 1  # also where no outcome could be kept for the summary
         else:
             print(printable(f"{program}: {explained}", keep="\n"), file=sys.stderr)
@@ -110,7 +109,7 @@ def _call(arguments: Sequence[str], program: str) -> int:
             how = _how_to_resume(arguments, " from the last checkpoint")
             print(f"\nInterrupted. {how}", file=sys.stderr)
             code = 130
-    code = max(code, sweep.summarise(interrupted=interrupted))
+    code = max(code, sweep_summary.summarise(interrupted=interrupted))
     if interrupted and limit.is_over():
         print(f"The time limit, minutes=…, is reached. {_how_to_resume(arguments)}")
     return code

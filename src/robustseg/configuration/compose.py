@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from robustseg.configuration.checks import check_targets, resolve
+from robustseg.configuration.buildable import check_targets
+from robustseg.configuration.checks import resolve
 from robustseg.configuration.own_conf import conf_folder, import_from_here
 from robustseg.settings import Settings
 

@@ -16,7 +16,7 @@ from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf.errors import OmegaConfBaseException
 
-from robustseg.configuration.checks import check_part
+from robustseg.configuration.buildable import check_part
 from robustseg.errors import ConfigError, DataError
 from robustseg.settings import Part
 

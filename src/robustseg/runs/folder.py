@@ -34,7 +34,7 @@ def now() -> str:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths and state of one run; the files are described in the README's "A run".
+    """Paths and state of one run; the files are described in docs/runs.md.
 
     Attributes:
         path: of the folder.

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, open_dict
 
 from robustseg.runs.lock import JOB
 from robustseg.sweeps import limit
-from robustseg.sweeps.outcomes import open_sweep, unless_failed
+from robustseg.sweeps.sweep import open_sweep, unless_failed
 from robustseg.terminal.output import print_anything
 
 

@@ -16,7 +16,7 @@ from robustseg.runs.identity import SCHEMA, Identity
 from robustseg.runs.labels import labels
 from robustseg.settings import Settings
 from robustseg.sweeps import interrupts
-from robustseg.sweeps.outcomes import called, sweep_token
+from robustseg.sweeps.sweep import called, sweep_token
 from robustseg.training import memory
 from robustseg.training.conditions import conditions, differences
 from robustseg.training.failure import note_failure

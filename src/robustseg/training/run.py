@@ -11,8 +11,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from robustseg.configuration import checks as configuration
 from robustseg.configuration.allowed_names import check_run_id
+from robustseg.configuration.buildable import check_targets
+from robustseg.configuration.checks import resolve
 from robustseg.data.fingerprint import fingerprint_for_run
 from robustseg.errors import AlreadyRunning, ConfigError, OtherConditions, RunFailed
 from robustseg.runs.finished import finished_metrics
@@ -22,16 +23,10 @@ from robustseg.runs.joined import join
 from robustseg.runs.lock import DEAD_AFTER, hold
 from robustseg.settings import Settings
 from robustseg.sweeps import interrupts, limit
-from robustseg.sweeps.outcomes import (
-    Outcome,
-    check_folder,
-    is_alone,
-    job_name,
-    note,
-    sweep_token,
-)
+from robustseg.sweeps.outcomes import Outcome
 from robustseg.sweeps.recorded import check_records, record_of, recorded_status
 from robustseg.sweeps.serial import place
+from robustseg.sweeps.sweep import check_folder, is_alone, job_name, note, sweep_token
 from robustseg.terminal.duration import duration
 from robustseg.training.attempt import (
     attempt_run,
@@ -62,8 +57,8 @@ def run(cfg: DictConfig) -> None:
     begin = time.monotonic()
     name = ""
     try:
-        settings = configuration.resolve(cfg)
-        configuration.check_targets(settings, "dataset")
+        settings = resolve(cfg)
+        check_targets(settings, "dataset")
         if is_alone():
             check_folder(HydraConfig.get())
             limit.arm(settings.minutes)
@@ -98,7 +93,7 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
     if record is not None:
         return _skip_recorded(settings, identity.run_id, record, begin)
     _announce(identity.run_id)
-    configuration.check_targets(settings)
+    check_targets(settings)
     _check_gpu(settings.trainer.accelerator)
     if not folder.path.exists():
         from robustseg.training.build import rehearse

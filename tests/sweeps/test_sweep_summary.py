@@ -1,24 +1,30 @@
 """The summary at the end of a sweep."""
 
+from pathlib import Path
+
 import pytest
 from hydra import compose, initialize_config_dir
 
 from robustseg.errors import ConfigError
-from robustseg.sweeps import outcomes as sweep
-from robustseg.sweeps.outcomes import Outcome, open_sweep, summarise, write_outcome
+from robustseg.sweeps import sweep, sweep_summary
+from robustseg.sweeps.outcomes import Outcome, write_outcome
+from robustseg.sweeps.sweep import Sweep, open_sweep
+from robustseg.sweeps.sweep_summary import summarise
 from tests.conftest import CONF
 
 
 @pytest.fixture
 def swept(tmp_path, monkeypatch):
-    """A function that makes a sweep of so many jobs, of which some have an outcome."""
+    """A function that makes this process's sweep of so many jobs; some have an outcome."""
 
     def make(jobs, *outcomes):
         names = {job: f"loss={job}" for job in range(jobs)}
-        notes = {"outcomes": tmp_path / "outcomes", "runs": "runs", "jobs": names}
-        monkeypatch.setattr(sweep, "_sweep", notes)
+        current = Sweep(outcomes=tmp_path / "outcomes", runs=Path("runs"), jobs=names)
+        for module in (sweep, sweep_summary):
+            monkeypatch.setattr(module, "current", current)
         for job, outcome in enumerate(outcomes):
             write_outcome(tmp_path, job, outcome)
+        return current
 
     return make
 
@@ -102,7 +108,7 @@ def test_other_conditions_of_all_runs_are_one_line(swept, capsys):
     "given", ["minutes=5,10", "records=[a],[b]", "paths.runs=a,b", "++minutes=5,10"]
 )
 def test_settings_of_the_call_cannot_be_swept(monkeypatch, given):
-    monkeypatch.setattr(sweep, "_sweep", {})
+    monkeypatch.setattr(sweep, "current", Sweep())
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", [], return_hydra_config=True)
     config.hydra.overrides.task = [given, "loss=tloss,gce"]
@@ -126,10 +132,10 @@ def test_the_table_of_a_sweep_is_of_its_experiment(swept, capsys, given, overrid
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose("train", [f"experiment_name={given}"], return_hydra_config=True)
     config.hydra.overrides.task = overrides
-    swept(1, Outcome("a", "done", 0.5))
-    outcomes = sweep._sweep["outcomes"]
+    current = swept(1, Outcome("a", "done", 0.5))
+    outcomes = current.outcomes
     sweep.SweepCallback().on_multirun_start(config)
-    sweep._sweep["outcomes"] = outcomes
+    current.outcomes = outcomes
     summarise()
     assert f"Table: robustseg table {named}--runs {config.paths.runs}\n" in capsys.readouterr().out
 
@@ -139,13 +145,14 @@ def test_the_table_of_a_sweep_has_the_records_that_served_it(
     swept, capsys, tmp_path, monkeypatch, trained
 ):
     served = {"a": "rec ä", "b": "rec ä", "c": "other"}
-    monkeypatch.setattr(sweep, "record_of", lambda run_id, paths: served.get(run_id))
+    monkeypatch.setattr(sweep_summary, "record_of", lambda run_id, paths: served.get(run_id))
+    dice = {"rec ä": 0.25}
     monkeypatch.setattr(
-        sweep, "recorded_dice", lambda ids, path: {one: {"rec ä": 0.25}.get(path) for one in ids}
+        sweep_summary, "recorded_dice", lambda ids, path: {one: dice.get(path) for one in ids}
     )
-    swept(4, *(Outcome(name, "skipped") for name in "abc"), Outcome("d", "skipped", 0.5))
     runs = tmp_path / "own runs"
-    sweep._sweep["runs"] = runs
+    outcomes = [*(Outcome(name, "skipped") for name in "abc"), Outcome("d", "skipped", 0.5)]
+    swept(4, *outcomes).runs = runs
     if trained:
         runs.mkdir()
     summarise()
@@ -158,8 +165,7 @@ def test_the_table_of_a_sweep_has_the_records_that_served_it(
 
 @pytest.mark.parametrize(("experiment", "said"), [("mine", True), (None, False)])
 def test_busy_runs_do_not_join_the_experiment_by_themselves(swept, capsys, experiment, said):
-    swept(1, Outcome("a", "busy", message="why"))
-    sweep._sweep["experiment"] = experiment
+    swept(1, Outcome("a", "busy", message="why")).experiment = experiment
     summarise()
     told = "Busy runs are not yet part of mine: repeat the command once they are done"
     assert (told in capsys.readouterr().out) == said
