@@ -1,6 +1,7 @@
 """Errors of the system, and of files, as the command `robustseg` tells them."""
 
 import argparse
+import errno
 import os
 import shlex
 import subprocess
@@ -20,8 +21,15 @@ def told(capsys):
     return output.err
 
 
-def test_a_folder_that_cannot_be_read_is_told_in_one_line(tmp_path, refused, capsys):
-    refused("iterdir", lambda path: path == tmp_path)
+def test_a_folder_that_cannot_be_read_is_told_in_one_line(tmp_path, monkeypatch, capsys):
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path) == tmp_path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
     assert main(["status", "--runs", str(tmp_path)]) == 1
     expected = f"robustseg status: {tmp_path} cannot be read or written (Permission denied)\n"
     assert told(capsys) == expected
@@ -40,7 +48,7 @@ def test_an_error_that_names_no_file_keeps_its_traceback(tmp_path, monkeypatch):
     def faulty(*_):
         raise OSError("a library's own words")
 
-    monkeypatch.setattr(Path, "iterdir", faulty)
+    monkeypatch.setattr("robustseg.runs.survey.run_folders", faulty)
     with pytest.raises(OSError, match="own words"):
         main(["status", "--runs", str(tmp_path)])
 

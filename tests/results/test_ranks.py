@@ -147,6 +147,17 @@ def test_mean_ranks_missing_cells_and_what_is_left_out(add_run):
     assert len(found.groups) == 1
 
 
+def test_what_is_ranked_in_one_setting_alone_is_not_overtaken_without_it(add_run, capsys):
+    for loss, values in {"gce": (0.7, 0.6), "mae": (0.6, 0.7), "tloss": (0.9,)}.items():
+        for alpha, value in zip((0.5, 0.7), values, strict=False):
+            add_run(loss, alpha, value)
+    found = ranking_of(add_run, images=False)
+    assert found.names[0] == "tloss"
+    assert dict(found.first_without) == {"α=0.5 β=0.5": None, "α=0.7 β=0.5": "tloss"}
+    _, text, _ = command(add_run, capsys, "--metric", "dice_image")
+    assert "One left out: T-Loss has no rank without α=0.5 β=0.5." in text
+
+
 def test_lower_is_better_where_it_is(add_run):
     for loss, value in (("gce", 0.1), ("mae", 0.2)):
         add_run(loss, 0.3, {"hd95": value})

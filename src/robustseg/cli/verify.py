@@ -44,7 +44,7 @@ def main(options: argparse.Namespace) -> int:
     """
     from robustseg.records.layout import is_record
     from robustseg.records.verify import verify_record
-    from robustseg.runs.folder import RunFolder
+    from robustseg.runs.folder import run_folders
     from robustseg.runs.verify import verify
 
     verdicts: list[Verdict] = []
@@ -54,12 +54,7 @@ def main(options: argparse.Namespace) -> int:
         if is_record(place):
             verdicts += [one for one in verify_record(place) if _wanted(one.run_id, options.ids)]
             continue
-        names = sorted(entry.name for entry in place.iterdir() if not entry.name.startswith("."))
-        chosen = [
-            RunFolder(place / name)
-            for name in names
-            if (place / name).is_dir() and _wanted(name, options.ids)
-        ]
+        chosen = [one for one in run_folders(place) if _wanted(one.run_id, options.ids)]
         verdicts += [verify(one) for one in track(chosen, len(chosen), "Verified")]
     unknown = sorted(set(options.ids) - {one.run_id for one in verdicts})
     if unknown:

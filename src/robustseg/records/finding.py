@@ -11,7 +11,7 @@ from robustseg.records.layout import DamagedRecord, Packing, is_record, read_ind
 from robustseg.records.record import Record
 from robustseg.records.recorded_run import RecordedRun
 from robustseg.runs.finished import Finished, NotFinished, read_finished
-from robustseg.runs.folder import RunFolder
+from robustseg.runs.folder import RunFolder, run_folders
 from robustseg.runs.joined import joined
 from robustseg.terminal.printable import printable
 
@@ -125,11 +125,8 @@ def _notes(sources: Iterable[Path]) -> dict[str, list[str]]:
 
 
 def _of_folder(place: Path, experiment: str | None, found: Found) -> Iterator[Candidate]:
-    names = [one.name for one in place.iterdir() if not one.name.startswith(".")]
-    for name in sorted(names):
-        folder = RunFolder(place / name)
-        if not folder.path.is_dir():
-            continue
+    for folder in run_folders(place):
+        name = folder.run_id
         try:
             yield Candidate(place, folder, read_finished(folder))
         except OSError as error:

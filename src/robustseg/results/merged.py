@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from robustseg.results.one_run import FolderRun, Run
 from robustseg.runs.data_label import data_label, data_of
 from robustseg.runs.finished import Finished, NotFinished, read_finished
 from robustseg.runs.flat import flat
-from robustseg.runs.folder import RunFolder
+from robustseg.runs.folder import run_folders
 from robustseg.terminal.printable import printable
 
 if TYPE_CHECKING:
@@ -115,11 +114,9 @@ def _read_folder(path: Path) -> tuple[list[_Read], dict[str, str]]:
     """The finished runs of a folder, and why others are none."""
     if not path.is_dir():
         return [], {}
-    with os.scandir(path) as entries:
-        names = [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
     read, left_out = [], {}
-    for name in sorted(names):
-        folder = RunFolder(path / name)
+    for folder in run_folders(path):
+        name = folder.run_id
         try:
             finished = read_finished(folder)
             run = FolderRun(replace(folder, found=finished.status))

@@ -14,7 +14,7 @@ from robustseg.results.merged import Merged, merged
 from robustseg.results.one_run import FolderRun, Run
 from robustseg.runs.data_label import data_of
 from robustseg.runs.flat import flat
-from robustseg.runs.folder import RunFolder
+from robustseg.runs.folder import RunFolder, run_folders
 from robustseg.runs.labels import LABELS
 from robustseg.runs.selection import may_have
 from robustseg.runs.survey import RunState, look, survey
@@ -263,7 +263,4 @@ def default_sources() -> list[Path]:
 
 def own_runs() -> list[Path]:
     """The folder of runs if there is a run in it; else `default_sources`."""
-    has_runs = RUNS.is_dir() and any(
-        path.is_dir() and not path.name.startswith(".") for path in RUNS.iterdir()
-    )
-    return [RUNS] if has_runs else default_sources()
+    return [RUNS] if RUNS.is_dir() and run_folders(RUNS) else default_sources()

@@ -325,3 +325,14 @@ def _check_entries(folder: Path) -> None:
             # Of what is gone by now, such as a lock, some file systems no longer know the kind.
             if not plain and os.path.lexists(entry.path):
                 raise DamagedFile(Path(entry.path), "is not a regular file")
+
+
+def run_folders(runs: Path) -> list[RunFolder]:
+    """The folders of a folder of runs, by name; hidden ones are passed over.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with os.scandir(runs) as entries:
+        names = sorted(one.name for one in entries if one.is_dir() and not one.name.startswith("."))
+    return [RunFolder(runs / name) for name in names]

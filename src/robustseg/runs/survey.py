@@ -11,7 +11,7 @@ from robustseg.runs.contents import read_status
 from robustseg.runs.data_label import data_label, data_of
 from robustseg.runs.files import DamagedFile
 from robustseg.runs.flat import flat
-from robustseg.runs.folder import NUMBERS, RunFolder
+from robustseg.runs.folder import NUMBERS, RunFolder, run_folders
 from robustseg.runs.identity import SCHEMA, relevant
 from robustseg.runs.labels import check_labels
 from robustseg.runs.lock import holder
@@ -72,9 +72,7 @@ def survey(runs: Path) -> list[RunState]:
     Raises:
         FileNotFoundError: there is no such folder.
     """
-    names = sorted(entry.name for entry in runs.iterdir() if not entry.name.startswith("."))
-    folders = [RunFolder(runs / name) for name in names if (runs / name).is_dir()]
-    return [look(folder, closely=True) for folder in folders]
+    return [look(folder, closely=True) for folder in run_folders(runs)]
 
 
 def look(folder: RunFolder, *, closely: bool = False, held: bool = False) -> RunState:

@@ -30,7 +30,8 @@ class Ranking:
             never meet; None without rows of images.
         without: (K, 2) lowest and highest mean rank if one place is left out, or the places of one
             data set; NaN with nothing to leave out.
-        first_without: what is left out, in words, and the loss that is then first.
+        first_without: what is left out, in words, and the loss that is then first; None where the
+            first of all settings has no other.
         counts: (K,) in how many places a loss is.
         seeds: the smallest and the largest number of seeds of a cell.
         missing: cells that there are not, in words.
@@ -47,7 +48,7 @@ class Ranking:
     interval: Array | None
     win: Array | None
     without: Array
-    first_without: tuple[tuple[str, str], ...]
+    first_without: tuple[tuple[str, str | None], ...]
     counts: NDArray[np.int64]
     seeds: tuple[int, int]
     missing: tuple[str, ...]
@@ -97,13 +98,17 @@ def make_ranking(table: Table, images: Images | None) -> Ranking:
         interval,
         win,
         np.stack([np.fmin.reduce(each, axis=1), np.fmax.reduce(each, axis=1)], axis=1),
-        tuple((words, names[int(np.nanargmin(part.round(9)))]) for words, part in left.items()),
+        tuple((words, _first(names, part)) for words, part in left.items()),
         (~np.isnan(ranks[order])).sum(axis=1),
         (min(seeds), max(seeds)),
         tuple(grid.missing()),
         tuple(grid.alone),
         _groups(names, grid.meet()[order][:, order]),
     )
+
+
+def _first(names: Sequence[str], ranks: Array) -> str | None:
+    return None if np.isnan(ranks[0]) else names[int(np.nanargmin(ranks.round(9)))]
 
 
 def _groups(names: Sequence[str], meet: NDArray[np.bool_]) -> tuple[tuple[str, ...], ...]:

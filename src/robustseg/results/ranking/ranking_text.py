@@ -145,13 +145,18 @@ def _interval_note(least: int, most: int) -> str:
 
 def _left_out_note(ranking: Ranking) -> list[str]:
     best, left = ranking.names[0], ranking.first_without
-    others = [f"{words} ({ranking.titles[first]})" for words, first in left if first != best]
-    if not ranking.first_without:
+    others = [
+        f"{words} ({ranking.titles[first]})" for words, first in left if first not in (None, best)
+    ]
+    only = [words for words, first in left if first is None]
+    if not left:
         return []
+    name = ranking.titles[best]
+    if only:  # it has one
+        return [f"One left out: {name} has no rank without {_named(only)}."]
     if not others:
-        best = ranking.titles[best]
-        return [f"One left out: {best} stays first whichever setting is left out."]
-    return [f"One left out: {ranking.titles[best]} is not first without {_named(others)}."]
+        return [f"One left out: {name} stays first whichever setting is left out."]
+    return [f"One left out: {name} is not first without {_named(others)}."]
 
 
 def _named(words: Sequence[str]) -> str:

@@ -22,7 +22,8 @@ def notes(table: Table, intervals: bool, place: str = "column") -> list[str]:
     cells = [cell for cell in table.cells.values() if cell.n]
     found = [_shown(table), *_contradicted(table)]
     found += rule_notes(table)
-    found += meanings(column.metric for column in table.columns)
+    if table.has_runs:  # of published numbers, the paper says what they mean
+        found += meanings(column.metric for column in table.columns)
     if any(cell.n < table.n and not cell.without for cell in cells):
         found.append("[n]: over n runs only.")
     found += _of_folds(table, cells)
