@@ -146,6 +146,13 @@ def test_check_counts_what_a_run_would_use(tmp_path, capsys):
     assert "a run uses 3 train" in capsys.readouterr().out
     assert main([*check[:-1], "dataset.train_size=99"]) == 1
     assert "train_size=99" in capsys.readouterr().err
+    assert main([*check[:-1], "dataset.val_fraction=0.2"]) == 1
+    assert "has a validation split of its own" in capsys.readouterr().err
+
+
+def test_a_check_holds_out_what_a_run_would(capsys):
+    assert main(["data", "check", *SMALL, "dataset.val_fraction=0.25"]) == 0
+    assert "a run uses 8 train, 2 val, 4 test" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

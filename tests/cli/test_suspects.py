@@ -108,6 +108,11 @@ def test_images_that_have_moved(finished, tmp_path, capsys):
     assert "no such folder" in capsys.readouterr().err
     assert main(["suspects", str(run), f"dataset.root={there}"]) == 0
     assert "training masks, by T-Loss weight" in capsys.readouterr().out
+    for file in (there / "images").iterdir():
+        Image.eval(Image.open(file), lambda value: 255 - value).save(file)
+    assert main(["suspects", str(run), f"dataset.root={there}"]) == 1
+    said = capsys.readouterr().err
+    assert f"10 training images at {there}, such as " in said and "split.csv" in said
 
 
 def test_a_network_that_predicts_no_numbers_believes_nothing(nan_run, capsys):

@@ -249,9 +249,12 @@ def test_archives_are_fetched_checked_and_unpacked_once(server, tmp_path):
     assert len(server.asked) == 1
     left = {path.name for path in (tmp_path / ".downloads").iterdir()}
     assert left == {"x.zip.done"}
-    assert (tmp_path / ".downloads" / "x.zip.done").read_text().strip() == (
-        hashlib.sha256(data).hexdigest()
-    )
+    digest, *names = (tmp_path / ".downloads" / "x.zip.done").read_text().splitlines()
+    assert digest == hashlib.sha256(data).hexdigest()
+    assert names == ["Images/a.txt", "Images/b.txt"]
+    (tmp_path / "Images" / "b.txt").unlink()
+    fetch_archives(archives, tmp_path)
+    assert (tmp_path / "Images" / "b.txt").read_text() == "b" and len(server.asked) == 2
 
 
 def test_a_wrong_hash(server, tmp_path):

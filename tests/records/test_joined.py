@@ -11,6 +11,8 @@ from robustseg.records import pack, run_ids
 from robustseg.records.hashing import hashed_ids
 from robustseg.records.layout import read_index
 from robustseg.records.record import Record
+from robustseg.results.load import load_runs
+from robustseg.results.sources import Sources
 from robustseg.runs.joined import join
 from tests.records.conftest import contents
 
@@ -62,6 +64,21 @@ def test_results_are_those_of_real_folders(sweeps, capsys, public):
     assert len(shared) == 4 and shared < sorted(run_ids(SECOND))
     assert results(SECOND, "joined") == results("../whole", "real")
     assert contents(FIRST) == before
+
+
+def test_results_need_no_packing_first(sweeps, capsys):
+    shared = sweeps()
+    assert results("../whole", "real").keys() == results("runs", "without").keys()
+    both = Sources([Path("runs"), FIRST])
+    assert set(load_runs(both, experiment="second")["run_id"]) > {*shared}
+    capsys.readouterr()
+    commands = (["table", "--metric", "dice_image"], ["status"])
+    for name, *more in commands:
+        shown = []
+        for sources in (["runs", str(FIRST)], ["../whole"]):
+            assert main([name, "second", "--runs", *sources, *more]) == 0
+            shown.append(capsys.readouterr().out.replace(" (record)", ""))
+        assert shown[0] == shown[1]
 
 
 @pytest.mark.parametrize("public", [True, False])

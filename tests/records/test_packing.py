@@ -237,6 +237,27 @@ def test_a_record_of_another_schema_is_not_written_to(sweep, record):
     assert contents(record) == before
 
 
+def test_a_folder_that_holds_other_things_is_no_place_for_a_record(sweep, record, tmp_path, capsys):
+    mine = tmp_path / "own"
+    mine.mkdir()
+    (mine / "README.md").write_text("my notes")
+    before = contents(tmp_path)
+    for target in (mine, sweep):
+        for command in (["pack", "mine", "--runs", str(sweep)], ["merge", str(record)]):
+            assert main(["runs", *command, "-o", str(target)]) == 2
+            said = capsys.readouterr().err
+            assert f"{target} is not a record and not empty" in said
+            assert f"such as {target / 'record'}" in said
+    assert contents(tmp_path) == before
+
+
+def test_parts_without_an_index_are_those_of_a_killed_packer(sweep, record):
+    (record / "record.json").unlink()
+    (record / "README.md").unlink()
+    pack("mine", [sweep], record)
+    assert len(run_ids(record)) == 8
+
+
 def test_the_command_says_what_it_did(add_run, sweep, tmp_path, capsys):
     out = str(tmp_path / "record")
     words = ["runs", "pack", "mine", "-o", out, "--runs", str(sweep)]

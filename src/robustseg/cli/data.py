@@ -74,7 +74,7 @@ def _used(settings: "Settings", source: "Source") -> dict[str, int]:
     """
     dataset = settings.dataset
     chosen = (dataset.positive_fraction, dataset.train_size, dataset.folds)
-    if dataset.subset == "all" and chosen == (None, None, None):
+    if dataset.subset == "all" and chosen == (None, None, None) and not dataset.val_fraction:
         return {}
     from robustseg.data.prepare import load_selected
 

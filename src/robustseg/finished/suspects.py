@@ -22,7 +22,7 @@ from robustseg.losses.tloss import squared_residuals
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.metrics.segmentation import SegmentationMetrics, confusion, predicted_labels
 from robustseg.metrics.summary import dice
-from robustseg.runs.files import trouble
+from robustseg.runs.files import read_csv, trouble
 
 DICE = "1 - Dice"  # a method
 
@@ -87,7 +87,8 @@ def training_data(run: FinishedRun, cache: Path) -> RunData:
         cache: folder of decoded images.
 
     Raises:
-        DataError: the data is not there, or its masks are not those that the run wrote down.
+        DataError: the data is not there, or its images or masks are not those that the run wrote
+            down.
     """
     dataset, noise = run.settings.dataset, run.settings.noise
     data = prepare(run.build("dataset.source"), cache, dataset, noise, run.build("noise.model"))
@@ -102,7 +103,28 @@ def training_data(run: FinishedRun, cache: Path) -> RunData:
             f"the masks at {dataset.root} are not those that {run.folder.run_id} was "
             f"trained on ({run.folder.manifest.name} differs). Give its data with dataset.root=…"
         )
+    here = {row["id"]: row["pixels"] for row in data.split_rows() if row["split"] == "train"}
+    other = [name for name, pixels in _trained_pixels(run).items() if here.get(name) != pixels]
+    if other:
+        raise DataError(
+            f"{len(other)} training images at {dataset.root}, such as {other[0]}, are not those "
+            f"that {run.folder.run_id} was trained on ({run.folder.split.name} has other "
+            "checksums). Give its data with dataset.root=…"
+        )
     return data
+
+
+def _trained_pixels(run: FinishedRun) -> dict[str, str]:
+    """The checksums of the training images, by id; none where an older version kept none."""
+    try:
+        rows = read_csv(run.folder.split) if run.folder.split.exists() else []
+    except (OSError, ValueError) as error:
+        raise DataError(f"{run.folder.split} {trouble(error)}") from error
+    return {
+        str(row.get("id")): str(row["pixels"])
+        for row in rows
+        if row.get("split") == "train" and "pixels" in row
+    }
 
 
 def beliefs(

@@ -12,7 +12,7 @@ from robustseg.records.record import Record
 from robustseg.records.recorded_run import RecordedRun
 from robustseg.runs.finished import Finished, NotFinished, read_finished
 from robustseg.runs.folder import RunFolder, run_folders
-from robustseg.runs.joined import joined
+from robustseg.runs.joined import joined_in
 from robustseg.terminal.printable import printable
 
 
@@ -63,7 +63,7 @@ def find(experiment: str | None, sources: Sequence[Path], elsewhere: Sequence[Pa
         OSError: a folder cannot be read.
     """
     found = Found()
-    notes = _notes(sources)
+    notes = joined_in(sources)
     noted = {run for run, names in notes.items() if experiment is None or experiment in names}
     for place in dict.fromkeys(sources):
         if is_record(place):
@@ -113,15 +113,6 @@ def same_numbers(first: Finished, second: Finished) -> str | None:
         if one != other and not (math.isnan(one) and math.isnan(other)):
             return name
     return None
-
-
-def _notes(sources: Iterable[Path]) -> dict[str, list[str]]:
-    """By run id, the experiments to which it belongs by a note in a folder of runs."""
-    notes: dict[str, list[str]] = {}
-    for place in sources:
-        for run_id, names in joined(place).items():
-            notes.setdefault(run_id, []).extend(names)
-    return notes
 
 
 def _of_folder(place: Path, experiment: str | None, found: Found) -> Iterator[Candidate]:

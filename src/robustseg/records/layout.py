@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from robustseg.errors import ConfigError
 from robustseg.runs.files import (
     DamagedFile,
     parse_json,
@@ -17,7 +18,7 @@ from robustseg.runs.files import (
     trouble,
     write_text,
 )
-from robustseg.terminal.printable import is_plain
+from robustseg.terminal.printable import is_plain, printable
 
 SCHEMA = 1  # raise it when the meaning of a part or of the index changes
 INDEX = "record.json"
@@ -85,6 +86,29 @@ def is_record(path: Path) -> bool:
 def records_here() -> list[Path]:
     """The record of each experiment of the current directory: ``experiments/*/record``."""
     return [path for path in sorted(Path("experiments").glob("*/record")) if is_record(path)]
+
+
+def check_place(record: Path) -> None:
+    """Refuse to make a record of a folder that holds other things.
+
+    Parts without an index are those of a packer that was killed.
+
+    Raises:
+        ConfigError: it does.
+    """
+    if is_record(record) or not record.is_dir():
+        return
+    for entry in record.iterdir():
+        if not entry.name.startswith(".") and not _holds_parts(entry):
+            raise ConfigError(
+                f"{record} is not a record and not empty (it has {printable(entry.name)}): name a "
+                f"new folder, such as {record / 'record'}"
+            )
+
+
+def _holds_parts(entry: Path) -> bool:
+    kind = entry.is_dir() and entry.name in KINDS
+    return kind and all(one.suffix in (".parquet", ".tmp") for one in entry.iterdir())
 
 
 def read_index(record: Path) -> list[Packing]:

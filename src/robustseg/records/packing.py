@@ -13,6 +13,7 @@ from robustseg.records.layout import (
     KINDS,
     Packing,
     Part,
+    check_place,
     check_run_ids,
     part_of,
     read_index,
@@ -119,9 +120,14 @@ def pack(
 
 @contextmanager
 def locked(record: Path) -> Iterator[None]:
-    """Keep other packers out of a record for the length of the block."""
+    """Keep other packers out of a record for the length of the block.
+
+    Raises:
+        ConfigError: the folder holds other things.
+    """
     from filelock import FileLock
 
+    check_place(record)
     record.mkdir(parents=True, exist_ok=True)
     with FileLock(record / ".lock"):
         yield

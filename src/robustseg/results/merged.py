@@ -13,6 +13,7 @@ from robustseg.runs.data_label import data_label, data_of
 from robustseg.runs.finished import Finished, NotFinished, read_finished
 from robustseg.runs.flat import flat
 from robustseg.runs.folder import run_folders
+from robustseg.runs.joined import joined_in
 from robustseg.terminal.printable import printable
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Merged:
     damages: list[str] = field(default_factory=list)
 
 
-def merged(paths: Iterable[Path], records: Mapping[Path, Record], every: bool = False) -> Merged:
+def merged(paths: Sequence[Path], records: Mapping[Path, Record], every: bool = False) -> Merged:
     """Read sources, and put together what they have.
 
     Args:
@@ -78,6 +79,8 @@ def merged(paths: Iterable[Path], records: Mapping[Path, Record], every: bool = 
             by_id.setdefault(one.finished.run_id, []).append(one)
     several = any(len(same) > 1 for same in by_id.values())
     kept = {run_id: _apart(same, found) for run_id, same in by_id.items()} if several else by_id
+    for run_id, names in joined_in(paths).items():
+        kept[run_id] = [_joined(one, names) for one in kept.get(run_id, ())]
     marked = every and bool(found.differing)
     for run_id in sorted(kept):
         for at, one in enumerate(kept[run_id] if marked else kept[run_id][:1]):
@@ -154,9 +157,10 @@ def _apart(same: Sequence[_Read], found: Merged) -> list[_Read]:
     return kept
 
 
-def _joined(one: _Read, experiments: tuple[str, ...]) -> _Read:
+def _joined(one: _Read, experiments: Iterable[str]) -> _Read:
     """A reading of a run that belongs to more experiments, according to another source."""
-    return replace(one, finished=replace(one.finished, experiments=experiments))
+    names = tuple(dict.fromkeys((*one.finished.experiments, *experiments)))
+    return replace(one, finished=replace(one.finished, experiments=names))
 
 
 def _row(one: _Read, name: str) -> dict[str, Any]:

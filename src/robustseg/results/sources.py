@@ -15,6 +15,7 @@ from robustseg.results.one_run import FolderRun, Run
 from robustseg.runs.data_label import data_of
 from robustseg.runs.flat import flat
 from robustseg.runs.folder import RunFolder, run_folders
+from robustseg.runs.joined import joined_in
 from robustseg.runs.labels import LABELS
 from robustseg.runs.selection import may_have
 from robustseg.runs.survey import RunState, look, survey
@@ -137,6 +138,9 @@ class Sources:
                     data_folder=data["data_folder"],
                 )
                 _add(states, state)
+        for run_id, names in joined_in(self.paths).items():
+            if run_id in states:
+                _add(states, replace(states[run_id], experiments=tuple(names)))
         return [states[run_id] for run_id in sorted(states)]
 
     def damages(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -53,6 +54,15 @@ def joined(runs: Path) -> dict[str, list[str]]:
         for note in folder.iterdir():
             experiments.setdefault(note.name, []).append(unquote(folder.name))
     return {run_id: sorted(experiments[run_id]) for run_id in sorted(experiments)}
+
+
+def joined_in(folders: Iterable[Path]) -> dict[str, list[str]]:
+    """What `joined` gives of several folders of runs; of others nothing."""
+    notes: dict[str, list[str]] = {}
+    for folder in folders:
+        for run_id, names in joined(folder).items():
+            notes.setdefault(run_id, []).extend(names)
+    return notes
 
 
 def _folder_name(experiment: str) -> str:

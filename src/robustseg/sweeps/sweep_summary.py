@@ -82,9 +82,7 @@ def _table_command(records: Iterable[str]) -> str:
     """The command that shows the sweep's runs, also those of records."""
     known = [str(Path(record).expanduser()) for record in records]
     folder = [str(current.runs)] if current.runs.is_dir() or not known else []
-    experiment = current.experiment
-    # A run that a record has belongs to the experiment once it is packed again.
-    named = [] if experiment is None or known else [experiment]
+    named = [] if current.experiment is None else [current.experiment]
     return shlex.join(["robustseg", "table", *named, "--runs", *folder, *known])
 
 

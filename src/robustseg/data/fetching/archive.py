@@ -30,13 +30,16 @@ _BROKEN = (
 )
 
 
-def extract(archive: Path, folder: Path, inside: str = "") -> None:
+def extract(archive: Path, folder: Path, inside: str = "") -> list[str]:
     """Unpacks a zip archive; every member is looked at before the first is written.
 
     Args:
         archive: the file.
         folder: where the members go, and nowhere else.
         inside: a folder at the top of the archive whose content goes directly into `folder`.
+
+    Returns:
+        The files, relative to the folder.
 
     Raises:
         DataError: a member would leave the folder, is a link, or is damaged; the disk is full.
@@ -52,6 +55,7 @@ def extract(archive: Path, folder: Path, inside: str = "") -> None:
             pairs = list(zip(members, targets, strict=True))
             for member, target in track(pairs, len(pairs), f"Unpacking {archive.name}"):
                 _write(opened, member, folder / target)
+            return [str(target) for member, target in pairs if not member.is_dir()]
     except _BROKEN as error:
         raise _damaged(archive, error) from error
     except OSError as error:

@@ -108,7 +108,8 @@ def download(name: str, destination: Path) -> str:
 def fetch_archives(archives: Sequence[Archive], destination: Path) -> None:
     """Fetches each archive, checks its hash, unpacks it and removes it.
 
-    A file `.downloads/NAME.done` with its SHA-256 says that an archive is unpacked.
+    A file `.downloads/NAME.done` with its SHA-256 and the names of its files says that an archive
+    is unpacked; where one of them is gone, it is fetched again.
     """
     store = destination / ".downloads"
     try:
@@ -119,7 +120,7 @@ def fetch_archives(archives: Sequence[Archive], destination: Path) -> None:
         ) from error
     for archive in archives:
         done = store / f"{Path(archive.url).name}.done"
-        if not done.exists():
+        if not _is_unpacked(done, destination):
             file = _retrieve(archive, store)
             digest = _sha256(file)
             if archive.known_hash is None:
@@ -128,9 +129,16 @@ def fetch_archives(archives: Sequence[Archive], destination: Path) -> None:
                     archive.url,
                     digest,
                 )
-            extract(file, destination, archive.inside)
-            done.write_text(digest + "\n")
+            names = extract(file, destination, archive.inside)
+            done.write_text("\n".join([digest, *names]) + "\n", encoding="utf-8")
             file.unlink()
+
+
+def _is_unpacked(done: Path, destination: Path) -> bool:
+    if not done.exists():
+        return False
+    _, *names = done.read_text(encoding="utf-8").splitlines()
+    return all((destination / name).exists() for name in names)
 
 
 def _retrieve(archive: Archive, store: Path) -> Path:
