@@ -7,6 +7,7 @@ import stat
 import threading
 import time
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -316,6 +317,15 @@ def test_a_clear_mask_is_read_anew(tiles_root):
     blank(0, 255)(one)
     with pytest.raises(DataError, match=f"{one}: black and opaque all over.*255 or 0"):
         source.fingerprint()
+
+
+def test_masks_of_16_bits_in_each_colour_are_refused_whatever_the_cache_has(tiles_root):
+    for path in sorted((tiles_root / "masks").iterdir())[:5]:
+        mask = (np.asarray(Image.open(path)) > 0).astype(np.uint16)
+        assert cv2.imwrite(str(path), np.dstack([mask] * 3))
+    for options in ({}, {"classes": ["background", "a", "b"]}):
+        with pytest.raises(DataError, match=r"png and 4 more: .*16 bits in each colour"):
+            Folder(tiles_root, **options).fingerprint()
 
 
 @pytest.mark.parametrize(

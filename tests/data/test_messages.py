@@ -62,6 +62,11 @@ def cmyk(root):
     (root / "masks" / "im3.png").unlink()
 
 
+def wide_mask(root):
+    mask = np.asarray(Image.open(root / "masks" / "im3.png")).astype(np.uint16)
+    assert cv2.imwrite(str(root / "masks" / "im3.png"), np.dstack([mask] * 3))
+
+
 def equal_palette(root):
     mask = Image.fromarray(np.eye(40, dtype=np.uint8))
     mask.putpalette([255, 0, 0, 0, 130, 0])
@@ -273,6 +278,7 @@ CASES = {
     "masks of real numbers from 0 to 1": (lambda root: as_tiff(root / "masks", soft), {}),
     "a mask with NaN": (with_nan, {}),
     "a mask in CMYK": (cmyk, {}),
+    "a mask of 16 bits in each colour": (wide_mask, {}),
     "a palette mask of two equally bright colours": (equal_palette, {}),
     "label maps with a value that no class has": (label_maps(odd_value), THREE),
     "a label map in colour without colours in `values`": (

@@ -3,6 +3,7 @@ import struct
 import tempfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import EpsImagePlugin, Image
 
+from robustseg.data.sources.label_rule import LabelRule
 from robustseg.data.sources.masks import MaskRule
 from robustseg.data.sources.reading import file_facts, read_image, read_mask, read_pair
 from robustseg.data.sources.source import Record
@@ -65,6 +67,22 @@ def test_masks_in_any_plain_mode(tmp_path, mode):
     mask = np.array([[0, 255, 255], [255, 0, 0]], np.uint8)
     Image.fromarray(mask).convert(mode).save(tmp_path / "m.png")
     assert read_mask(tmp_path / "m.png", MaskRule()).tolist() == [[0, 1, 1], [1, 0, 0]]
+
+
+@pytest.mark.parametrize("top", [1, 255, 65535])
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_mask_of_sixteen_bits_in_each_colour_is_refused(tmp_path, channels, ending, top):
+    mask = np.array([[0, 1, 1], [1, 0, 0]], np.uint16)
+    path = tmp_path / f"m{ending}"
+    assert cv2.imwrite(str(path), np.dstack([mask * np.uint16(top)] * channels))
+    for rule in (MaskRule(), MaskRule(threshold=0.5), LabelRule(["background", "a", "b"])):
+        with pytest.raises(DataError, match=f"{path}: .*16 bits in each colour.*grey levels"):
+            read_mask(path, rule)
+    for labels in (False, True):
+        assert traits_of(path, mask=True, labels=labels) == {"deep_colour": True}
+    assert cv2.imwrite(str(path), mask * np.uint16(top))
+    assert np.array_equal(read_mask(path, MaskRule(threshold=0)), mask)
 
 
 def palette_file(path, indices, colours, **options):

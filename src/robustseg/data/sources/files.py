@@ -18,6 +18,7 @@ from robustseg.data.sources.traits import (
     Traits,
     check_blank,
     check_depth,
+    check_mask_depth,
     reading_of,
     remarks_on,
 )
@@ -157,6 +158,7 @@ class FileSource(ABC):
         known = known_files(records, cache, labels=labels is not None)
         images, masks = traits_by_role(records, known)
         check_depth(images, self.image_bits)
+        check_mask_depth(masks)
         rule = self.rule()
         reading: dict[str, object] = {"channels": self.channels, "mask": rule.as_dict()}
         reading |= self.reading()
