@@ -359,6 +359,20 @@ def test_palettes_of_other_indices_are_read_anew(tiles_root):
     assert source.fingerprint() == fingerprint_of(source.records(), reading)
 
 
+def test_a_palette_mask_of_one_colour_is_refused_whatever_the_cache_has(tiles_root):
+    def change(path):
+        mask = Image.fromarray((np.asarray(Image.open(path)) == 0).astype(np.uint8))
+        mask.putpalette([255, 0, 0, 0, 0, 0])  # read anew
+        mask.save(path)
+
+    rewritten(tiles_root, change)
+    path = max((tiles_root / "masks").iterdir())
+    Image.fromarray(np.full((32, 32, 3), (255, 0, 0), np.uint8)).quantize(2).save(path)
+    with pytest.raises(DataError, match=f"{path}: a palette file of one colour, 255/0/0"):
+        Folder(tiles_root).fingerprint()
+    assert Folder(tiles_root, mask_threshold=9).fingerprint()
+
+
 def test_bits_of_images(tiles_root):
     for path in (tiles_root / "images").iterdir():
         grey = np.asarray(Image.open(path).convert("L")).astype(np.uint16)

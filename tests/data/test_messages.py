@@ -73,6 +73,11 @@ def equal_palette(root):
     mask.save(root / "masks" / "im3.png")
 
 
+def one_colour(root):
+    red = Image.fromarray(np.full((40, 40, 3), (128, 0, 0), np.uint8))
+    red.quantize(2).save(root / "masks" / "im3.png")
+
+
 def remove_masks(*numbers):
     return lambda root: [(root / "masks" / f"im{k}.png").unlink() for k in numbers]
 
@@ -280,6 +285,7 @@ CASES = {
     "a mask in CMYK": (cmyk, {}),
     "a mask of 16 bits in each colour": (wide_mask, {}),
     "a palette mask of two equally bright colours": (equal_palette, {}),
+    "a palette mask of one colour at index 0": (one_colour, {}),
     "label maps with a value that no class has": (label_maps(odd_value), THREE),
     "a label map in colour without colours in `values`": (
         lambda root: each(root / "masks", lambda m: np.stack([m, 0 * m, 0 * m], -1)),

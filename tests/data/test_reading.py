@@ -136,13 +136,44 @@ def test_a_threshold_is_of_the_grey_levels_of_a_palette(grey, order, threshold):
         (1, [(0, 0, 0), (255, 255, 255)], 1),
         (0, [(255, 255, 255), (0, 0, 0)], 1),
         (1, [(255, 255, 255), (0, 0, 0)], 0),
-        (0, [(68, 1, 84), (253, 231, 37)], 0),
         (1, [(68, 1, 84), (253, 231, 37)], 1),
     ],
 )
 def test_a_palette_mask_of_one_colour(tmp_path, index, colours, expected):
     palette_file(tmp_path / "m.png", np.full((3, 4), index, np.uint8), colours)
     assert (read_mask(tmp_path / "m.png", MaskRule()) == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (MaskRule(), None),
+        (MaskRule(ignore_values=[7]), None),
+        (MaskRule(threshold=37), 1),
+        (MaskRule(threshold=38), 0),
+        (MaskRule(positive_values=[0]), 1),
+        (MaskRule(positive_values=[1]), 0),
+        (MaskRule(ignore_values=[0]), 255),
+    ],
+)
+def test_a_palette_mask_of_one_other_colour_at_index_0_needs_a_rule(tmp_path, rule, expected):
+    red = Image.fromarray(np.full((3, 4, 3), (128, 0, 0), np.uint8)).quantize(2)
+    assert not np.asarray(red).any()
+    red.save(tmp_path / "m.png")
+    if expected is None:
+        with pytest.raises(
+            DataError, match=r"one colour, 128/0/0: .*mask_threshold.* is 38.*posit"
+        ):
+            read_mask(tmp_path / "m.png", rule)
+    else:
+        assert (read_mask(tmp_path / "m.png", rule) == expected).all()
+
+
+def test_one_colour_at_several_indices_is_one_colour(tmp_path):
+    indices = np.array([[0, 3, 3]], np.uint8)
+    palette_file(tmp_path / "m.png", indices, [(128, 0, 0)] * 4)
+    with pytest.raises(DataError, match="one colour, 128/0/0"):
+        read_mask(tmp_path / "m.png", MaskRule())
 
 
 def test_ignored_indices_of_a_palette_are_no_colours(tmp_path):

@@ -19,6 +19,7 @@ from robustseg.data.sources.traits import (
     check_blank,
     check_depth,
     check_mask_depth,
+    check_palettes,
     reading_of,
     remarks_on,
 )
@@ -171,6 +172,7 @@ class FileSource(ABC):
             reading["labels"] = labels.as_dict()
         else:
             check_blank(masks)
+            check_palettes(masks, rule)
             latest = max((reading_of(traits, rule) for traits in masks.values()), default=1)
             reading |= {"mask_pixels": latest} if latest > 1 else {}
         return fingerprint_of(records, reading, known=known)

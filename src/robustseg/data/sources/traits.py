@@ -189,6 +189,22 @@ def check_blank(masks: Mapping[Path, Traits]) -> None:
         )
 
 
+def check_palettes(masks: Mapping[Path, Traits], rule: MaskRule) -> None:
+    """Refuses palette masks whose colours do not say what is foreground.
+
+    Raises:
+        DataError: there are some.
+    """
+    from robustseg.data.sources.mask_pixels import palette_values
+
+    for path, traits in masks.items():
+        if used := traits.get("palette"):
+            try:
+                palette_values(used, rule)
+            except DataError as error:
+                raise DataError(f"{path}: {error}") from None
+
+
 def check_mask_depth(masks: Mapping[Path, Traits]) -> None:
     """Refuses masks of several channels of 16 bits.
 
