@@ -70,6 +70,10 @@ def test_is_the_same_for_ever():
         ({"train": 0.7, "test": 0.2}, "sum to 1"),
         ({"train": 1.2, "test": -0.2}, r"in \[0, 1\]"),
         ({"train": 0.7, "tset": 0.3}, "unknown split 'tset'"),
+        ({"train": "0.7", "val": 0.1, "test": 0.2}, "train must be a number, got '0.7'.*quotes"),
+        ({"train": 0.7, "val": None, "test": 0.3}, "val must be a number, got None"),
+        ({"train": True}, "train must be a number, got True"),
+        ({"train": float("nan"), "test": 0.3}, r"in \[0, 1\]"),
     ],
 )
 def test_wrong_fractions(fractions, message):

@@ -132,7 +132,13 @@ def _check_fractions(fractions: Mapping[str, float]) -> None:
         raise OptionError(
             f"dataset.source.fractions: unknown split {unknown[0]!r}, use {', '.join(SPLITS)}"
         )
-    values = [float(value) for value in fractions.values()]
+    for name, value in fractions.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise OptionError(
+                f"dataset.source.fractions: {name} must be a number, got {value!r}. Write it "
+                f"without quotes, such as {name}: 0.7"
+            )
+    values = [*fractions.values()]
     if any(not 0 <= value <= 1 for value in values) or abs(sum(values) - 1) > 1e-6:
         raise OptionError(
             f"dataset.source.fractions must be in [0, 1] and sum to 1, got {dict(fractions)}"
