@@ -154,12 +154,12 @@ def named(name):
     )
 
 
-def split_csv(line):
+def split_csv(line, header="id,split,case"):
     """A split.csv with a line an image; `line` is a pattern of its number."""
 
     def write(path):
         rows = [line.format(k, "train" if k < 7 else "test") for k in range(10)]
-        path.write_text("id,split,case\n" + "\n".join(rows) + "\n")
+        path.write_text(header + "\n" + "\n".join(rows) + "\n")
 
     return write
 
@@ -354,6 +354,22 @@ CASES = {
     "control characters in `split.csv`": (
         replace("split.csv", split_csv("im{0},{1},case\x1b")),
         {},
+    ),
+    "a column `Case` in `split.csv`": (
+        replace("split.csv", split_csv("im{0},{1},P{0}", "id,split,Case")),
+        {},
+    ),
+    "a column that `split.csv` has twice": (
+        replace("split.csv", split_csv("im{0},{1},{1}", "id,split,split")),
+        {},
+    ),
+    "blanks around a name in `split.csv`": (
+        replace("split.csv", split_csv("im{0},{1},P0 ")),
+        {},
+    ),
+    '`fractions={train: "0.7", …}`': (
+        nothing,
+        {"fractions": {"train": "0.7", "val": 0.1, "test": 0.2}},
     ),
     "a split file of another name": (replace("Splits.csv", split_csv("im{0},{1},")), {}),
     "`valid/` without `train/` or `test/` beside it": (
