@@ -7,6 +7,7 @@ import stat
 import threading
 import time
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -318,6 +319,15 @@ def test_a_clear_mask_is_read_anew(tiles_root):
         source.fingerprint()
 
 
+def test_masks_of_16_bits_in_each_colour_are_refused_whatever_the_cache_has(tiles_root):
+    for path in sorted((tiles_root / "masks").iterdir())[:5]:
+        mask = (np.asarray(Image.open(path)) > 0).astype(np.uint16)
+        assert cv2.imwrite(str(path), np.dstack([mask] * 3))
+    for options in ({}, {"classes": ["background", "a", "b"]}):
+        with pytest.raises(DataError, match=r"png and 4 more: .*16 bits in each colour"):
+            Folder(tiles_root, **options).fingerprint()
+
+
 @pytest.mark.parametrize(
     ("options", "anew"),
     [({}, False), ({"mask_threshold": 0.5}, False), ({"positive_values": [1]}, False),
@@ -347,6 +357,20 @@ def test_palettes_of_other_indices_are_read_anew(tiles_root):
     source = Folder(tiles_root, positive_values=[0])  # indices, as ever
     reading = {"channels": 3, "mask": source.rule().as_dict()}
     assert source.fingerprint() == fingerprint_of(source.records(), reading)
+
+
+def test_a_palette_mask_of_one_colour_is_refused_whatever_the_cache_has(tiles_root):
+    def change(path):
+        mask = Image.fromarray((np.asarray(Image.open(path)) == 0).astype(np.uint8))
+        mask.putpalette([255, 0, 0, 0, 0, 0])  # read anew
+        mask.save(path)
+
+    rewritten(tiles_root, change)
+    path = max((tiles_root / "masks").iterdir())
+    Image.fromarray(np.full((32, 32, 3), (255, 0, 0), np.uint8)).quantize(2).save(path)
+    with pytest.raises(DataError, match=f"{path}: a palette file of one colour, 255/0/0"):
+        Folder(tiles_root).fingerprint()
+    assert Folder(tiles_root, mask_threshold=9).fingerprint()
 
 
 def test_bits_of_images(tiles_root):

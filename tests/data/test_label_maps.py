@@ -101,6 +101,21 @@ def test_colours_of_grey_files_and_of_opaque_ones(tmp_path):
     assert rule.read(Image.fromarray(clear, "RGBA")).tolist() == [[0, 1]]
 
 
+@pytest.mark.parametrize(
+    "values", [{1: "lesion"}, {"255/255/255": "lesion"}, {"#ffffff": "lesion"}]
+)
+def test_one_bit_a_pixel_is_1_and_white(tmp_path, values):
+    def save(labels, path):
+        Image.fromarray(labels > 0).save(path)
+        assert Image.open(path).mode == "1"
+
+    source = Folder(write(tmp_path / "set", save), classes=["background", "lesion"], values=values)
+    assert source.fingerprint()
+    assert not check(source).errors
+    for record in source.records():
+        assert np.array_equal(source.read(record)[1], squares(int(record.id[2:])) > 0)
+
+
 @given(
     codes=arrays(np.uint8, (5, 6)),
     table=st.dictionaries(st.integers(1, 255), st.sampled_from(["a", "b", "ignored"])),

@@ -62,10 +62,20 @@ def cmyk(root):
     (root / "masks" / "im3.png").unlink()
 
 
+def wide_mask(root):
+    mask = np.asarray(Image.open(root / "masks" / "im3.png")).astype(np.uint16)
+    assert cv2.imwrite(str(root / "masks" / "im3.png"), np.dstack([mask] * 3))
+
+
 def equal_palette(root):
     mask = Image.fromarray(np.eye(40, dtype=np.uint8))
     mask.putpalette([255, 0, 0, 0, 130, 0])
     mask.save(root / "masks" / "im3.png")
+
+
+def one_colour(root):
+    red = Image.fromarray(np.full((40, 40, 3), (128, 0, 0), np.uint8))
+    red.quantize(2).save(root / "masks" / "im3.png")
 
 
 def remove_masks(*numbers):
@@ -144,12 +154,12 @@ def named(name):
     )
 
 
-def split_csv(line):
+def split_csv(line, header="id,split,case"):
     """A split.csv with a line an image; `line` is a pattern of its number."""
 
     def write(path):
         rows = [line.format(k, "train" if k < 7 else "test") for k in range(10)]
-        path.write_text("id,split,case\n" + "\n".join(rows) + "\n")
+        path.write_text(header + "\n" + "\n".join(rows) + "\n")
 
     return write
 
@@ -273,7 +283,9 @@ CASES = {
     "masks of real numbers from 0 to 1": (lambda root: as_tiff(root / "masks", soft), {}),
     "a mask with NaN": (with_nan, {}),
     "a mask in CMYK": (cmyk, {}),
+    "a mask of 16 bits in each colour": (wide_mask, {}),
     "a palette mask of two equally bright colours": (equal_palette, {}),
+    "a palette mask of one colour at index 0": (one_colour, {}),
     "label maps with a value that no class has": (label_maps(odd_value), THREE),
     "a label map in colour without colours in `values`": (
         lambda root: each(root / "masks", lambda m: np.stack([m, 0 * m, 0 * m], -1)),
@@ -342,6 +354,22 @@ CASES = {
     "control characters in `split.csv`": (
         replace("split.csv", split_csv("im{0},{1},case\x1b")),
         {},
+    ),
+    "a column `Case` in `split.csv`": (
+        replace("split.csv", split_csv("im{0},{1},P{0}", "id,split,Case")),
+        {},
+    ),
+    "a column that `split.csv` has twice": (
+        replace("split.csv", split_csv("im{0},{1},{1}", "id,split,split")),
+        {},
+    ),
+    "blanks around a name in `split.csv`": (
+        replace("split.csv", split_csv("im{0},{1},P0 ")),
+        {},
+    ),
+    '`fractions={train: "0.7", …}`': (
+        nothing,
+        {"fractions": {"train": "0.7", "val": 0.1, "test": 0.2}},
     ),
     "a split file of another name": (replace("Splits.csv", split_csv("im{0},{1},")), {}),
     "`valid/` without `train/` or `test/` beside it": (

@@ -3,6 +3,7 @@ import struct
 import tempfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import EpsImagePlugin, Image
 
+from robustseg.data.sources.label_rule import LabelRule
 from robustseg.data.sources.masks import MaskRule
 from robustseg.data.sources.reading import file_facts, read_image, read_mask, read_pair
 from robustseg.data.sources.source import Record
@@ -67,6 +69,22 @@ def test_masks_in_any_plain_mode(tmp_path, mode):
     assert read_mask(tmp_path / "m.png", MaskRule()).tolist() == [[0, 1, 1], [1, 0, 0]]
 
 
+@pytest.mark.parametrize("top", [1, 255, 65535])
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_mask_of_sixteen_bits_in_each_colour_is_refused(tmp_path, channels, ending, top):
+    mask = np.array([[0, 1, 1], [1, 0, 0]], np.uint16)
+    path = tmp_path / f"m{ending}"
+    assert cv2.imwrite(str(path), np.dstack([mask * np.uint16(top)] * channels))
+    for rule in (MaskRule(), MaskRule(threshold=0.5), LabelRule(["background", "a", "b"])):
+        with pytest.raises(DataError, match=f"{path}: .*16 bits in each colour.*grey levels"):
+            read_mask(path, rule)
+    for labels in (False, True):
+        assert traits_of(path, mask=True, labels=labels) == {"deep_colour": True}
+    assert cv2.imwrite(str(path), mask * np.uint16(top))
+    assert np.array_equal(read_mask(path, MaskRule(threshold=0)), mask)
+
+
 def palette_file(path, indices, colours, **options):
     """Writes indices (H, W) as a palette file with a colour for each."""
     image = Image.fromarray(indices)
@@ -118,13 +136,44 @@ def test_a_threshold_is_of_the_grey_levels_of_a_palette(grey, order, threshold):
         (1, [(0, 0, 0), (255, 255, 255)], 1),
         (0, [(255, 255, 255), (0, 0, 0)], 1),
         (1, [(255, 255, 255), (0, 0, 0)], 0),
-        (0, [(68, 1, 84), (253, 231, 37)], 0),
         (1, [(68, 1, 84), (253, 231, 37)], 1),
     ],
 )
 def test_a_palette_mask_of_one_colour(tmp_path, index, colours, expected):
     palette_file(tmp_path / "m.png", np.full((3, 4), index, np.uint8), colours)
     assert (read_mask(tmp_path / "m.png", MaskRule()) == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (MaskRule(), None),
+        (MaskRule(ignore_values=[7]), None),
+        (MaskRule(threshold=37), 1),
+        (MaskRule(threshold=38), 0),
+        (MaskRule(positive_values=[0]), 1),
+        (MaskRule(positive_values=[1]), 0),
+        (MaskRule(ignore_values=[0]), 255),
+    ],
+)
+def test_a_palette_mask_of_one_other_colour_at_index_0_needs_a_rule(tmp_path, rule, expected):
+    red = Image.fromarray(np.full((3, 4, 3), (128, 0, 0), np.uint8)).quantize(2)
+    assert not np.asarray(red).any()
+    red.save(tmp_path / "m.png")
+    if expected is None:
+        with pytest.raises(
+            DataError, match=r"one colour, 128/0/0: .*mask_threshold.* is 38.*posit"
+        ):
+            read_mask(tmp_path / "m.png", rule)
+    else:
+        assert (read_mask(tmp_path / "m.png", rule) == expected).all()
+
+
+def test_one_colour_at_several_indices_is_one_colour(tmp_path):
+    indices = np.array([[0, 3, 3]], np.uint8)
+    palette_file(tmp_path / "m.png", indices, [(128, 0, 0)] * 4)
+    with pytest.raises(DataError, match="one colour, 128/0/0"):
+        read_mask(tmp_path / "m.png", MaskRule())
 
 
 def test_ignored_indices_of_a_palette_are_no_colours(tmp_path):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robustseg.data.sources.source import Record
-from robustseg.data.sources.split import read_split_file, seeded_split
+from robustseg.data.sources.split import caseless, read_split_file, seeded_split
 from robustseg.errors import DataError
 from robustseg.runs.files import write_csv
 
@@ -70,6 +70,10 @@ def test_is_the_same_for_ever():
         ({"train": 0.7, "test": 0.2}, "sum to 1"),
         ({"train": 1.2, "test": -0.2}, r"in \[0, 1\]"),
         ({"train": 0.7, "tset": 0.3}, "unknown split 'tset'"),
+        ({"train": "0.7", "val": 0.1, "test": 0.2}, "train must be a number, got '0.7'.*quotes"),
+        ({"train": 0.7, "val": None, "test": 0.3}, "val must be a number, got None"),
+        ({"train": True}, "train must be a number, got True"),
+        ({"train": float("nan"), "test": 0.3}, r"in \[0, 1\]"),
     ],
 )
 def test_wrong_fractions(fractions, message):
@@ -98,6 +102,11 @@ def test_split_file(tmp_path):
         ("id,split\na,train\na,test\n", "line 3: the id 'a' is there twice"),
         ("split,id\ntrain,a\ntest\n", "line 3: no id"),
         ("id,split\na\n", "line 2: unknown split ''"),
+        ("id,split,case,split\na,train,P0,test\n", "the column 'split' is there twice. Remove"),
+        ("id,split,case,case\na,train,P0,P1\n", "the column 'case' is there twice. Remove one"),
+        ("id,split,case\na,train,P0\nb,test,P0 \n", "line 3: case is 'P0 ', with blanks around"),
+        ("id,split\na, train\n", "line 2: split is ' train', with blanks around it. Remove them"),
+        ("id,split\n\ta,train\n", "line 2: id is '\\ta', with blanks around it. Remove them"),
         ("id,split,few\na,train,1.0\n", "line 2: few is '1.0'. Write 1"),
         ("id,split,few\na,train,1\nb,train\n", "line 3: few is ''. Write 1"),
     ],
@@ -109,6 +118,26 @@ def test_wrong_split_files(tmp_path, text, message):
         read_split_file(table, "few" if "few" in text else None)
     assert message in str(error.value)
     assert str(table) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "keep", "unread"),
+    [
+        ("id,split", None, ""),
+        ("id,split,case,tissue", None, ""),
+        ("id,split,few,,", "few", ""),
+        ("id,split,Case", None, "the column 'Case' is not read"),
+        ("id,split, case", None, "the column ' case' is not read"),
+        ("id,split,few,patient,Split", "few", "the columns 'patient', 'Split' are not read"),
+    ],
+)
+def test_columns_that_might_be_the_patients(tmp_path, header, keep, unread):
+    table = tmp_path / "split.csv"
+    table.write_text(f"{header}\na,train,1\n")
+    assert set(read_split_file(table, keep)) == {"a"}
+    remarks = caseless(table, keep)
+    assert len(remarks) == bool(unread)
+    assert all(unread in one and "call it case" in one and str(table) in one for one in remarks)
 
 
 def test_split_file_that_is_no_text(tmp_path):

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 # [size, inode, two times of change in ns, SHA-256, traits]
 Memo = dict[str, list[Any]]
 
-_LOOKED = 3  # one more whenever more traits are looked for
+_LOOKED = 4  # one more whenever more traits are looked for
 
 # A file written twice within the clock's resolution keeps its time: too young to be remembered.
 SETTLED_NS = 2_000_000_000

@@ -18,6 +18,8 @@ from robustseg.data.sources.traits import (
     Traits,
     check_blank,
     check_depth,
+    check_mask_depth,
+    check_palettes,
     reading_of,
     remarks_on,
 )
@@ -157,6 +159,7 @@ class FileSource(ABC):
         known = known_files(records, cache, labels=labels is not None)
         images, masks = traits_by_role(records, known)
         check_depth(images, self.image_bits)
+        check_mask_depth(masks)
         rule = self.rule()
         reading: dict[str, object] = {"channels": self.channels, "mask": rule.as_dict()}
         reading |= self.reading()
@@ -169,6 +172,7 @@ class FileSource(ABC):
             reading["labels"] = labels.as_dict()
         else:
             check_blank(masks)
+            check_palettes(masks, rule)
             latest = max((reading_of(traits, rule) for traits in masks.values()), default=1)
             reading |= {"mask_pixels": latest} if latest > 1 else {}
         return fingerprint_of(records, reading, known=known)

@@ -29,7 +29,7 @@ from robustseg.data.sources.listing import (
 from robustseg.data.sources.masks import MaskRule
 from robustseg.data.sources.naming import Match, Naming, matches, recognised
 from robustseg.data.sources.source import Record, in_order
-from robustseg.data.sources.split import SplitRow, read_split_file, seeded_split
+from robustseg.data.sources.split import SplitRow, caseless, read_split_file, seeded_split
 from robustseg.data.sources.unpaired import (
     hints,
     like_split_file,
@@ -210,6 +210,8 @@ class Folder(FileSource):
                 f"{table}: no such file, and dataset.source.keep_column={self.keep_column} needs it"
             )
         scan = Scan(remarks=like_split_file(root) if rows is None else [])
+        if rows is not None and self.group_pattern is None:
+            scan.remarks.extend(caseless(table, self.keep_column))
         labels = self.labels()
         if labels is not None and labels.values is None:
             scan.recognised.append(f"the values of masks are {labels}; 255 is ignored")

@@ -27,7 +27,8 @@ class Level:
 
     Attributes:
         number: grey level, or index of a palette; None if it is a colour alone.
-        colour: red, green and blue as one number, of a palette or a colour file; None if grey.
+        colour: red, green and blue as one number, of a palette, a colour file or the 1 of one bit
+            a pixel, which is white; None if grey.
         pixels: how many have it.
     """
 
@@ -57,9 +58,10 @@ def levels_of(image: Image.Image) -> list[Level]:
     else:
         raw = _raw(image)
         coloured = raw.ndim == 3 and bool((raw != raw[..., :1]).any())
+        white = colour_code(255, 255, 255) if image.mode == "1" else None
         codes = _packed(raw) if coloured else _numbers(raw if raw.ndim == 2 else raw[..., 0])
         found = [
-            Level(None, code, count) if coloured else Level(code, None, count)
+            Level(None, code, count) if coloured else Level(code, white if code else None, count)
             for code, count in counts_of(codes).items()
         ]
     return sorted(found, key=lambda one: -one.pixels)[:LISTED]

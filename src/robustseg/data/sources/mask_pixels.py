@@ -102,8 +102,11 @@ def of_palette(indices: np.ndarray, used: Used, rule: MaskRule) -> np.ndarray:
 
     Without `positive_values` the colours decide: with a threshold by their brightness
     (ITU-R 601); of two colours the brighter is the foreground; a single one is foreground if it
-    is white and background if it is black. More than two colours are classes, which
-    `positive_values` must name.
+    is white and background if it is black, and foreground if it is another at index 1. More than
+    two colours are classes, which `positive_values` must name.
+
+    Raises:
+        DataError: the colours do not say what is foreground.
     """
     if rule.positive_values is not None:
         return rule.apply(indices)
@@ -126,9 +129,16 @@ def of_palette(indices: np.ndarray, used: Used, rule: MaskRule) -> np.ndarray:
         levels |= {row[0]: 255 * (_brightness(row) == bright) for row in counted}
     elif colours and colours <= {(0, 0, 0), (255, 255, 255)}:
         levels |= {row[0]: row[1] for row in counted}
+    elif len(colours) == 1 and counted[0][0] == 0:
+        raise DataError(_one_colour(counted[0]))
     table = np.zeros(256, np.uint8)
     table[list(levels)] = list(levels.values())
     return rule.apply(table[indices], labels=indices)
+
+
+def palette_values(used: Used, rule: MaskRule) -> np.ndarray:
+    """What each colour of a palette that is in use is read as, (1, colours); see `of_palette`."""
+    return of_palette(np.array([[row[0] for row in used]], np.uint8), used, rule)
 
 
 def reads_anew(used: Used, rule: MaskRule) -> bool:
@@ -142,7 +152,7 @@ def reads_anew(used: Used, rule: MaskRule) -> bool:
     except DataError:
         return False  # no run has read it
     try:
-        return not np.array_equal(of_palette(indices, used, rule), before)
+        return not np.array_equal(palette_values(used, rule), before)
     except DataError:
         return True
 
@@ -150,6 +160,18 @@ def reads_anew(used: Used, rule: MaskRule) -> bool:
 def _brightness(row: Sequence[int]) -> int:
     """The grey level of a colour as Pillow's conversion gives it."""
     return (19595 * row[1] + 38470 * row[2] + 7471 * row[3] + 0x8000) >> 16
+
+
+def _one_colour(row: Sequence[int]) -> str:
+    """What is wrong with a palette file of one colour, at index 0."""
+    colour = "/".join(map(str, row[1:4]))
+    return (
+        f"a palette file of one colour, {colour}: is it full or empty? Set "
+        "dataset.source.mask_threshold, above which a brightness is foreground (here it is "
+        f"{_brightness(row)}), or name the indices of the foreground with "
+        "dataset.source.positive_values (dataset=folder, histopathology), or save the mask in "
+        "grey levels"
+    )
 
 
 def _one_channel(colours: np.ndarray) -> np.ndarray:

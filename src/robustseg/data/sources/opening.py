@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 # for some of them Pillow starts programs.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP")
 ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
+DEEP_MASK = (
+    "the mask has 16 bits in each colour, of which 8 are read: 1 would be read as 0. Save it in "
+    "grey levels"
+)
 # What Pillow raises over the damaged files of its formats.
 BROKEN = (
     *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, SystemError),
@@ -56,6 +60,8 @@ def opened(path: Path, kind: str) -> Iterator[Image.Image]:
 
     try:
         with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
+            if kind == "mask" and is_deep_colour(image):
+                raise DataError(f"{path}: {DEEP_MASK}")
             yield _loaded(image)
     except DataError:
         raise
@@ -78,6 +84,15 @@ def opened(path: Path, kind: str) -> Iterator[Image.Image]:
             f"{path}: the {kind} cannot be read ({size} bytes; {reason}). The file is damaged or "
             "not an image. Get it again, or remove it (with its mask or image)"
         ) from error
+
+
+def is_deep_colour(image: Image.Image) -> bool:
+    """Whether a file has several channels of 16 bits, of which Pillow gives 8.
+
+    Loaded pixels do not tell.
+    """
+    tiles = getattr(image, "tile", [])
+    return len(image.getbands()) > 1 and bool(tiles) and ";16" in str(tiles[0].args)
 
 
 def _loaded(image: Image.Image) -> Image.Image:

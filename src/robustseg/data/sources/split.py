@@ -6,7 +6,8 @@ import csv
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,7 +133,13 @@ def _check_fractions(fractions: Mapping[str, float]) -> None:
         raise OptionError(
             f"dataset.source.fractions: unknown split {unknown[0]!r}, use {', '.join(SPLITS)}"
         )
-    values = [float(value) for value in fractions.values()]
+    for name, value in fractions.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise OptionError(
+                f"dataset.source.fractions: {name} must be a number, got {value!r}. Write it "
+                f"without quotes, such as {name}: 0.7"
+            )
+    values = [*fractions.values()]
     if any(not 0 <= value <= 1 for value in values) or abs(sum(values) - 1) > 1e-6:
         raise OptionError(
             f"dataset.source.fractions must be in [0, 1] and sum to 1, got {dict(fractions)}"
@@ -155,48 +162,85 @@ def read_split_file(path: Path, keep_column: str | None = None) -> dict[str, Spl
         keep_column: a column of 0 and 1; rows without 1 in it are left out.
 
     Raises:
-        DataError: a column is missing, a split is unknown, or an id is there twice.
+        DataError: a column is missing or there twice, a split is unknown, an id is there twice, or
+            a name has blanks around it.
     """
     rows: dict[str, SplitRow] = {}
+    with _table(path) as reader:
+        columns = reader.fieldnames or []
+        for column in ["id", "split", *([keep_column] if keep_column else [])]:
+            if column not in columns:
+                raise DataError(
+                    f"{path}: no column {column!r}, it has {', '.join(columns) or 'none'}. "
+                    "Add it, with commas between the columns"
+                )
+        twice = [name for name, times in Counter(columns).items() if times > 1 and name]
+        if twice:
+            raise DataError(f"{path}: the column {twice[0]!r} is there twice. Remove one")
+        for row in reader:
+            where = f"{path}, line {reader.line_num}"
+            _check_row(row, keep_column, where)
+            if row["id"] in rows:
+                raise DataError(f"{where}: the id {row['id']!r} is there twice. Remove one")
+            if keep_column is None or row[keep_column] == "1":
+                rows[row["id"]] = SplitRow(row["split"], row.get("case") or "")
+    return rows
+
+
+def caseless(path: Path, keep_column: str | None = None) -> list[str]:
+    """A remark on the columns that are not read if none is case: one may name the patients.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    with _table(path) as reader:
+        columns = reader.fieldnames or []
+    unread = [name for name in columns if name not in ("", "id", "split", keep_column)]
+    if "case" in columns or not unread:
+        return []
+    listed = ", ".join(f"'{printable(name)}'" for name in unread)
+    verb = "column {} is" if len(unread) == 1 else "columns {} are"
+    return [
+        f"{path}: the {verb.format(listed)} not read. If one names the patient, call it case: "
+        "images of a case stay in one split"
+    ]
+
+
+@contextmanager
+def _table(path: Path) -> Iterator[csv.DictReader[str]]:
+    """The lines of a CSV file; what is wrong with the file becomes a DataError."""
     try:
         # utf-8-sig: spreadsheets write a mark at the start
         with (
             open_regular(path) as opened,
             io.TextIOWrapper(opened, encoding="utf-8-sig", newline="") as file,
         ):
-            reader = csv.DictReader(file, restval="")
-            columns = reader.fieldnames or []
-            for column in ["id", "split", *([keep_column] if keep_column else [])]:
-                if column not in columns:
-                    raise DataError(
-                        f"{path}: no column {column!r}, it has {', '.join(columns) or 'none'}. "
-                        "Add it, with commas between the columns"
-                    )
-            for row in reader:
-                where = f"{path}, line {reader.line_num}"
-                if row["split"] not in SPLITS:
-                    raise DataError(
-                        f"{where}: unknown split {row['split']!r}. Use {', '.join(SPLITS)}"
-                    )
-                if not row["id"]:
-                    raise DataError(f"{where}: no id. Add it, or remove the line")
-                if keep_column and row[keep_column] not in ("0", "1"):
-                    raise DataError(
-                        f"{where}: {keep_column} is {printable(row[keep_column])!r}. Write 1 for "
-                        "an image that is used, 0 for one that is not"
-                    )
-                case = row.get("case") or ""
-                for name in (row["id"], case):
-                    if name_trouble(name):
-                        raise DataError(f"{where}: '{printable(name)}': {name_trouble(name)}")
-                if row["id"] in rows:
-                    raise DataError(f"{where}: the id {row['id']!r} is there twice. Remove one")
-                if keep_column is None or row[keep_column] == "1":
-                    rows[row["id"]] = SplitRow(row["split"], case)
+            yield csv.DictReader(file, restval="")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason}). Save it as UTF-8") from error
     except csv.Error as error:
         raise DataError(f"{path}: not a CSV file ({error}). Save it again") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Restore it") from error
-    return rows
+
+
+def _check_row(row: Mapping[str, str], keep_column: str | None, where: str) -> None:
+    """Refuses a line that is no row of a split file."""
+    for column in ("id", "split", "case"):
+        value = row.get(column) or ""
+        if value != value.strip():
+            raise DataError(
+                f"{where}: {column} is '{printable(value)}', with blanks around it. Remove them"
+            )
+    if row["split"] not in SPLITS:
+        raise DataError(f"{where}: unknown split {row['split']!r}. Use {', '.join(SPLITS)}")
+    if not row["id"]:
+        raise DataError(f"{where}: no id. Add it, or remove the line")
+    if keep_column and row[keep_column] not in ("0", "1"):
+        raise DataError(
+            f"{where}: {keep_column} is {printable(row[keep_column])!r}. Write 1 for "
+            "an image that is used, 0 for one that is not"
+        )
+    for name in (row["id"], row.get("case") or ""):
+        if name_trouble(name):
+            raise DataError(f"{where}: '{printable(name)}': {name_trouble(name)}")

@@ -10,7 +10,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from robustseg.data.sources.opening import BROKEN, FORMATS, ORIENTATION, open_regular
+from robustseg.data.sources.opening import (
+    BROKEN,
+    DEEP_MASK,
+    FORMATS,
+    ORIENTATION,
+    is_deep_colour,
+    open_regular,
+)
 from robustseg.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,7 +37,7 @@ class Traits(TypedDict, total=False):
         turned_tiff: so has a TIFF, whose pixels were once read turned.
         pages: how many pictures it holds.
         deep: the largest value of an image of 16 bits a channel.
-        deep_colour: it is an image of several channels of 16 bits, of which Pillow gives 8.
+        deep_colour: it has several channels of 16 bits, of which Pillow gives 8.
         alpha: all colours are equal and the opacity is not.
         blank: of one colour and one opacity, and which: see `mask_pixels.blank`.
         one_bit: a pixel is one bit.
@@ -68,6 +75,8 @@ def traits_of(path: str | Path, *, mask: bool, labels: bool = False) -> Traits:
 
     try:
         with open_regular(path) as file, Image.open(file, formats=FORMATS) as image:
+            if mask and is_deep_colour(image):
+                return {"deep_colour": True}  # refused, whatever else is odd
             if labels:
                 return _of_any(image) | _of_labels(image)
             return _of_any(image) | (_of_mask(image) if mask else _of_image(image))
@@ -101,10 +110,9 @@ def _of_image(image: Image.Image) -> Traits:
     """The traits of an image before its pixels are loaded."""
     import numpy as np
 
-    tiles = getattr(image, "tile", [])
     if image.mode.startswith("I;16"):
         return {"deep": int(np.asarray(image).max())}
-    if len(image.getbands()) > 1 and tiles and ";16" in str(tiles[0].args):
+    if is_deep_colour(image):
         return {"deep_colour": True, "deep": 256 * int(np.asarray(image).max()) + 255}
     return {}
 
@@ -179,6 +187,33 @@ def check_blank(masks: Mapping[Path, Traits]) -> None:
             f"{_files(unclear)}: black and opaque all over, while other masks are in the opacity "
             "of their files. Is it full or empty? Save it in grey levels, 255 or 0"
         )
+
+
+def check_palettes(masks: Mapping[Path, Traits], rule: MaskRule) -> None:
+    """Refuses palette masks whose colours do not say what is foreground.
+
+    Raises:
+        DataError: there are some.
+    """
+    from robustseg.data.sources.mask_pixels import palette_values
+
+    for path, traits in masks.items():
+        if used := traits.get("palette"):
+            try:
+                palette_values(used, rule)
+            except DataError as error:
+                raise DataError(f"{path}: {error}") from None
+
+
+def check_mask_depth(masks: Mapping[Path, Traits]) -> None:
+    """Refuses masks of several channels of 16 bits.
+
+    Raises:
+        DataError: there are some.
+    """
+    deep = [path for path, traits in masks.items() if "deep_colour" in traits]
+    if deep:
+        raise DataError(f"{_files(deep)}: {DEEP_MASK}")
 
 
 def check_depth(images: Mapping[Path, Traits], bits: int | None) -> None:
