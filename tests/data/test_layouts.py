@@ -182,6 +182,29 @@ def test_two_namings_that_fit_are_both_offered(tmp_path):
         assert f"dataset.source.mask_suffix={suffix} would match all 10" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("options", "masks", "further"),
+    [
+        ({}, "masks/{}_mask.png", "00_mask_1.png"),
+        ({"mask_suffix": "_1"}, "masks/{}_1.png", "00_2.png"),
+        ({"mask_template": "gold_{stem}"}, "masks/gold_{}.png", "gold_00_b.png"),
+        ({}, "masks/{}.png", "00_2.png"),
+    ],
+)
+def test_further_masks_of_an_image_are_named(options, masks, further, tmp_path):
+    source = Folder(lay(tmp_path, "images/{}.png", masks), **options)
+    before, fingerprint = pairs(source), source.fingerprint()
+    assert check(source).warnings == []
+    save(tmp_path / "masks" / further, disc(4))
+    save(tmp_path / "masks" / "lone.png", disc(4))
+    assert (pairs(source), source.fingerprint()) == (before, fingerprint)
+    assert check(source).warnings == [
+        "1 mask has no image and is left out: lone.png",
+        f"1 file seems to be a further mask of an image and is left out: {further}. An image may "
+        "have several masks, which are not merged: put them into one file",
+    ]
+
+
 def test_two_mask_folders_are_not_guessed(tmp_path):
     lay(tmp_path, "images/{}.png", "labels/{}.png")
     lay(tmp_path, "images/{}.png", "gt/{}.png")

@@ -35,6 +35,7 @@ from robustseg.data.sources.unpaired import (
     like_split_file,
     missing_masks,
     rows_without_image,
+    unused_masks,
 )
 from robustseg.errors import DataError, OptionError
 from robustseg.terminal.count import count
@@ -252,7 +253,7 @@ class Folder(FileSource):
         together = place.images == place.masks
         naming, found = self._naming(listed, truths, together)
         if self.naming() is None and naming != PLAIN:
-            scan.recognised.append(f"{place.images}: {naming}, which fits all names")
+            scan.recognised.append(f"{place.images}: {naming}, which fits all images")
         stems = naming.images_in_one_folder(listed.files) if together else [*listed.files]
         images = {s: listed.files[s] for s in stems if naming.mask_of(s) is not None}
         require_images(images, listed, self.image_template or self.glob)
@@ -270,9 +271,7 @@ class Folder(FileSource):
             images = composed_alike(images, rows)
         masks = _masks_of(images, truths, naming)
         if not together:
-            lost = {k: v for k, v in truths.files.items() if naming.is_mask(k)}
-            paired = set(masks.values())
-            scan.remarks.extend(orphans({k: v for k, v in lost.items() if v not in paired}, {}))
+            scan.remarks.extend(unused_masks(truths.files, images, masks, naming))
         used = {k: v for k, v in images.items() if rows is None or k in rows}
         if self.missing_mask == "error":
             if together and naming == PLAIN:

@@ -144,6 +144,19 @@ class Match:
         return bool(self.pairs) and len(self.pairs) == self.images and not self.others
 
 
+def extends(stem: str, names: Collection[str]) -> bool:
+    """Whether a name is one of others with something behind it.
+
+    Examples:
+        >>> extends("P1_mask_2", {"P1_mask"}), extends("P10", {"P1"})
+        (True, False)
+    """
+    return any(
+        stem[:at] in names and not (stem[at - 1].isdigit() and stem[at].isdigit())
+        for at in range(1, len(stem))
+    )
+
+
 def matches(images: Collection[str], masks: Collection[str], one_folder: bool) -> list[Match]:
     """The usual namings that fit at least one image, the best first.
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from robustseg.data.sources.listing import Listing, common_suffix
-from robustseg.data.sources.naming import Match, Naming
+from robustseg.data.sources.listing import Listing, common_suffix, named, orphans
+from robustseg.data.sources.naming import Match, Naming, extends
 from robustseg.data.sources.split import SplitRow
 from robustseg.terminal.count import count
 from robustseg.terminal.printable import printable
@@ -41,6 +41,36 @@ def rows_without_image(table: Path, rows: Mapping[str, SplitRow], seen: set[str]
         f"{table}: the id {name!r} has no image. Add the image or remove the row"
         for name in missing
     ]
+
+
+def unused_masks(
+    there: Mapping[str, Path],
+    images: Mapping[str, Path],
+    masks: Mapping[str, Path],
+    naming: Naming,
+) -> list[str]:
+    """Remarks on masks that no image uses, and on those that seem to be further ones of an image.
+
+    Args:
+        there: files that may be masks, by stem.
+        images: by stem.
+        masks: the mask of each image that has one.
+        naming: the rule of names.
+    """
+    used = {*images.values(), *masks.values()}
+    unused = {stem: path for stem, path in there.items() if path not in used}
+    known = {*images, *filter(None, map(naming.mask_of, masks))}
+    further = {stem: path for stem, path in unused.items() if extends(stem, known)}
+    remarks = orphans(unused, further)
+    if further:
+        one = len(further) == 1
+        seem = "seems to be a further mask" if one else "seem to be further masks"
+        remarks.append(
+            f"{count(len(further), 'file')} {seem} of an image and {'is' if one else 'are'} left "
+            f"out: {named([path.name for path in further.values()])}. An image may have several "
+            "masks, which are not merged: put them into one file"
+        )
+    return remarks
 
 
 def missing_masks(
