@@ -205,6 +205,58 @@ def test_further_masks_of_an_image_are_named(options, masks, further, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("missing_mask", ["error", "empty"])
+@pytest.mark.parametrize(
+    ("options", "images", "masks", "further"),
+    [
+        ({"mask_suffix": "_mask"}, "{}.png", "{}_mask.png", "01_mask_1.png"),
+        (
+            {"image_template": "img_{case}", "mask_template": "mask_{case}"},
+            "img_{}.png",
+            "mask_{}.png",
+            "mask_01_b.png",
+        ),
+    ],
+)
+def test_masks_in_one_folder_are_never_images(
+    missing_mask, options, images, masks, further, tmp_path
+):
+    lay(tmp_path, images, masks)
+    save(tmp_path / further, disc(4))
+    (tmp_path / images.format("00")).unlink()
+    source = Folder(tmp_path, **options, missing_mask=missing_mask)
+    assert pairs(source) == {images.format(case): masks.format(case) for case in CASES[1:]}
+    remarks = " ".join(source.checked_scan().remarks)
+    assert masks.format("00") in remarks
+    assert further in remarks
+    assert "count as empty" not in remarks
+
+
+@pytest.mark.parametrize("glob", ["*", "P_?.png"])
+def test_an_image_named_as_a_mask_is_one_where_it_has_a_mask(glob, tmp_path):
+    lay(tmp_path, "P_{}.png", "P_{}_1.png", [*"123456789"])
+    expected = {f"P_{k}.png": f"P_{k}_1.png" for k in range(1, 10)}
+    assert pairs(Folder(tmp_path, mask_suffix="_1", glob=glob)) == expected
+
+
+def test_a_lost_image_of_one_folder_leaves_no_offer_of_empty_masks(tmp_path):
+    lay(tmp_path, "{}.png", "{}_mask.png")
+    (tmp_path / "03.png").unlink()
+    with pytest.raises(DataError) as error:
+        Folder(tmp_path).records()
+    assert str(error.value).endswith("dataset.source.mask_suffix=_mask would match all 9")
+    source = Folder(tmp_path, mask_suffix="_mask")
+    assert source.checked_scan().remarks == ["1 mask has no image and is left out: 03_mask.png"]
+
+
+def test_files_of_one_folder_that_fit_no_template_are_counted(tmp_path):
+    lay(tmp_path, "{}_0000.png", "{}.png")
+    save(tmp_path / "00_0001.png", picture(0))
+    options = {"image_template": "{case}_0000", "mask_template": "{case}"}
+    (remark,) = Folder(tmp_path, **options).checked_scan().remarks
+    assert "1 files do not match dataset.source.image_template={case}_0000" in remark
+
+
 def test_two_mask_folders_are_not_guessed(tmp_path):
     lay(tmp_path, "images/{}.png", "labels/{}.png")
     lay(tmp_path, "images/{}.png", "gt/{}.png")

@@ -254,24 +254,29 @@ class Folder(FileSource):
         naming, found = self._naming(listed, truths, together)
         if self.naming() is None and naming != PLAIN:
             scan.recognised.append(f"{place.images}: {naming}, which fits all images")
-        stems = naming.images_in_one_folder(listed.files) if together else [*listed.files]
-        images = {s: listed.files[s] for s in stems if naming.mask_of(s) is not None}
+        stems = [stem for stem in listed.files if naming.mask_of(stem) is not None]
+        if together:
+            stems = naming.images_in_one_folder(stems, truths.files)
+        images = {stem: listed.files[stem] for stem in stems}
         require_images(images, listed, self.image_template or self.glob)
         errors = truths.errors
         if self.mask_suffix:  # other files need not be fit to be masks
             errors = files_by_stem(place.masks, self.mask_suffix, recursive=self.recursive).errors
         scan.errors.extend(dict.fromkeys(listed.errors + errors))
         scan.remarks.extend(dict.fromkeys(listed.remarks + truths.remarks))
-        if len(stems) > len(images):
+        like_masks = naming.masks_in_one_folder(truths.files) if together else [*truths.files]
+        others = {stem for stem in listed.files if naming.mask_of(stem) is None}
+        others -= {*like_masks} if together else set()
+        if others:
             scan.remarks.append(
-                f"{place.images}: {len(stems) - len(images)} files do not match "
+                f"{place.images}: {len(others)} files do not match "
                 f"dataset.source.image_template={naming.image}, and are left out"
             )
         if rows is not None:
             images = composed_alike(images, rows)
         masks = _masks_of(images, truths, naming)
-        if not together:
-            scan.remarks.extend(unused_masks(truths.files, images, masks, naming))
+        maybe = {stem: truths.files[stem] for stem in like_masks}
+        scan.remarks.extend(unused_masks(maybe, images, masks, naming))
         used = {k: v for k, v in images.items() if rows is None or k in rows}
         if self.missing_mask == "error":
             if together and naming == PLAIN:
@@ -291,7 +296,8 @@ class Folder(FileSource):
         stems = {stem for stem in listed.files if namings[0][1].mask_of(stem) is not None}
         for below, naming in namings:
             if place.images == place.masks / below:
-                stems &= {*naming.images_in_one_folder(listed.files)}
+                among = files_by_stem(place.images, recursive=self.recursive).files
+                stems &= {*naming.images_in_one_folder(listed.files, among)}
         images = {stem: listed.files[stem] for stem in listed.files if stem in stems}
         require_images(images, listed, self.image_template or self.glob)
         scan.errors.extend(dict.fromkeys(listed.errors))
