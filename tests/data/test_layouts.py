@@ -301,6 +301,9 @@ def test_folders_that_differ_in_case_only_are_not_guessed(tmp_path):
         ("images/{}.png", "Wahrheit/{}.png"),
         ("fotos/{}.png", "masks/{}.png"),
         ("x scans/{}.png", "ground truth/{}.png"),
+        ("input/{}.png", "Ziel maske/{}.png"),
+        ("x/{}.png", "a/{}.png"),
+        ("scanner/{}.png", "Wahrheit/{}.png"),
         ("P{}/s0.png", "P{}/s0_mask.png"),
         ("P{}/s0.png", "P{}/s0_seg.png"),
     ],
@@ -313,6 +316,24 @@ def test_folders_of_other_names_are_answered_with_settings_that_work(images, mas
     source = composed(["dataset=folder", f"dataset.root={tmp_path}", *offered]).dataset.source
     options = {k: v for k, v in source.arguments().items() if k != "_target_"}
     assert pairs(Folder(**options)) == {images.format(c): masks.format(c) for c in CASES}
+
+
+@pytest.mark.parametrize(
+    ("folders", "ending"),
+    [
+        (("x", "Ziel maske"), "image_folders=[x]' 'dataset.source.mask_folders=[\"Ziel maske\"]'"),
+        (("x", "a"), "set dataset.source.image_folders and dataset.source.mask_folders"),
+    ],
+)
+def test_folders_whose_files_look_alike_are_ordered_by_their_names_or_not_at_all(
+    folders, ending, tmp_path
+):
+    lay(tmp_path, f"{folders[0]}/{{}}.png", f"{folders[1]}/{{}}.png")
+    for number, case in enumerate(CASES):
+        save(tmp_path / folders[1] / f"{case}.png", picture(number))
+    with pytest.raises(DataError) as error:
+        Folder(tmp_path).records()
+    assert str(error.value).endswith(ending)
 
 
 def test_a_folder_of_images_without_masks(tmp_path):
