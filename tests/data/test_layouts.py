@@ -343,6 +343,22 @@ def test_a_folder_of_images_without_masks(tmp_path):
         Folder(tmp_path).records()
 
 
+@pytest.mark.parametrize("glob", ["*", "*.jpg"])
+def test_masks_in_one_folder_whose_names_differ_in_their_endings_only(glob, tmp_path):
+    lay(tmp_path, "{}.jpg", "{}.png")
+    with pytest.raises(DataError) as error:
+        Folder(tmp_path, glob=glob).records()
+    assert str(error.value).endswith(
+        "its 20 image files have no names that distinguish masks from images. 00.png has the same "
+        "id as 00.jpg, 10 such files in all. If one of the two is the mask, rename the "
+        "masks, such as 00_mask, or move images and masks into folders of their own, images and "
+        "masks"
+    )
+    for case in CASES:
+        (tmp_path / f"{case}.png").rename(tmp_path / f"{case}_mask.png")
+    assert len(Folder(tmp_path, glob=glob).records()) == 10
+
+
 def test_subfolders_on_request(tmp_path):
     lay(tmp_path, "images/p{}/scan.png", "masks/p{}/scan.png")
     with pytest.raises(DataError, match=r"dataset\.source\.recursive=true"):

@@ -31,6 +31,7 @@ from robustseg.data.sources.naming import Match, Naming, matches, recognised
 from robustseg.data.sources.source import Record, in_order
 from robustseg.data.sources.split import SplitRow, read_split_file, seeded_split
 from robustseg.data.sources.unpaired import (
+    equal_names,
     hints,
     like_split_file,
     missing_masks,
@@ -280,7 +281,7 @@ class Folder(FileSource):
         used = {k: v for k, v in images.items() if rows is None or k in rows}
         if self.missing_mask == "error":
             if together and naming == PLAIN:
-                raise DataError(self._no_folders(place.images, len(images), truths, found))
+                raise DataError(self._no_folders(truths, found))
             scan.errors.extend(missing_masks(used, masks, truths, naming, found))
             used = {k: v for k, v in used.items() if k in masks}
         for stem, image in used.items():
@@ -346,12 +347,12 @@ class Folder(FileSource):
             return asked or PLAIN, found
         return recognised(found) or PLAIN, found
 
-    def _no_folders(self, folder: Path, count: int, truths: Listing, found: Sequence[Match]) -> str:
+    def _no_folders(self, truths: Listing, found: Sequence[Match]) -> str:
         offers = hints([*truths.files], truths, PLAIN, found)
         return (
-            f"{folder}: no folder {' or '.join(self.image_folders)} in it, and its {count} image "
-            "files have no names that distinguish masks from images. "
-            f"{offers or 'Check dataset.root'}"
+            f"{truths.folder}: no folder {' or '.join(self.image_folders)} in it, and its "
+            f"{len(truths.files) + len(truths.twins)} image files have no names that distinguish "
+            f"masks from images. {equal_names(truths) or offers or 'Check dataset.root'}"
         )
 
     def _case(self, name: str, image: Path, scan: Scan) -> str:

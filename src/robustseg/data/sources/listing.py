@@ -46,6 +46,7 @@ class Listing:
         folder: where they are.
         files: by stem.
         errors: files that cannot be used, and stems that two files share.
+        twins: names of files whose stem another has, each with that of the other.
         others: how many files of each of `OTHER_FORMATS` there are.
         bare: files without an ending, such as README or what a scanner exports.
         below: images in each subfolder, where there are any.
@@ -55,6 +56,7 @@ class Listing:
     folder: Path
     files: dict[str, Path] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    twins: list[tuple[str, str]] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
     bare: list[Path] = field(default_factory=list)
     below: dict[str, int] = field(default_factory=dict)
@@ -145,6 +147,7 @@ def files_by_stem(
             found.errors.append(f"{entry.path}: {kind}. Remove it or replace it by an image")
         elif stem in found.files:
             twin = found.files[stem].relative_to(folder)
+            found.twins.append((name, twin.name))
             found.errors.append(
                 f"{entry.path}: the same id as {twin}. Remove or rename one of them"
             )

@@ -99,6 +99,19 @@ def missing_masks(
     ]
 
 
+def equal_names(listed: Listing) -> str:
+    """What is said of files whose names differ in their endings only; "" if there are none."""
+    if not listed.twins:
+        return ""
+    twin, other = listed.twins[0]
+    more = f", {count(len(listed.twins), 'such file')} in all" if len(listed.twins) > 1 else ""
+    return (
+        f"{twin} has the same id as {other}{more}. If one of the two is the mask, rename the "
+        f"masks, such as {os.path.splitext(twin)[0]}_mask, or move images and masks into folders "
+        "of their own, images and masks"
+    )
+
+
 def _other_case(missing: Sequence[str], truths: Listing, naming: Naming) -> str:
     """What is said of masks whose names have other capitals; "" if there are none."""
     folded = {stem.casefold(): path.name for stem, path in truths.files.items()}
