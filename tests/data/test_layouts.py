@@ -182,6 +182,81 @@ def test_two_namings_that_fit_are_both_offered(tmp_path):
         assert f"dataset.source.mask_suffix={suffix} would match all 10" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("options", "masks", "further"),
+    [
+        ({}, "masks/{}_mask.png", "00_mask_1.png"),
+        ({"mask_suffix": "_1"}, "masks/{}_1.png", "00_2.png"),
+        ({"mask_template": "gold_{stem}"}, "masks/gold_{}.png", "gold_00_b.png"),
+        ({}, "masks/{}.png", "00_2.png"),
+    ],
+)
+def test_further_masks_of_an_image_are_named(options, masks, further, tmp_path):
+    source = Folder(lay(tmp_path, "images/{}.png", masks), **options)
+    before, fingerprint = pairs(source), source.fingerprint()
+    assert check(source).warnings == []
+    save(tmp_path / "masks" / further, disc(4))
+    save(tmp_path / "masks" / "lone.png", disc(4))
+    assert (pairs(source), source.fingerprint()) == (before, fingerprint)
+    assert check(source).warnings == [
+        "1 mask has no image and is left out: lone.png",
+        f"1 file seems to be a further mask of an image and is left out: {further}. An image may "
+        "have several masks, which are not merged: put them into one file",
+    ]
+
+
+@pytest.mark.parametrize("missing_mask", ["error", "empty"])
+@pytest.mark.parametrize(
+    ("options", "images", "masks", "further"),
+    [
+        ({"mask_suffix": "_mask"}, "{}.png", "{}_mask.png", "01_mask_1.png"),
+        (
+            {"image_template": "img_{case}", "mask_template": "mask_{case}"},
+            "img_{}.png",
+            "mask_{}.png",
+            "mask_01_b.png",
+        ),
+    ],
+)
+def test_masks_in_one_folder_are_never_images(
+    missing_mask, options, images, masks, further, tmp_path
+):
+    lay(tmp_path, images, masks)
+    save(tmp_path / further, disc(4))
+    (tmp_path / images.format("00")).unlink()
+    source = Folder(tmp_path, **options, missing_mask=missing_mask)
+    assert pairs(source) == {images.format(case): masks.format(case) for case in CASES[1:]}
+    remarks = " ".join(source.checked_scan().remarks)
+    assert masks.format("00") in remarks
+    assert further in remarks
+    assert "count as empty" not in remarks
+
+
+@pytest.mark.parametrize("glob", ["*", "P_?.png"])
+def test_an_image_named_as_a_mask_is_one_where_it_has_a_mask(glob, tmp_path):
+    lay(tmp_path, "P_{}.png", "P_{}_1.png", [*"123456789"])
+    expected = {f"P_{k}.png": f"P_{k}_1.png" for k in range(1, 10)}
+    assert pairs(Folder(tmp_path, mask_suffix="_1", glob=glob)) == expected
+
+
+def test_a_lost_image_of_one_folder_leaves_no_offer_of_empty_masks(tmp_path):
+    lay(tmp_path, "{}.png", "{}_mask.png")
+    (tmp_path / "03.png").unlink()
+    with pytest.raises(DataError) as error:
+        Folder(tmp_path).records()
+    assert str(error.value).endswith("dataset.source.mask_suffix=_mask would match all 9")
+    source = Folder(tmp_path, mask_suffix="_mask")
+    assert source.checked_scan().remarks == ["1 mask has no image and is left out: 03_mask.png"]
+
+
+def test_files_of_one_folder_that_fit_no_template_are_counted(tmp_path):
+    lay(tmp_path, "{}_0000.png", "{}.png")
+    save(tmp_path / "00_0001.png", picture(0))
+    options = {"image_template": "{case}_0000", "mask_template": "{case}"}
+    (remark,) = Folder(tmp_path, **options).checked_scan().remarks
+    assert "1 files do not match dataset.source.image_template={case}_0000" in remark
+
+
 def test_two_mask_folders_are_not_guessed(tmp_path):
     lay(tmp_path, "images/{}.png", "labels/{}.png")
     lay(tmp_path, "images/{}.png", "gt/{}.png")
@@ -226,6 +301,9 @@ def test_folders_that_differ_in_case_only_are_not_guessed(tmp_path):
         ("images/{}.png", "Wahrheit/{}.png"),
         ("fotos/{}.png", "masks/{}.png"),
         ("x scans/{}.png", "ground truth/{}.png"),
+        ("input/{}.png", "Ziel maske/{}.png"),
+        ("x/{}.png", "a/{}.png"),
+        ("scanner/{}.png", "Wahrheit/{}.png"),
         ("P{}/s0.png", "P{}/s0_mask.png"),
         ("P{}/s0.png", "P{}/s0_seg.png"),
     ],
@@ -240,11 +318,45 @@ def test_folders_of_other_names_are_answered_with_settings_that_work(images, mas
     assert pairs(Folder(**options)) == {images.format(c): masks.format(c) for c in CASES}
 
 
+@pytest.mark.parametrize(
+    ("folders", "ending"),
+    [
+        (("x", "Ziel maske"), "image_folders=[x]' 'dataset.source.mask_folders=[\"Ziel maske\"]'"),
+        (("x", "a"), "set dataset.source.image_folders and dataset.source.mask_folders"),
+    ],
+)
+def test_folders_whose_files_look_alike_are_ordered_by_their_names_or_not_at_all(
+    folders, ending, tmp_path
+):
+    lay(tmp_path, f"{folders[0]}/{{}}.png", f"{folders[1]}/{{}}.png")
+    for number, case in enumerate(CASES):
+        save(tmp_path / folders[1] / f"{case}.png", picture(number))
+    with pytest.raises(DataError) as error:
+        Folder(tmp_path).records()
+    assert str(error.value).endswith(ending)
+
+
 def test_a_folder_of_images_without_masks(tmp_path):
     for case in CASES:
         save(tmp_path / f"{case}.png", picture(0))
     with pytest.raises(DataError, match="no folder images or img in it, and its 10 image files"):
         Folder(tmp_path).records()
+
+
+@pytest.mark.parametrize("glob", ["*", "*.jpg"])
+def test_masks_in_one_folder_whose_names_differ_in_their_endings_only(glob, tmp_path):
+    lay(tmp_path, "{}.jpg", "{}.png")
+    with pytest.raises(DataError) as error:
+        Folder(tmp_path, glob=glob).records()
+    assert str(error.value).endswith(
+        "its 20 image files have no names that distinguish masks from images. 00.png has the same "
+        "id as 00.jpg, 10 such files in all. If one of the two is the mask, rename the "
+        "masks, such as 00_mask, or move images and masks into folders of their own, images and "
+        "masks"
+    )
+    for case in CASES:
+        (tmp_path / f"{case}.png").rename(tmp_path / f"{case}_mask.png")
+    assert len(Folder(tmp_path, glob=glob).records()) == 10
 
 
 def test_subfolders_on_request(tmp_path):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from robustseg.data.checking.foreground import LOOKED_AT
 from robustseg.data.checking.seen import Seen
-from robustseg.data.sources.reading import file_facts
-from robustseg.errors import DataError
+from robustseg.data.sources.reading import is_picture
 from robustseg.terminal.count import count
 
 FEW_IMAGES = 10  # fewer are remarkable
 _NEARLY_ALL = 0.9  # of the masks
-_PICTURE = 32  # values: a picture has more, a mask at most so many
 
 
 def doubts(seen: Sequence[Seen], names: Sequence[str]) -> list[str]:
@@ -36,21 +33,13 @@ def _swapped(seen: Sequence[Seen]) -> list[str]:
     """A warning if the masks look like pictures, and the images like masks."""
     pairs = [(one.record.image, one.record.mask) for one in seen]
     known = [(image, mask) for image, mask in pairs if image and mask][:LOOKED_AT]
-    if not known or not all(_is_picture(m) and _is_picture(i) is False for i, m in known):
+    if not known or not all(is_picture(m) and is_picture(i) is False for i, m in known):
         return []
     image, mask = known[0]
     return [
         f"the masks look like pictures and the images like masks, such as {mask} and {image}: are "
         "the folders swapped?"
     ]
-
-
-def _is_picture(path: Path) -> bool | None:
-    """Whether a file has more values than masks have; None if it cannot be read."""
-    try:
-        return len(file_facts(path, values=True).values) > _PICTURE
-    except DataError:
-        return None
 
 
 def _inverted(seen: Sequence[Seen]) -> list[str]:

@@ -31,10 +31,12 @@ from robustseg.data.sources.naming import Match, Naming, matches, recognised
 from robustseg.data.sources.source import Record, in_order
 from robustseg.data.sources.split import SplitRow, caseless, read_split_file, seeded_split
 from robustseg.data.sources.unpaired import (
+    equal_names,
     hints,
     like_split_file,
     missing_masks,
     rows_without_image,
+    unused_masks,
 )
 from robustseg.errors import DataError, OptionError
 from robustseg.terminal.count import count
@@ -254,31 +256,34 @@ class Folder(FileSource):
         together = place.images == place.masks
         naming, found = self._naming(listed, truths, together)
         if self.naming() is None and naming != PLAIN:
-            scan.recognised.append(f"{place.images}: {naming}, which fits all names")
-        stems = naming.images_in_one_folder(listed.files) if together else [*listed.files]
-        images = {s: listed.files[s] for s in stems if naming.mask_of(s) is not None}
+            scan.recognised.append(f"{place.images}: {naming}, which fits all images")
+        stems = [stem for stem in listed.files if naming.mask_of(stem) is not None]
+        if together:
+            stems = naming.images_in_one_folder(stems, truths.files)
+        images = {stem: listed.files[stem] for stem in stems}
         require_images(images, listed, self.image_template or self.glob)
         errors = truths.errors
         if self.mask_suffix:  # other files need not be fit to be masks
             errors = files_by_stem(place.masks, self.mask_suffix, recursive=self.recursive).errors
         scan.errors.extend(dict.fromkeys(listed.errors + errors))
         scan.remarks.extend(dict.fromkeys(listed.remarks + truths.remarks))
-        if len(stems) > len(images):
+        like_masks = naming.masks_in_one_folder(truths.files) if together else [*truths.files]
+        others = {stem for stem in listed.files if naming.mask_of(stem) is None}
+        others -= {*like_masks} if together else set()
+        if others:
             scan.remarks.append(
-                f"{place.images}: {len(stems) - len(images)} files do not match "
+                f"{place.images}: {len(others)} files do not match "
                 f"dataset.source.image_template={naming.image}, and are left out"
             )
         if rows is not None:
             images = composed_alike(images, rows)
         masks = _masks_of(images, truths, naming)
-        if not together:
-            lost = {k: v for k, v in truths.files.items() if naming.is_mask(k)}
-            paired = set(masks.values())
-            scan.remarks.extend(orphans({k: v for k, v in lost.items() if v not in paired}, {}))
+        maybe = {stem: truths.files[stem] for stem in like_masks}
+        scan.remarks.extend(unused_masks(maybe, images, masks, naming))
         used = {k: v for k, v in images.items() if rows is None or k in rows}
         if self.missing_mask == "error":
             if together and naming == PLAIN:
-                raise DataError(self._no_folders(place.images, len(images), truths, found))
+                raise DataError(self._no_folders(truths, found))
             scan.errors.extend(missing_masks(used, masks, truths, naming, found))
             used = {k: v for k, v in used.items() if k in masks}
         for stem, image in used.items():
@@ -294,7 +299,8 @@ class Folder(FileSource):
         stems = {stem for stem in listed.files if namings[0][1].mask_of(stem) is not None}
         for below, naming in namings:
             if place.images == place.masks / below:
-                stems &= {*naming.images_in_one_folder(listed.files)}
+                among = files_by_stem(place.images, recursive=self.recursive).files
+                stems &= {*naming.images_in_one_folder(listed.files, among)}
         images = {stem: listed.files[stem] for stem in listed.files if stem in stems}
         require_images(images, listed, self.image_template or self.glob)
         scan.errors.extend(dict.fromkeys(listed.errors))
@@ -343,12 +349,12 @@ class Folder(FileSource):
             return asked or PLAIN, found
         return recognised(found) or PLAIN, found
 
-    def _no_folders(self, folder: Path, count: int, truths: Listing, found: Sequence[Match]) -> str:
+    def _no_folders(self, truths: Listing, found: Sequence[Match]) -> str:
         offers = hints([*truths.files], truths, PLAIN, found)
         return (
-            f"{folder}: no folder {' or '.join(self.image_folders)} in it, and its {count} image "
-            "files have no names that distinguish masks from images. "
-            f"{offers or 'Check dataset.root'}"
+            f"{truths.folder}: no folder {' or '.join(self.image_folders)} in it, and its "
+            f"{len(truths.files) + len(truths.twins)} image files have no names that distinguish "
+            f"masks from images. {equal_names(truths) or offers or 'Check dataset.root'}"
         )
 
     def _case(self, name: str, image: Path, scan: Scan) -> str:

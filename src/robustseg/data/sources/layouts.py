@@ -12,6 +12,7 @@ from pathlib import Path
 from robustseg.data.sources.files import named_folder, subfolder
 from robustseg.data.sources.listing import IMAGE_ENDINGS, ending_of, files_by_stem
 from robustseg.data.sources.naming import Naming, matches
+from robustseg.data.sources.reading import is_picture
 from robustseg.data.sources.source import SPLITS
 from robustseg.errors import DataError
 
@@ -192,12 +193,36 @@ def _remedy(place: Path, images: Path | None, masks: Path | None) -> str:
         )
     if len(folders) != len(missing):
         return "Check dataset.root"
-    folders.sort(key=lambda one: bool(_LIKE_MASKS.match(one.name)))
+    if len(folders) == 2 and not (folders := _images_first(folders)):
+        return (
+            "If folders have other names, set dataset.source.image_folders and "
+            "dataset.source.mask_folders"
+        )
     settings = (
         shlex.quote(f"dataset.source.{setting}=[{_in_list(one.name)}]")
         for setting, one in zip(missing, folders, strict=True)
     )
     return f"If folders have other names, add {' '.join(settings)}"
+
+
+def _images_first(folders: Sequence[Path]) -> list[Path]:
+    """A folder of images and one of masks in this order, by a file of each; else by their names.
+
+    Returns:
+        none if neither tells them apart.
+    """
+    by_file = {one: _holds_masks(one) for one in folders}
+    by_name = {one: bool(_LIKE_MASKS.search(one.name)) for one in folders}
+    for masks in (by_file, by_name):
+        if {*masks.values()} == {False, True}:
+            return sorted(folders, key=lambda one: masks[one] is True)
+    return []
+
+
+def _holds_masks(folder: Path) -> bool | None:
+    """Whether the first file that can be read is no picture; None if there is none."""
+    pictures = map(is_picture, files_by_stem(folder).files.values())
+    return next((not one for one in pictures if one is not None), None)
 
 
 def _naming_inside(folders: Sequence[Path]) -> Naming | None:

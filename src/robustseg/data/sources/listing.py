@@ -46,6 +46,7 @@ class Listing:
         folder: where they are.
         files: by stem.
         errors: files that cannot be used, and stems that two files share.
+        twins: names of files whose stem another has, each with that of the other.
         others: how many files of each of `OTHER_FORMATS` there are.
         bare: files without an ending, such as README or what a scanner exports.
         below: images in each subfolder, where there are any.
@@ -55,6 +56,7 @@ class Listing:
     folder: Path
     files: dict[str, Path] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
+    twins: list[tuple[str, str]] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
     bare: list[Path] = field(default_factory=list)
     below: dict[str, int] = field(default_factory=dict)
@@ -65,7 +67,7 @@ class Listing:
         """What is passed over, a sentence each."""
         remarks = [f"{self.folder}: {text}" for text in self._not_images()]
         if self.below:
-            listed = _cut([f"{name} ({count})" for name, count in self.below.items()])
+            listed = named([f"{name} ({count})" for name, count in self.below.items()])
             remarks.append(
                 f"{self.folder}: images in its subfolders {listed} are not read. Set "
                 "dataset.source.recursive=true, or name those folders train, val and test"
@@ -88,7 +90,7 @@ class Listing:
         clauses = unread_formats(self.others)
         if self.links:
             clauses.append(
-                f"links to folders are not followed: replace {_cut(self.links)} by the folders"
+                f"links to folders are not followed: replace {named(self.links)} by the folders"
             )
         return clauses
 
@@ -145,6 +147,7 @@ def files_by_stem(
             found.errors.append(f"{entry.path}: {kind}. Remove it or replace it by an image")
         elif stem in found.files:
             twin = found.files[stem].relative_to(folder)
+            found.twins.append((name, twin.name))
             found.errors.append(
                 f"{entry.path}: the same id as {twin}. Remove or rename one of them"
             )
@@ -188,7 +191,7 @@ def require_images(images: Mapping[str, Path], listing: Listing, glob: str = "*"
     hints = listing.unread()
     if listing.below:
         hints.append(
-            f"images are in its subfolders {_cut(list(listing.below))}, which "
+            f"images are in its subfolders {named(list(listing.below))}, which "
             "dataset.source.recursive=true reads"
         )
     if glob != "*":
@@ -228,8 +231,9 @@ def orphans(masks: Mapping[str, Path], images: Mapping[str, Path]) -> list[str]:
     if not lost:
         return []
     have = "has no image and is" if len(lost) == 1 else "have no image and are"
-    return [f"{count(len(lost), 'mask')} {have} left out: {_cut(lost)}"]
+    return [f"{count(len(lost), 'mask')} {have} left out: {named(lost)}"]
 
 
-def _cut(names: list[str]) -> str:
+def named(names: list[str]) -> str:
+    """The first of some names, as a message lists them."""
     return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

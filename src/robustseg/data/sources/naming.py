@@ -89,11 +89,42 @@ class Naming:
         """Whether a name is that of the mask of some image."""
         return re.fullmatch(_pattern(self.mask), stem) is not None
 
-    def images_in_one_folder(self, stems: Collection[str]) -> list[str]:
-        """The names of images in a folder of both: those that are not the mask of another."""
-        there = set(stems)
-        masks = {mask for stem in stems if (mask := self.mask_of(stem)) in there and mask != stem}
-        return [stem for stem in stems if stem not in masks and self.mask_of(stem) is not None]
+    def images_in_one_folder(
+        self, stems: Collection[str], among: Collection[str] | None = None
+    ) -> list[str]:
+        """The names of images in a folder of both: those that are not the mask of another.
+
+        Without a mask of its own, none is that of a mask whose image is not there, either, or of a
+        further mask of an image.
+
+        Args:
+            stems: names that may be those of images.
+            among: all names in the folder, if there are others.
+        """
+        there = set(stems if among is None else among)
+        own = {stem: mask for stem in stems if (mask := self.mask_of(stem)) is not None}
+        masks = {mask for stem, mask in own.items() if mask in there and mask != stem}
+        return [
+            stem
+            for stem, mask in own.items()
+            if stem not in masks and (mask in there or not self._like_mask(stem, masks))
+        ]
+
+    def masks_in_one_folder(self, stems: Collection[str]) -> list[str]:
+        """The names in a folder of both that are those of masks, whether or not of an image."""
+        there, images = set(stems), {*self.images_in_one_folder(stems)}
+        masks = {mask for stem in images if (mask := self.mask_of(stem)) in there}
+        return [
+            stem
+            for stem in stems
+            if stem not in images and (stem in masks or self._like_mask(stem, masks))
+        ]
+
+    def _like_mask(self, stem: str, masks: Collection[str]) -> bool:
+        """Whether a name is that of some image's mask, or of a further one beside `masks`."""
+        if re.fullmatch(r"\{\w+\}", self.mask):  # every name would be
+            return False
+        return self.is_mask(stem) or extends(stem, masks)
 
     def __str__(self) -> str:
         """The settings that ask for it."""
@@ -142,6 +173,19 @@ class Match:
     def whole(self) -> bool:
         """Whether every image has a mask, and no name is left."""
         return bool(self.pairs) and len(self.pairs) == self.images and not self.others
+
+
+def extends(stem: str, names: Collection[str]) -> bool:
+    """Whether a name is one of others with something behind it.
+
+    Examples:
+        >>> extends("P1_mask_2", {"P1_mask"}), extends("P10", {"P1"})
+        (True, False)
+    """
+    return any(
+        stem[:at] in names and not (stem[at - 1].isdigit() and stem[at].isdigit())
+        for at in range(1, len(stem))
+    )
 
 
 def matches(images: Collection[str], masks: Collection[str], one_folder: bool) -> list[Match]:

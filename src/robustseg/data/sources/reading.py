@@ -17,6 +17,8 @@ from robustseg.data.sources.source import Record
 from robustseg.data.sources.traits import is_turned
 from robustseg.errors import DataError
 
+_PICTURE = 32  # values: a picture has more, a mask at most so many
+
 
 def read_pair(
     record: Record, channels: int, rule: MaskRule | LabelRule, bits: int | None = None
@@ -156,3 +158,11 @@ def file_facts(path: Path, values: bool = False) -> FileFacts:
     with opened(path, "file") as image:
         found = tuple(levels(np.asarray(image))) if values else ()
         return FileFacts(image.mode, is_turned(image), found)
+
+
+def is_picture(path: Path) -> bool | None:
+    """Whether a file has more values than masks have; None if it cannot be read."""
+    try:
+        return len(file_facts(path, values=True).values) > _PICTURE
+    except DataError:
+        return None

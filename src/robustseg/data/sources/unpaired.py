@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from robustseg.data.sources.listing import Listing, common_suffix
-from robustseg.data.sources.naming import Match, Naming
+from robustseg.data.sources.listing import Listing, common_suffix, named, orphans
+from robustseg.data.sources.naming import Match, Naming, extends
 from robustseg.data.sources.split import SplitRow
 from robustseg.terminal.count import count
 from robustseg.terminal.printable import printable
@@ -43,6 +43,36 @@ def rows_without_image(table: Path, rows: Mapping[str, SplitRow], seen: set[str]
     ]
 
 
+def unused_masks(
+    there: Mapping[str, Path],
+    images: Mapping[str, Path],
+    masks: Mapping[str, Path],
+    naming: Naming,
+) -> list[str]:
+    """Remarks on masks that no image uses, and on those that seem to be further ones of an image.
+
+    Args:
+        there: files that may be masks, by stem.
+        images: by stem.
+        masks: the mask of each image that has one.
+        naming: the rule of names.
+    """
+    used = {*images.values(), *masks.values()}
+    unused = {stem: path for stem, path in there.items() if path not in used}
+    known = {*images, *filter(None, map(naming.mask_of, masks))}
+    further = {stem: path for stem, path in unused.items() if extends(stem, known)}
+    remarks = orphans(unused, further)
+    if further:
+        one = len(further) == 1
+        seem = "seems to be a further mask" if one else "seem to be further masks"
+        remarks.append(
+            f"{count(len(further), 'file')} {seem} of an image and {'is' if one else 'are'} left "
+            f"out: {named([path.name for path in further.values()])}. An image may have several "
+            "masks, which are not merged: put them into one file"
+        )
+    return remarks
+
+
 def missing_masks(
     images: Mapping[str, Path],
     masks: Mapping[str, Path],
@@ -67,6 +97,19 @@ def missing_masks(
         "dataset.source.mask_template, or set dataset.source.missing_mask=empty if they have no "
         "foreground"
     ]
+
+
+def equal_names(listed: Listing) -> str:
+    """What is said of files whose names differ in their endings only; "" if there are none."""
+    if not listed.twins:
+        return ""
+    twin, other = listed.twins[0]
+    more = f", {count(len(listed.twins), 'such file')} in all" if len(listed.twins) > 1 else ""
+    return (
+        f"{twin} has the same id as {other}{more}. If one of the two is the mask, rename the "
+        f"masks, such as {os.path.splitext(twin)[0]}_mask, or move images and masks into folders "
+        "of their own, images and masks"
+    )
 
 
 def _other_case(missing: Sequence[str], truths: Listing, naming: Naming) -> str:
