@@ -232,6 +232,31 @@ def test_masks_in_one_folder_are_never_images(
     assert "count as empty" not in remarks
 
 
+def test_a_further_mask_is_never_an_image_where_the_first_is_missing(tmp_path):
+    lay(tmp_path, "{}.png", "{}_mask.png")
+    (tmp_path / "03_mask.png").rename(tmp_path / "03_mask_1.png")
+    (tmp_path / "04_mask.png").unlink()
+    source = Folder(tmp_path, mask_suffix="_mask", missing_mask="empty")
+    assert {record.id for record in source.records()} == {*CASES}
+    seems, bare = source.checked_scan().remarks
+    assert seems.startswith("1 file seems to be a further mask of an image and is left out: 03_")
+    assert bare.startswith("2 of 10 images have no mask and count as empty")
+
+
+def test_an_image_that_begins_as_its_mask_is_named_is_one(tmp_path):
+    lay(tmp_path, "{}_im.png", "{}_i.png")
+    (tmp_path / "03_i.png").unlink()
+    options = {"image_template": "{case}_im", "mask_template": "{case}_i"}
+    source = Folder(tmp_path, **options, missing_mask="empty")
+    assert {record.id for record in source.records()} == {f"{case}_im" for case in CASES}
+
+
+def test_masks_of_images_without_any_are_not_called_further_ones(tmp_path):
+    lay(tmp_path, "images/{}.png", "masks/{}_lesion.png")
+    (remark,) = Folder(tmp_path).checked_scan().remarks
+    assert remark.startswith("10 masks have no image and are left out: 00_lesion.png")
+
+
 @pytest.mark.parametrize("glob", ["*", "P_?.png"])
 def test_an_image_named_as_a_mask_is_one_where_it_has_a_mask(glob, tmp_path):
     lay(tmp_path, "P_{}.png", "P_{}_1.png", [*"123456789"])

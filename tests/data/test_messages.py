@@ -318,6 +318,10 @@ CASES = {
     "masks named `a_lesion.png` without `mask_suffix`": (rename("masks", "{}_lesion{}"), {}),
     "masks named `a_seg.png` but for one image": (all_but_one, {}),
     "masks named `a_seg.png` for all images": (rename("masks", "{}_seg{}"), {}),
+    "a further mask of an image": (
+        lambda root: shutil.copy(root / "masks" / "im3.png", root / "masks" / "im3_2.png"),
+        {},
+    ),
     "masks in `labels/`": (lambda root: (root / "masks").rename(root / "labels"), {}),
     "the folders of nnU-Net": (nnunet, {}),
     "images and masks in one folder": (together("{}_mask{}"), {}),

@@ -103,7 +103,7 @@ class Naming:
         """
         there = set(stems if among is None else among)
         own = {stem: mask for stem in stems if (mask := self.mask_of(stem)) is not None}
-        masks = {mask for stem, mask in own.items() if mask in there and mask != stem}
+        masks = {mask for stem, mask in own.items() if mask != stem}
         return [
             stem
             for stem, mask in own.items()
@@ -112,8 +112,8 @@ class Naming:
 
     def masks_in_one_folder(self, stems: Collection[str]) -> list[str]:
         """The names in a folder of both that are those of masks, whether or not of an image."""
-        there, images = set(stems), {*self.images_in_one_folder(stems)}
-        masks = {mask for stem in images if (mask := self.mask_of(stem)) in there}
+        images = {*self.images_in_one_folder(stems)}
+        masks = {mask for stem in images if (mask := self.mask_of(stem)) is not None}
         return [
             stem
             for stem in stems
@@ -124,7 +124,10 @@ class Naming:
         """Whether a name is that of some image's mask, or of a further one beside `masks`."""
         if re.fullmatch(r"\{\w+\}", self.mask):  # every name would be
             return False
-        return self.is_mask(stem) or extends(stem, masks)
+        if self.is_mask(stem):
+            return True
+        mask = self.mask_of(stem)  # a_i of the image a_im says nothing of a_im
+        return extends(stem, masks) and not (mask is not None and stem.startswith(mask))
 
     def __str__(self) -> str:
         """The settings that ask for it."""

@@ -59,7 +59,8 @@ def unused_masks(
     """
     used = {*images.values(), *masks.values()}
     unused = {stem: path for stem, path in there.items() if path not in used}
-    known = {*images, *filter(None, map(naming.mask_of, masks))}
+    wanted = {*filter(None, map(naming.mask_of, images))}
+    known = {*masks, *(wanted - images.keys())}
     further = {stem: path for stem, path in unused.items() if extends(stem, known)}
     remarks = orphans(unused, further)
     if further:
