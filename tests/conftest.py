@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from omegaconf import DictConfig
 
 from robustseg.errors import RunFailed
+from robustseg.sweeps import interrupts
 
 # A build server may start the tests with interrupts ignored, and children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -35,6 +36,14 @@ settings.load_profile("project")
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
+
+
+@pytest.fixture(autouse=True)
+def no_interrupt_of_another_test():
+    """What one test interrupts in this process would else interrupt the runs of the next."""
+    yield
+    interrupts._came.clear()
+
 
 TINY = [
     "dataset.image_size=32",

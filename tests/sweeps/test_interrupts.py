@@ -62,8 +62,13 @@ with interrupts.later():
 """,
     "one that was ignored stays so": """
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-interrupts.listen_unless_ignored()
-print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+with interrupts.listening():
+    print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)
+""",
+    "the handler of before is back behind a block": """
+with interrupts.listening():
+    assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 """,
     "outside the main thread a block is a block": """
 import threading
@@ -91,7 +96,6 @@ def handlers():
     before = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, before)
-    interrupts._came.clear()
 
 
 class Interrupted:

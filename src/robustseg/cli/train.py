@@ -56,9 +56,9 @@ def main(arguments: Sequence[str], program: str = "robustseg train") -> int:
     """
     from robustseg.sweeps import interrupts
 
-    interrupts.listen_unless_ignored()
     try:
-        return _call(arguments, program)
+        with interrupts.listening():
+            return _call(arguments, program)
     except KeyboardInterrupt:  # before there was anything to resume, or again in the summary
         print("\nInterrupted.", file=sys.stderr)
         return 130

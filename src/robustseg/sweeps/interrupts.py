@@ -20,11 +20,19 @@ def listen() -> None:
     signal.signal(signal.SIGINT, _hear)
 
 
-def listen_unless_ignored() -> None:
-    """The same where Ctrl-C means what it means to any Python program."""
+@contextmanager
+def listening() -> Iterator[None]:
+    """The same for a block, where Ctrl-C means what it means to any Python program."""
+    _came.clear()
     in_main = threading.current_thread() is threading.main_thread()
-    if in_main and signal.getsignal(signal.SIGINT) in (signal.default_int_handler, _hear):
+    if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         listen()
+    try:
+        yield
+    finally:
+        _came.clear()
+        if in_main and signal.getsignal(signal.SIGINT) is _hear:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _hear(number: int, frame: Any) -> None:

@@ -195,10 +195,10 @@ def check_palettes(masks: Mapping[Path, Traits], rule: MaskRule) -> None:
     Raises:
         DataError: there are some.
     """
-    from robustseg.data.sources.mask_pixels import palette_values
-
     for path, traits in masks.items():
         if used := traits.get("palette"):
+            from robustseg.data.sources.mask_pixels import palette_values  # needs numpy
+
             try:
                 palette_values(used, rule)
             except DataError as error:
