@@ -117,6 +117,19 @@ class Overlap:
     alike: int
 
 
+def training_rows(run: FinishedRun) -> list[dict[str, Any]]:
+    """The rows of the training images in a run's split.csv; older versions kept no file, or pixels.
+
+    Raises:
+        DataError: it is there and cannot be read.
+    """
+    try:
+        rows = read_csv(run.folder.split) if run.folder.split.exists() else []
+    except (OSError, ValueError) as error:
+        raise DataError(f"{run.folder.split} {trouble(error)}") from error
+    return [row for row in rows if row.get("split") == "train"]
+
+
 def overlap(run: FinishedRun, images: ImageSet) -> Overlap:
     """Compare images with the training images that a run's split.csv lists.
 
@@ -126,11 +139,7 @@ def overlap(run: FinishedRun, images: ImageSet) -> Overlap:
     Raises:
         DataError: split.csv is there and cannot be read.
     """
-    try:
-        rows = read_csv(run.folder.split) if run.folder.split.exists() else []
-    except (OSError, ValueError) as error:
-        raise DataError(f"{run.folder.split} {trouble(error)}") from error
-    training = [row for row in rows if row.get("split") == "train"]
+    training = training_rows(run)
     ids = {str(row.get("id")) for row in training}
     pixels = {str(row["pixels"]) for row in training if "pixels" in row}
     same_id = np.array([name in ids for name in images.ids], dtype=bool)

@@ -15,6 +15,7 @@ from torch import Tensor
 from robustseg import IGNORED
 from robustseg.data.prepare import RunData, prepare
 from robustseg.errors import ConfigError, DataError, NotInstalled
+from robustseg.finished.evaluate import training_rows
 from robustseg.finished.load import FinishedRun
 from robustseg.losses import TLoss
 from robustseg.losses.reduction import count_pixels
@@ -22,7 +23,7 @@ from robustseg.losses.tloss import squared_residuals
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.metrics.segmentation import SegmentationMetrics, confusion, predicted_labels
 from robustseg.metrics.summary import dice
-from robustseg.runs.files import read_csv, trouble
+from robustseg.runs.files import trouble
 
 DICE = "1 - Dice"  # a method
 
@@ -104,7 +105,11 @@ def training_data(run: FinishedRun, cache: Path) -> RunData:
             f"trained on ({run.folder.manifest.name} differs). Give its data with dataset.root=…"
         )
     here = {row["id"]: row["pixels"] for row in data.split_rows() if row["split"] == "train"}
-    other = [name for name, pixels in _trained_pixels(run).items() if here.get(name) != pixels]
+    other = [
+        row["id"]
+        for row in training_rows(run)
+        if "pixels" in row and here.get(row["id"]) != str(row["pixels"])
+    ]
     if other:
         raise DataError(
             f"{len(other)} training images at {dataset.root}, such as {other[0]}, are not those "
@@ -112,19 +117,6 @@ def training_data(run: FinishedRun, cache: Path) -> RunData:
             "checksums). Give its data with dataset.root=…"
         )
     return data
-
-
-def _trained_pixels(run: FinishedRun) -> dict[str, str]:
-    """The checksums of the training images, by id; none where an older version kept none."""
-    try:
-        rows = read_csv(run.folder.split) if run.folder.split.exists() else []
-    except (OSError, ValueError) as error:
-        raise DataError(f"{run.folder.split} {trouble(error)}") from error
-    return {
-        str(row.get("id")): str(row["pixels"])
-        for row in rows
-        if row.get("split") == "train" and "pixels" in row
-    }
 
 
 def beliefs(
