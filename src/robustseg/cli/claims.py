@@ -40,8 +40,7 @@ def main(options: argparse.Namespace) -> int:
     runs, sources = selected(options)
     metrics = split(options.metric) or default_metrics("noise")
     # The losses come in the paper's order, as in tables.
-    losses, by_class = split(options.loss), options.by == "class"
-    asked = TableQuestion(options.experiment, metrics, losses, by_class=by_class)
+    asked = TableQuestion(options.experiment, metrics, split(options.loss), by=options.by)
     claims = make_claims(table_of(runs, sources, asked), Images(sources), options.against)
     print(render_claims(claims, options.format, options.decimals), end="")
     tell([*runs.attrs["absent"], *runs.attrs["remarks"], *runs.attrs["unfinished"]])

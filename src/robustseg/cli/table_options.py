@@ -23,8 +23,9 @@ def add_metrics(parser: argparse.ArgumentParser, words: str) -> None:
     parser.add_argument("--metric", nargs="+", action="extend", default=[], help=words)
     parser.add_argument(
         "--by",
-        choices=("class",),
-        help="class: each number is followed by those of the foreground classes",
+        choices=("class", "size"),
+        help="class: each number is followed by those of the foreground classes; size: by those "
+        "of four quarters of the test images, from the smallest objects to the largest",
     )
     parser.add_argument(
         "--decimals", type=_decimals, default=3, help="decimals of means (default: 3)"
@@ -96,7 +97,7 @@ def question(options: argparse.Namespace) -> TableQuestion:
         against=options.against,
         intervals=options.ci,
         published=options.published,
-        by_class=options.by == "class",
+        by=options.by,
     )
 
 

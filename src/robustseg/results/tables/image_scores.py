@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from robustseg.errors import NoImages, UnlikeImages
 from robustseg.metrics.by_class import derived, metrics_of, pixels_counted
 from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL, diagonal, find
+from robustseg.metrics.size_quarters import QUARTERS, quarters
 from robustseg.metrics.summary import contradiction
 from robustseg.records.hashing import recorded_order
 from robustseg.records.layout import DamagedRecord, NotKept
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 PER_IMAGE = tuple(metric.name for metric in CATALOGUE.values() if metric.per_image)
 _SAME = 1e-6  # relative: numbers that differ by less are one
 _REMEDY = "; force=true trains the run again"
+_AREA = "area"  # of the true mask, beside the metrics
 _JOINT = " + "  # between the ids of runs of several folds; no id of a run has a space
 
 
@@ -77,7 +79,7 @@ class Scores(NamedTuple):
 
 
 class _OfImages(NamedTuple):
-    """By image a column per metric: its value, and whether it counts."""
+    """By image a column per metric, and the true area: its value, and whether it counts."""
 
     values: pd.DataFrame
     counts: pd.DataFrame
@@ -125,8 +127,8 @@ class Images:
 
         Args:
             run_ids: one or more.
-            metric: one of `PER_IMAGE`, or such a one of a class; those with ``_pos`` are of the
-                images with foreground.
+            metric: one of `PER_IMAGE`, or such a one of a class or of a quarter of `by_size`;
+                those with ``_pos`` are of the images with foreground.
 
         Raises:
             NoImages: a file is missing or damaged.
@@ -181,6 +183,12 @@ class Images:
         """Each image's value, and whether it counts; of several folds that have it, their mean."""
         import pandas as pd
 
+        base, _, quarter = metric.partition("/")
+        if quarter in QUARTERS and not self._of_class(run_id, metric):
+            (values, counts), (areas, _) = (self._columns(run_id, of) for of in (base, _AREA))
+            chosen = pd.Series(quarters(areas.to_numpy()) == quarter, areas.index)
+            chosen = chosen.reindex(values.index)
+            return values[chosen], counts[chosen]
         columns = [self._of_run(part, metric) for part in parts(run_id)]
         if len(columns) == 1:
             return columns[0]
@@ -192,18 +200,26 @@ class Images:
         order = self._order(mean.index)
         return mean.reindex(order), counted.reindex(order)
 
+    def _of_class(self, run_id: str, metric: str) -> bool:
+        """Whether what stands behind the slash of a metric is a class."""
+        return all(metric in self._table(part).values for part in parts(run_id))
+
     def _of_run(self, run_id: str, metric: str) -> tuple[pd.Series, pd.Series]:
-        run = self.sources.find(run_id)
+        values, counts = self._table(run_id)
+        if metric not in values:
+            run = self.sources.find(run_id)
+            raise NoImages(f"{run.place('images')} does not give {metric}{_remedy(run)}")
+        there = values[metric].notna()
+        return values.loc[there, metric], counts.loc[there, metric]
+
+    def _table(self, run_id: str) -> _OfImages:
         if run_id not in self._tables:
+            run = self.sources.find(run_id)
             averaged = _averaged(run)
             ids = self._comparable(run, averaged.values.index)
             order = self._order(ids)
             self._tables[run_id] = _OfImages(*(of.set_axis(ids).reindex(order) for of in averaged))
-        values, counts = self._tables[run_id]
-        if metric not in values:
-            raise NoImages(f"{run.place('images')} does not give {metric}{_remedy(run)}")
-        there = values[metric].notna()
-        return values.loc[there, metric], counts.loc[there, metric]
+        return self._tables[run_id]
 
     def _order(self, images: pd.Index) -> pd.Index:
         """The order of the first run with these images, so that pairs are of one image."""
@@ -258,6 +274,8 @@ def _averaged(run: Run) -> _OfImages:
         counted = pixels_counted(columns) > 0
         columns[DIAGONAL] = pd.Series(diagonal_of(run, len(rows)), index=rows.index)
         values, elsewhere = {}, {}
+        if {"tp", "fn"} <= set(columns):
+            values[_AREA] = np.where(counted, columns["tp"] + columns["fn"], np.nan)
         for metric in metrics_of(columns).values():
             if metric.per_image:
                 own = metric.values(columns)

@@ -106,6 +106,27 @@ def _of_all_images(runs: Sequence[Run]) -> tuple[dict[str, float], bool | None]:
 
     Also whether they are; None of a single fold.
     """
+    tables = rows_together(runs)
+    if len(tables) > 1:
+        return {}, True
+    (everything,) = tables
+    columns = {str(name): everything[name].to_numpy() for name in everything.columns}
+    numbers = summarise_last(columns, everything["epoch"].nunique())
+    exact = {**numbers, "test_images": float(everything["id"].nunique())}
+    return exact, False if len(runs) > 1 else None
+
+
+def rows_together(runs: Sequence[Run]) -> list[pd.DataFrame]:
+    """The rows of the test images of some folds, or of a run.
+
+    Returns:
+        One table of all images, of their first, second, … reported evaluation; of folds that were
+        all tested on the same images, the table of each.
+
+    Raises:
+        NoImages: rows are missing or damaged, or of different numbers of evaluations.
+        UnlikeImages: two folds have some test images in common, and others not.
+    """
     import pandas as pd
 
     tables = [checked_rows(run) for run in runs]
@@ -116,7 +137,7 @@ def _of_all_images(runs: Sequence[Run]) -> tuple[dict[str, float], bool | None]:
     images = [set(rows["id"]) for rows in tables]
     union = set().union(*images)
     if len(runs) > 1 and all(one == union for one in images):
-        return {}, True
+        return tables
     if sum(map(len, images)) != len(union):
         raise UnlikeImages(
             f"{joined(run.run_id for run in runs)}: folds have test images in common, so they are "
@@ -129,10 +150,7 @@ def _of_all_images(runs: Sequence[Run]) -> tuple[dict[str, float], bool | None]:
         raise NoImages(
             f"{joined(run.run_id for run in runs)} report different numbers of evaluations"
         )
-    everything = pd.concat(ranked, ignore_index=True)
-    columns = {str(name): everything[name].to_numpy() for name in everything.columns}
-    exact = {**summarise_last(columns, count.pop()), "test_images": float(len(union))}
-    return exact, False if len(runs) > 1 else None
+    return [pd.concat(ranked, ignore_index=True)]
 
 
 def folds_of(pooled: Iterable[Any]) -> Folds | None:

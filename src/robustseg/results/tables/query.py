@@ -36,7 +36,8 @@ class TableQuestion:
         against: what each cell is compared with; None: the best.
         intervals: whether they are shown, so that it is an error if there can be none.
         published: whether the paper's values are shown.
-        by_class: whether each metric is followed by that of each class.
+        by: class: each metric is followed by that of each class; size: by those of the quarters
+            of `by_size`; None: by neither.
     """
 
     experiment: str | None = None
@@ -47,7 +48,7 @@ class TableQuestion:
     against: str | None = None
     intervals: bool = False
     published: bool = True
-    by_class: bool = False
+    by: str | None = None
 
 
 def answer(
@@ -90,6 +91,7 @@ def table_of(runs: pd.DataFrame, sources: Sources, asked: TableQuestion) -> Tabl
     Raises:
         ConfigError: no run has such a number, or the runs do not differ in what is compared.
     """
+    from robustseg.results.tables.by_size import by_size
     from robustseg.results.tables.make_table import make_table
     from robustseg.results.tables.order import OTHERS, REFERENCE, without_agreeing
     from robustseg.results.tables.pooled_folds import pool_folds
@@ -97,12 +99,15 @@ def table_of(runs: pd.DataFrame, sources: Sources, asked: TableQuestion) -> Tabl
     metrics = list(dict.fromkeys(asked.metrics or default_metrics(asked.layout)))
     check_metrics(runs, metrics)
     others = OTHERS if not asked.metrics and metrics == [REFERENCE] else ()
-    if asked.by_class:
+    if asked.by == "class":
         metrics = by_class(runs, metrics)
     metrics += [name for name in others if name in runs]
     published = _published(runs, asked.experiment) if asked.published else None
     losses = asked.losses or (published.losses if published else [])
-    table = make_table(pool_folds(runs, sources), metrics, published, losses, versus(asked.layout))
+    pooled = pool_folds(runs, sources)
+    if asked.by == "size":
+        pooled, metrics = by_size(pooled, sources, metrics)
+    table = make_table(pooled, metrics, published, losses, versus(asked.layout))
     return table if asked.metrics else without_agreeing(table)
 
 
@@ -134,7 +139,7 @@ def answer_selection(
         "against": asked.against,
         "ci": asked.intervals,
         "layout domain": asked.layout == "domain",
-        "by class": asked.by_class,
+        f"by {asked.by}": asked.by is not None,
     }
     refused = [name for name, value in given.items() if value]
     if refused:
