@@ -15,6 +15,7 @@ from robustseg.errors import ConfigError, DataError
 from robustseg.metrics.catalogue import diagonal, find
 from robustseg.runs.files import DamagedFile, without_nan, write_csv, write_json
 from robustseg.runs.folder import RunFolder
+from robustseg.terminal.aligned import aligned
 from robustseg.training.reported import said
 
 if TYPE_CHECKING:
@@ -228,11 +229,7 @@ def _table(numbers: Mapping[str, float], own: Mapping[str, Any], count: int, dat
         metric = find(key)
         words = f"{key}, {metric.unit}" if metric and metric.unit else key
         lines.append((words, "–" if math.isnan(value) else f"{value:.4f}", ours))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        f"{words:{widths[0]}}  {here:>{widths[1]}}  {ours:>{widths[2]}}".rstrip()
-        for words, here, ours in lines
-    )
+    return aligned(lines, right=True)
 
 
 def _own(folder: RunFolder) -> dict[str, Any]:
