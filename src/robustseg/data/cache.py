@@ -41,13 +41,6 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1  # raise it when the decoding or the resizing change
 _RANDOM = "?" * 8  # what tempfile appends to a name
-_ADVICE = {
-    errno.ENOSPC: "Free some space there, or set another folder with ROBUSTSEG_CACHE",
-    errno.EDQUOT: "Free some space there, or set another folder with ROBUSTSEG_CACHE",
-    errno.EACCES: "Ask its owner for the right to write, or set another folder with "
-    "ROBUSTSEG_CACHE",
-    errno.EPERM: "Ask its owner for the right to write, or set another folder with ROBUSTSEG_CACHE",
-}
 
 
 def load(source: Source, image_size: int, cache: Path) -> ImageSet:
@@ -150,9 +143,12 @@ def _build(
 
 
 def _cannot_write(folder: Path, error: OSError) -> DataError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    what = "the disk is full" if full else "the cache cannot be written"
-    advice = _ADVICE.get(error.errno or 0, "Set another folder with ROBUSTSEG_CACHE")
+    what, advice = "the cache cannot be written", "Set"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what, advice = "the disk is full", "Free some space there, or set"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        advice = "Ask its owner for the right to write, or set"
+    advice += " another folder with ROBUSTSEG_CACHE"
     return DataError(f"{folder}: {what} ({error.strerror}). {advice}")
 
 
