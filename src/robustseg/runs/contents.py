@@ -13,7 +13,8 @@ from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
 from robustseg.runs.files import DamagedFile, parse_json, read_bytes
 from robustseg.runs.identity import SCHEMA
-from robustseg.settings import Settings, group_of
+from robustseg.setting_groups import group_of
+from robustseg.settings import Settings
 from robustseg.terminal.printable import is_plain
 
 _AS_WRITTEN = ConfigDict(strict=True, extra="allow")  # entries of other versions stay
