@@ -13,7 +13,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from robustseg.settings import Group, Setting, Settings, group_of, must_be, rules
+from robustseg.setting_groups import Group, Setting, group_of, must_be, rules
+from robustseg.settings import Settings
 
 CONF = Path(__file__).parents[1] / "conf"
 PLACE = "reference/settings"

@@ -10,14 +10,8 @@ from omegaconf import OmegaConf
 from robustseg.configuration.checks import resolve
 from robustseg.errors import ConfigError
 from robustseg.runs.checked import check_setting, settings_of
-from robustseg.settings import (
-    Part,
-    Settings,
-    group_of,
-    must_be,
-    own_settings,
-    rules,
-)
+from robustseg.setting_groups import Part, group_of, must_be, own_settings, rules
+from robustseg.settings import Settings
 from tests.conftest import CONF
 
 GROUPS = {name: group_of(Settings, name) for name in Settings.model_fields}

@@ -54,7 +54,8 @@ def test_every_setting_is_there_with_its_comment(site):
 
 
 def test_settings_that_choices_share_are_described(site):
-    from robustseg.settings import Settings, group_of, rules
+    from robustseg.setting_groups import group_of, rules
+    from robustseg.settings import Settings
 
     for group in ("", *rules(Settings)):
         kind = group_of(Settings, group) if group else Settings

@@ -18,7 +18,8 @@ from robustseg.errors import DataError
 from robustseg.finished.load import load_run
 from robustseg.finished.trust import MODELS, build
 from robustseg.runs.config import read_config
-from robustseg.settings import Choice, Part, Source
+from robustseg.setting_groups import Part
+from robustseg.settings import Choice, Source
 from tests.conftest import CONF, without_checksums
 
 

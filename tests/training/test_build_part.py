@@ -4,7 +4,7 @@ import pytest
 
 from robustseg.configuration.checks import resolve
 from robustseg.errors import ConfigError
-from robustseg.settings import Part
+from robustseg.setting_groups import Part
 from robustseg.training.build import rehearse
 from robustseg.training.build_part import build_part
 

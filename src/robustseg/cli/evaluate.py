@@ -15,6 +15,7 @@ from robustseg.errors import ConfigError, DataError
 from robustseg.metrics.catalogue import diagonal, find
 from robustseg.runs.files import DamagedFile, without_nan, write_csv, write_json
 from robustseg.runs.folder import RunFolder
+from robustseg.terminal.aligned import aligned
 from robustseg.training.reported import said
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def _data(run: "FinishedRun", options: argparse.Namespace) -> _Data:
         ConfigError: the settings do not fit the run.
         DataError: files are damaged, or no image is left.
     """
+    import numpy as np
     from hydra.utils import instantiate
 
     from robustseg.configuration.compose import composed
@@ -135,17 +137,19 @@ def _data(run: "FinishedRun", options: argparse.Namespace) -> _Data:
     check_classes(run, dataset.classes, dataset.name)
     cache = Path(settings.paths.cache)
     images = load_selected(source, cache, dataset)
+    known = overlap(run, images)
     if options.split != "all":
-        if getattr(source, "drawn_test", False) and not overlap(run, images).trained.any():
-            _log.warning("%s", _partial(images.split(options.split), images, run, dataset.name))
-        images = images.split(options.split)
-    images, trained = _known(run, images, options.without_training)
+        chosen = np.flatnonzero(images.splits == options.split)
+        if getattr(source, "drawn_test", False) and not known.trained.any():
+            _log.warning("%s", _partial(chosen, images, run, dataset.name))
+        images, known = images.subset(chosen), known.subset(chosen)
+    images, trained = _known(run, images, known, options.without_training)
     _warn_of_foreground(images, run, source)
     return _Data(images, trained, dataset, source.fingerprint(cache))
 
 
 def _known(
-    run: "FinishedRun", images: "ImageSet", without_training: bool
+    run: "FinishedRun", images: "ImageSet", known: "Overlap", without_training: bool
 ) -> tuple["ImageSet", int]:
     """The images to score, and how many of them the run was trained on, with a warning of those.
 
@@ -154,9 +158,6 @@ def _known(
     """
     import numpy as np
 
-    from robustseg.finished.evaluate import overlap
-
-    known = overlap(run, images)
     trained = int(known.trained.sum())
     if trained and without_training:
         if trained == len(images):
@@ -189,7 +190,7 @@ def _partial(scored: Sized, images: Sized, run: "FinishedRun", dataset: str) -> 
 def _told(known: "Overlap", run: "FinishedRun", left_out: bool) -> list[str]:
     """What there is to say of the images that the run was trained on."""
     told = []
-    count, total = int(known.trained.sum()), len(known.trained)
+    count, alike, total = int(known.trained.sum()), int(known.alike.sum()), len(known.trained)
     if count:
         how = "by their pixels" if known.by_pixels else "by their ids; it keeps no pixels"
         rest = (
@@ -200,9 +201,9 @@ def _told(known: "Overlap", run: "FinishedRun", left_out: bool) -> list[str]:
         told.append(
             f"{count} of {total} are training images of {run.folder.run_id} ({how}): {rest}"
         )
-    if known.alike:
+    if alike:
         told.append(
-            f"{known.alike} of {total} have the id of a training image of {run.folder.run_id}, "
+            f"{alike} of {total} have the id of a training image of {run.folder.run_id}, "
             "but different pixels: are they different images?"
         )
     return told
@@ -228,11 +229,7 @@ def _table(numbers: Mapping[str, float], own: Mapping[str, Any], count: int, dat
         metric = find(key)
         words = f"{key}, {metric.unit}" if metric and metric.unit else key
         lines.append((words, "–" if math.isnan(value) else f"{value:.4f}", ours))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        f"{words:{widths[0]}}  {here:>{widths[1]}}  {ours:>{widths[2]}}".rstrip()
-        for words, here, ours in lines
-    )
+    return aligned(lines, right=True)
 
 
 def _own(folder: RunFolder) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from robustseg.cli.file_argument import file_ending
 from robustseg.cli.overrides import add_overrides, check_only
 from robustseg.cli.run_argument import add_run, begin, loaded, positive
 from robustseg.errors import ConfigError
+from robustseg.terminal.aligned import aligned
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,12 +140,7 @@ def _rows(found: "Beliefs", data: "RunData", order: "np.ndarray") -> list[dict[s
 
 def _table(rows: Sequence[Mapping[str, object]]) -> str:
     """Rows in columns; each has the keys of the first."""
-    cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
-    widths = [max(len(line[at]) for line in cells) for at in range(len(cells[0]))]
-    return "\n".join(
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    )
+    return aligned([list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)])
 
 
 def _cell(value: Any) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from robustseg.configuration.loading import load_target
 from robustseg.errors import ConfigError
-from robustseg.settings import Part, Settings, group_of, own_settings
+from robustseg.setting_groups import Part, group_of, own_settings
+from robustseg.settings import Settings
 from robustseg.terminal.suggestion import nearest, suggestion
 
 # Arguments that the program adds.

@@ -14,7 +14,8 @@ from robustseg.data.batches.drawable import check_drawable
 from robustseg.errors import ConfigError
 from robustseg.runs.checked import allows_auto, check_setting, settings_of
 from robustseg.runs.targets import with_current_names
-from robustseg.settings import Settings, group_of, rules
+from robustseg.setting_groups import group_of, rules
+from robustseg.settings import Settings
 from robustseg.terminal.printable import is_plain, printable
 
 _AUTO = {"accelerator", "precision", "channels_last", "threads"}

@@ -23,7 +23,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from robustseg.configuration.own_conf import own_folders
 from robustseg.errors import ConfigError, UserError
-from robustseg.settings import Group, Part, Settings, group_of
+from robustseg.setting_groups import Group, Part, group_of
+from robustseg.settings import Settings
 from robustseg.terminal.suggestion import nearest, shorter, suggestion
 
 _LOGS = "paths.logs"

@@ -1,16 +1,15 @@
 """Decoded, resized images on disk: built once a machine, then memory-mapped by every run.
 
-A cache is a folder named by what is in it: `images.npy` (N, H, W, C), `masks.npy` (N, H, W), both
-uint8, and `meta.json` with a checksum of every image and mask, which each opening compares: 0.1 s
-for 2000 images of 256² pixels in the page cache. It is built under another name and renamed, so it
-is there whole or not at all; a lock only saves other processes the same work.
+A cache is a folder named by what is in it; `cache_files` describes its files. Each opening compares
+the checksums: 0.1 s for 2000 images of 256² pixels in the page cache. It is built under another
+name and renamed, so it is there whole or not at all; a lock only saves other processes the same
+work.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import logging
 import os
 import shutil
@@ -18,25 +17,20 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
-import xxhash
 
-from robustseg.data.checked_json import read_checked, shared_folder, write_checked
+from robustseg.data.cache_files import Decoded, read_decoded, write_decoded
+from robustseg.data.checked_json import shared_folder
 from robustseg.data.imageset import ImageSet
-from robustseg.data.resizing import resize_image, resize_mask
-from robustseg.data.selection import is_foreground
 from robustseg.data.sources.files import FileSource
-from robustseg.data.sources.opening import name_trouble, open_regular
+from robustseg.data.sources.opening import name_trouble
 from robustseg.data.sources.source import Record, Source
 from robustseg.errors import DataError, OptionError
 from robustseg.terminal.printable import printable
-from robustseg.terminal.progress import track
 
 try:
     import fcntl
@@ -46,26 +40,7 @@ except ImportError:  # Windows: no lock, so two processes may do the same work
 log = logging.getLogger(__name__)
 
 FORMAT = 1  # raise it when the decoding or the resizing change
-FILES = 2  # raise it when the files change: an older folder is built again in its place
 _RANDOM = "?" * 8  # what tempfile appends to a name
-_ADVICE = {
-    errno.ENOSPC: "Free some space there, or set another folder with ROBUSTSEG_CACHE",
-    errno.EDQUOT: "Free some space there, or set another folder with ROBUSTSEG_CACHE",
-    errno.EACCES: "Ask its owner for the right to write, or set another folder with "
-    "ROBUSTSEG_CACHE",
-    errno.EPERM: "Ask its owner for the right to write, or set another folder with ROBUSTSEG_CACHE",
-}
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """What a cache folder holds; see `ImageSet`."""
-
-    images: np.ndarray
-    masks: np.ndarray
-    digests: list[str]
-    own_foreground: np.ndarray
-    own_classes: np.ndarray | None
 
 
 def load(source: Source, image_size: int, cache: Path) -> ImageSet:
@@ -124,76 +99,15 @@ def _name(source: Source, image_size: int, cache: Path) -> str:
     return f"{type(source).__name__.lower()}-{image_size}-{digest[:16]}"
 
 
-def _open(folder: Path, shape: tuple[int, ...], classes: int) -> _Opened | None:
+def _open(folder: Path, shape: tuple[int, ...], classes: int) -> Decoded | None:
     """The content of a cache folder; None if there is none or it is damaged."""
     if not folder.is_dir():
         return None
     try:
-        images = _map(folder / "images.npy", shape)
-        masks = _map(folder / "masks.npy", shape[:3])
-        meta = _read_meta(folder / "meta.json", len(images))
-        digests = track(map(_digest, images), len(images), "Checking decoded images")
-        if list(digests) != meta["images"] or [*map(_digest, masks)] != meta["masks"]:
-            raise ValueError("a checksum is wrong")
-        own = _class_shares(meta, classes)
+        return read_decoded(folder, shape, classes)
     except (OSError, ValueError, DataError) as error:
         log.warning("%s: damaged (%s), built again", folder, error)
         return None
-    return _Opened(images, masks, meta["images"], np.array(meta["own_foreground"]), own)
-
-
-def _map(file: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """The array of a file as a read-only memory map.
-
-    The header is compared, not parsed: there is only one that the program writes.
-    """
-    header = io.BytesIO()
-    _header(header, shape)
-    expected = header.getvalue()
-    with open_regular(file) as opened:
-        if opened.read(len(expected)) != expected:
-            raise ValueError(f"{file.name} is not a uint8 array of shape {shape}")
-        if os.fstat(opened.fileno()).st_size != len(expected) + int(np.prod(shape)):
-            raise ValueError(f"{file.name} is cut off or too long")
-        return np.memmap(opened, np.uint8, "r", len(expected), shape)
-
-
-def _digest(array: np.ndarray) -> str:
-    """The checksum of an image or mask: XXH3, 128 bits."""
-    return xxhash.xxh3_128_hexdigest(array.data)
-
-
-def _read_meta(file: Path, count: int) -> dict[str, list[Any]]:
-    """Checksums of images and masks, and the shares of foreground before resizing.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it is damaged, or of an older version.
-    """
-    meta = read_checked(file)
-    if not isinstance(meta, dict) or meta.pop("files", None) != FILES:
-        raise ValueError("of another version")
-    kinds = {"images": str, "masks": str, "own_foreground": float}
-    if "own_classes" in meta:
-        kinds["own_classes"] = list
-    if meta.keys() != kinds.keys() or not all(
-        isinstance(meta[key], list)
-        and len(meta[key]) == count
-        and all(type(value) is kind for value in meta[key])
-        for key, kind in kinds.items()
-    ):
-        raise ValueError("meta.json holds something else")
-    return meta
-
-
-def _class_shares(meta: dict[str, list[Any]], classes: int) -> np.ndarray | None:
-    """The shares (N, K − 1) of foreground classes before resizing; None of binary masks."""
-    rows = meta.get("own_classes")
-    if rows is None:
-        if classes > 2:
-            raise ValueError("of another version")
-        return None
-    return np.array(rows, float).reshape(len(rows), max(classes - 1, 0))
 
 
 def _build(
@@ -214,7 +128,7 @@ def _build(
             raise OSError(errno.ENOSPC, f"{need / 1e9:.2f} GB needed, {free / 1e9:.2f} GB free")
         partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_partial_prefix(folder)))
         partial.chmod(0o755)
-        _write(source, records, shape, partial)
+        write_decoded(source, records, shape, partial)
         if _name(source, shape[1], cache) != folder.name:
             raise DataError(
                 f"{getattr(source, 'root', None) or 'the data'}: changed while it was decoded. "
@@ -229,47 +143,13 @@ def _build(
 
 
 def _cannot_write(folder: Path, error: OSError) -> DataError:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    what = "the disk is full" if full else "the cache cannot be written"
-    advice = _ADVICE.get(error.errno or 0, "Set another folder with ROBUSTSEG_CACHE")
+    what, advice = "the cache cannot be written", "Set"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what, advice = "the disk is full", "Free some space there, or set"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        advice = "Ask its owner for the right to write, or set"
+    advice += " another folder with ROBUSTSEG_CACHE"
     return DataError(f"{folder}: {what} ({error.strerror}). {advice}")
-
-
-def _write(source: Source, records: list[Record], shape: tuple[int, ...], folder: Path) -> None:
-    """Decodes every record into the arrays of a folder.
-
-    Plain writes, not a memory map: on a full disk a map would kill the process.
-    """
-    with (
-        open(folder / "images.npy", "wb") as image_file,
-        open(folder / "masks.npy", "wb") as mask_file,
-        ThreadPoolExecutor() as pool,
-    ):
-        _header(image_file, shape)
-        _header(mask_file, shape[:3])
-        classes = len(getattr(source, "classes", None) or ())
-        rows = pool.map(lambda record: _resized(source, record, shape[1], classes), records)
-        meta: dict[str, Any] = {"files": FILES, "images": [], "masks": [], "own_foreground": []}
-        for image, mask, share, of_classes in track(
-            rows, len(records), f"Decoding images into {folder.parent}"
-        ):
-            image_file.write(image.tobytes())
-            mask_file.write(mask.tobytes())
-            meta["images"].append(_digest(image))
-            meta["masks"].append(_digest(mask))
-            meta["own_foreground"].append(share)
-            if classes > 2:
-                meta.setdefault("own_classes", []).append(of_classes)
-        for file in (image_file, mask_file):
-            file.flush()
-            os.fsync(file.fileno())
-            os.chmod(file.name, 0o644)  # for other users, whatever this one's umask
-    write_checked(folder / "meta.json", meta, mode=0o644)
-
-
-def _header(file: IO[bytes], shape: tuple[int, ...]) -> None:
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
 
 
 def _replace(folder: Path, partial: Path) -> None:
@@ -284,26 +164,6 @@ def _replace(folder: Path, partial: Path) -> None:
         # Where locks do not work another process may have been first: its folder is as good.
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
-
-
-def _resized(
-    source: Source, record: Record, size: int, classes: int
-) -> tuple[np.ndarray, np.ndarray, float, list[float]]:
-    """Image (size, size, C), mask (size, size), and foreground's share of the mask before.
-
-    Last the same of each foreground class of a label map.
-    """
-    try:
-        image, mask = source.read(record)
-    except OSError as error:  # of a source of one's own; it is not the cache that fails
-        raise DataError(f"{record.image or record.id}: cannot be read ({error})") from error
-    small = np.ascontiguousarray(resize_image(image, size))
-    return (
-        small,
-        np.ascontiguousarray(resize_mask(mask, size)),
-        float(is_foreground(mask).mean()),
-        [float((mask == value).mean()) for value in range(1, classes)],
-    )
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """A finished run on images that it was not trained for."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,14 +109,17 @@ class Overlap:
 
     Attributes:
         trained: (N,) whether an image is one of the run's training images.
-        by_pixels: of these, how many have the same pixels; the others have the same id, in a run
-            that keeps no checksums.
-        alike: images with the id of a training image and other pixels, which are not `trained`.
+        alike: (N,) whether it has the id of a training image and other pixels.
+        by_pixels: whether pixels tell; else, in a run that keeps no checksums, ids.
     """
 
     trained: np.ndarray
-    by_pixels: int
-    alike: int
+    alike: np.ndarray
+    by_pixels: bool
+
+    def subset(self, rows: np.ndarray) -> Overlap:
+        """The same of some of the images."""
+        return replace(self, trained=self.trained[rows], alike=self.alike[rows])
 
 
 def training_rows(run: FinishedRun) -> list[dict[str, Any]]:
@@ -144,9 +149,9 @@ def overlap(run: FinishedRun, images: ImageSet) -> Overlap:
     pixels = {str(row["pixels"]) for row in training if "pixels" in row}
     same_id = np.array([name in ids for name in images.ids], dtype=bool)
     if not pixels or images.digests is None:
-        return Overlap(same_id, 0, 0)
+        return Overlap(same_id, np.zeros_like(same_id), by_pixels=False)
     same = np.array([pixels_name(digest) in pixels for digest in images.digests], dtype=bool)
-    return Overlap(same, int(same.sum()), int((same_id & ~same).sum()))
+    return Overlap(same, same_id & ~same, by_pixels=True)
 
 
 def output_files(folder: Path) -> tuple[Path, Path]:

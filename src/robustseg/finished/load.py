@@ -17,7 +17,8 @@ from robustseg.records.layout import DamagedRecord, is_record, records_here
 from robustseg.runs.config import read_settings
 from robustseg.runs.files import DamagedFile, trouble
 from robustseg.runs.folder import RunFolder
-from robustseg.settings import Part, Settings
+from robustseg.setting_groups import Part
+from robustseg.settings import Settings
 from robustseg.terminal.suggestion import nearest
 
 

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from robustseg.configuration.buildable import check_part
 from robustseg.errors import ConfigError, DataError
-from robustseg.settings import Part
+from robustseg.setting_groups import Part
 
 # Of segmentation-models-pytorch; `check_part` knows which network takes which. activation and
 # aux_params are left out, for a network gives logits.

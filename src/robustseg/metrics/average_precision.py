@@ -37,8 +37,6 @@ class AveragePrecision(PixelMetric):
         0.8333
     """
 
-    full_state_update = False
-    is_differentiable = False
     higher_is_better = True
     histogram: Tensor
 

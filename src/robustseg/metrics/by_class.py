@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robustseg.metrics.catalogue import CATALOGUE, DIAGONAL, Columns, Metric
+from robustseg.metrics.counts import COUNTS
 
 _OCCURS = ("tp", "fp", "fn")
 
@@ -129,4 +130,4 @@ def pixels_counted(columns: Columns) -> NDArray[np.int64]:
     """Return how many pixels of each image count, by its counts of whatever class."""
     (first, *_) = (*classes_in(columns), "")
     of = f"/{first}" if first else ""
-    return np.sum([np.asarray(columns[f"{name}{of}"]) for name in ("tp", "fp", "fn", "tn")], axis=0)
+    return np.sum([np.asarray(columns[f"{name}{of}"]) for name in COUNTS], axis=0)

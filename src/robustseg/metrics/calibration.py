@@ -33,8 +33,6 @@ class ExpectedCalibrationError(PixelMetric):
         0.38
     """
 
-    full_state_update = False
-    is_differentiable = False
     higher_is_better = False
     pixels: Tensor
     probability: Tensor

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from robustseg.metrics.counts import balanced_accuracy, dice, jaccard, ratio
+from robustseg.metrics.counts import COUNTS, balanced_accuracy, dice, jaccard, ratio
 
 Columns = Mapping[str, Any]  # of images.csv: tp, fp, fn, tn, perhaps hd95; or their sums
 DIAGONAL = "diagonal"  # a column that no run writes: of its images, in pixels
@@ -54,7 +54,7 @@ class Metric:
     formula: Callable[[Columns], NDArray[Any]] | None = None
     among: Callable[[Columns], NDArray[np.bool_]] | None = None
     by_prediction: bool = False
-    needs: tuple[str, ...] = ("tp", "fp", "fn", "tn")
+    needs: tuple[str, ...] = COUNTS
     column: str = ""
     measure: str = ""
     of_label_maps: bool = False

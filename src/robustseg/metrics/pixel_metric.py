@@ -13,6 +13,8 @@ class PixelMetric(Metric):
     `update` only counts such pixels, so that a GPU need not wait; `compute` raises.
     """
 
+    full_state_update = False
+    is_differentiable = False
     unknown: Tensor
 
     def __init__(self) -> None:

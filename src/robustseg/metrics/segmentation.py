@@ -46,8 +46,6 @@ class SegmentationMetrics(PixelMetric):
         ([1], [1])
     """
 
-    full_state_update = False
-    is_differentiable = False
     images: list[Tensor]
     hd95: list[Tensor]
 

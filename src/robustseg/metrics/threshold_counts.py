@@ -34,8 +34,6 @@ class ThresholdCounts(PixelMetric):
         0
     """
 
-    full_state_update = False
-    is_differentiable = False
     histograms: list[Tensor]
 
     def __init__(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustseg.metrics.catalogue import base_name
+from robustseg.metrics.counts import COUNTS
 from robustseg.records.layout import DamagedRecord, Part, read_part
 from robustseg.runs.files import trouble
 
@@ -30,7 +31,6 @@ OWN = (
     *("run_id", "collapsed", "public", "hashed", "threads", "planned_epochs"),
     *(*LABEL_TEXTS, *LABEL_NUMBERS, *STATUS_TEXTS, *COSTS, *JSON),
 )
-COUNTS = ("tp", "fp", "fn", "tn")
 TUNED = ("tp_tuned", "tn_tuned")  # left out where tp + fn and fp + tn give them
 
 TEXTS = {

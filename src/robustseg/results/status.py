@@ -9,6 +9,7 @@ from robustseg.results.names import loss_name
 from robustseg.results.sources import Sources
 from robustseg.results.tables.table_model import NOISE_LABELS, listed, setting_words
 from robustseg.runs.survey import STATES, RunState
+from robustseg.terminal.aligned import aligned
 from robustseg.terminal.count import count
 from robustseg.terminal.duration import duration
 from robustseg.terminal.number_text import number_text
@@ -144,9 +145,7 @@ def _grid(runs: Sequence[RunState]) -> str:
     for row in rows:
         marks = ["".join(m for _, m in sorted(cells.get((row, c), []))) for c in columns]
         table.append([row, *marks])
-    widths = [max(len(line[at]) for line in table) for at in range(len(table[0]))]
-    lines = (zip(line, widths, strict=True) for line in table)
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in line).rstrip() for line in lines)
+    return aligned(table)
 
 
 def mark(run: RunState) -> str:

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from robustseg.errors import ConfigError
-from robustseg.settings import Group, Setting, Settings, field_of, group_of, must_be, rules
+from robustseg.setting_groups import Group, field_of, group_of, must_be, rule_of, rules
+from robustseg.settings import Settings
 from robustseg.terminal.printable import printable
 from robustseg.terminal.suggestion import suggestion
 
@@ -50,12 +51,7 @@ def check_setting(name: str, value: Any) -> Any:
 def allows_auto(name: str) -> bool:
     """Whether a setting may be ``auto``."""
     field = _field(name)
-    return field is not None and bool(_rule(field).auto)
-
-
-def _rule(field: FieldInfo) -> Setting:
-    (rule,) = (one for one in field.metadata if isinstance(one, Setting))
-    return rule
+    return field is not None and bool(rule_of(field).auto)
 
 
 def _field(name: str) -> FieldInfo | None:
@@ -111,7 +107,7 @@ def _message(error: ValidationError, config: Mapping[str, Any]) -> str:
 
 def _refusal(name: str, value: Any, field: FieldInfo, problems: Sequence[Any]) -> str:
     wanted = must_be(field)
-    if _rule(field).auto:
+    if rule_of(field).auto:
         wanted += ", or auto"
     outside = all(problem["type"] in _OUTSIDE for problem in problems)
     verb = "is out of range: it must be" if outside else "must be"

@@ -8,25 +8,18 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge
-from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic wants it before Python 3.12
 
 from robustseg.runs.files import DamagedFile, parse_json, read_bytes
 from robustseg.runs.identity import SCHEMA
-from robustseg.settings import Settings, group_of
+from robustseg.runs.plain_name import Name
+from robustseg.setting_groups import group_of
+from robustseg.settings import Settings
 from robustseg.terminal.printable import is_plain
 
 _AS_WRITTEN = ConfigDict(strict=True, extra="allow")  # entries of other versions stay
 CHECKSUM = "checksum"  # of a status: that of all its other entries
-
-
-def _plain(text: str) -> str:
-    if not is_plain(text) or len(text) > 1000:
-        raise ValueError("not a name")
-    return text
-
-
-Name = Annotated[str, AfterValidator(_plain)]
 
 
 @with_config(_AS_WRITTEN)

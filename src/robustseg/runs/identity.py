@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from robustseg.runs.targets import with_identity_names
-from robustseg.settings import Group, Settings, default_of, group_of, rules
+from robustseg.setting_groups import Group, default_of, group_of, rules
+from robustseg.settings import Settings
 
 SCHEMA = 2  # raise it when the meaning of a setting or of a run's files changes
 

@@ -3,21 +3,11 @@
 from typing import Annotated, Any, Self
 
 from annotated_types import Ge, Gt, Le
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from robustseg.runs.identity import is_regularised
+from robustseg.runs.plain_name import Name
 from robustseg.settings import Number, Settings
-from robustseg.terminal.printable import is_plain
-
-
-def _shown(text: str) -> str:
-    """Tables and messages show labels, so that none may be an order to a terminal."""
-    if len(text) > 1000 or not is_plain(text):
-        raise ValueError("not a name")
-    return text
-
-
-_Text = Annotated[str, AfterValidator(_shown)]
 
 
 class Labels(BaseModel):
@@ -25,16 +15,16 @@ class Labels(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="allow")
 
-    dataset: _Text
-    loss: _Text
-    domain: _Text | None = None
-    regularizer: _Text | None = None
+    dataset: Name
+    loss: Name
+    domain: Name | None = None
+    regularizer: Name | None = None
     epsilon: Number | None = None
-    model: _Text | None = None
+    model: Name | None = None
     image_size: Number | None = None
     batch_size: Number | None = None
-    subset: _Text | None = None
-    noise: _Text | None = None
+    subset: Name | None = None
+    noise: Name | None = None
     alpha: Annotated[Number, Ge(0), Le(1)]
     beta: Annotated[Number | None, Gt(0)] = None
     noise_seed: Number | None = None

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple, NotRequired
 
 from annotated_types import Gt, Lt
-from pydantic import AfterValidator, ConfigDict, TypeAdapter, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from robustseg.errors import AlreadyRunning
 from robustseg.runs.files import DamagedFile, parse_json, read_text
-from robustseg.terminal.printable import is_plain
+from robustseg.runs.plain_name import Name
 
 HEARTBEAT = 30.0  # seconds between two signs of life
 DEAD_AFTER = 300.0  # seconds without one
@@ -81,20 +81,11 @@ class _Lock(NamedTuple):
     renewed: int  # modification time in ns
 
 
-def _name(text: str) -> str:
-    if len(text) > 1000 or not is_plain(text):
-        raise ValueError("not a name")
-    return text
-
-
-_Name = Annotated[str, AfterValidator(_name)]
-
-
 @with_config(ConfigDict(strict=True, extra="allow"))
 class _Owner(TypedDict):
     """What a lock says of its holder."""
 
-    host: _Name
+    host: Name
     pid: Annotated[int, Gt(0), Lt(1 << 31)]
     born: str
     namespace: NotRequired[str]

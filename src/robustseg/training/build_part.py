@@ -10,7 +10,7 @@ from pydantic.errors import PydanticUserError
 
 from robustseg.configuration.loading import load_target
 from robustseg.errors import ConfigError, UserError
-from robustseg.settings import Part
+from robustseg.setting_groups import Part
 
 
 def build_part(path: str, part: Part, **added: Any) -> Any:

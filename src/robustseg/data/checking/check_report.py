@@ -10,6 +10,7 @@ from dataclasses import asdict
 from robustseg.data.checking.check import SHARES, Report
 from robustseg.data.checking.duplicates import Pair
 from robustseg.data.sources.label_rule import LEFT_OUT
+from robustseg.terminal.aligned import aligned
 
 _FEW = 3  # sizes that are listed
 _VALUES = 8  # values of masks that are listed
@@ -26,14 +27,14 @@ def render_text(report: Report) -> str:
     lines = [f"{report.name} {report.root}".rstrip()]
     lines += _listed("recognised", report.recognised)
     if report.images:
-        lines += ["", *_split_table(report)]
+        lines += ["", _split_table(report)]
     if any(report.read.values()):
         lines += ["", "sizes   " + _sizes(report.sizes), "modes   " + _counts(report.modes)]
         if report.values and not report.classes:
             lines.append("values  " + _mask_values(report.values))
         if report.levels and (report.classes or report.label_maps):
             lines.append("values  " + _level_shares(report.levels))
-        lines += ["", *(_class_table(report) if report.classes else _foreground_table(report))]
+        lines += ["", _class_table(report) if report.classes else _foreground_table(report)]
         if report.overlaps:
             lines += ["", _overlap_text(report.overlaps)]
     lines += _listed("duplicates", [_pair_text(p) for p in report.duplicates])
@@ -63,7 +64,7 @@ def _pair_text(pair: Pair) -> str:
     )
 
 
-def _split_table(report: Report) -> list[str]:
+def _split_table(report: Report) -> str:
     """Images, cases and empty masks by split; what could not be read is not counted as zero."""
     whole = report.read == report.images
     rows = [["split", "images", *([] if whole else ["read"]), "cases", "empty masks"]]
@@ -78,17 +79,17 @@ def _split_table(report: Report) -> list[str]:
                 str(report.empty_masks.get(split, 0)) if read else "-",
             ]
         )
-    return _columns(rows)
+    return aligned(rows, right=True)
 
 
-def _foreground_table(report: Report) -> list[str]:
+def _foreground_table(report: Report) -> str:
     """Images by share of foreground, a column per split of which any could be read."""
     splits = [split for split in report.foreground if report.read.get(split)]
     rows = [["foreground", *splits]]
     for index, upper in enumerate(SHARES):
         name = "none" if index == 0 else f"{SHARES[index - 1] * 100:g}–{upper * 100:g} %"
         rows.append([name, *(str(report.foreground[split][index]) for split in splits)])
-    return _columns(rows)
+    return aligned(rows, right=True)
 
 
 def _sizes(sizes: dict[str, int]) -> str:
@@ -116,13 +117,13 @@ def _level_shares(levels: dict[str, float]) -> str:
     return ", ".join(first) + (f" and {rest} more" if rest > 0 else "") + " of all pixels"
 
 
-def _class_table(report: Report) -> list[str]:
+def _class_table(report: Report) -> str:
     """Each class with its share of the pixels and the images of each split that have it."""
     splits = [split for split in report.images if report.read.get(split)]
     rows = [["class", "pixels", *splits]]
     for name, of in report.classes.items():
         rows.append([name, f"{of['share']:.2%}", *(str(of[split]) for split in splits)])
-    return _columns(rows)
+    return aligned(rows, right=True)
 
 
 def _overlap_text(overlaps: dict[str, float | int]) -> str:
@@ -132,17 +133,6 @@ def _overlap_text(overlaps: dict[str, float | int]) -> str:
         f"classes overlap in {overlaps['images']} images, {overlaps['share']:.2%} of the "
         "foreground: the later of dataset.classes counts"
     )
-
-
-def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if index == 0 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
 
 
 def _counts(counts: dict[str, int]) -> str:

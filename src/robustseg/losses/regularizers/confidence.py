@@ -1,11 +1,10 @@
 """The confidence penalty."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from robustseg.losses.options import Range
-from robustseg.losses.regularizers.penalty import add_penalty
+from robustseg.losses.regularizers.penalty import Penalty
 
 
 def negative_entropy(logits: Tensor) -> Tensor:
@@ -29,7 +28,7 @@ def negative_entropy(logits: Tensor) -> Tensor:
         return (log_p.exp() * log_p).sum(dim=1, keepdim=True)
 
 
-class ConfidencePenalty(nn.Module):
+class ConfidencePenalty(Penalty):
     """The loss plus -ε H(p), :func:`negative_entropy`.
 
     Source: Pereyra et al., Regularizing neural networks by penalizing confident output
@@ -39,18 +38,4 @@ class ConfidencePenalty(nn.Module):
         epsilon: ε, at least 0.
     """
 
-    def __init__(self, epsilon: float = 0.1) -> None:
-        super().__init__()
-        Range(0).check("epsilon", epsilon)
-        self.epsilon = epsilon
-
-    def forward(
-        self, loss: nn.Module, logits: Tensor, target: Tensor, ignore: Tensor | None = None
-    ) -> Tensor:
-        """Return loss(logits, target, ignore) - ε H(p)."""
-        penalty = negative_entropy(logits)
-        return add_penalty(loss, logits, target, ignore, penalty, self.epsilon)
-
-    def extra_repr(self) -> str:
-        """Return ε."""
-        return f"epsilon={self.epsilon}"
+    at_pixels = staticmethod(negative_entropy)

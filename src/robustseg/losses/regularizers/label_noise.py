@@ -1,11 +1,10 @@
 """The label-noise penalty."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from robustseg.losses.options import Range
-from robustseg.losses.regularizers.penalty import add_penalty
+from robustseg.losses.regularizers.penalty import Penalty
 
 
 def uniform_cross_entropy(logits: Tensor) -> Tensor:
@@ -26,7 +25,7 @@ def uniform_cross_entropy(logits: Tensor) -> Tensor:
         return -logits.log_softmax(dim=1).sum(dim=1, keepdim=True)
 
 
-class LabelNoisePenalty(nn.Module):
+class LabelNoisePenalty(Penalty):
     """The loss plus ε S, :func:`uniform_cross_entropy`.
 
     It is what label smoothing adds to the cross-entropy, made to work with any loss: label
@@ -36,18 +35,4 @@ class LabelNoisePenalty(nn.Module):
         epsilon: ε, at least 0.
     """
 
-    def __init__(self, epsilon: float = 0.1) -> None:
-        super().__init__()
-        Range(0).check("epsilon", epsilon)
-        self.epsilon = epsilon
-
-    def forward(
-        self, loss: nn.Module, logits: Tensor, target: Tensor, ignore: Tensor | None = None
-    ) -> Tensor:
-        """Return loss(logits, target, ignore) + ε S."""
-        penalty = uniform_cross_entropy(logits)
-        return add_penalty(loss, logits, target, ignore, penalty, self.epsilon)
-
-    def extra_repr(self) -> str:
-        """Return ε."""
-        return f"epsilon={self.epsilon}"
+    at_pixels = staticmethod(uniform_cross_entropy)

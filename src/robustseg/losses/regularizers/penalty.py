@@ -1,39 +1,47 @@
-"""Adding a penalty to a loss, on the loss' scale."""
+"""A penalty of logits beside a loss, on the loss' scale."""
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from robustseg.losses.options import Range
 from robustseg.losses.reduction import count_pixels, pixel_mean, pixel_sum
 
 
-def add_penalty(
-    loss: nn.Module,
-    logits: Tensor,
-    target: Tensor,
-    ignore: Tensor | None,
-    penalty: Tensor,
-    epsilon: float,
-) -> Tensor:
-    """Return loss(logits, target, ignore) + ε · penalty.
+class Penalty(nn.Module):
+    """The loss plus ε times a penalty at each pixel.
+
+    The mean of the penalty over pixels is added beside a loss on the scale of a pixel, its sum over
+    an image beside one on the scale of an image (`image_scale`), and D_i / D of that beside one
+    that counts D_i of an image's D values (`dimensions`).
 
     Args:
-        loss: The loss; its `image_scale` says how to reduce the penalty, and its `dimensions`, if
-            it has them, how many values of an image it counts.
-        logits: (B, C, H, W).
-        target: like the logits.
-        ignore: (B, 1, H, W), bool, True where a pixel does not count; or None.
-        penalty: (B, 1, H, W), values at pixels: their mean is added beside a loss on the scale
-            of a pixel, their sum over an image beside one on the scale of an image, and D_i / D of
-            that beside one that counts D_i of its D values.
-        epsilon: ε.
+        epsilon: ε, at least 0.
     """
-    if loss.image_scale:
-        reduced = pixel_sum(penalty * _share(loss, logits, target, ignore), ignore)
-    else:
-        reduced = pixel_mean(penalty, ignore)
-    return cast(Tensor, loss(logits, target, ignore)) + epsilon * reduced
+
+    at_pixels: Callable[[Tensor], Tensor]  # of logits (B, C, H, W): (B, 1, H, W)
+
+    def __init__(self, epsilon: float = 0.1) -> None:
+        super().__init__()
+        Range(0).check("epsilon", epsilon)
+        self.epsilon = epsilon
+
+    def forward(
+        self, loss: nn.Module, logits: Tensor, target: Tensor, ignore: Tensor | None = None
+    ) -> Tensor:
+        """Return loss(logits, target, ignore) + ε · penalty."""
+        penalty = self.at_pixels(logits)
+        if loss.image_scale:
+            reduced = pixel_sum(penalty * _share(loss, logits, target, ignore), ignore)
+        else:
+            reduced = pixel_mean(penalty, ignore)
+        return cast(Tensor, loss(logits, target, ignore)) + self.epsilon * reduced
+
+    def extra_repr(self) -> str:
+        """Return ε."""
+        return f"epsilon={self.epsilon}"
 
 
 def _share(loss: nn.Module, logits: Tensor, target: Tensor, ignore: Tensor | None) -> Tensor:

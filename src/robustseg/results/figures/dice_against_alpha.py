@@ -50,15 +50,7 @@ def dice_against_alpha(
             over = group.groupby("alpha")[metric]
             mean, low, high = (of.reindex(shown) for of in (over.mean(), over.min(), over.max()))
             axis.fill_between(mean.index, low, high, color=style.color, alpha=faint)
-            axis.plot(
-                mean.index,
-                mean,
-                color=style.color,
-                linestyle=style.dash,
-                marker=style.marker,
-                markersize=4.5,
-                label=name,
-            )
+            axis.plot(mean.index, mean, **style.line, markersize=4.5, label=name)
         axis.set_title(", ".join(filter(None, (f"β = {number_text(beta)}", masks))), fontsize=10)
         if _apart(shares):
             axis.set_xticks(shares, [f"{share:g}" for share in shares])

@@ -48,17 +48,8 @@ def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | No
             mean = over.mean()
             spread = [mean - over.min(), over.max() - mean]
             beside = step ** (at - (len(lines) - 1) / 2)  # else bars would cover one another
-            axis.errorbar(
-                mean.index * beside,
-                mean,
-                spread,
-                color=style.color,
-                linestyle=style.dash,
-                marker=style.marker,
-                markersize=4.5,
-                capsize=2,
-                label=name,
-            )
+            marks = {**style.line, "markersize": 4.5, "capsize": 2}
+            axis.errorbar(mean.index * beside, mean, spread, **marks, label=name)
         axis.set_xscale("log")
         axis.set_xticks(sizes, [f"{size:g}" for size in sizes])
         axis.minorticks_off()

@@ -50,16 +50,8 @@ def nu(runs: pd.DataFrame, source: Source) -> Figure | None:
             start = group["settings"].iloc[0].get("loss.log_nu")
             if start is not None:
                 curve = pd.concat([pd.Series({0: math.exp(start)}), curve])
-            axis.plot(
-                curve.index,
-                curve,
-                color=style.color,
-                linestyle=style.dash,
-                marker=style.marker,
-                markersize=3.5,
-                markevery=max(1, len(curve) // 8),
-                label=heading(*setting),
-            )
+            marks = {**style.line, "markersize": 3.5, "markevery": max(1, len(curve) // 8)}
+            axis.plot(curve.index, curve, **marks, label=heading(*setting))
         axis.set_yscale("log")
         axis.yaxis.set_major_formatter(_Plain())
         axis.yaxis.set_minor_formatter(_Plain(minor_thresholds=(1, 0.4)))

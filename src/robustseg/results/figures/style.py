@@ -6,6 +6,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -39,6 +40,11 @@ class Style:
     color: str
     dash: LineStyleType
     marker: str
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """As arguments of a line."""
+        return {"color": self.color, "linestyle": self.dash, "marker": self.marker}
 
 
 def class_colors(names: Iterable[str]) -> dict[str, str]:
