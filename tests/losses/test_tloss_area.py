@@ -255,6 +255,15 @@ def test_smoothed_labels_of_an_empty_mask_are_empty_still(draw):
     torch.testing.assert_close(value, squared_residuals(logits, target, None)[0] / 2)
 
 
+def test_smoothed_labels_have_half_of_epsilon_of_all_pixels_more():
+    """As the page says: a small mask then counts by about ε D / 2 pixels."""
+    target = torch.zeros(1, 1, 64, 64)
+    target[..., :10, :10] = 1
+    smoothed = (1 - 0.1) * target + 0.1 / 2
+    (count,) = losses.AreaTLoss().dimensions(target, smoothed).tolist()
+    assert count == pytest.approx(0.9 * 100 + 0.1 * 64 * 64 / 2)
+
+
 @pytest.mark.parametrize("dimension", CHOICES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("log_nu", [-1e4, -30.0, 0.0, 30.0, 1e4])

@@ -113,6 +113,9 @@ def has_foreground(target: Tensor, ignore: Tensor | None) -> Tensor:
 class AreaTLoss(TLoss):
     """:func:`area_t_loss` with its parameter ln ν, which the optimiser needs, as `TLoss` says.
 
+    `weight` of an image without foreground is that of κD dimensions, by which suspicious masks are
+    ranked; in the loss such an image has `empty_weight` instead.
+
     Args:
         log_nu: Initial ln ν.
         learn: Whether ln ν is learnt.
