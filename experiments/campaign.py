@@ -50,11 +50,13 @@ def plan() -> list[Part]:
     parts += [*_tables("0"), Part(positive, tiles, tissue, ("seed=0",))]
     parts += [Part(tiles, tiles, tissue, ("seed=0",))]
     parts += [Part("tversky_smooth", "tversky_smooth", tissue, ()), *_tables("0", (), "_area")]
-    parts += [*_tables("1,2", _GRID), Part(positive, tiles, tissue, ("seed=1,2", "loss=dice"))]
+    parts += [*_tables("0", (), "_more"), *_tables("1,2", _GRID)]
+    parts += [Part(positive, tiles, tissue, ("seed=1,2", "loss=dice"))]
     parts += _lesions("tloss_why", "types", "decay", "crops")
     parts += [*_tables("1,2"), Part(positive, tiles, tissue, ("seed=1,2",))]
     parts += [Part(tiles, tiles, tissue, ("seed=1,2",)), *_tables("1,2", (), "_area")]
-    parts += _lesions("tloss_area", "clean", "types", "annotators", "panel", "models")
+    parts += _tables("1,2", (), "_more")
+    parts += _lesions("tloss_area", "clean", "draw", "types", "annotators", "panel", "models")
     return [*parts, Part("tloss_area_tiles", "tloss_area_tiles", tissue, ())]
 
 

@@ -25,10 +25,14 @@ CHOICES = [
 PARTS = {
     "tversky_histopathology_small_positive": "tversky_histopathology_small",
     **{f"tloss_why_{change}": "tloss_why" for change in ("types", "decay", "crops")},
-    **{f"tloss_{data}_small_area": f"tloss_{data}_small" for data in ("isic2017", "shenzhen")},
+    **{
+        f"tloss_{data}_small_{part}": f"tloss_{data}_small"
+        for data in ("isic2017", "shenzhen")
+        for part in ("area", "more")
+    },
     **{
         f"tloss_area_{part}": "tloss_area"
-        for part in ("clean", "types", "annotators", "panel", "models")
+        for part in ("clean", "types", "annotators", "panel", "models", "draw")
     },
 }
 NUMBER = re.compile(r"[-\d.e]+")
