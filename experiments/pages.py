@@ -1,4 +1,4 @@
-"""Rewrite the tables of the experiments' pages from the records beside them.
+"""Rewrite the tables of the experiments' pages, and of the finding's, from the records.
 
 A page marks a table with the call that prints it:
 
@@ -33,8 +33,9 @@ _TABLE = re.compile(
 
 
 def pages() -> list[Path]:
-    """The pages of the experiments, and the one that lists them."""
-    return [FOLDER / "README.md", *sorted(FOLDER.glob("*/README.md"))]
+    """The pages of the experiments, the one that lists them, and that of what was found."""
+    own = [FOLDER / "README.md", *sorted(FOLDER.glob("*/README.md"))]
+    return [*own, FOLDER.parent / "docs" / "tloss_area.md"]
 
 
 def calls(page: Path) -> Iterator[tuple[str, str]]:

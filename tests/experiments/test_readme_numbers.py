@@ -101,6 +101,8 @@ def finding():
 
 def readable(row):
     """A mean with its deviation, as tables show them."""
+    if row["runs"] == 1:
+        return f"{row['mean']:.3f} [1]"
     return f"{row['mean']:.3f}({round(row['std'] * 1000)})"
 
 
@@ -110,21 +112,72 @@ def test_the_finding_is_that_of_the_records(experiment, place, capsys, monkeypat
     call = (experiment, *NOISY, *records(experiment), "--format", "json")
     rules = ("--select", "last", "noisy-val", "--no-published")
     table = json.loads(printed(capsys, "table", *call, *rules))
-    means = {(row["loss"], row["metric"]): row for row in table}
+    means = {(row["loss"], row["metric"]): row for row in table if row.get("domain") != "batch"}
     told = finding()
     for loss, name in (("gce", "GCE"), ("tloss", "T-Loss"), ("tloss_area", "T-Loss (area)")):
         last = means[loss, "dice_image_last"]
         assert last["runs"] == 3
         assert told[name][place] == readable(last)
-    for loss, name in (("tloss", "T-Loss"), ("tloss_area", "T-Loss (area)")):
+    for loss, name in (
+        ("tloss", "T-Loss"),
+        ("tloss_area", "T-Loss (area)"),
+        ("dice", "Dice"),
+    ):
         early = next(cells for line, cells in told.items() if line.startswith(f"{name}, stopped"))
         assert early[place] == readable(means[loss, "dice_image_noisy_val"])
-    claims = json.loads(printed(capsys, "claims", *call, "--against", "tloss_area"))
-    for loss, name in (("gce", "GCE"), ("tloss", "the T-Loss")):
-        (claim,) = [one for one in claims if one["second"] == loss]
-        assert claim["first"] == "tloss_area"
-        ends = interval((claim["methods_low"], claim["methods_high"]))
-        assert told[f"its lead over {name}"][place] == f"{claim['difference']:.3f} {ends}"
+    metrics = ("--metric", "dice_image", "dice_image_tuned", "hd95")
+    claims = json.loads(printed(capsys, "claims", *call, "--against", "tloss_area", *metrics))
+    leads = {
+        (claim["metric"], claim["second"]): f"{claim['difference']:.3f} "
+        f"{interval((claim['methods_low'], claim['methods_high']))}"
+        for claim in claims
+        if claim["first"] == "tloss_area" and claim["seeds"] == 3
+    }
+    assert told["its lead over GCE"][place] == leads["dice_image", "gce"]
+    assert told["its lead over the T-Loss"][place] == leads["dice_image", "tloss"]
+    assert told["the same at tuned thresholds"][place] == leads["dice_image_tuned", "tloss"]
+    page = (ROOT / "docs" / "tloss_area.md").read_text(encoding="utf-8")
+    for metric in ("dice_image", "dice_image_tuned", "hd95"):
+        assert leads[metric, "tloss"] in page
+
+
+@pytest.mark.parametrize("metric", ["dice_image", "dice_image_tuned", "hd95"])
+def test_the_mean_ranks_are_those_of_the_records(metric, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    losses = ("--loss", "tloss", "gce", "mae", "ce", "tloss_area", "--no-cost")
+    call = ("ranks", *FINDING, *losses, "--metric", metric, *records(*FINDING))
+    ranks = {row.split(" | ")[0]: row.split(" | ")[1] for row in lines(printed(capsys, *call))[:6]}
+    own, other = ranks["T-Loss (area)"], ranks["T-Loss"]
+    page = (ROOT / "docs" / "tloss_area.md").read_text(encoding="utf-8")
+    assert f"(`{metric}`) | {other} | {own} |" in page
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    said = {
+        "dice_image": f"is {own} at ½ (T-Loss {other})",
+        "dice_image_tuned": f"but {own} at tuned thresholds ({other})",
+        "hd95": f"and {own} by HD95 ({other})",
+    }
+    assert said[metric] in text
+
+
+def test_small_and_large_lesions_are_those_of_the_record(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    name = "tloss_isic2017_small"
+    call = ("table", name, *records(name), "--no-published", "--by", "size", "--format", "json")
+    options = ("--metric", "area_ratio", *NOISY)
+    area = {(row["loss"], row["metric"].partition("/")[2]): row["mean"]
+            for row in json.loads(printed(capsys, *call, *options))}  # fmt: skip
+    own, other = (
+        [area[loss, part] for part in ("smallest", "largest")] for loss in ("tloss_area", "tloss")
+    )
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert (
+        f"the smallest quarter at {own[0]:.1f} times their area, the largest at {own[1]:.2f}; "
+        f"T-Loss {other[0]:.1f} and {other[1]:.2f}" in text
+    )
+    clean = json.loads(printed(capsys, *call, "--metric", "dice_image", "--where", "alpha=0"))
+    dice = {row["loss"]: row["mean"] for row in clean if row["metric"] == "dice_image/smallest"}
+    assert len(dice) == 12
+    assert min(dice, key=dice.get) == "tloss_area"
 
 
 def test_the_t_loss_keeps_its_dice_up_to_half_of_the_masks_wrong(capsys, monkeypatch):
