@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from robustseg.cli.file_argument import file_ending
 from robustseg.cli.overrides import add_overrides
 from robustseg.cli.run_argument import positive
-from robustseg.errors import UserError
+from robustseg.errors import DataError, UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,6 +114,8 @@ def _corrupted(
     images = load_selected(source, Path(settings.paths.cache), settings.dataset)
     if options.split != "all":
         images = images.split(options.split)
+    if not len(images):
+        raise DataError("there are no images in this split: choose another with --split")
     model = instantiate(settings.noise.model.arguments())
     noisy, manifest = corrupt(images, settings.noise, model, settings.dataset.classes)
     return settings, source, images, noisy, manifest
