@@ -61,8 +61,11 @@ def loaded(options: argparse.Namespace) -> "FinishedRun":
     Raises:
         DataError: it cannot be loaded, or asks for more than a run folder may.
     """
+    from robustseg.configuration.own_conf import import_from_here
     from robustseg.finished.load import load_run
 
+    if options.trust:
+        import_from_here()
     return load_run(options.run, device=options.device, trust=options.trust)
 
 
