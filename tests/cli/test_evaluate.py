@@ -87,6 +87,17 @@ def test_a_drawn_split_of_new_images_is_said_to_be_a_part(noisy_run, clinic, cap
     assert "are scored" not in caplog.text
 
 
+def test_the_part_is_named_and_an_empty_one_is_not_scored(noisy_run, clinic, caplog, capsys):
+    arguments = ["evaluate", str(noisy_run), "dataset=folder", f"dataset.root={clinic}"]
+    assert main([*arguments, "--split", "train"]) == 0
+    assert "only 4 of 6 images of folder are scored, the train part of a random" in caplog.text
+    caplog.clear()
+    only(3)(clinic)
+    assert main([*arguments, "--split", "val"]) == 1
+    assert "there are no images in this split" in capsys.readouterr().err
+    assert not caplog.text
+
+
 def all_in(split, clinic):
     lines = [f"{at},{split}\n" for at in range(6)]
     (clinic / "split.csv").write_text("".join(["id,split\n", *lines]))
