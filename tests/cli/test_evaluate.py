@@ -87,6 +87,21 @@ def test_a_drawn_split_of_new_images_is_said_to_be_a_part(noisy_run, clinic, cap
     assert "are scored" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        ["evaluate", "dataset=folder", "dataset.root=x", "--split", "all"],
+        ["suspects", "dataset.root=x"],
+        ["predict", "dataset.root=x", "photos"],
+    ],
+)
+def test_a_run_that_is_forgotten_is_told(call, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(call)
+    said = f"RUN is missing: write robustseg {call[0]} runs/RUN {call[1]}"
+    assert said in capsys.readouterr().err
+
+
 def test_the_part_is_named_and_an_empty_one_is_not_scored(noisy_run, clinic, caplog, capsys):
     arguments = ["evaluate", str(noisy_run), "dataset=folder", f"dataset.root={clinic}"]
     assert main([*arguments, "--split", "train"]) == 0
