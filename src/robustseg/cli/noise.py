@@ -24,10 +24,16 @@ def add_parser(subparsers: Any) -> None:
     viewer = commands.add_parser(
         "preview",
         help="draw a contact sheet: image, clean and noisy outline, type, Dice",
+        description="Draw the first noisy masks of a data set on a contact sheet: the image with "
+        "the clean and the noisy outline, the type of the noise, and the Dice of both masks.",
         epilog="robustseg noise preview noise=markov noise.alpha=1 -o markov.png",
     )
     viewer.add_argument(
-        "-o", "--out", type=file_ending(".png"), default=Path("noise.png"), help="PNG file"
+        "-o",
+        "--out",
+        type=file_ending(".png"),
+        default=Path("noise.png"),
+        help="PNG file (default: noise.png)",
     )
     viewer.add_argument(
         "--count", type=positive, default=24, help="noisy images to show (default: 24)"
