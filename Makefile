@@ -8,7 +8,7 @@ TEST := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n auto
 ENGINES := OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/python -m pytest -n 0 -m engines tests/integration/engines
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo campaign results pages test test-all test-engines test-browser test-gpu test-wandb engines browser lint format docs bench clean
+.PHONY: help setup demo campaign data-given results pages test test-all test-engines test-browser test-gpu test-wandb engines browser lint format docs bench clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,8 +33,11 @@ demo: $(STAMP)  ## the main job from scratch: nine runs on synthetic images, the
 
 MINUTES ?= 60
 JOBS ?= auto
-campaign: $(STAMP)  ## train the small experiments on DATA=… for MINUTES=60, JOBS=auto runs at a time
-	$(BIN)/python experiments/campaign.py --data $(DATA) --minutes $(MINUTES) --jobs $(JOBS)
+campaign: data-given $(STAMP)  ## train the small experiments on DATA=… for MINUTES=60, JOBS=auto runs at a time
+	$(BIN)/python experiments/campaign.py --data "$(DATA)" --minutes $(MINUTES) --jobs $(JOBS)
+
+data-given:
+	@test -n "$(DATA)" || { echo "DATA=… is missing: the folder with isic2017, shenzhen and histopathology"; exit 2; }
 
 results: $(STAMP)  ## results.csv, table.md and figures of EXPERIMENT=… from runs/ into experiments/ (IMAGES=train, all: with images)
 	$(BIN)/robustseg results $(EXPERIMENT) --runs runs --out experiments $(if $(IMAGES),--images $(IMAGES))

@@ -2,7 +2,7 @@
 
 Runs what neither runs/ nor the committed records have, from a frozen copy of the last commit (so
 that the code can be edited meanwhile) and at the lowest priority; then packs what is finished into
-experiments/NAME/record. Stop it at any time with Ctrl-C: the next call resumes.
+experiments/NAME/record. Stop it at any time with Ctrl-C or SIGTERM: the next call resumes.
 
     python experiments/campaign.py --data /data --minutes 60
     python experiments/campaign.py --data /data --minutes 60 --jobs 2 --only tloss_isic2017_small
@@ -10,6 +10,7 @@ experiments/NAME/record. Stop it at any time with Ctrl-C: the next call resumes.
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from robustseg.configuration import hardware
 
@@ -94,7 +96,10 @@ def main() -> int:
                 break
             print(f"\n{part.preset} {' '.join(part.overrides)}: {left:.0f} min left", flush=True)
             try:
-                code = max(code, _train(copy, part, options, left))
+                if end := _train(copy, part, options, left):
+                    code = 1
+                    how = f"ended with {end}" if end > 0 else f"was killed by signal {-end}"
+                    print(f"{part.preset} {how}", file=sys.stderr, flush=True)
             finally:
                 code = max(code, _pack(part))
     print("\nTo keep what was computed: git add experiments/*/record && git commit")
@@ -114,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         help="folder with isic2017, shenzhen and histopathology, each as its data set's page says",
     )
-    parser.add_argument("--minutes", type=float, default=60, help="time limit (default: 60)")
+    parser.add_argument("--minutes", type=_positive, default=60, help="time limit (default: 60)")
     parser.add_argument(
         "--jobs",
         default="auto",
@@ -123,6 +128,26 @@ def _parser() -> argparse.ArgumentParser:
     experiments = dict.fromkeys(part.experiment for part in plan())
     parser.add_argument("--only", nargs="+", choices=experiments, help="only these experiments")
     return parser
+
+
+def _positive(text: str) -> float:
+    """A number above 0, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which stops as Ctrl-C does, but reaches this process alone."""
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _Terminated
 
 
 @contextmanager
@@ -146,22 +171,30 @@ def _train(copy: Path, part: Part, options: argparse.Namespace, minutes: float) 
     records = sorted(path.parent for path in (ROOT / "experiments").glob("*/record/record.json"))
     call = [
         *(sys.executable, "train.py", "-m", f"+experiment={part.preset}", *part.overrides),
-        f"dataset.root={(options.data / part.data).absolute()}",
+        f"dataset.root={_quoted((options.data / part.data).absolute())}",
         f"dataset.device={device_of(part)}",
         f"minutes={minutes:.2f}",
-        "records=[" + ",".join(f"'{record}'" for record in records) + "]",
+        f"records=[{','.join(map(_quoted, records))}]",
         f"hydra.launcher.n_jobs={options.jobs}",
-        f"paths.runs={ROOT / 'runs'}",
-        f"paths.logs={ROOT / 'logs'}",
+        f"paths.runs={_quoted(ROOT / 'runs')}",
+        f"paths.logs={_quoted(ROOT / 'logs')}",
         "logger=none",
     ]
     paths = {"PYTHONPATH": str(copy / "src"), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(call, cwd=copy, env=os.environ | paths) as sweep:
         try:
             return sweep.wait()
-        except KeyboardInterrupt:  # Ctrl-C has reached the sweep too, which keeps its checkpoints
+        except KeyboardInterrupt as stop:  # Ctrl-C has reached the sweep, which keeps checkpoints
+            if isinstance(stop, _Terminated):
+                sweep.send_signal(signal.SIGINT)
             sweep.wait()
             raise
+
+
+def _quoted(path: Path) -> str:
+    """A path as Hydra takes it whatever it holds, such as a comma or a blank."""
+    escaped = str(path).replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def device_of(part: Part) -> str:
@@ -185,9 +218,15 @@ def _pack(part: Part) -> int:
     return int(bool(report.damages))
 
 
-if __name__ == "__main__":
+def command() -> int:
+    """Run `main` until it is done or stopped, with the exit code 130 if stopped."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
-        sys.exit(main())
+        return main()
     except KeyboardInterrupt:
         print("\nInterrupted; what was finished is packed. The same command resumes.")
-        sys.exit(130)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(command())

@@ -101,6 +101,23 @@ def test_export_overwrites_no_masks_but_its_own(tmp_path, capsys):
         assert main(["noise", "export", str(tmp_path / "out"), *own, "noise.alpha=1"]) == 0
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("noise preview", "on a contact sheet: the image with"),
+        ("noise preview", "PNG file (default: noise.png)"),
+        ("runs verify", "each of which is verified (default: runs; if it has none,"),
+        ("table", "latex needs the package booktabs (default: md)"),
+        ("claims", "latex needs the package booktabs (default: md)"),
+        ("ranks", "latex needs the package booktabs (default: md)"),
+    ],
+)
+def test_help_says_what_is_needed_and_what_is_the_default(call, said, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([*call.split(), "--help"])
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
 def test_preview_draws_a_sheet(tmp_path, capsys):
     sheet = tmp_path / "sheets" / "sheet.png"
     assert (

@@ -58,6 +58,14 @@ def test_robustseg_offers_commands_and_overrides_also_those_of_the_folder(tab, t
     assert found[3] == []
 
 
+def test_paths_are_completed_that_begin_with_a_slash_or_a_dot(tab, tmp_path):
+    (tmp_path / "ev" / "nine").mkdir(parents=True)
+    starts = (f"{tmp_path}/ev/", "./ev/", f"../{tmp_path.name}/ev/")
+    lines = [f"robustseg train dataset.root={start}n" for start in (*starts, "ev/")]
+    found = tab("robustseg train -sc install=bash", *lines, cwd=tmp_path)
+    assert found == [*([f"dataset.root={start}nine"] for start in starts), []]
+
+
 def test_train_py_offers_overrides(tab):
     (found,) = tab("python train.py -sc install=bash", "python train.py seed=1 noise.al")
     assert found == ["noise.alpha="]

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from functools import partial
 
 import numpy as np
 import pytest
@@ -84,6 +85,76 @@ def test_a_drawn_split_of_new_images_is_said_to_be_a_part(noisy_run, clinic, cap
     assert main(arguments) == 0
     assert main(["evaluate", str(noisy_run), *OWN]) == 0  # it was trained on the rest
     assert "are scored" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ["evaluate", "dataset=folder", "dataset.root=x", "--split", "all"],
+        ["suspects", "dataset.root=x"],
+        ["predict", "dataset.root=x", "photos"],
+    ],
+)
+def test_a_run_that_is_forgotten_is_told(call, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(call)
+    said = f"RUN is missing: write robustseg {call[0]} runs/RUN {call[1]}"
+    assert said in capsys.readouterr().err
+
+
+def test_the_part_is_named_and_an_empty_one_is_not_scored(noisy_run, clinic, caplog, capsys):
+    arguments = ["evaluate", str(noisy_run), "dataset=folder", f"dataset.root={clinic}"]
+    assert main([*arguments, "--split", "train"]) == 0
+    assert "only 4 of 6 images of folder are scored, the train part of a random" in caplog.text
+    caplog.clear()
+    only(3)(clinic)
+    assert main([*arguments, "--split", "val"]) == 1
+    assert "there are no images in this split" in capsys.readouterr().err
+    assert not caplog.text
+
+
+def all_in(split, clinic):
+    lines = [f"{at},{split}\n" for at in range(6)]
+    (clinic / "split.csv").write_text("".join(["id,split\n", *lines]))
+
+
+def only_folders(clinic):
+    (clinic / "test").mkdir()
+    for kind in ("images", "masks"):
+        (clinic / kind).rename(clinic / "test" / kind)
+
+
+def only(count):
+    def delete(clinic):
+        for at in range(count, 6):
+            for kind in ("images", "masks"):
+                (clinic / kind / f"{at}.png").unlink()
+
+    return delete
+
+
+@pytest.mark.parametrize(
+    ("change", "split", "count"),
+    [
+        (partial(all_in, "test"), "all", 6),
+        (partial(all_in, "test"), "test", 6),
+        (partial(all_in, "train"), "all", 6),
+        (only_folders, "test", 6),
+        (only(1), "all", 1),
+        (only(2), "all", 2),
+    ],
+)
+def test_what_could_not_be_trained_on_is_scored(noisy_run, clinic, capsys, change, split, count):
+    change(clinic)
+    arguments = ["evaluate", str(noisy_run), "dataset=folder", f"dataset.root={clinic}"]
+    assert main([*arguments, "--split", split, "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["test_images"] == count
+
+
+def test_a_split_without_images_is_not_scored(noisy_run, clinic, capsys):
+    all_in("train", clinic)
+    assert main(["evaluate", str(noisy_run), "dataset=folder", f"dataset.root={clinic}"]) == 1
+    assert "no images in this split: choose another with --split" in capsys.readouterr().err
 
 
 def test_columns_stand_below_each_other_however_long_a_name_is(finished, capsys):

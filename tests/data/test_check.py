@@ -1,9 +1,11 @@
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from robustseg.data.checking.check import SHARES, check
@@ -11,6 +13,7 @@ from robustseg.data.checking.check_report import render_text, to_json
 from robustseg.data.sources.folder import Folder
 from robustseg.data.sources.isic2017 import Isic2017
 from robustseg.data.sources.source import Record
+from robustseg.errors import DataError
 from tests.data.conftest import disc, picture, save
 
 TRUTH = "ISIC-2017_Training_Part1_GroundTruth"
@@ -187,6 +190,17 @@ def test_json_holds_all_of_it(isic_root):
     assert data["duplicates"][0]["kind"] == "exact"
     assert data["share_classes"][-1] == 1.0
     assert data["root"] == str(isic_root)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_an_empty_split_is_an_error(tiles_root, split):
+    source = Folder(tiles_root, fractions={split: 1.0})
+    other = "test" if split == "train" else "train"
+    said = f"{tiles_root}: the split {other!r} is empty. Add images to it"
+    assert check(source).errors == [said]
+    with pytest.raises(DataError, match=f"^{re.escape(said)}$"):
+        source.check_trainable()
+    assert {record.split for record in source.records()} == {split}  # enough to score
 
 
 def test_long_lists_are_cut_in_the_text(isic_root):

@@ -202,11 +202,6 @@ TILE_CASES = {
         "no mask for 12 of 12 images (P0_tile0_seg.*, ",
     ),
     "glob finds nothing": (lambda root: None, {"glob": "*.bmp"}, "no images in it"),
-    "empty split": (
-        lambda root: None,
-        {"fractions": {"train": 1.0}},
-        "the split 'test' is empty",
-    ),
     "row without image": (
         split_file("P0_tile0,train,a\nP9,test,b\n"),
         {},

@@ -1,11 +1,16 @@
 """The plan of a campaign against the grids of its presets."""
 
 import importlib.util
+import signal
+import subprocess
+import sys
+from contextlib import nullcontext
 from functools import cache
 from itertools import product
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from robustseg.data.batches.drawable import check_drawable
 from tests.conftest import CONF, ROOT
@@ -70,6 +75,108 @@ def test_a_data_set_that_is_not_there_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["campaign.py", "--data", str(tmp_path)])
     assert campaign.main() == 2
     assert f"no folder {tmp_path / 'histopathology'}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("minutes", ["0", "-5", "nan", "inf", "x"])
+def test_minutes_are_a_positive_number(tmp_path, monkeypatch, capsys, minutes):
+    monkeypatch.setattr(
+        "sys.argv", ["campaign.py", "--data", str(tmp_path), f"--minutes={minutes}"]
+    )
+    with pytest.raises(SystemExit, match="2"):
+        campaign.main()
+    assert f"--minutes: {minutes} is not a number above 0" in capsys.readouterr().err
+
+
+@pytest.fixture
+def two_parts(tmp_path, monkeypatch):
+    """A campaign of two parts on data in an odd folder, without a copy, training or packing."""
+    data = tmp_path / "it's, all of it"
+    (data / "isic2017").mkdir(parents=True)
+    monkeypatch.setattr("sys.argv", ["campaign.py", "--data", str(data)])
+    parts = [campaign.Part(f"part{k}", "some", "isic2017", ()) for k in range(2)]
+    monkeypatch.setattr(campaign, "plan", lambda: parts)
+    monkeypatch.setattr(campaign, "_frozen", lambda: nullcontext(tmp_path))
+    monkeypatch.setattr(campaign, "_pack", lambda part: 0)
+    monkeypatch.setattr(campaign.os, "nice", lambda by: by)
+    return data
+
+
+@pytest.mark.parametrize(
+    ("text", "how"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "was killed by signal 9"),
+        ("raise SystemExit(2)", "ended with 2"),
+    ],
+)
+def test_a_sweep_that_dies_is_a_failure(two_parts, tmp_path, capfd, text, how):
+    (tmp_path / "train.py").write_text(text)
+    assert campaign.main() == 1
+    assert capfd.readouterr().err == f"part0 {how}\npart1 {how}\n"
+    (tmp_path / "train.py").write_text("")
+    assert campaign.main() == 0
+
+
+def test_any_folder_is_passed_on(two_parts, tmp_path):
+    (tmp_path / "train.py").write_text(
+        "import sys; open('call', 'w').write('\\n'.join(sys.argv[1:]))"
+    )
+    campaign.main()
+    call = (tmp_path / "call").read_text().splitlines()
+    parsed = OverridesParser.create().parse_overrides(call[1:])
+    values = {one.key_or_group: one.value() for one in parsed}
+    assert values["dataset.root"] == str(two_parts / "isic2017")
+    assert not any(one.is_sweep_override() for one in parsed)
+
+
+STOPPED = """
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from tests.experiments.test_campaign import campaign
+
+@contextmanager
+def frozen():
+    try:
+        yield Path(sys.argv[-1])
+    finally:
+        print("copy deleted", flush=True)
+
+campaign.plan = lambda: [campaign.Part("part", "some", "isic2017", ())]
+campaign._frozen, campaign._pack = frozen, lambda part: print("packed", flush=True) or 0
+sys.exit(campaign.command())
+"""
+SWEEP = """
+import time
+print("begun", flush=True)
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("kept", flush=True)
+"""
+
+
+def test_a_termination_stops_the_sweep_and_tidies_up(tmp_path):
+    (tmp_path / "isic2017").mkdir()
+    (tmp_path / "train.py").write_text(SWEEP)
+    call = [sys.executable, "-c", STOPPED, "--data", str(tmp_path)]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        while process.stdout.readline() != "begun\n":
+            assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        rest = process.stdout.read()
+    assert [line for line in rest.splitlines() if line][:3] == ["kept", "packed", "copy deleted"]
+    assert process.returncode == 130
+
+
+def test_without_data_make_says_so_before_the_setup(tmp_path):
+    made = subprocess.run(
+        ["make", "-f", str(ROOT / "Makefile"), "campaign"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 2
+    assert made.stdout.startswith("DATA=… is missing") and "Setting up" not in made.stdout
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -13,7 +13,7 @@ from torch import nn
 from robustseg.errors import DataError
 from robustseg.finished.load import load_run
 from robustseg.finished.suspects import DICE, auroc, beliefs, detections, precision
-from robustseg.losses import t_loss
+from robustseg.losses import TLoss, t_loss
 
 
 class ByBrightness(nn.Module):
@@ -34,11 +34,29 @@ class OtherLoss(nn.Module):
         super().__init__()
 
 
+class Tempered(TLoss):
+    """A T-Loss of somebody's own, with a parameter of its own in its weight."""
+
+    def __init__(self, log_nu, learn, log_precision):
+        super().__init__(log_nu, learn, log_precision)
+        self.temper = nn.Parameter(torch.tensor(1.0))
+
+    def weight(self, squares, dimension):
+        return super().weight(squares, dimension) ** self.temper.detach().double()
+
+
+def of_nu(nu):
+    return {"log_nu": torch.tensor(nu).log()}
+
+
 @pytest.fixture
 def known(noisy_run):
     """A run whose network is known, with images and masks that fit it but for one."""
     run = replace(
-        load_run(noisy_run, device="cpu"), predictor=ByBrightness(), precision="32-true", nu=2.0
+        load_run(noisy_run, device="cpu"),
+        predictor=ByBrightness(),
+        precision="32-true",
+        loss_state=of_nu(2.0),
     )
     rng = np.random.default_rng(0)
     images = rng.integers(0, 100, (7, 16, 16, 3), dtype=np.uint8)
@@ -61,8 +79,8 @@ def residuals(images, masks):
 
 def test_the_mask_that_does_not_fit_is_doubted_most(known):
     run, images, masks = known
-    for nu in (2.0, None):
-        found = beliefs(replace(run, nu=nu), images, masks)
+    for state in (of_nu(2.0), {}):
+        found = beliefs(replace(run, loss_state=state), images, masks)
         assert found.order(found.method)[0] == found.order(DICE)[0] == 4
         assert found.order(found.method)[-1] == 6  # all ignored
         assert found.dice[4] == found.dice[:5].min() and found.dice[0] == 1
@@ -71,7 +89,7 @@ def test_the_mask_that_does_not_fit_is_doubted_most(known):
 
 def test_without_the_t_loss_the_doubt_is_the_mean_squared_residual(known):
     run, images, masks = known
-    found = beliefs(replace(run, nu=None), images, masks)
+    found = beliefs(replace(run, loss_state={}), images, masks)
     squares, pixels = residuals(images, masks)
     assert found.method == "mean squared residual"
     np.testing.assert_allclose(found.doubt[found.method][:6], (squares / pixels.clip(1))[:6], 1e-5)
@@ -122,6 +140,22 @@ def test_a_foreign_loss_with_a_nu_is_not_taken_for_a_t_loss(known):
         beliefs(replace(run, trust=True), images, masks)
 
 
+def test_a_loss_derived_from_the_t_loss_has_its_own_parameters(known, caplog):
+    run, images, masks = known
+    plain = beliefs(run, images, masks).doubt["T-Loss weight"]
+    loss = run.settings.loss.changed(target="tests.finished.test_suspects.Tempered")
+    run = replace(run, settings=run.settings.changed(loss=loss), trust=True)
+    state = run.loss_state | {"temper": torch.tensor(0.5)}
+    found = beliefs(replace(run, loss_state=state), images, masks)
+    np.testing.assert_allclose(found.doubt["T-Loss weight"], plain**0.5, rtol=1e-6)
+    with pytest.raises(DataError, match=r"do not fit Tempered.*--by dice"):
+        beliefs(run, images, masks)
+    assert not caplog.text
+    found = beliefs(run, images, masks, need_own=False)
+    assert [*found.doubt] == [found.method] == [DICE]
+    assert "do not fit Tempered" in caplog.text
+
+
 def test_cleanlab_is_given_the_same_probabilities(known):
     rank = pytest.importorskip("cleanlab.segmentation.rank")
     run, images, masks = known
@@ -163,7 +197,7 @@ def test_precision_of_a_worked_example():
 
 def test_detection_by_type_among_right_masks(known):
     run, images, masks = known
-    found = beliefs(replace(run, nu=None), images[:5], masks[:5])
+    found = beliefs(replace(run, loss_state={}), images[:5], masks[:5])
     types = ["clean", "erode", "erode", "clean", "affine"]
     dice = [1, 1, 0.5, 1, 0.5]  # the second was left as it was
     manifest = [{"type": t, "dice": d} for t, d in zip(types, dice, strict=True)]

@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import sys
 from inspect import signature
 from pathlib import Path
 
@@ -98,6 +99,45 @@ def test_only_trust_lets_the_hostile_call_happen(sent, trap):
     with pytest.raises(DataError, match="cannot be built"):  # for savetxt returns no width
         load_run(sent, trust=True)
     assert trap.exists()
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working folder; what is imported from it is forgotten."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    yield folder
+    sys.modules.pop("net_of_mine", None)
+
+
+def test_an_own_class_in_the_working_folder_is_found(sent, here, cache):
+    features = yaml.safe_load((sent / "config.yaml").read_text())["model"]["features"]
+    change(sent, _target_="net_of_mine.MyNet", features=features)
+    (here / "net_of_mine.py").write_text("from robustseg.models import PlainUNet as MyNet")
+    call = ["evaluate", str(sent), "dataset=synthetic", "dataset.source.train=10"]
+    assert main([*call, "dataset.source.test=5", f"paths.cache={cache}"]) == 1
+    assert main([*call, "dataset.source.test=5", f"paths.cache={cache}", "--trust"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "said"),
+    [
+        (None, "net_of_mine.MyNet", "there is no module net_of_mine, neither installed nor as"),
+        ("class MyNet: ...", "net_of_mine.MiNet", "did you mean net_of_mine.MyNet?"),
+        ("\nimport not_there", "net_of_mine.MyNet", "net_of_mine.py, line 2: ModuleNotFoundError"),
+    ],
+)
+def test_an_own_class_that_cannot_be_loaded_is_told(sent, here, capsys, text, target, said):
+    if text is not None:
+        (here / "net_of_mine.py").write_text(text)
+    change(sent, _target_=target)
+    assert main(["export", str(sent), "-o", str(sent / "model.onnx"), "--trust"]) == 1
+    error = capsys.readouterr().err
+    assert f"config.yaml: model cannot be built: model._target_={target}: " in error
+    assert said in error and "HYDRA_FULL_ERROR" not in error
 
 
 def test_objects_in_yaml_are_refused(sent, trap):

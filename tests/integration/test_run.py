@@ -241,6 +241,14 @@ def test_what_a_run_warns_of_in_its_data_reaches_the_summary(tiny, tmp_path, mon
     assert (skipped.state, skipped.warnings) == ("skipped", ())
 
 
+def test_images_that_are_all_for_testing_are_refused_before_there_is_a_run(tiny, tmp_path):
+    for kind, drawn in (("images", picture(1, 64)), ("masks", disc(12, 64))):
+        save(tmp_path / "mine" / "test" / kind / "1.png", drawn)
+    with pytest.raises(RunFailed, match="the split 'train' is empty"):
+        run(tiny("dataset=folder", f"dataset.root={tmp_path / 'mine'}"))
+    assert not [*tmp_path.glob("runs/*")]
+
+
 def test_force_trains_again_and_keeps_the_old_folder(tiny, finished, copied, tmp_path, only_run):
     before = results(copied(finished()))
     run(tiny("force=true"))

@@ -84,6 +84,7 @@ def test_runs_without_a_number_stand_beside_published_ones(add_run):
 def test_latex(table):
     text = render(table, "latex")
     assert text.splitlines() == [
+        r"% needs \usepackage{booktabs}",
         r"\begin{tabular}{lll}",
         r"\toprule",
         r"loss & clean & $\alpha$=0.7 $\beta$=0.5 \\",

@@ -155,6 +155,9 @@ def test_files_that_make_no_data_set_are_refused_before_any_run(checked, tmp_pat
         assert [*call, override] in checked([[*call, override]])
     (tmp_path / "images" / "j.png").unlink()
     assert batch[0] in checked(batch)
+    (tmp_path / "split.csv").write_text("".join(["id,split\n", *(f"{s},train\n" for s in "abc")]))
+    with pytest.raises(DataError, match=r"the split 'test' is empty\. Add images to it$"):
+        checked(batch)
 
 
 def test_a_folder_may_be_on_the_machines_of_a_cluster_only(checked, tmp_path):

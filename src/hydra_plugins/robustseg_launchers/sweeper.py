@@ -116,6 +116,7 @@ def _check_files(config: DictConfig) -> None:
 
     from robustseg.configuration.buildable import check_targets
     from robustseg.configuration.checks import resolve
+    from robustseg.data.sources.files import FileSource
     from robustseg.errors import ConfigError
 
     try:
@@ -123,7 +124,11 @@ def _check_files(config: DictConfig) -> None:
         check_targets(settings, "dataset")
     except (ConfigError, OmegaConfBaseException):  # of this combination alone? Its run says so
         return
-    instantiate(settings.dataset.source.arguments()).records()
+    source = instantiate(settings.dataset.source.arguments())
+    if isinstance(source, FileSource):
+        source.check_trainable()
+    else:
+        source.records()
 
 
 def by_data(batch: Sequence[Sequence[str]]) -> list[Sequence[str]]:

@@ -27,7 +27,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--against", metavar="LOSS", help="only pairs with this loss (default: all pairs)"
     )
-    parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
+    parser.add_argument(
+        "--format",
+        choices=STYLES,
+        default="md",
+        help="latex needs the package booktabs (default: md)",
+    )
     parser.set_defaults(main=main)
 
 

@@ -140,8 +140,9 @@ def _data(run: "FinishedRun", options: argparse.Namespace) -> _Data:
     known = overlap(run, images)
     if options.split != "all":
         chosen = np.flatnonzero(images.splits == options.split)
-        if getattr(source, "drawn_test", False) and not known.trained.any():
-            _log.warning("%s", _partial(chosen, images, run, dataset.name))
+        drawn = getattr(source, "drawn_test", False)
+        if drawn and 0 < len(chosen) < len(images) and not known.trained.any():
+            _log.warning("%s", _partial(chosen, images, run, dataset.name, options.split))
         images, known = images.subset(chosen), known.subset(chosen)
     images, trained = _known(run, images, known, options.without_training)
     _warn_of_foreground(images, run, source)
@@ -179,11 +180,11 @@ def _warn_of_foreground(images: "ImageSet", run: "FinishedRun", source: "Source"
         _log.warning("%s", line)
 
 
-def _partial(scored: Sized, images: Sized, run: "FinishedRun", dataset: str) -> str:
+def _partial(scored: Sized, images: Sized, run: "FinishedRun", dataset: str, split: str) -> str:
     """That only a part is scored, though all images are new to the run."""
     return (
-        f"only {len(scored)} of {len(images)} images of {dataset} are scored, the test part of a "
-        f"random split, though {run.folder.run_id} was trained on none of them. Add --split all"
+        f"only {len(scored)} of {len(images)} images of {dataset} are scored, the {split} part of "
+        f"a random split, though {run.folder.run_id} was trained on none of them. Add --split all"
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from robustseg.cli.file_argument import file_ending
 from robustseg.cli.overrides import add_overrides
 from robustseg.cli.run_argument import positive
-from robustseg.errors import UserError
+from robustseg.errors import DataError, UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,10 +24,16 @@ def add_parser(subparsers: Any) -> None:
     viewer = commands.add_parser(
         "preview",
         help="draw a contact sheet: image, clean and noisy outline, type, Dice",
+        description="Draw the first noisy masks of a data set on a contact sheet: the image with "
+        "the clean and the noisy outline, the type of the noise, and the Dice of both masks.",
         epilog="robustseg noise preview noise=markov noise.alpha=1 -o markov.png",
     )
     viewer.add_argument(
-        "-o", "--out", type=file_ending(".png"), default=Path("noise.png"), help="PNG file"
+        "-o",
+        "--out",
+        type=file_ending(".png"),
+        default=Path("noise.png"),
+        help="PNG file (default: noise.png)",
     )
     viewer.add_argument(
         "--count", type=positive, default=24, help="noisy images to show (default: 24)"
@@ -114,6 +120,8 @@ def _corrupted(
     images = load_selected(source, Path(settings.paths.cache), settings.dataset)
     if options.split != "all":
         images = images.split(options.split)
+    if not len(images):
+        raise DataError("there are no images in this split: choose another with --split")
     model = instantiate(settings.noise.model.arguments())
     noisy, manifest = corrupt(images, settings.noise, model, settings.dataset.classes)
     return settings, source, images, noisy, manifest

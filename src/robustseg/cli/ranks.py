@@ -40,7 +40,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--metric", default="dice_image", help="metric to rank by (default: dice_image)"
     )
-    parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
+    parser.add_argument(
+        "--format",
+        choices=STYLES,
+        default="md",
+        help="latex needs the package booktabs (default: md)",
+    )
     parser.add_argument(
         "--cost",
         action=argparse.BooleanOptionalAction,

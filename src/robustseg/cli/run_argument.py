@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 def add_run(parser: argparse.ArgumentParser, device: bool = True) -> None:
     """Add RUN and the options of loading it; without `device` it is loaded on the CPU."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument(
+        "run", type=_folder_for(parser.prog), metavar="RUN", help="folder of a finished run"
+    )
     if device:
         parser.add_argument(
             "--device",
@@ -29,6 +32,17 @@ def add_run(parser: argparse.ArgumentParser, device: bool = True) -> None:
         help="let the run's config.yaml build any class, which can run any code: only for "
         "your own runs, and those of people you trust",
     )
+
+
+def _folder_for(command: str) -> Callable[[str], Path]:
+    """The folder of a run, for argparse, which would take an override for it."""
+
+    def folder(text: str) -> Path:
+        if "=" in text and not Path(text).is_dir():
+            raise argparse.ArgumentTypeError(f"RUN is missing: write {command} runs/RUN {text}")
+        return Path(text)
+
+    return folder
 
 
 def positive(text: str) -> int:
@@ -61,8 +75,11 @@ def loaded(options: argparse.Namespace) -> "FinishedRun":
     Raises:
         DataError: it cannot be loaded, or asks for more than a run folder may.
     """
+    from robustseg.configuration.own_conf import import_from_here
     from robustseg.finished.load import load_run
 
+    if options.trust:
+        import_from_here()
     return load_run(options.run, device=options.device, trust=options.trust)
 
 

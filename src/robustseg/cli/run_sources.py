@@ -21,15 +21,10 @@ def add_runs(parser: argparse.ArgumentParser, duplicates: bool = True) -> None:
 
 def add_sources(parser: argparse.ArgumentParser, duplicates: bool = True) -> None:
     """Add --runs and --duplicates."""
-    parser.add_argument(
-        "--runs",
-        type=Path,
-        nargs="+",
-        action="extend",
-        metavar="SOURCE",
-        help="folders of runs, and records that `robustseg runs pack` made; where they disagree, "
-        "the first is used (default: runs, and experiments/*/record if an experiment is "
-        "named)",
+    add_places(
+        parser,
+        "; where they disagree, the first is used (default: runs, and experiments/*/record if an "
+        "experiment is named)",
     )
     if duplicates:
         parser.add_argument(
@@ -39,6 +34,18 @@ def add_sources(parser: argparse.ArgumentParser, duplicates: bool = True) -> Non
             help="if sources disagree on a run: use the first (default), or show all in separate "
             "rows",
         )
+
+
+def add_places(parser: argparse.ArgumentParser, use: str) -> None:
+    """Add --runs, with what is said of its use."""
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        nargs="+",
+        action="extend",
+        metavar="SOURCE",
+        help=f"folders of runs, and records that `robustseg runs pack` made{use}",
+    )
 
 
 def chosen_sources(options: argparse.Namespace) -> Sources:

@@ -71,8 +71,9 @@ def main(options: argparse.Namespace) -> int:
     settings = composed(options.overrides)
     run = _moved(loaded(options), settings.dataset.root)
     data = training_data(run, Path(settings.paths.cache))
-    found = beliefs(run, data.train.images, data.noisy, compare=options.compare)
-    method = DICE if options.by == "dice" else found.method
+    own = options.by == "own"
+    found = beliefs(run, data.train.images, data.noisy, compare=options.compare, need_own=own)
+    method = found.method if own else DICE
     order = found.order(method)
     rows = _rows(found, data, order)
     title = f"{run.folder.run_id}: most suspicious of {len(rows)} training masks, by {method}"

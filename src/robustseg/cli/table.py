@@ -50,7 +50,12 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE",
         help="the table of a results.csv, which --format csv wrote; needs no runs",
     )
-    parser.add_argument("--format", choices=STYLES, default="md", help="(default: md)")
+    parser.add_argument(
+        "--format",
+        choices=STYLES,
+        default="md",
+        help="latex needs the package booktabs (default: md)",
+    )
     parser.set_defaults(main=main, resolve_experiment=resolve_experiment)
 
 

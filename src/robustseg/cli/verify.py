@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from robustseg.cli.run_sources import add_sources, chosen_sources
+from robustseg.cli.run_sources import add_places, chosen_sources
 from robustseg.errors import NoRuns
 from robustseg.terminal.count import count
 from robustseg.terminal.printable import printable
@@ -28,7 +28,10 @@ def add_parser(commands: Any) -> None:
         epilog="robustseg runs verify --runs experiments/tloss_shenzhen_small/record",
     )
     parser.add_argument("ids", nargs="*", help="run ids; none: all runs")
-    add_sources(parser, duplicates=False)
+    add_places(
+        parser,
+        ", each of which is verified (default: runs; if it has none, experiments/*/record)",
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text")
     parser.set_defaults(main=main)
 

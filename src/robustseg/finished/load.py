@@ -47,7 +47,7 @@ class FinishedRun:
         image_size: height and width of its images in pixels.
         precision: in which it was evaluated in training.
         batch_size: images per batch in its evaluations.
-        nu: ν of a T-Loss; None with other losses.
+        loss_state: parameters and buffers of a loss that learns a ν; none of other losses.
         trust: whether its config.yaml may build any class.
     """
 
@@ -58,8 +58,14 @@ class FinishedRun:
     image_size: int
     precision: str
     batch_size: int
-    nu: float | None
+    loss_state: dict[str, Tensor]
     trust: bool
+
+    @property
+    def nu(self) -> float | None:
+        """ν of a T-Loss; None with other losses."""
+        log_nu = self.loss_state.get("log_nu")
+        return None if log_nu is None else float(log_nu.double().exp())
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -101,7 +107,6 @@ def load_run(path: Path, *, device: str = "auto", trust: bool = False) -> Finish
     added = {} if classes is None else {"classes": len(classes)}
     network, channels = _network(settings.model, weights["network"], folder, trust, added)
     predictor = Predictor(network, settings.trainer.channels_last)
-    log_nu = next((v for key, v in weights["loss"].items() if key.endswith("log_nu")), None)
     return FinishedRun(
         folder,
         settings,
@@ -110,7 +115,7 @@ def load_run(path: Path, *, device: str = "auto", trust: bool = False) -> Finish
         image_size=settings.dataset.image_size,
         precision=settings.trainer.precision,
         batch_size=settings.evaluation.batch_size,
-        nu=None if log_nu is None else float(log_nu.double().exp()),
+        loss_state=_beside_log_nu(weights["loss"]),
         trust=trust,
     )
 
@@ -183,6 +188,15 @@ def _read_weights(folder: RunFolder) -> dict[str, dict[str, Tensor]]:
     ):
         raise DataError(f"{path}: not the weights of a run of robustseg")
     return weights
+
+
+def _beside_log_nu(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state of the module that has a ln ν, by its own names; {} if none has."""
+    found = next((key for key in state if key.endswith("log_nu")), None)
+    if found is None:
+        return {}
+    prefix = found.removesuffix("log_nu")
+    return {k.removeprefix(prefix): value for k, value in state.items() if k.startswith(prefix)}
 
 
 def _network(

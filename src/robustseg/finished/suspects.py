@@ -1,6 +1,6 @@
 """How little a trained network believes each of the masks it was trained on."""
 
-import math
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -27,6 +27,8 @@ from robustseg.runs.files import trouble
 
 DICE = "1 - Dice"  # a method
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, eq=False)
 class Beliefs:
@@ -34,7 +36,8 @@ class Beliefs:
 
     Attributes:
         doubt: (n,) by method, higher where a mask is less believed. The first method is the run's
-            own; then `DICE`, of mask and prediction; "cleanlab" if it was asked for.
+            own, unless it was left out; then `DICE`, of mask and prediction; "cleanlab" if it was
+            asked for.
         dice: (n,) of the prediction against the mask given.
         predicted: (N, H, W) uint8, foreground 1, or k for the k-th class.
         at: (n,) places of the images among the N; several of one image where there are classes.
@@ -49,7 +52,7 @@ class Beliefs:
 
     @property
     def method(self) -> str:
-        """The run's own method."""
+        """The run's own method; `DICE` where it was left out."""
         return next(iter(self.doubt))
 
     def order(self, method: str) -> np.ndarray:
@@ -120,7 +123,12 @@ def training_data(run: FinishedRun, cache: Path) -> RunData:
 
 
 def beliefs(
-    run: FinishedRun, images: np.ndarray, masks: np.ndarray, *, compare: bool = False
+    run: FinishedRun,
+    images: np.ndarray,
+    masks: np.ndarray,
+    *,
+    compare: bool = False,
+    need_own: bool = True,
 ) -> Beliefs:
     """Score masks by the residuals r = y − p of the network's probabilities.
 
@@ -138,12 +146,21 @@ def beliefs(
         masks: (N, H, W) uint8 with 0, 1 and 255 = ignored.
         compare: whether to add cleanlab's label quality score ("softmin"; Lad and Mueller,
             arXiv 2307.05080), negated, of the same probabilities.
+        need_own: whether the run's own method has to be there; else it is left out, with a
+            warning, where the loss cannot be built.
 
     Raises:
         NotInstalled: cleanlab is asked for and not installed.
         DataError: the network predicts NaN, or a loss with a ν is not a T-Loss of the package.
     """
-    loss = None if run.classes else _t_loss(run)
+    loss, has_own = None, True
+    try:
+        loss = None if run.classes else _t_loss(run)
+    except DataError as error:
+        if need_own:
+            raise
+        has_own = False
+        _log.warning("without the weight of the run's own loss: %s", error)
     if compare and run.classes:
         raise ConfigError(
             f"--compare: {run.folder.run_id} has several classes, and cleanlab scores whole images"
@@ -175,7 +192,8 @@ def beliefs(
             quality.append(_label_quality(logits, given))
     agreement = np.concatenate(scores)
     own = "mean squared residual" if loss is None else "T-Loss weight"
-    methods = {own: np.concatenate(doubts), DICE: 1 - agreement}
+    methods = {own: np.concatenate(doubts)} if has_own else {}
+    methods[DICE] = 1 - agreement
     if compare:
         methods["cleanlab"] = -np.concatenate(quality)
     names = run.classes or ("",)
@@ -210,9 +228,17 @@ def _t_loss(run: FinishedRun) -> TLoss | None:
     if not isinstance(loss, TLoss):
         raise DataError(
             f"{run.folder.config}: {type(loss).__name__} has a ν but is not a TLoss, so the "
-            "weight that it gives an image is unknown. Derive it from robustseg.losses.TLoss"
+            "weight that it gives an image is unknown. Derive it from robustseg.losses.TLoss, or "
+            "rank by 1 - Dice: --by dice"
         )
-    loss.load_state_dict({"log_nu": torch.tensor(math.log(run.nu))})
+    try:
+        loss.load_state_dict(run.loss_state)
+    except RuntimeError as error:  # it lists the names
+        raise DataError(
+            f"{run.folder.weights}: the parameters of the loss do not fit {type(loss).__name__}, "
+            "so the weight that it gives an image is unknown: take the class that the run was "
+            "trained with, or rank by 1 - Dice: --by dice"
+        ) from error
     return loss
 
 

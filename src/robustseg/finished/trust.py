@@ -8,7 +8,7 @@ network.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from hydra.utils import instantiate
 from omegaconf.errors import OmegaConfBaseException
 
 from robustseg.configuration.buildable import check_part
+from robustseg.configuration.loading import load_target
 from robustseg.errors import ConfigError, DataError
 from robustseg.setting_groups import Part
 
@@ -99,11 +100,25 @@ def build(part: Part, name: str, path: Path, *, trust: bool, **added: Any) -> An
     try:
         if not trust:  # a network was once trained with arguments that it ignores
             check_part(part, name)
+        for place, target in _targets(node, name):
+            load_target(target, place)
         return instantiate(node, **added)
     except DataError:
         raise
     except (HydraException, OmegaConfBaseException, ConfigError) as error:
         raise DataError(f"{path}: {name} cannot be built: {error}") from error
+
+
+def _targets(node: Any, name: str) -> Iterator[tuple[str, str]]:
+    """Where a node names a class to build, and its name."""
+    if isinstance(node, Mapping):
+        if isinstance(node.get("_target_"), str):
+            yield name, node["_target_"]
+        for key, value in node.items():
+            yield from _targets(value, f"{name}.{key}")
+    elif isinstance(node, list):
+        for at, item in enumerate(node):
+            yield from _targets(item, f"{name}[{at}]")
 
 
 def _check(node: Any, allowed: set[str], name: str) -> None:

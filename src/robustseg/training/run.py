@@ -15,6 +15,7 @@ from robustseg.configuration.allowed_names import check_run_id
 from robustseg.configuration.buildable import check_targets
 from robustseg.configuration.checks import resolve
 from robustseg.data.fingerprint import fingerprint_for_run
+from robustseg.data.sources.files import FileSource
 from robustseg.errors import AlreadyRunning, ConfigError, OtherConditions, RunFailed
 from robustseg.runs.finished import finished_metrics
 from robustseg.runs.folder import RunFolder
@@ -65,6 +66,8 @@ def run(cfg: DictConfig) -> None:
         interrupts.stop_if_lost()
         check_records(settings.records)
         source = instantiate(settings.dataset.source.arguments())
+        if isinstance(source, FileSource):
+            source.check_trainable()
         cache = Path(settings.paths.cache)
         identity = identify(settings, fingerprint_for_run(source, settings.dataset, cache))
         name = identity.run_id

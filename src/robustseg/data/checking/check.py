@@ -103,7 +103,7 @@ def check(source: Source, image_size: int | None = None) -> Report:
     root = str(getattr(source, "root", None) or "")
     try:
         if isinstance(source, FileSource):
-            scan = source.checked_scan()
+            scan = source.checked_scan(source.needed_splits)
         else:
             scan = Scan(source.records())
     except OptionError:

@@ -120,25 +120,32 @@ class FileSource(ABC):
         """The root, checked to be a folder."""
         return checked_root(self.root)
 
-    def checked_scan(self) -> Scan:
-        """`scan`, with what holds for every source checked: ids, groups and splits."""
+    def checked_scan(self, splits: Sequence[str] = ()) -> Scan:
+        """`scan`, with what holds for every source checked: ids and groups.
+
+        Args:
+            splits: those that must have images.
+        """
         self._check_options()
         scan = self.scan()
         errors = [*scan.errors, *_id_errors(scan.records), *_group_errors(scan.records)]
         filled = {record.split for record in scan.records}
-        for split in self.needed_splits:
+        for split in splits:
             if split not in filled and not scan.errors:
                 errors.append(f"{self.folder()}: the split {split!r} is empty. Add images to it")
         return Scan(in_order(scan.records), errors, scan.remarks, scan.recognised)
 
     def records(self) -> list[Record]:
         """Every pair of files; see `Source.records`."""
-        scan = self.checked_scan()
-        if scan.errors:
-            more = len(scan.errors) - 1
-            rest = f" (and {more} more: robustseg data check lists all)" if more else ""
-            raise DataError(scan.errors[0] + rest)
-        return scan.records
+        return _usable(self.checked_scan())
+
+    def check_trainable(self) -> None:
+        """Refuses files that a run cannot be trained on and tested with.
+
+        Raises:
+            DataError: `records` would raise it, or a split that training needs is empty.
+        """
+        _usable(self.checked_scan(self.needed_splits))
 
     def read(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
         """Image and mask of one record; see `Source.read`."""
@@ -270,6 +277,19 @@ def subfolder(root: Path, names: Iterable[str], remedy: str = "Check dataset.roo
     listed = ", ".join(there[:6]) + (", …" if len(there) > 6 else "") if there else "nothing"
     wanted = " or ".join(names)
     raise DataError(f"{root}: no folder {wanted} in it (it holds {listed}). {remedy}")
+
+
+def _usable(scan: Scan) -> list[Record]:
+    """The records of a scan without errors.
+
+    Raises:
+        DataError: it has some; with the first.
+    """
+    if scan.errors:
+        more = len(scan.errors) - 1
+        rest = f" (and {more} more: robustseg data check lists all)" if more else ""
+        raise DataError(scan.errors[0] + rest)
+    return scan.records
 
 
 def _id_errors(records: list[Record]) -> list[str]:

@@ -140,6 +140,7 @@ def _latex(grid: Grid, sentences: list[str]) -> str:
 
     return "\n".join(
         [
+            r"% needs \usepackage{booktabs}",
             rf"\begin{{tabular}}{{{'l' * len(grid.headings[0])}}}",
             r"\toprule",
             *map(line, grid.headings),
