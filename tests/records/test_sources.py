@@ -397,3 +397,16 @@ def test_what_needs_weights_says_that_a_record_has_none(
     }.items():
         assert main([command, run, *more]) == 1
         assert said in capsys.readouterr().err
+
+
+def test_a_filter_may_name_a_source(add_run, capsys):
+    first, second = add_run("gce"), add_run("gce", place="elsewhere", shift=1)
+    sources = [str(folder.path.parent) for folder in (first, second)]
+    dice = [read_json(folder.metrics)["dice_image"] for folder in (first, second)]
+    words = ["table", "--runs", *sources, "--where", f"source={sources[1]}"]
+    every = [*words, "--duplicates", "all", "--format", "csv", "--metric", "dice_image"]
+    assert main(every) == 0
+    output = capsys.readouterr().out
+    assert repr(dice[1]) in output and repr(dice[0]) not in output
+    assert main(words) == 2
+    assert "no run has a setting 'source': those have" in capsys.readouterr().err

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: Any) -> pd.DataFrame:
+def load_runs(
+    source: Sources | Path | str | Sequence[Path | str], /, **filters: Any
+) -> pd.DataFrame:
     """Read finished runs.
 
     Args:
@@ -223,6 +225,11 @@ def _column(runs: pd.DataFrame, name: str) -> pd.Series:
     if name in (*LABELS, "data"):
         return runs[name]
     settings = {key for own in runs["settings"] for key in own}
+    if name == "source" and name not in settings:
+        raise ConfigError(
+            "no run has a setting 'source': those have that `robustseg table --duplicates all` "
+            "shows where the sources behind --runs disagree"
+        )
     if name not in settings:
         usual = [*LABELS, "experiment", "data"]
         hint = suggestion(name, {*usual, *settings}, usual)
