@@ -1,6 +1,7 @@
 """Tables, figures and reports are the same of folders, of records and of both."""
 
 import io
+import json
 import re
 import shutil
 
@@ -410,3 +411,31 @@ def test_a_filter_may_name_a_source(add_run, capsys):
     assert repr(dice[1]) in output and repr(dice[0]) not in output
     assert main(words) == 2
     assert "no run has a setting 'source': those have" in capsys.readouterr().err
+
+
+def test_each_source_keeps_all_of_its_runs(add_run, tmp_path, capsys):
+    """Also those that are equal in another; else its means are over a part of them."""
+    folders = [add_run("gce", seed=seed) for seed in (0, 1)]
+    other = [add_run("gce", place="elsewhere", seed=seed, shift=seed) for seed in (0, 1)]
+    pack("mine", [other[0].path.parent], tmp_path / "record")
+    sources = [add_run.runs, other[0].path.parent, tmp_path / "record"]
+    runs = load_runs(Sources(sources, duplicates="all"))
+    of = [own["source"] for own in runs["settings"]]
+    seeds = zip(of, runs["seed"], strict=True)
+    assert sorted(seeds) == sorted((str(source), seed) for source in sources for seed in (0, 1))
+    assert len(set(runs["run_id"])) == 6
+    words = ["table", "--runs", *map(str, sources), "--duplicates", "all", "--format", "json"]
+    assert main([*words, "--metric", "dice_image"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["runs"] for row in rows] == [2, 2, 2]
+    means = {row["source"]: row["mean"] for row in rows}
+    for source, of in zip(sources, (folders, other, other), strict=True):
+        dice = [read_json(folder.metrics)["dice_image"] for folder in of]
+        assert means[str(source)] == pytest.approx(np.mean(dice))
+
+
+def test_equal_sources_count_once_also_where_all_are_shown(add_run, tmp_path):
+    add_run("gce")
+    pack("mine", [add_run.runs], tmp_path / "record")
+    (row,) = load_runs(Sources([add_run.runs, tmp_path / "record"], "all")).to_dict("records")
+    assert "source" not in row["settings"]
