@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import shlex
 import shutil
 
 import numpy as np
@@ -439,3 +440,15 @@ def test_equal_sources_count_once_also_where_all_are_shown(add_run, tmp_path):
     pack("mine", [add_run.runs], tmp_path / "record")
     (row,) = load_runs(Sources([add_run.runs, tmp_path / "record"], "all")).to_dict("records")
     assert "source" not in row["settings"]
+
+
+def test_the_command_that_a_report_recommends_is_one(add_run, tmp_path, capsys):
+    first, second = add_run("gce"), add_run("gce", place="else where", shift=1)
+    sources = [str(folder.path.parent) for folder in (first, second)]
+    page = str(tmp_path / "report.html")
+    assert main(["report", "--runs", *sources, "--images", "none", "-o", page]) == 0
+    said = capsys.readouterr().err
+    command, *words = shlex.split(re.search(r"`([^`]+)` shows both", said)[1])
+    assert command == "robustseg" and main(words) == 0
+    shown = capsys.readouterr().out
+    assert all(source in shown for source in sources)
