@@ -6,6 +6,8 @@ from robustseg.cli.main import main
 from robustseg.results.load import load_runs
 from robustseg.results.tables.confounders import confounders
 from robustseg.results.tables.make_table import make_table
+from robustseg.results.tables.notes import notes
+from robustseg.runs.folder import RunFolder
 
 IMAGES = {f"i{at}": 0.5 + 0.01 * at for at in range(8)}
 SAID = (
@@ -106,3 +108,33 @@ def test_many_rows_and_values_are_counted(add_run):
         "Runs that are compared also differ in trainer.max_epochs: 5 (own00, own01, own02 and 3 "
         "more), 6 (own06), 7 (own07), 8 (own08), 9 (own09) and 2 more."
     )
+
+
+def on(folder, processor):
+    folder.update_status(processor=processor)
+
+
+def test_several_types_of_processor_are_said(two, capsys):
+    for folder, name in zip(sorted(two.iterdir()), ("Intel_A", "AMD_B"), strict=True):
+        on(RunFolder(folder), name)
+    for command in ("table", "claims", "ranks"):
+        assert main([command, "--runs", str(two)]) == 0
+        assert (
+            "come from several types of processor (AMD_B, Intel_A), which give the same"
+        ) in capsys.readouterr().out
+
+
+def test_also_where_runs_are_averaged_only(add_run):
+    on(add_run("tloss", 0.7), "A")
+    on(add_run("tloss", 0.7, seed=1), "B")
+    table = make_table(load_runs(add_run.runs), ["dice_image"])
+    assert any("processor (A, B)" in note for note in notes(table, False))
+
+
+@pytest.mark.parametrize("others", ["A", None])
+def test_one_or_an_unknown_type_is_not_said(add_run, others):
+    on(add_run("tloss", 0.7), "A")
+    on(add_run("mae", 0.7), others)
+    on(add_run("mae", 0.3), "B")  # compared with none
+    table = make_table(load_runs(add_run.runs), ["dice_image"])
+    assert not any("processor" in note for note in notes(table, False))

@@ -184,7 +184,7 @@ def _joined(one: _Read, experiments: Iterable[str]) -> _Read:
 
 
 def _row(one: _Read, name: str) -> dict[str, Any]:
-    finished = one.finished
+    finished, processor = one.finished, one.status.get("processor")
     return {
         **finished.numbers,
         "run_id": name,
@@ -192,5 +192,6 @@ def _row(one: _Read, name: str) -> dict[str, Any]:
         "settings": flat(finished.settings),
         "collapsed": finished.collapsed,
         "labels": finished.labels,
+        "processors": (processor,) if isinstance(processor, str) else (),
         **data_of(one.status),
     }

@@ -46,12 +46,17 @@ def settings_of_rows(runs: pd.DataFrame, labels: Sequence[str]) -> dict[Row, dic
 
 
 def confounders(table: Table, groups: Iterable[Collection[Key]]) -> list[str]:
-    """A sentence that names what differs within groups of cells, with the values; or nothing.
+    """Sentences that name what differs within groups of cells, with the values; or nothing.
 
     Args:
         table: as `make_table` returns it.
-        groups: of cells, each of which are compared.
+        groups: of cells that are compared; of a single one, its runs are averaged.
     """
+    groups = [*groups]
+    return [*_settings(table, groups), *_processors(table, groups)]
+
+
+def _settings(table: Table, groups: Sequence[Collection[Key]]) -> list[str]:
     together = dict.fromkeys(tuple(dict.fromkeys(row for row, _ in keys)) for keys in groups)
     names = dict.fromkeys(name for own in table.settings.values() for name in own)
     told = []
@@ -60,6 +65,20 @@ def confounders(table: Table, groups: Iterable[Collection[Key]]) -> list[str]:
             rows = {row for rows in together if _differs(table, rows, name) for row in rows}
             told += [f"{name}: {_values(table, rows, name)}"] if rows else []
     return [f"Runs that are compared also differ in {'; '.join(told)}."] if told else []
+
+
+def _processors(table: Table, groups: Sequence[Collection[Key]]) -> list[str]:
+    several: dict[str, None] = {}
+    for keys in groups:
+        runs = (sample.run_id for key in keys for sample in table.cells[key].samples)
+        found = dict.fromkeys(name for run_id in runs for name in table.processors.get(run_id, ()))
+        several |= found if len(found) > 1 else {}
+    if not several:
+        return []
+    return [
+        "Runs that are averaged or compared come from several types of processor "
+        f"({_some(sorted(several), _VALUES)}), which give the same configuration other numbers."
+    ]
 
 
 def _differs(table: Table, rows: Sequence[Row], name: str) -> bool:

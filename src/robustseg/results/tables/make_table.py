@@ -79,6 +79,7 @@ def make_table(
         versus=versus,
         data={row: _data_of(group) for (row, _), group in groups.items()},
         settings=settings_of_rows(runs, labels),
+        processors=dict(zip(runs["run_id"], runs["processors"], strict=True)),
     )
 
 

@@ -22,7 +22,7 @@ def notes(table: Table, intervals: bool, place: str = "column") -> list[str]:
     """
     cells = [cell for cell in table.cells.values() if cell.n]
     found = [_shown(table), *_contradicted(table)]
-    found += confounders(table, table.contests)
+    found += confounders(table, [*table.contests, *([key] for key in table.cells)])
     found += rule_notes(table)
     if table.has_runs:  # of published numbers, the paper says what they mean
         found += meanings(column.metric for column in table.columns)
