@@ -1,7 +1,9 @@
 """Tables, figures and reports are the same of folders, of records and of both."""
 
 import io
+import json
 import re
+import shlex
 import shutil
 
 import numpy as np
@@ -397,3 +399,56 @@ def test_what_needs_weights_says_that_a_record_has_none(
     }.items():
         assert main([command, run, *more]) == 1
         assert said in capsys.readouterr().err
+
+
+def test_a_filter_may_name_a_source(add_run, capsys):
+    first, second = add_run("gce"), add_run("gce", place="elsewhere", shift=1)
+    sources = [str(folder.path.parent) for folder in (first, second)]
+    dice = [read_json(folder.metrics)["dice_image"] for folder in (first, second)]
+    words = ["table", "--runs", *sources, "--where", f"source={sources[1]}"]
+    every = [*words, "--duplicates", "all", "--format", "csv", "--metric", "dice_image"]
+    assert main(every) == 0
+    output = capsys.readouterr().out
+    assert repr(dice[1]) in output and repr(dice[0]) not in output
+    assert main(words) == 2
+    assert "no run has a setting 'source': those have" in capsys.readouterr().err
+
+
+def test_each_source_keeps_all_of_its_runs(add_run, tmp_path, capsys):
+    """Also those that are equal in another; else its means are over a part of them."""
+    folders = [add_run("gce", seed=seed) for seed in (0, 1)]
+    other = [add_run("gce", place="elsewhere", seed=seed, shift=seed) for seed in (0, 1)]
+    pack("mine", [other[0].path.parent], tmp_path / "record")
+    sources = [add_run.runs, other[0].path.parent, tmp_path / "record"]
+    runs = load_runs(Sources(sources, duplicates="all"))
+    of = [own["source"] for own in runs["settings"]]
+    seeds = zip(of, runs["seed"], strict=True)
+    assert sorted(seeds) == sorted((str(source), seed) for source in sources for seed in (0, 1))
+    assert len(set(runs["run_id"])) == 6
+    words = ["table", "--runs", *map(str, sources), "--duplicates", "all", "--format", "json"]
+    assert main([*words, "--metric", "dice_image"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["runs"] for row in rows] == [2, 2, 2]
+    means = {row["source"]: row["mean"] for row in rows}
+    for source, of in zip(sources, (folders, other, other), strict=True):
+        dice = [read_json(folder.metrics)["dice_image"] for folder in of]
+        assert means[str(source)] == pytest.approx(np.mean(dice))
+
+
+def test_equal_sources_count_once_also_where_all_are_shown(add_run, tmp_path):
+    add_run("gce")
+    pack("mine", [add_run.runs], tmp_path / "record")
+    (row,) = load_runs(Sources([add_run.runs, tmp_path / "record"], "all")).to_dict("records")
+    assert "source" not in row["settings"]
+
+
+def test_the_command_that_a_report_recommends_is_one(add_run, tmp_path, capsys):
+    first, second = add_run("gce"), add_run("gce", place="else where", shift=1)
+    sources = [str(folder.path.parent) for folder in (first, second)]
+    page = str(tmp_path / "report.html")
+    assert main(["report", "--runs", *sources, "--images", "none", "-o", page]) == 0
+    said = capsys.readouterr().err
+    command, *words = shlex.split(re.search(r"`([^`]+)` shows both", said)[1])
+    assert command == "robustseg" and main(words) == 0
+    shown = capsys.readouterr().out
+    assert all(source in shown for source in sources)

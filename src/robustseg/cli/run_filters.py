@@ -163,7 +163,8 @@ def filters(options: argparse.Namespace) -> dict[str, list[Any]]:
         name, equals, values = text.partition("=")
         if not equals:
             raise ConfigError(f"--where takes KEY=VALUE, got {text!r}")
-        read = str if name == "data" else plain_value  # a fingerprint may look like a number
+        # A fingerprint or a folder may look like a number.
+        read = str if name in ("data", "source") else plain_value
         chosen[name] = [read(value) for value in alternatives(values)]
     experiments = getattr(options, "experiments", [])
     named = {

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: Any) -> pd.DataFrame:
+def load_runs(
+    source: Sources | Path | str | Sequence[Path | str], /, **filters: Any
+) -> pd.DataFrame:
     """Read finished runs.
 
     Args:
@@ -35,7 +37,8 @@ def load_runs(source: Sources | Path | str | Sequence[Path | str], **filters: An
         One row a finished run: ``run_id``, ``LABELS`` (missing where not applicable: no β
         without noise), ``experiments`` (a tuple of names), ``settings`` (dotted names → values),
         ``data`` (folder and first digits of the fingerprint of its data; None where unknown),
-        ``fingerprint``, ``data_folder``, ``collapsed`` ("background", "foreground" or None: the
+        ``fingerprint``, ``data_folder``, ``processors`` (a tuple of the name of the type of
+        processor, if it is known), ``collapsed`` ("background", "foreground" or None: the
         network predicts only that) and every number of metrics.json, of nested ones by its dotted
         name. ``attrs["left_out"]`` maps the other folders' names to why they are not finished
         runs, ``attrs["unfinished"]`` counts those of them that may pass the filters,
@@ -96,7 +99,8 @@ _OF_DATA = ("data", "fingerprint", "data_folder")
 
 def metric_names(runs: pd.DataFrame) -> list[str]:
     """Return the names of the numbers that tables can show."""
-    others = {"run_id", "experiments", "settings", "collapsed", "folds", *_OF_DATA, *LABELS}
+    of_runs = ("run_id", "experiments", "settings", "collapsed", "processors", "folds")
+    others = {*of_runs, *_OF_DATA, *LABELS}
     return [name for name in runs.columns if name not in others]
 
 
@@ -223,6 +227,11 @@ def _column(runs: pd.DataFrame, name: str) -> pd.Series:
     if name in (*LABELS, "data"):
         return runs[name]
     settings = {key for own in runs["settings"] for key in own}
+    if name == "source" and name not in settings:
+        raise ConfigError(
+            "no run has a setting 'source': those have that `robustseg table --duplicates all` "
+            "shows where the sources behind --runs disagree"
+        )
     if name not in settings:
         usual = [*LABELS, "experiment", "data"]
         hint = suggestion(name, {*usual, *settings}, usual)

@@ -64,7 +64,8 @@ def merged(paths: Sequence[Path], records: Mapping[Path, Record], every: bool = 
     Args:
         paths: of the sources; one that is not there has nothing.
         records: those of them that are records.
-        every: whether each set of numbers of a run is a row, with the setting ``source``; else
+        every: whether, if sources disagree on any run, each run of each source is a row, with the
+            setting ``source``, so that a source's rows are all of its runs; else one row a run,
             that of the first source.
     """
     found = Merged()
@@ -77,13 +78,14 @@ def merged(paths: Sequence[Path], records: Mapping[Path, Record], every: bool = 
             read, found.left_out[path] = _read_folder(path)
         for one in read:
             by_id.setdefault(one.finished.run_id, []).append(one)
-    several = any(len(same) > 1 for same in by_id.values())
-    kept = {run_id: _apart(same, found) for run_id, same in by_id.items()} if several else by_id
+    sets = {run_id: _sets(same) for run_id, same in by_id.items()}
+    found.differing = {run_id: _difference(of) for run_id, of in sets.items() if len(of) > 1}
+    marked = every and bool(found.differing)
+    kept = {run_id: _each(of) if marked else of[0][:1] for run_id, of in sets.items()}
     for run_id, names in joined_in(paths).items():
         kept[run_id] = [_joined(one, names) for one in kept.get(run_id, ())]
-    marked = every and bool(found.differing)
     for run_id in sorted(kept):
-        for at, one in enumerate(kept[run_id] if marked else kept[run_id][:1]):
+        for at, one in enumerate(kept[run_id]):
             name = run_id if at == 0 else f"{run_id} ({one.where})"
             row = _row(one, name)
             if marked:
@@ -131,30 +133,48 @@ def _read_folder(path: Path) -> tuple[list[_Read], dict[str, str]]:
     return read, left_out
 
 
-def _apart(same: Sequence[_Read], found: Merged) -> list[_Read]:
-    """Of a run's several readings one for each set of numbers, the first source's first."""
+def _sets(same: Sequence[_Read]) -> list[list[_Read]]:
+    """A run's several readings, those with the same numbers together, the first source's first."""
+    if len(same) == 1:
+        return [[*same]]
     from robustseg.records.finding import same_numbers
 
-    kept: list[_Read] = []
-    joined: list[tuple[str, ...]] = []
+    sets: list[list[_Read]] = []
+    met: dict[Path, list[int]] = {}  # by source, which sets it has
     for one in same:
-        for at, other in enumerate(kept):
-            if same_numbers(other.finished, one.finished) is None:
-                joined[at] = tuple(dict.fromkeys((*joined[at], *one.finished.experiments)))
-                break
-        else:
-            before = sum(other.source == one.source for other in kept)
-            kept.append(replace(one, nth=before + 1))
-            joined.append(one.finished.experiments)
-    kept = [_joined(one, names) for one, names in zip(kept, joined, strict=True)]
-    if len(kept) > 1:
-        first = kept[0]
-        name = same_numbers(first.finished, kept[1].finished)
-        values = [f"{one.finished.numbers.get(str(name))} in {one.where}" for one in kept]
-        found.differing[first.finished.run_id] = (
-            f"{first.finished.run_id} has {name} {' and '.join(values)}"
-        )
-    return kept
+        equal = [same_numbers(known[0].finished, one.finished) is None for known in sets]
+        at = [*equal, True].index(True)
+        if at == len(sets):
+            sets.append([])
+        own = met.setdefault(one.source, [])
+        if at not in own:
+            own.append(at)
+        sets[at].append(replace(one, nth=own.index(at) + 1))
+    return [_of_all_experiments(known) for known in sets]
+
+
+def _of_all_experiments(known: Sequence[_Read]) -> list[_Read]:
+    """Readings with the same numbers, each with the experiments of all."""
+    names = dict.fromkeys(name for one in known for name in one.finished.experiments)
+    return [_joined(one, names) for one in known]
+
+
+def _each(sets: Sequence[Sequence[_Read]]) -> list[_Read]:
+    """What each source has of a run, each set of numbers once, the first source's first."""
+    found: dict[str, _Read] = {}
+    for one in (one for known in sets for one in known):
+        found.setdefault(one.where, one)
+    return list(found.values())
+
+
+def _difference(sets: Sequence[Sequence[_Read]]) -> str:
+    """A number in which the readings of a run differ, in words."""
+    from robustseg.records.finding import same_numbers
+
+    first, second, *_ = firsts = [known[0] for known in sets]
+    name = str(same_numbers(first.finished, second.finished))
+    values = [f"{one.finished.numbers.get(name)} in {one.where}" for one in firsts]
+    return f"{first.finished.run_id} has {name} {' and '.join(values)}"
 
 
 def _joined(one: _Read, experiments: Iterable[str]) -> _Read:
@@ -164,7 +184,7 @@ def _joined(one: _Read, experiments: Iterable[str]) -> _Read:
 
 
 def _row(one: _Read, name: str) -> dict[str, Any]:
-    finished = one.finished
+    finished, processor = one.finished, one.status.get("processor")
     return {
         **finished.numbers,
         "run_id": name,
@@ -172,5 +192,6 @@ def _row(one: _Read, name: str) -> dict[str, Any]:
         "settings": flat(finished.settings),
         "collapsed": finished.collapsed,
         "labels": finished.labels,
+        "processors": (processor,) if isinstance(processor, str) else (),
         **data_of(one.status),
     }

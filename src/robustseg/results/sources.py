@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -206,7 +207,8 @@ class Sources:
         if told and self.duplicates == "first":
             remarks.append(
                 f"{len(told)} {'run has' if len(told) == 1 else 'runs have'} different numbers "
-                "in another source (another processor?); the first is used, --duplicates all "
+                "in another source (another processor?); the first is used, "
+                f"`robustseg table --runs {shlex.join(map(str, self.paths))} --duplicates all` "
                 "shows both: " + "; ".join(told[:_TOLD])
             )
             remarks[-1] += f"; and {len(told) - _TOLD} more." if len(told) > _TOLD else "."

@@ -97,8 +97,10 @@ class Claims:
         claims: by column, as the table has them.
         family: how many pairs the p-values are corrected for.
         left_out: metrics that are not means over images.
+        confounders: in what else runs that are compared differ, in sentences.
     """
 
     claims: tuple[Claim, ...]
     family: int
     left_out: tuple[str, ...] = ()
+    confounders: tuple[str, ...] = ()

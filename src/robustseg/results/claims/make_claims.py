@@ -23,6 +23,7 @@ from robustseg.results.tables.comparison import (
     why_nothing,
     with_reference,
 )
+from robustseg.results.tables.confounders import confounders
 from robustseg.results.tables.grid import column_words
 from robustseg.results.tables.image_scores import (
     PER_IMAGE,
@@ -73,7 +74,7 @@ def make_claims(table: Table, images: Images, against: str | None = None) -> Cla
     ]
     order = list(table.columns)
     claims.sort(key=lambda claim: order.index(claim.column))
-    return Claims(tuple(claims), len(pairs), left_out)
+    return Claims(tuple(claims), len(pairs), left_out, tuple(confounders(table, pairs)))
 
 
 def _identity(table: Table, pair: Pair, images: Images) -> list:

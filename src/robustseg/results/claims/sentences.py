@@ -101,7 +101,7 @@ def footnotes(claims: Claims) -> list[str]:
     if claims.left_out:
         why = no_means(claims.left_out)
         said.append(f"Left out, because {why}: {', '.join(claims.left_out)}.")
-    return said
+    return [*said, *claims.confounders]
 
 
 def _draws(claim: Claim) -> int:

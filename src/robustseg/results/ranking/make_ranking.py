@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from robustseg.results.ranking.bootstrap import kept_bootstrap
 from robustseg.results.ranking.columns import Array, mean_ranks, rank_in_columns
 from robustseg.results.ranking.ranked_cells import Place, RankedCells
+from robustseg.results.tables.confounders import confounders
 from robustseg.results.tables.image_scores import Images, is_per_image
 from robustseg.results.tables.table_model import Table
 
@@ -38,6 +39,7 @@ class Ranking:
         alone: places that are left out because fewer than two losses are there, in words.
         groups: of losses that are compared with one another, directly or through others; those of
             different groups are not, and their ranks say nothing of each other.
+        confounders: in what else runs that are compared differ, in sentences.
     """
 
     metric: str
@@ -54,6 +56,7 @@ class Ranking:
     missing: tuple[str, ...]
     alone: tuple[str, ...]
     groups: tuple[tuple[str, ...], ...]
+    confounders: tuple[str, ...]
 
 
 def make_ranking(table: Table, images: Images | None) -> Ranking:
@@ -104,6 +107,7 @@ def make_ranking(table: Table, images: Images | None) -> Ranking:
         tuple(grid.missing()),
         tuple(grid.alone),
         _groups(names, grid.meet()[order][:, order]),
+        tuple(confounders(table, grid.together())),
     )
 
 

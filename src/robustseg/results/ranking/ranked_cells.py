@@ -12,7 +12,7 @@ from robustseg.errors import NoRuns
 from robustseg.results.names import loss_name
 from robustseg.results.ranking.columns import Array
 from robustseg.results.tables.order import DATA, data_labels, data_of, score
-from robustseg.results.tables.table_model import Column, Row, Table, in_words, label
+from robustseg.results.tables.table_model import Column, Key, Row, Table, in_words, label
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,10 @@ class RankedCells:
         """(K, K): whether two losses are in the same place anywhere."""
         there = np.array([[key is not None for key in row] for row in self.keys], int)
         return np.asarray(there @ there.T > 0)
+
+    def together(self) -> list[list[Key]]:
+        """The cells of each place."""
+        return [[key for key in column if key] for column in zip(*self.keys, strict=True)]
 
     def missing(self) -> list[str]:
         """The cells that there are not."""

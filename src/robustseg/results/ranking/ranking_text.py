@@ -130,7 +130,7 @@ def _notes(ranking: Ranking) -> list[str]:
         said.append(f"Left out, with one loss only: {_named(ranking.alone)}.")
     if ranking.interval is not None:
         said.append(_interval_note(*ranking.seeds))
-    return [*said, *_left_out_note(ranking)]
+    return [*said, *_left_out_note(ranking), *ranking.confounders]
 
 
 def _interval_note(least: int, most: int) -> str:

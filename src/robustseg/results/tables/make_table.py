@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import ConfigError
+from robustseg.results.tables.confounders import settings_of_rows
 from robustseg.results.tables.distinct import distinguished, plain
 from robustseg.results.tables.order import DATA
 from robustseg.results.tables.pooled_folds import folds_of
@@ -77,6 +78,8 @@ def make_table(
         contests=contests,
         versus=versus,
         data={row: _data_of(group) for (row, _), group in groups.items()},
+        settings=settings_of_rows(runs, labels),
+        processors=dict(zip(runs["run_id"], runs["processors"], strict=True)),
     )
 
 

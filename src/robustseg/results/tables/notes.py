@@ -2,6 +2,7 @@
 
 from robustseg.metrics.catalogue import find
 from robustseg.results.names import loss_name
+from robustseg.results.tables.confounders import confounders
 from robustseg.results.tables.grid import COLLAPSED, DIFFERS, STAR
 from robustseg.results.tables.image_scores import is_per_image, no_means
 from robustseg.results.tables.meaning import meanings
@@ -21,6 +22,7 @@ def notes(table: Table, intervals: bool, place: str = "column") -> list[str]:
     """
     cells = [cell for cell in table.cells.values() if cell.n]
     found = [_shown(table), *_contradicted(table)]
+    found += confounders(table, [*table.contests, *([key] for key in table.cells)])
     found += rule_notes(table)
     if table.has_runs:  # of published numbers, the paper says what they mean
         found += meanings(column.metric for column in table.columns)

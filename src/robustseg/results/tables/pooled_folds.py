@@ -84,7 +84,10 @@ def _pooled(group: pd.DataFrame, numbers: Sequence[str], sources: Sources) -> di
     }
     exact, same_images = _of_all_images([sources.find(run_id) for run_id in group["run_id"]])
     collapsed = [kind for kind in group["collapsed"] if isinstance(kind, str)]
-    experiments = {name: None for of in group["experiments"] for name in of}
+    experiments, processors = (
+        dict.fromkeys(name for of in group[column] for name in of)
+        for column in ("experiments", "processors")
+    )
     return {
         **dict.fromkeys(set(numbers) - set(weighted)),
         **weighted,
@@ -93,6 +96,7 @@ def _pooled(group: pd.DataFrame, numbers: Sequence[str], sources: Sources) -> di
         "settings": own[0],
         "collapsed": collapsed[0] if collapsed else None,
         "experiments": tuple(experiments),
+        "processors": tuple(processors),
         "folds": (tuple(sorted(folds)), int(own[0][_COUNT]), same_images),
     }
 

@@ -169,6 +169,8 @@ class Table:
         test: how cells were compared, if they were.
         data: what the runs of each row were tested on: data set, subset and data, as `load_runs`
             calls them. Empty in a table of published values or of a file, which do not tell.
+        settings: what else is known of the runs of each row, by name; see `confounders`.
+        processors: the types of processor of each run, by its id.
     """
 
     labels: tuple[str, ...]
@@ -180,6 +182,8 @@ class Table:
     versus: str | None = None
     test: Test | None = None
     data: Mapping[Row, tuple[Any, ...]] = field(default_factory=dict)
+    settings: Mapping[Row, Mapping[str, Any]] = field(default_factory=dict)
+    processors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def words(self, row: Row) -> str:
         """A row's labels in words, such as ``dice batch batch_size=8``."""
