@@ -4,7 +4,7 @@ import zlib
 
 from robustseg.results.names import LOSSES
 
-# Okabe and Ito's colours for the colour-blind, and as many again for whole tables of losses.
+# Okabe and Ito's colours for the colour-blind, and more than as many again for whole tables.
 COLORS = {
     "blue": "#0072B2",
     "vermilion": "#D55E00",
@@ -19,8 +19,18 @@ COLORS = {
     "grey": "#8C8C8C",
     "brown": "#7A4B12",
     "pink": "#DC267F",
+    "teal": "#44AA99",
+    "indigo": "#332288",
+    "sand": "#C8B560",
 }
-_APART = {"tloss_area": 6, "tloss_area_mean": 5}  # not those of T-Loss, GCE and MAE beside them
+# Not those of the paper's losses, which stand beside them in a table.
+_APART = {
+    "tloss_area": "black",
+    "tloss_area_mean": "teal",
+    "dice_ce": "indigo",
+    "noise_robust_dice": "sand",
+    "mse": "olive",
+}
 
 
 def loss_color(loss: str) -> int:
@@ -34,6 +44,6 @@ def loss_color(loss: str) -> int:
         'vermilion'
     """
     if loss in _APART:
-        return _APART[loss]
+        return list(COLORS).index(_APART[loss])
     known = list(LOSSES)
     return (known.index(loss) if loss in LOSSES else zlib.crc32(loss.encode())) % len(COLORS)
