@@ -22,6 +22,7 @@ COLORS = {
     "teal": "#44AA99",
     "indigo": "#332288",
     "sand": "#C8B560",
+    "lime": "#7FBF1A",  # seventeen: no multiple of the number of markers
 }
 # Not those of the paper's losses, which stand beside them in a table.
 _APART = {

@@ -54,7 +54,7 @@ def class_colors(names: Iterable[str]) -> dict[str, str]:
 
 
 def styles(names: Iterable[object]) -> dict[str, Style]:
-    """A look for each name, in their order; names beyond the sixteenth repeat a colour only."""
+    """A look for each name, in their order; names beyond the seventeenth repeat a colour only."""
     return {str(name): _style(at, at) for at, name in enumerate(dict.fromkeys(names))}
 
 
