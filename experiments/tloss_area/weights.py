@@ -8,6 +8,7 @@ mask, relative to that of the clean ones. Needs folders of runs with their weigh
     python experiments/tloss_area/weights.py runs/RUN … dataset.root=…
 """
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -29,9 +30,14 @@ def weights(run: Path, settings: list[str]) -> pd.DataFrame:
         subprocess.run(call, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
         masks = pd.read_csv(table).merge(pd.read_csv(run / "noise.csv"), on="id")
     masks["weight"] = 1 / masks["doubt (T-Loss weight)"]
-    size = int(pd.read_json(run / "metrics.json", typ="series")["run"]["image_size"])
-    area = masks["area_noisy"].clip(lower=size**2 / 100) if "tloss_area" in run.name else size**2
-    masks["norm"] = np.sqrt(masks["weight"] * area)  # w √S, for w = D/S and w = A/S
+    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    name, pixels = metrics["run"]["loss"], int(metrics["run"]["image_size"]) ** 2
+    if name not in ("tloss", "tloss_area"):
+        sys.exit(f"{run}: loss={name}; this is for tloss and tloss_area")
+    dimension = np.full(len(masks), pixels)
+    if name == "tloss_area":
+        dimension = masks["area_noisy"].clip(lower=metrics["settings"]["loss"]["floor"] * pixels)
+    masks["norm"] = np.sqrt(masks["weight"] * dimension)  # w √S, for w = D/S and ν much below S
     return masks[masks["area_noisy"] > 0]
 
 

@@ -141,6 +141,22 @@ def test_what_gives_no_quarters_is_refused(add_sized, add_run):
         table_of(load_runs(sources, loss="mae"), sources, asked("dice_image"))
 
 
+def test_a_metric_of_some_runs_is_shown_for_them(add_sized, add_run):
+    """Rows of older runs lack the counts at the tuned threshold."""
+    add_sized("gce")
+    frame = add_sized("tloss")
+    tuned = frame.assign(**{f"{name}_tuned": frame[name] for name in ("tp", "fp", "fn", "tn")})
+    columns = {name: tuned[name] for name in tuned if name != "id"}
+    numbers = summarise_last(columns, 2) | {"test_images": N, "evaluations": 2}
+    write_csv(add_run("tloss", numbers=numbers, seed=1).images, tuned.to_dict("records"))
+    sources = Sources.of(add_sized.runs)
+    runs = load_runs(sources, loss=["gce", "tloss"], seed=[0, 1])
+    table = table_of(runs, sources, asked("dice_image_tuned"))
+    found = {column.metric: cell.mean for (_, column), cell in table.cells.items() if cell.n}
+    wanted = by_hand(frame, "dice_image")
+    assert found["dice_image_tuned/smallest"] == pytest.approx(wanted["smallest"])
+
+
 def test_the_command_says_what_quarters_are(add_sized, capsys):
     add_sized("gce")
     add_sized("tloss")

@@ -41,9 +41,9 @@ def by_size(
     if of_label_maps(runs).any():
         raise ConfigError("--by size: these runs have several classes; use --by class")
     numbers = [_numbers(run_id, sources) for run_id in runs["run_id"]]
+    given = {metric for of in numbers for own in of.values() for metric in own}
     shown = {
-        metric: [f"{metric}/{name}" for name in QUARTERS if metric in numbers[0][name]]
-        for metric in metrics
+        metric: [f"{metric}/{name}" for name in QUARTERS if metric in given] for metric in metrics
     }
     if not any(shown.values()):
         raise ConfigError(f"--by size: {', '.join(metrics)} does not derive from single images")
