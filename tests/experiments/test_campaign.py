@@ -1,6 +1,7 @@
 """The plan of a campaign against the grids of its presets."""
 
 import importlib.util
+import os
 import signal
 import subprocess
 import sys
@@ -169,9 +170,12 @@ def test_a_termination_stops_the_sweep_and_tidies_up(tmp_path):
 
 
 def test_without_data_make_says_so_before_the_setup(tmp_path):
+    # As from a shell: the make that runs the tests and its DATA are not this one's.
+    ours = ("DATA", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
     made = subprocess.run(
         ["make", "-f", str(ROOT / "Makefile"), "campaign"],
         cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name not in ours},
         capture_output=True,
         text=True,
     )
