@@ -113,6 +113,15 @@ def test_runs_of_different_settings_are_never_averaged(add_run, seeds):
     assert [row[1] for row in table.rows] == [3, 100]
 
 
+def test_a_choice_is_named_by_its_name_and_not_by_the_class_behind_it(add_run):
+    step = {"name": "step", "_target_": "torch.optim.lr_scheduler.MultiStepLR", "gamma": 0.1}
+    for scheduler in ({"name": "none"}, step):
+        add_run("gce", 0.3, settings={"scheduler": scheduler})
+    table = table_of(add_run)
+    assert table.labels == ("loss", "scheduler.name")
+    assert [table.shown(row) for row in table.rows] == ["GCE scheduler=none", "GCE scheduler=step"]
+
+
 def test_settings_of_the_noise_count_within_one_kind_of_noise_only(add_run):
     for noise, angle in (("morphological", 30.0), ("legacy", 45.0)):
         settings = {"noise": {"name": noise, "alpha": 0.3, "model": {"max_angle": angle}}}

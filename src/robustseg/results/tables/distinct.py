@@ -71,7 +71,7 @@ def plain(value: Any) -> Any:
 def _settings(runs: pd.DataFrame) -> pd.DataFrame:
     """A column for every setting that is not the same in all runs; lists as text."""
     own = list(runs["settings"])
-    names = sorted({name for settings in own for name in settings} - set(_COLUMNS))
+    names = sorted({name for settings in own for name in settings} - set(_COLUMNS), key=_by_choice)
     differing = {}
     for name in names:
         values = [settings.get(name) for settings in own]
@@ -80,6 +80,11 @@ def _settings(runs: pd.DataFrame) -> pd.DataFrame:
         if len(set(values)) > 1:
             differing[name] = values
     return pd.DataFrame(differing, index=runs.index, dtype=object)
+
+
+def _by_choice(setting: str) -> tuple[str, bool, str]:
+    """Sorts settings so that the name of a choice comes before the settings that it brings."""
+    return setting.partition(".")[0], not setting.endswith(".name"), setting
 
 
 def _varies(runs: pd.DataFrame, names: Sequence[str], name: str) -> bool:

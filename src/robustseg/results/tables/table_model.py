@@ -262,9 +262,14 @@ def listed(values: list[Any]) -> str:
 
 
 def in_words(labels: Mapping[str, Any]) -> str:
-    """Labels by their names in words; a number has its name with it: ``dice batch_size=8``."""
+    """Labels by their names in words: ``dice batch_size=8 scheduler=step``.
+
+    A number has its name with it, and so has the choice of a group.
+    """
     words = [
-        f"{name}={label(value)}" if isinstance(value, int | float) else label(value)
+        f"{name.removesuffix('.name')}={label(value)}"
+        if isinstance(value, int | float) or (value and name.endswith(".name"))
+        else label(value)
         for name, value in labels.items()
     ]
     return " ".join(word for word in words if word)
