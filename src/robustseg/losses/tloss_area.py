@@ -1,4 +1,4 @@
-"""The T-Loss with a mask's area for the number of pixels, so that its weight follows no size."""
+"""The T-Loss with a mask's area for the number of pixels: images weigh by relative error."""
 
 from typing import Annotated, Literal
 
