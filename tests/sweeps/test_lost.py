@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -53,6 +56,32 @@ def test_the_lock_of_a_job_that_died_on_another_host_is_freed(tmp_path, watch):
     watch.ended(0, "Slurm ended job 7")
     assert look(folder).state == "failed"
     assert not folder.lock.exists()
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from robustseg.runs.lock import hold
+with hold(Path(sys.argv[1]), "mine:0"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_process_that_is_still_dying_is_waited_for(tmp_path, watch):
+    folder = RunFolder(tmp_path / "runs" / "some-run")
+    folder.update_status(schema=SCHEMA, state="running")
+    write_outcome(tmp_path / "sweep", 0, Outcome("some-run", "running"))
+    watch.started(0)
+    call = [sys.executable, "-c", HOLD, str(folder.lock)]
+    with subprocess.Popen(call, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"held\n"
+        killing = threading.Timer(0.5, process.kill)
+        killing.start()
+        watch.ended(0, "its worker died")
+        killing.join()
+    state = look(folder)
+    assert (state.state, state.reason) == ("failed", "ProcessDied: its worker died")
 
 
 def test_a_run_that_another_sweep_took_over_is_left_alone(tmp_path, watch):

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from hydra.core.utils import JobReturn, JobStatus, filter_overrides
 from robustseg.errors import AlreadyRunning, RunFailed
 from robustseg.runs.folder import RunFolder
 from robustseg.runs.identity import SCHEMA
-from robustseg.runs.lock import hold
+from robustseg.runs.lock import hold, holder
 from robustseg.runs.survey import look
 from robustseg.sweeps.display import Display
 from robustseg.sweeps.jobs import job_id, log_file
@@ -19,6 +18,7 @@ from robustseg.sweeps.outcomes import Outcome, read_outcome, write_outcome
 
 _log = logging.getLogger(__name__)
 _LOOK = 2.0  # seconds between two looks at the running runs
+_DYING = 10.0  # seconds in which a killed process has given its memory back and is gone
 _SELDOM = 60.0  # the same where a look takes long, perhaps since the machine stood still
 
 
@@ -84,15 +84,28 @@ class Watch:
         message = f"{reason}; its output is in {log_file(self.sweep, job)}"
         folder = RunFolder(self.runs / outcome.run_id)
         if folder.path.exists():
-            # The job's own lock, on whatever host, is free; another sweep may resume the run.
-            with suppress(AlreadyRunning), hold(folder.lock, job_id(self.token, job)):
-                if not folder.status.exists():
-                    folder.update_status(schema=SCHEMA, run_id=folder.run_id, state="running")
-                if folder.read_status().get("state") == "running":
-                    folder.mark_failed("ProcessDied", reason)
+            _mark_dead(folder, job_id(self.token, job), reason)
         outcome = replace(outcome, state="failed", message=message)
         try:
             write_outcome(self.sweep, job, outcome)
         except OSError as full:
             _log.error("%s failed. %s; this could not be kept: %s", outcome.run_id, message, full)
         return outcome
+
+
+def _mark_dead(folder: RunFolder, job: str, reason: str) -> None:
+    """Mark a run as failed, unless another sweep has taken it over."""
+    until = time.monotonic() + _DYING
+    while True:
+        try:
+            with hold(folder.lock, job):  # the job's own lock counts as free on another host
+                if not folder.status.exists():
+                    folder.update_status(schema=SCHEMA, run_id=folder.run_id, state="running")
+                if folder.read_status().get("state") == "running":
+                    folder.mark_failed("ProcessDied", reason)
+            return
+        except AlreadyRunning:
+            is_dying = (holder(folder.lock) or {}).get("job") == job
+            if not is_dying or time.monotonic() > until:
+                return
+            time.sleep(0.1)
