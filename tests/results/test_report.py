@@ -355,6 +355,16 @@ def test_a_readme_is_rendered_plainly(tmp_path):
     assert page.all("p") == [{}] * 2
 
 
+def test_comments_of_a_readme_are_left_out(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(
+        "# T\n\n<!-- robustseg table x -->\n\n| a |\n|---|\n| 1 |\n\n<!-- end -->\n\nb\n"
+    )
+    page = Parsed(readme_html(path))
+    assert page.text.split() == ["a", "1", "b"]
+    assert len(page.all("p")) == 1
+
+
 def test_columns_of_a_readme_are_aligned_without_inline_styles(tmp_path):
     """Which the page's content security policy refuses, with an error in the console."""
     path = tmp_path / "README.md"

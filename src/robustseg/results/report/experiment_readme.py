@@ -1,16 +1,18 @@
 """An experiment's README as part of a page."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+_COMMENT = re.compile(r"^<!--.*?-->$", re.MULTILINE | re.DOTALL)
 _SHIFT = 1  # headings: the page has an h1 of its own
 
 
 def readme_html(path: Path) -> str:
-    """Render a README plainly: no raw HTML, no pictures, no links to files beside it.
+    """Render a README plainly: no raw HTML or comments, no pictures, no links to files beside it.
 
     The pictures are drawn again on the page, and the other files are not where the page will be.
     """
@@ -18,7 +20,7 @@ def readme_html(path: Path) -> str:
     region = '<div class="scroll" role="region" aria-label="Table" tabindex="0"><table>\n'
     markdown.add_render_rule("table_open", _constant(region))
     markdown.add_render_rule("table_close", _constant("</table></div>\n"))
-    tokens = markdown.parse(path.read_text(encoding="utf-8"))
+    tokens = markdown.parse(_COMMENT.sub("", path.read_text(encoding="utf-8")))
     if tokens and tokens[0].tag == "h1":  # says what the page's title says
         tokens = tokens[3:]
     for token in tokens:
