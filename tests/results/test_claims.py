@@ -14,6 +14,7 @@ from robustseg.errors import NoRuns
 from robustseg.results.claims.claims_text import records, render_claims
 from robustseg.results.claims.intervals import over_seeds
 from robustseg.results.claims.make_claims import make_claims
+from robustseg.results.claims.overview import overview
 from robustseg.results.claims.sentences import footnotes, interval, sentence
 from robustseg.results.load import load_runs
 from robustseg.results.tables import image_scores
@@ -64,6 +65,19 @@ def test_all_pairs_the_better_first(add_run, three_losses):
         assert sum(claim.methods.shares) == pytest.approx(1)
         least, fewest, most = claim.methods.needed
         assert fewest <= least <= most
+
+
+def test_an_overview_counts_the_pairs_of_the_best(add_run, three_losses):
+    claims = claims_of(add_run).claims
+    best = [claim for claim in claims if claim.first == "tloss"]
+    networks = sum(claim.separated for claim in best)
+    methods = sum(claim.methods.separated for claim in best)
+    assert overview(claims) == (
+        f"T-Loss has the best mean. Separated: {networks} of its 2 pairs as networks, {methods} of "
+        "2 with three common seeds as methods"
+    )
+    few = [replace(claim, methods=None) for claim in claims if claim.first != "tloss"]
+    assert overview(few) == f"Separated: {few[0].separated:d} of 1 pair as networks"
 
 
 def test_the_corrected_p_is_that_of_the_table(add_run, three_losses):

@@ -13,6 +13,7 @@ import pytest
 
 from robustseg.cli.main import main
 from robustseg.results.claims.make_claims import make_claims
+from robustseg.results.claims.overview import overview
 from robustseg.results.claims.sentences import sentence
 from robustseg.results.load import load_runs
 from robustseg.results.report.calls import training_calls
@@ -151,6 +152,7 @@ def test_claims_have_a_section_with_their_sentences(page, hostile):
     assert len(claims.claims) == 1  # T-Loss and GCE, trained on the same masks
     assert sentence(claims.claims[0]) in page.text
     assert "three common seeds are needed, there is 1" in page.text
+    assert overview(claims.claims) in page.text
     assert [one["href"] for one in page.all("a") if "claims" in one["href"]] == ["#claims-1"]
 
 

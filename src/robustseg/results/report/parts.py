@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import pandas as pd
 from markupsafe import Markup
@@ -10,6 +11,7 @@ from markupsafe import Markup
 from robustseg.errors import NoRuns
 from robustseg.results.claims.claims_text import render_claims
 from robustseg.results.claims.make_claims import make_claims
+from robustseg.results.claims.overview import overview
 from robustseg.results.claims.sentences import sentence
 from robustseg.results.figures.figure_specs import FIGURES, FigureSpec, allowed, drawn
 from robustseg.results.figures.lines import line_names
@@ -24,6 +26,8 @@ from robustseg.results.tables.published import Published
 from robustseg.results.tables.query import with_tests
 from robustseg.results.tables.render import render
 from robustseg.results.tables.table_model import Table
+
+_FEW = 12  # sentences
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,26 @@ class FigurePart:
 
 
 @dataclass(frozen=True)
+class ColumnClaims:
+    """What the comparisons of one noise setting support, in short and in sentences."""
+
+    noise: str
+    overview: str
+    sentences: list[str]
+
+
+@dataclass(frozen=True)
 class ClaimsPart:
     """What the comparisons of one metric support."""
 
     metric: str
     html: Markup
-    sentences: list[str]
+    columns: list[ColumnClaims]
+
+    @property
+    def is_short(self) -> bool:
+        """Whether all sentences can be shown at once."""
+        return sum(len(column.sentences) for column in self.columns) <= _FEW
 
 
 @dataclass(frozen=True)
@@ -145,7 +163,12 @@ def _claims(table: Table, values: Images) -> ClaimsPart | None:
         return None
     claims = make_claims(table, values)
     html = Markup(render_claims(claims, "html"))  # escapes what it writes
-    return ClaimsPart(table.columns[0].metric, html, [sentence(one) for one in claims.claims])
+    columns = []
+    for column, group in groupby(claims.claims, key=lambda claim: claim.column):
+        own = [*group]
+        said = [sentence(one) for one in own]
+        columns.append(ColumnClaims(table.noise_words(column), overview(own), said))
+    return ClaimsPart(table.columns[0].metric, html, columns)
 
 
 def _told(remarks: Iterable[str], sources: Sources) -> list[str]:
