@@ -1,11 +1,12 @@
-"""The T-Loss by area with the area of the correct mask, which only an experiment can know.
+"""The two parts of the T-Loss by area, taken apart by correct masks, which only an experiment has.
 
-Does `loss=tloss_area` gain because its weight does not prefer small objects, or because a mask that
-is too small has a small area and so little weight? With the correct mask's area it still does not
-prefer small objects, but no longer discounts masks that are too small. Binary masks and flips only.
+The area of a given mask is that of the correct one times the change. Does `loss=tloss_area` gain
+since its weight follows the first, so that small objects are not preferred, or the second, so that
+masks that are too small have little weight? Binary masks and flips only.
 """
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,16 +21,21 @@ LARGEST = 2**40  # of a random number; sums over 4096 pixels remain exact in flo
 
 
 class TrueAreaTLoss(AreaTLoss):
-    """`AreaTLoss` whose D_i is the area of the correct mask, within the same bounds.
+    """`AreaTLoss` whose D_i does not come from the given mask alone.
 
     Args:
         run: folder of a finished run that was trained on the same masks, relative to the working
             folder; its data must be where it was.
+        part: "correct": D_i is the area of the correct mask, within the bounds of `AreaTLoss`.
+            "change": D_i is all pixels times the given mask's area over that of the correct one.
         **options: of `AreaTLoss`.
     """
 
-    def __init__(self, run: str, **options: float) -> None:
+    def __init__(
+        self, run: str, part: Literal["correct", "change"] = "correct", **options: float
+    ) -> None:
         super().__init__(**options)
+        self.part = part
         finished = load_run(Path(run), device="cpu")
         data = training_data(finished, Path(finished.settings.paths.cache))
         masks = torch.from_numpy(data.noisy == 1)[:, None]
@@ -60,6 +66,8 @@ class TrueAreaTLoss(AreaTLoss):
         if not torch.equal(self.keys[at], keys):
             raise ValueError("a mask is none of the run's: it needs the same noise, and flips only")
         areas, pixels = self.areas[at], target[0].numel()
+        if self.part == "change":
+            return pixels * target.sum(dim=(1, 2, 3)).double() / areas
         return torch.minimum(areas, (pixels - areas) / self.floor).clamp(min=self.floor * pixels)
 
     def _keys(self, masks: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 
 from robustseg.finished.load import load_run
 from robustseg.finished.suspects import training_data
-from robustseg.losses import AreaTLoss
+from robustseg.losses import AreaTLoss, TLoss
 from tests.conftest import ROOT
 
 spec = importlib.util.spec_from_file_location(
@@ -33,6 +33,16 @@ def test_a_given_mask_has_the_dimensions_of_the_correct_one_however_it_is_flippe
     wanted = AreaTLoss().dimensions(logits, correct)
     for axes in ((), (2,), (3,), (2, 3)):
         assert torch.equal(loss.dimensions(logits, given.flip(axes)), wanted)
+
+
+def test_the_change_is_that_of_the_areas(noisy_run, masks):
+    correct, given = (of.sum(dim=(1, 2, 3)).double() for of in masks)
+    loss = true_area.TrueAreaTLoss(str(noisy_run), "change")
+    found = loss.dimensions(torch.zeros_like(masks[1]), masks[1])
+    assert torch.allclose(found, masks[1][0].numel() * given / correct)
+    same = given == correct
+    assert 0 < same.sum() < len(same)
+    assert (found[same] == TLoss().dimensions(masks[1], masks[1])[same]).all()
 
 
 def test_where_masks_are_correct_it_is_the_t_loss_by_area(noisy_run, masks):
