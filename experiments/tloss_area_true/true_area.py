@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from robustseg.finished.load import load_run
-from robustseg.finished.suspects import training_data
+from robustseg.finished.training_data import training_data
 from robustseg.losses import AreaTLoss
 from robustseg.losses.tloss import squared_residuals, student_t
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from robustseg.finished.load import load_run
-from robustseg.finished.suspects import training_data
+from robustseg.finished.training_data import training_data
 from robustseg.losses import AreaTLoss, TLoss
 from tests.conftest import ROOT
 

@@ -11,8 +11,9 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 from robustseg.errors import DataError
+from robustseg.finished.detection import auroc, detections, precision
 from robustseg.finished.load import load_run
-from robustseg.finished.suspects import DICE, auroc, beliefs, detections, precision
+from robustseg.finished.suspects import DICE, beliefs
 from robustseg.losses import TLoss, t_loss
 
 

@@ -62,7 +62,9 @@ def main(options: argparse.Namespace) -> int:
     """Print the least believed masks and how many wrong ones are found."""
     begin(options)
     from robustseg.configuration.compose import composed
-    from robustseg.finished.suspects import DICE, beliefs, detections, training_data
+    from robustseg.finished.detection import detections
+    from robustseg.finished.suspects import DICE, beliefs
+    from robustseg.finished.training_data import training_data
     from robustseg.runs.files import write_csv
 
     check_only(options.overrides, _OVERRIDES, "suspects")

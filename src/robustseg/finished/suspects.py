@@ -1,21 +1,16 @@
 """How little a trained network believes each of the masks it was trained on."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import mannwhitneyu
 from torch import Tensor
 
 from robustseg import IGNORED
-from robustseg.data.prepare import RunData, prepare
 from robustseg.errors import ConfigError, DataError, NotInstalled
-from robustseg.finished.evaluate import training_rows
 from robustseg.finished.load import FinishedRun
 from robustseg.losses import TLoss
 from robustseg.losses.reduction import count_pixels
@@ -23,7 +18,6 @@ from robustseg.losses.tloss import squared_residuals
 from robustseg.metrics.evaluation import predict_logits
 from robustseg.metrics.segmentation import SegmentationMetrics, confusion, predicted_labels
 from robustseg.metrics.summary import dice
-from robustseg.runs.files import trouble
 
 DICE = "1 - Dice"  # a method
 
@@ -60,68 +54,6 @@ class Beliefs:
         return np.argsort(-self.doubt[method], kind="stable")
 
 
-@dataclass(frozen=True)
-class Detection:
-    """How well a method finds wrong masks of a type among the right ones.
-
-    Attributes:
-        method: of scoring.
-        type: of noise; "all" for every type together.
-        noisy: how many there are.
-        clean: how many right masks they are sought among.
-        auroc: probability that a wrong mask is doubted more than a right one.
-        precision: share of wrong masks among the first k, k being their number.
-        chance: what the precision of a random order would be; that of the AUROC is ½.
-    """
-
-    method: str
-    type: str
-    noisy: int
-    clean: int
-    auroc: float
-    precision: float
-    chance: float
-
-
-def training_data(run: FinishedRun, cache: Path) -> RunData:
-    """The images and masks that a run was trained on, made again from its configuration.
-
-    Args:
-        run: the run; `dataset.root` in its configuration is where its images are now.
-        cache: folder of decoded images.
-
-    Raises:
-        DataError: the data is not there, or its images or masks are not those that the run wrote
-            down.
-    """
-    dataset, noise = run.settings.dataset, run.settings.noise
-    data = prepare(run.build("dataset.source"), cache, dataset, noise, run.build("noise.model"))
-    try:
-        trained = [(row["id"], row["sha256"]) for row in run.folder.read_rows(run.folder.manifest)]
-    except (OSError, ValueError) as error:
-        raise DataError(f"{run.folder.manifest} {trouble(error)}") from error
-    except KeyError as error:
-        raise DataError(f"{run.folder.manifest} is damaged: no column {error}") from error
-    if trained != [(row["id"], row["sha256"]) for row in data.manifest]:
-        raise DataError(
-            f"the masks at {dataset.root} are not those that {run.folder.run_id} was "
-            f"trained on ({run.folder.manifest.name} differs). Give its data with dataset.root=…"
-        )
-    here = {row["id"]: row["pixels"] for row in data.split_rows() if row["split"] == "train"}
-    other = [
-        row["id"]
-        for row in training_rows(run)
-        if "pixels" in row and here.get(row["id"]) != str(row["pixels"])
-    ]
-    if other:
-        raise DataError(
-            f"{len(other)} training images at {dataset.root}, such as {other[0]}, are not those "
-            f"that {run.folder.run_id} was trained on ({run.folder.split.name} has other "
-            "checksums). Give its data with dataset.root=…"
-        )
-    return data
-
-
 def beliefs(
     run: FinishedRun,
     images: np.ndarray,
@@ -153,52 +85,72 @@ def beliefs(
         NotInstalled: cleanlab is asked for and not installed.
         DataError: the network predicts NaN, or a loss with a ν is not a T-Loss of the package.
     """
-    loss, has_own = None, True
+    own, loss = _own_method(run, need_own)
+    if compare:
+        _check_comparable(run)
+    parts: list[tuple[np.ndarray, ...]] = []
+    predicted = []
+    for place, logits in _predicted(run, images):
+        given = torch.from_numpy(np.array(masks[place])).unsqueeze(1)
+        predicted.append(predicted_labels(logits).numpy())
+        if run.classes:
+            parts.append((_residuals(logits, given), _scores(logits, given, run.classes)))
+        else:
+            parts.append(_of_masks(loss, logits, given, compare))
+    doubt, agreement, *quality = map(np.concatenate, zip(*parts, strict=True))
+    methods = {own: doubt} if own else {}
+    methods[DICE] = 1 - agreement
+    if compare:
+        methods["cleanlab"] = -quality[0]
+    names = run.classes or ("",)
+    at = np.repeat(np.arange(len(images)), len(names))
+    return Beliefs(methods, agreement, np.concatenate(predicted), at, [*names] * len(images))
+
+
+def _own_method(run: FinishedRun, needed: bool) -> tuple[str | None, TLoss | None]:
+    """What the run's own loss doubts masks by, and that loss if it is a T-Loss; None: left out."""
     try:
         loss = None if run.classes else _t_loss(run)
     except DataError as error:
-        if need_own:
+        if needed:
             raise
-        has_own = False
         _log.warning("without the weight of the run's own loss: %s", error)
-    if compare and run.classes:
+        return None, None
+    return "mean squared residual" if loss is None else "T-Loss weight", loss
+
+
+def _check_comparable(run: FinishedRun) -> None:
+    """Raises unless cleanlab can score the run's masks."""
+    if run.classes:
         raise ConfigError(
             f"--compare: {run.folder.run_id} has several classes, and cleanlab scores whole images"
         )
-    if compare and find_spec("cleanlab") is None:
+    if find_spec("cleanlab") is None:
         raise NotInstalled("--compare needs cleanlab: pip install cleanlab")
-    doubts, scores, quality, predicted = [], [], [], []
+
+
+def _predicted(run: FinishedRun, images: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
+    """The logits of each batch, on the CPU, and its place."""
     batches = predict_logits(
         run.predictor, images, batch_size=run.batch_size, precision=run.precision
     )
-    for place, on_device in batches:
-        logits = on_device.cpu()
+    for place, logits in batches:
         if logits.isnan().any():  # NaN would pass for background
             raise DataError(
                 f"{run.folder.run_id}: the network's output is NaN on its training images, so "
                 "masks cannot be ranked: use another run"
             )
-        given = torch.from_numpy(np.array(masks[place])).unsqueeze(1)
-        predicted.append(predicted_labels(logits).numpy())
-        if run.classes:
-            doubts.append(_residuals(logits, given))
-            scores.append(_scores(logits, given, run.classes))
-            continue
-        ignore = given == IGNORED
-        target = (given == 1).to(logits.dtype)
-        doubts.append(_doubt(loss, logits, target, ignore))
-        scores.append(dice(*confusion(logits, given)[:, :3].T.numpy()))
-        if compare:
-            quality.append(_label_quality(logits, given))
-    agreement = np.concatenate(scores)
-    own = "mean squared residual" if loss is None else "T-Loss weight"
-    methods = {own: np.concatenate(doubts)} if has_own else {}
-    methods[DICE] = 1 - agreement
-    if compare:
-        methods["cleanlab"] = -np.concatenate(quality)
-    names = run.classes or ("",)
-    at = np.repeat(np.arange(len(images)), len(names))
-    return Beliefs(methods, agreement, np.concatenate(predicted), at, [*names] * len(images))
+        yield place, logits.cpu()
+
+
+def _of_masks(
+    loss: TLoss | None, logits: Tensor, given: Tensor, compare: bool
+) -> tuple[np.ndarray, ...]:
+    """Own doubt and Dice of the binary masks of a batch, and if asked for cleanlab's quality."""
+    target = (given == 1).to(logits.dtype)
+    doubt = _doubt(loss, logits, target, given == IGNORED)
+    scores = dice(*confusion(logits, given)[:, :3].T.numpy())
+    return (doubt, scores, _label_quality(logits, given)) if compare else (doubt, scores)
 
 
 def _residuals(logits: Tensor, given: Tensor) -> np.ndarray:
@@ -262,40 +214,3 @@ def _label_quality(logits: Tensor, given: Tensor) -> np.ndarray:
     probabilities = torch.cat([1 - foreground, foreground], dim=1).numpy()
     scores, _ = get_label_quality_scores(labels, probabilities, verbose=False)
     return scores
-
-
-def detections(found: Beliefs, manifest: Sequence[Mapping[str, Any]]) -> list[Detection]:
-    """How well each method finds the masks that noise has changed; empty if there are none.
-
-    A mask that its noise left as it was counts as right.
-    """
-    types = np.array([row["type"] for row in manifest])
-    wrong = np.array([row["dice"] < 1 for row in manifest])
-    if not wrong.any() or wrong.all():
-        return []
-    result = []
-    for method, doubt in found.doubt.items():
-        for kind in ("all", *sorted(set(types[wrong]))):
-            chosen = wrong if kind == "all" else wrong & (types == kind)
-            numbers = auroc(doubt[chosen], doubt[~wrong]), precision(doubt[chosen], doubt[~wrong])
-            noisy, clean = int(chosen.sum()), int((~wrong).sum())
-            chance = noisy / (noisy + clean)
-            result.append(Detection(method, kind, noisy, clean, *numbers, chance))
-    return result
-
-
-def auroc(noisy: np.ndarray, clean: np.ndarray) -> float:
-    """Probability that a score of the first kind is above one of the second; a tie counts half."""
-    return float(mannwhitneyu(noisy, clean).statistic) / (len(noisy) * len(clean))
-
-
-def precision(noisy: np.ndarray, clean: np.ndarray) -> float:
-    """Share of the first kind among the k highest scores of both, k being the number of them.
-
-    Ties at the k-th score count by their expected share.
-    """
-    k = len(noisy)
-    threshold = np.sort(np.concatenate([noisy, clean]))[-k]
-    above = [int((scores > threshold).sum()) for scores in (noisy, clean)]
-    tied = [int((scores == threshold).sum()) for scores in (noisy, clean)]
-    return (above[0] + (k - sum(above)) * tied[0] / sum(tied)) / k
