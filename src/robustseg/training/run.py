@@ -96,19 +96,7 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
     if record is not None:
         return _skip_recorded(settings, identity.run_id, record, begin)
     _announce(identity.run_id)
-    check_targets(settings)
-    _check_gpu(settings.trainer.accelerator)
-    if not folder.path.exists():
-        from robustseg.training.build import rehearse
-
-        rehearse(settings, source.channels)
-    _make_place(settings.paths.runs)
-    with suppress(FileNotFoundError):  # another process was quicker
-        aside = folder.set_link_aside()
-        if aside is not None:
-            _log.warning(
-                "%s is not a directory; moved to %s, the run restarts", identity.run_id, aside
-            )
+    _make_ready(settings, source, folder)
     try:
         with hold(folder.lock):
             # Another process may have finished it while this one was importing.
@@ -125,6 +113,35 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
         return Outcome(identity.run_id, "busy", message=str(error))
     if not trained:
         return _skip(settings, folder, metrics, begin)
+    return _trained(settings, folder, metrics, differs, warnings, begin)
+
+
+def _make_ready(settings: Settings, source: Any, folder: RunFolder) -> None:
+    """Raises what would stop the run before it trains, and makes the place of its folder."""
+    check_targets(settings)
+    _check_gpu(settings.trainer.accelerator)
+    if not folder.path.exists():
+        from robustseg.training.build import rehearse
+
+        rehearse(settings, source.channels)
+    _make_place(settings.paths.runs)
+    with suppress(FileNotFoundError):  # another process was quicker
+        aside = folder.set_link_aside()
+        if aside is not None:
+            _log.warning(
+                "%s is not a directory; moved to %s, the run restarts", folder.run_id, aside
+            )
+
+
+def _trained(
+    settings: Settings,
+    folder: RunFolder,
+    metrics: dict[str, Any],
+    differs: list[str],
+    warnings: list[str],
+    begin: float,
+) -> Outcome:
+    """Report a run that has just ended."""
     seconds = time.monotonic() - begin
     _log.info(
         "  Dice %.3f per image, %.3f pooled, %s, %s",
@@ -134,10 +151,10 @@ def _run(settings: Settings, identity: Identity, source: Any) -> Outcome:
         duration(seconds),
     )
     remark = warning(settings)
-    _warn(identity.run_id, sentence("was resumed", differs), remark)
+    _warn(folder.run_id, sentence("was resumed", differs), remark)
     cost = folder.read_status()["cost"]
     return Outcome(
-        identity.run_id,
+        folder.run_id,
         "done",
         metrics["dice_image"],
         seconds,
