@@ -45,6 +45,20 @@ def test_the_change_is_that_of_the_areas(noisy_run, masks):
     assert (found[same] == TLoss().dimensions(masks[1], masks[1])[same]).all()
 
 
+def test_the_predicted_change_is_that_of_the_correct_prediction(noisy_run, masks):
+    """A network that predicts the correct masks knows the change."""
+    correct, given = masks
+    known, guessed = (
+        true_area.TrueAreaTLoss(str(noisy_run), part) for part in ("change", "predicted")
+    )
+    logits = (correct * 2 - 1) * 50
+    expected = known.dimensions(logits, given)
+    pixels = given[0].numel()
+    assert torch.allclose(
+        guessed.dimensions(logits, given), expected.clamp(pixels / 10, pixels * 10)
+    )
+
+
 def test_where_masks_are_correct_it_is_the_t_loss_by_area(noisy_run, masks):
     correct, given = masks
     loss = true_area.TrueAreaTLoss(str(noisy_run))
