@@ -8,7 +8,7 @@ A page marks a table with the call that prints it:
 
     <!-- end -->
 
-The call reads the records of the experiments that it names, and nothing else.
+The call reads the records of the experiments that it names, or of its --runs, and nothing else.
 
     python experiments/pages.py            # write what has changed
     python experiments/pages.py --check    # only say what has
@@ -20,7 +20,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stdout
 from pathlib import Path
 
 from robustseg.cli.main import main as robustseg
@@ -62,11 +62,11 @@ def printed(call: str) -> str:
     words = shlex.split(call)
     named = [FOLDER / word / "record" for word in words[1:]]
     records = [str(record) for record in named if record.is_dir()]
-    if not records:
+    if "--runs" not in words and not records:
         raise SystemExit(f"robustseg {call}: names no experiment that has a record")
     output = io.StringIO()
-    with redirect_stdout(output):
-        code = robustseg([*words, "--runs", *records])
+    with chdir(FOLDER.parent), redirect_stdout(output):
+        code = robustseg(words if "--runs" in words else [*words, "--runs", *records])
     if code:
         raise SystemExit(f"robustseg {call}: exit code {code}")
     return output.getvalue()

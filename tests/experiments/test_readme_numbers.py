@@ -41,8 +41,7 @@ def printed(capsys, *call):
 
 
 @pytest.mark.parametrize("page", pages.pages(), ids=lambda page: page.parent.name)
-def test_the_tables_of_a_page_are_those_of_its_records(page, monkeypatch):
-    monkeypatch.chdir(ROOT)
+def test_the_tables_of_a_page_are_those_of_its_records(page):
     assert page.read_text(encoding="utf-8") == pages.renewed(page), "run: make pages"
 
 
