@@ -113,7 +113,7 @@ def test_the_weight_is_that_of_the_t_loss_gradient(known, log_precision):
         np.testing.assert_allclose(1 / found.doubt[found.method][at], own, rtol=1e-4)
 
 
-@pytest.mark.parametrize("dimension", ["label", "mean"])
+@pytest.mark.parametrize("dimension", ["label", "mean", "ratio"])
 def test_the_weight_is_that_of_the_gradient_by_area(known, dimension):
     run, images, masks = known
     loss = run.settings.loss.changed(
@@ -122,10 +122,13 @@ def test_the_weight_is_that_of_the_gradient_by_area(known, dimension):
     found = beliefs(replace(run, settings=run.settings.changed(loss=loss)), images, masks)
     squares, pixels = residuals(images, masks)
     areas = (masks == 1).sum(axis=(1, 2)).astype(float)
+    probability = 1 / (1 + np.exp(-0.02 * (images.mean(axis=3) - 100)))
+    predicted = np.where(masks != 255, probability, 0).sum(axis=(1, 2))
     if dimension == "mean":
-        probability = 1 / (1 + np.exp(-0.02 * (images.mean(axis=3) - 100)))
-        areas = (areas + np.where(masks != 255, probability, 0).sum(axis=(1, 2))) / 2
-    counts = np.maximum(np.minimum(areas, pixels - areas), 0.2 * pixels)
+        areas = (areas + predicted) / 2
+    counts = np.maximum(np.minimum(areas, (pixels - areas) / 0.2), 0.2 * pixels)
+    if dimension == "ratio":
+        counts = pixels * np.clip(areas / np.maximum(predicted, 1e-9), 0.2, 5)
     expected = np.where(pixels > 0, (2 + squares) / (2 + counts), 0)
     assert found.method == "T-Loss weight"
     np.testing.assert_allclose(found.doubt[found.method], expected, rtol=1e-4)

@@ -221,7 +221,7 @@ def test_penalty_is_summed_over_pixels_on_the_scale_of_an_image(kind, loss, draw
 
 
 @pytest.mark.parametrize("kind", [reg.LabelNoisePenalty, reg.ConfidencePenalty])
-@pytest.mark.parametrize("dimension", ["pixels", "label", "mean"])
+@pytest.mark.parametrize("dimension", ["pixels", "label", "mean", "ratio"])
 def test_a_penalty_beside_the_t_loss_by_area_is_as_large_as_its_area(kind, dimension, draw):
     """D_i of its D pixels count, so that is the share of the sum, once regularised or twice."""
     logits, target, _ = draw(2, 1, 8, 8)

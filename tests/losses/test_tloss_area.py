@@ -13,7 +13,7 @@ from scipy.stats import multivariate_t
 from robustseg import losses
 from robustseg.losses.tloss import squared_residuals
 
-CHOICES = ("pixels", "label", "mean")
+CHOICES = ("pixels", "label", "mean", "ratio")
 
 
 def log(nu):
@@ -26,8 +26,11 @@ def numpy_dimensions(logits, target, dimension, floor=0.01):
     areas = labels.sum(1)
     if dimension == "pixels":
         return np.full(len(labels), float(labels.shape[1]))
+    predicted = expit(logits.numpy()).reshape(labels.shape).sum(1)
+    if dimension == "ratio":
+        return labels.shape[1] * np.clip(areas / predicted, floor, 1 / floor)
     if dimension == "mean":
-        areas = (areas + expit(logits.numpy()).reshape(labels.shape).sum(1)) / 2
+        areas = (areas + predicted) / 2
     rest = labels.shape[1] - areas
     return np.maximum(np.minimum(areas, rest / floor), floor * labels.shape[1])
 
@@ -112,7 +115,7 @@ def test_weight_is_the_gradient_over_the_residual(dimension, log_precision, draw
     np.testing.assert_allclose(weight, by_hand, rtol=1e-6)
 
 
-@pytest.mark.parametrize("dimension", ["label", "mean"])
+@pytest.mark.parametrize("dimension", CHOICES[1:])
 @pytest.mark.parametrize("nu", [0.07, 2.0, 500.0])
 def test_gradient_of_log_nu_in_closed_form(dimension, nu, draw):
     logits, _, target = draw(3, 1, 16, 16)
@@ -169,6 +172,18 @@ def test_a_scaled_image_keeps_its_weight_and_its_t_loss_weight_falls(dimension, 
     assert small / large == pytest.approx(4, rel=0.1)
 
 
+@given(
+    radius=st.floats(20, 39),
+    error=st.sampled_from([0.5, 0.8, 1.2, 1.4]),
+    floor=st.sampled_from([0.01, 0.1, 0.6, 1.0]),
+)
+def test_the_ratio_s_weight_is_the_t_loss_s_times_the_change_of_area(radius, error, floor):
+    mask, shown = disc(256, radius * error), disc(256, radius)
+    found = weight_of(losses.AreaTLoss, shown, mask, dimension="ratio", floor=floor)
+    change = min(max(mask.sum() / shown.sum(), floor), 1 / floor)
+    assert found == pytest.approx(change * weight_of(losses.TLoss, shown, mask), rel=1e-4)
+
+
 @given(st.integers(0, 1000))
 def test_the_mean_s_weight_is_that_of_dice(seed):
     """For hard masks S = |y △ p|, so A/S = 1 / (2 - 2 Dice), also for wrong sizes."""
@@ -212,13 +227,14 @@ def test_dilated_and_eroded_masks_of_one_object(beta):
         (losses.TLoss, None, 1),
         (losses.AreaTLoss, "label", (1 + beta) / (1 - beta)),
         (losses.AreaTLoss, "mean", (2 + beta) / (2 - beta)),
+        (losses.AreaTLoss, "ratio", (1 + beta) / (1 - beta)),
     ):
         options = {"dimension": dimension} if dimension else {}
         found = [weight_of(kind, clean, label, **options) for label in (dilated, eroded)]
         assert found[0] / found[1] == pytest.approx(ratio, rel=1e-3)
 
 
-@pytest.mark.parametrize("dimension", ["label", "mean"])
+@pytest.mark.parametrize("dimension", CHOICES[1:])
 @given(level=st.floats(-6, 6), weight=st.sampled_from([0.5, 1.0, 3.0]), nu=st.floats(0.01, 50))
 def test_an_empty_mask_has_the_gradient_of_the_squared_error(dimension, level, weight, nu):
     """However far foreground has spread, all of it is pushed down, where the imagewise Dice loss
@@ -235,7 +251,7 @@ def test_an_empty_mask_has_the_gradient_of_the_squared_error(dimension, level, w
     assert logits.grad.sum() > 100 * other.grad.abs().sum()
 
 
-@pytest.mark.parametrize("dimension", ["label", "mean"])
+@pytest.mark.parametrize("dimension", CHOICES[1:])
 def test_an_image_is_empty_by_its_counted_pixels(dimension, draw):
     """A batch of one image with foreground, and of the same one where all of that is ignored."""
     logits, _, _ = draw(2, 1, 8, 8)
@@ -328,7 +344,7 @@ def test_nu_is_learnt_and_kept_or_fixed(draw):
     assert fixed.log_nu.grad is None
 
 
-@pytest.mark.parametrize("dimension", ["label", "mean"])
+@pytest.mark.parametrize("dimension", CHOICES[1:])
 def test_the_weight_of_a_batch_is_that_of_each_image(dimension, draw):
     """The images beside it change nothing, as they would if their areas normalised the sum."""
     logits, target, _ = draw(4, 1, 8, 8)

@@ -11,7 +11,7 @@ from robustseg.losses.overlap import counted
 from robustseg.losses.reduction import count_pixels
 from robustseg.losses.tloss import TLoss, squared_residuals, student_t
 
-Dimension = Literal["pixels", "label", "mean"]
+Dimension = Literal["pixels", "label", "mean", "ratio"]
 Floor = Annotated[float, Range(1e-4, 1)]
 
 
@@ -46,12 +46,15 @@ def area_t_loss(
             for one.
         log_precision: λ, Σ⁻¹ being e^λ I.
         dimension: "label": A_i = Σ y, over counted pixels. "mean": A_i = Σ (y + p)/2, through
-            which no gradient flows; for hard masks A_i / S is then 1 / (2 - 2 Dice). "pixels":
-            D_i = D, the T-Loss. With C classes y and p are of those that are not background, and
-            D_i is C times the above, since S has C values per pixel.
+            which no gradient flows; for hard masks A_i / S is then 1 / (2 - 2 Dice). "ratio":
+            D_i = D min(max(Σ y / Σ p, κ), 1/κ), through which no gradient flows either: the
+            weight of the T-Loss, less for a mask that is smaller than the prediction and more for
+            one that is larger, whatever the size of the object. "pixels": D_i = D, the T-Loss.
+            With C classes y and p are of those that are not background, and D_i is C times the
+            above, since S has C values per pixel.
         floor: κ, in [0.0001, 1]: the least D_i as a share of the counted pixels D, and the share
             of background below which D_i falls from A_i to it: a mask that fills its image is
-            fitted by a bias, to S → 0.
+            fitted by a bias, to S → 0. With "ratio" only the bounds of the ratio.
         empty_weight: weight of an image with no pixel of foreground (y at least ½), at least 0;
             not for "pixels".
 
@@ -92,13 +95,18 @@ def dimensions(
     pixels, channels = count_pixels(logits, ignore), logits.shape[1]
     if dimension == "pixels":
         return pixels * channels
-    if dimension == "label":
-        area = target if ignore is None else target.masked_fill(ignore, 0)
-    else:
-        probability, label = counted(logits.detach(), target, ignore)
-        area = (label + probability) / 2
     first = int(channels > 1)  # after the background, if there is one
-    areas = area[:, first:].sum(dim=(1, 2, 3))
+    label = target if ignore is None else target.masked_fill(ignore, 0)
+    areas = label[:, first:].sum(dim=(1, 2, 3))
+    if dimension in ("mean", "ratio"):
+        probability, _ = counted(logits.detach(), target, ignore)
+        predicted = probability[:, first:].sum(dim=(1, 2, 3))
+    if dimension == "ratio":
+        nothing = torch.finfo(predicted.dtype).tiny
+        ratio = (areas / predicted.clamp(min=nothing)).clamp(floor, 1 / floor)
+        return channels * pixels * ratio
+    if dimension == "mean":
+        areas = (areas + predicted) / 2
     return channels * torch.maximum(torch.minimum(areas, (pixels - areas) / floor), floor * pixels)
 
 
@@ -120,7 +128,7 @@ class AreaTLoss(TLoss):
         log_nu: Initial ln ν.
         learn: Whether ln ν is learnt.
         log_precision: λ, Σ⁻¹ being e^λ I.
-        dimension: "label", "mean" or "pixels": what D_i is, as for the function.
+        dimension: "label", "mean", "ratio" or "pixels": what D_i is, as for the function.
         floor: κ, the least D_i as a share of the counted pixels, in [0.0001, 1].
         empty_weight: weight of an image without foreground, at least 0.
 

@@ -25,6 +25,7 @@ LOSSES = {
     "noise_robust_dice": "NR-Dice",
     "tloss_area": "T-Loss (area)",
     "tloss_area_mean": "T-Loss (mean area)",
+    "tloss_ratio": "T-Loss (ratio)",
 }
 
 
