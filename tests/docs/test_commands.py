@@ -121,7 +121,9 @@ def take_train(words: list[str]) -> None:
             raise Refused(f"Hydra completes for bash and fish, not {overrides}")
         return
     if arguments.config_dir:
-        overrides = [f"hydra.searchpath=[{Path(arguments.config_dir).resolve()}]", *overrides]
+        folder = ROOT / arguments.config_dir  # of the checkout, unless the test made one
+        folder = folder if folder.is_dir() else Path(arguments.config_dir).resolve()
+        overrides = [f"hydra.searchpath=[{folder}]", *overrides]
     if arguments.multirun or any(word.startswith("+experiment=") for word in overrides):
         for cell in cells(overrides):
             check_targets(composed(cell))
