@@ -17,7 +17,7 @@ from robustseg.finished.training_data import training_data
 from robustseg.losses import AreaTLoss
 from robustseg.losses.tloss import squared_residuals, student_t
 
-Part = Literal["correct", "change", "predicted"]
+Part = Literal["correct", "change"]
 LARGEST = 2**40  # of a random number; sums over 4096 pixels remain exact in float64
 
 
@@ -29,7 +29,6 @@ class TrueAreaTLoss(AreaTLoss):
             folder; its data must be where it was.
         part: "correct": D_i is the area of the correct mask, within the bounds of `AreaTLoss`.
             "change": D_i is all pixels times the given mask's area over that of the correct one.
-            "predicted": the same with the area of the prediction, within a factor of 10.
         **options: of `AreaTLoss`.
     """
 
@@ -66,12 +65,8 @@ class TrueAreaTLoss(AreaTLoss):
         if not torch.equal(self.keys[at], keys):
             raise ValueError("a mask is none of the run's: it needs the same noise, and flips only")
         areas, pixels = self.areas[at], target[0].numel()
-        given = target.sum(dim=(1, 2, 3)).double()
         if self.part == "change":
-            return pixels * given / areas
-        if self.part == "predicted":
-            predicted = logits.detach().sigmoid().sum(dim=(1, 2, 3)).double()
-            return pixels * (given / predicted).clamp(0.1, 10)
+            return pixels * target.sum(dim=(1, 2, 3)).double() / areas
         return torch.minimum(areas, (pixels - areas) / self.floor).clamp(min=self.floor * pixels)
 
     def _keys(self, masks: Tensor) -> Tensor:

@@ -45,18 +45,11 @@ def test_the_change_is_that_of_the_areas(noisy_run, masks):
     assert (found[same] == TLoss().dimensions(masks[1], masks[1])[same]).all()
 
 
-def test_the_predicted_change_is_that_of_the_correct_prediction(noisy_run, masks):
-    """A network that predicts the correct masks knows the change."""
+def test_the_change_is_the_ratio_of_areas_of_a_network_that_is_right(noisy_run, masks):
     correct, given = masks
-    known, guessed = (
-        true_area.TrueAreaTLoss(str(noisy_run), part) for part in ("change", "predicted")
-    )
-    logits = (correct * 2 - 1) * 50
-    expected = known.dimensions(logits, given)
-    pixels = given[0].numel()
-    assert torch.allclose(
-        guessed.dimensions(logits, given), expected.clamp(pixels / 10, pixels * 10)
-    )
+    loss, logits = true_area.TrueAreaTLoss(str(noisy_run), "change"), (correct * 2 - 1) * 50
+    ratio = AreaTLoss(dimension="ratio", floor=1e-3).dimensions(logits, given)
+    torch.testing.assert_close(loss.dimensions(logits, given).float(), ratio.float())
 
 
 def test_where_masks_are_correct_it_is_the_t_loss_by_area(noisy_run, masks):
