@@ -28,6 +28,7 @@ COLORS = {
 _APART = {
     "tloss_area": "black",
     "tloss_area_mean": "teal",
+    "tloss_ratio": "lime",
     "dice_ce": "indigo",
     "noise_robust_dice": "sand",
     "mse": "olive",
