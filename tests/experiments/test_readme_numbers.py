@@ -102,7 +102,8 @@ def readable(row):
     """A mean with its deviation, as tables show them."""
     if row["runs"] == 1:
         return f"{row['mean']:.3f} [1]"
-    return f"{row['mean']:.3f}({round(row['std'] * 1000)})"
+    few = "" if row["runs"] == 3 else f" [{row['runs']}]"
+    return f"{row['mean']:.3f}({round(row['std'] * 1000)}){few}"
 
 
 @pytest.mark.parametrize("experiment, place", FINDING.items())
@@ -113,14 +114,21 @@ def test_the_finding_is_that_of_the_records(experiment, place, capsys, monkeypat
     table = json.loads(printed(capsys, "table", *call, *rules))
     means = {(row["loss"], row["metric"]): row for row in table if row.get("domain") != "batch"}
     told = finding()
-    named = {"gce": "GCE", "dice": "Dice", "tloss": "T-Loss", "tloss_area": "T-Loss (area)"}
+    named = {
+        "gce": "GCE",
+        "dice": "Dice",
+        "tloss": "T-Loss",
+        "tloss_area": "T-Loss (area)",
+        "tloss_ratio": "T-Loss (ratio)",
+    }
     for loss, name in named.items():
         last = means[loss, "dice_image_last"]
-        assert last["runs"] == 3 or loss == "dice"
+        assert last["runs"] == 3 or loss in ("dice", "tloss_ratio")
         assert told[name][place] == readable(last)
     for loss, name in (
         ("tloss", "T-Loss"),
         ("tloss_area", "T-Loss (area)"),
+        ("tloss_ratio", "T-Loss (ratio)"),
         ("dice", "Dice"),
     ):
         early = next(cells for line, cells in told.items() if line.startswith(f"{name}, stopped"))
@@ -166,14 +174,16 @@ def test_small_and_large_lesions_are_those_of_the_record(capsys, monkeypatch):
     options = ("--metric", "area_ratio", *NOISY)
     area = {(row["loss"], row["metric"].partition("/")[2]): row["mean"]
             for row in json.loads(printed(capsys, *call, *options))}  # fmt: skip
-    own, other = (
-        [area[loss, part] for part in ("smallest", "largest")] for loss in ("tloss_area", "tloss")
+    own, other, ratio = (
+        [area[loss, part] for part in ("smallest", "largest")]
+        for loss in ("tloss_area", "tloss", "tloss_ratio")
     )
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert (
         f"the smallest quarter at {own[0]:.1f} times their area, the largest at {own[1]:.2f}; "
         f"T-Loss {other[0]:.1f} and {other[1]:.2f}" in text
     )
+    assert f"T-Loss (ratio) does not ({ratio[0]:.1f} and {ratio[1]:.2f};" in text
     clean = json.loads(printed(capsys, *call, "--metric", "dice_image", "--where", "alpha=0"))
     dice = {row["loss"]: row["mean"] for row in clean if row["metric"] == "dice_image/smallest"}
     assert len(dice) == 12
