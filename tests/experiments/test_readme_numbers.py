@@ -215,7 +215,7 @@ def test_other_wrong_masks_are_those_of_the_record(capsys, monkeypatch):
     table = re.search(r"(?s)\| \[Other wrong masks.*?\n\n", text)
     _, *told = (line.replace("**", "").split(" | ") for line in lines(table[0]))
     kinds = ("annotator under", "annotator over", "annotator over, under", "markov")
-    assert [row[0] for row in told] == ["GCE", "T-Loss", "T-Loss (area)"]
+    assert [row[0] for row in told] == ["GCE", "T-Loss", "T-Loss (area)", "T-Loss (ratio)"]
     for loss, *cells in told:
         assert cells == [made[kind, loss] for kind in kinds]
 
