@@ -186,7 +186,7 @@ def test_small_and_large_lesions_are_those_of_the_record(capsys, monkeypatch):
     assert f"T-Loss (ratio) does not ({ratio[0]:.1f} and {ratio[1]:.2f};" in text
     clean = json.loads(printed(capsys, *call, "--metric", "dice_image", "--where", "alpha=0"))
     dice = {row["loss"]: row["mean"] for row in clean if row["metric"] == "dice_image/smallest"}
-    assert len(dice) == 12
+    assert len(dice) == 13
     assert min(dice, key=dice.get) == "tloss_area"
 
 
