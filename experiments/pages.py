@@ -57,16 +57,18 @@ def printed(call: str) -> str:
     """What a call prints, from the records of the experiments that it names.
 
     Raises:
-        SystemExit: it fails, or names no experiment that has a record.
+        SystemExit: it fails, or names neither --runs nor an experiment that has a record.
     """
     words = shlex.split(call)
-    named = [FOLDER / word / "record" for word in words[1:]]
-    records = [str(record) for record in named if record.is_dir()]
-    if "--runs" not in words and not records:
-        raise SystemExit(f"robustseg {call}: names no experiment that has a record")
+    if "--runs" not in words:
+        named = [FOLDER / word / "record" for word in words[1:]]
+        records = [str(record) for record in named if record.is_dir()]
+        if not records:
+            raise SystemExit(f"robustseg {call}: names no experiment that has a record")
+        words += ["--runs", *records]
     output = io.StringIO()
     with chdir(FOLDER.parent), redirect_stdout(output):
-        code = robustseg(words if "--runs" in words else [*words, "--runs", *records])
+        code = robustseg(words)
     if code:
         raise SystemExit(f"robustseg {call}: exit code {code}")
     return output.getvalue()

@@ -18,8 +18,8 @@ from robustseg.sweeps.outcomes import Outcome, read_outcome, write_outcome
 
 _log = logging.getLogger(__name__)
 _LOOK = 2.0  # seconds between two looks at the running runs
-_DYING = 10.0  # seconds in which a killed process has given its memory back and is gone
 _SELDOM = 60.0  # the same where a look takes long, perhaps since the machine stood still
+_DYING = 10.0  # seconds in which a killed process has given its memory back and is gone
 
 
 class Watch:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from robustseg.results.claims.claim import Claim
+from robustseg.terminal.count import count
 
 
 def overview(claims: Sequence[Claim]) -> str:
@@ -11,22 +12,20 @@ def overview(claims: Sequence[Claim]) -> str:
 
     Example:
         ``T-Loss has the best mean. Separated: 8 of its 11 pairs as networks, 2 of 3 with three
-        common seeds as methods``
+        or more common seeds as methods``
     """
     best, wins = Counter(claim.names[0] for claim in claims).most_common(1)[0]
     names = {name for claim in claims for name in claim.names}
     if wins < len(names) - 1 or wins == 1:
-        return f"Separated: {_separated(claims, 'pairs')}"
+        return f"Separated: {_separated(claims, count(len(claims), 'pair'))}"
     own = [claim for claim in claims if claim.names[0] == best]
-    return f"{best} has the best mean. Separated: {_separated(own, 'its pairs')}"
+    return f"{best} has the best mean. Separated: {_separated(own, f'its {len(own)} pairs')}"
 
 
-def _separated(claims: Sequence[Claim], of: str) -> str:
-    of_networks = sum(claim.separated for claim in claims)
+def _separated(claims: Sequence[Claim], pairs: str) -> str:
+    said = f"{sum(claim.separated for claim in claims)} of {pairs} as networks"
     methods = [claim.methods for claim in claims if claim.methods]
-    of = of.replace("pairs", f"{len(claims)} pairs") if len(claims) > 1 else "1 pair"
-    said = f"{of_networks} of {of} as networks"
     if methods:
         separated = sum(one.separated for one in methods)
-        said += f", {separated} of {len(methods)} with three common seeds as methods"
+        said += f", {separated} of {len(methods)} with three or more common seeds as methods"
     return said
