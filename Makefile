@@ -42,8 +42,9 @@ data-given:
 results: $(STAMP)  ## results.csv, table.md and figures of EXPERIMENT=… from runs/ into experiments/ (IMAGES=train, all: with images)
 	$(BIN)/robustseg results $(EXPERIMENT) --runs runs --out experiments $(if $(IMAGES),--images $(IMAGES))
 
-pages: $(STAMP)  ## rewrite the tables of experiments/*/README.md from the records
+pages: $(STAMP)  ## rewrite the tables of pages from the records, and name the numbers in sentences that are stale
 	$(BIN)/python experiments/pages.py
+	$(BIN)/python experiments/prose.py
 
 test: $(STAMP)  ## all tests that run in ten minutes on two cores and need no service
 	$(TEST) -m "not slow and not engines and not browser and not gpu and not wandb"

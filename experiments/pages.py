@@ -26,7 +26,7 @@ from pathlib import Path
 from robustseg.cli.main import main as robustseg
 
 FOLDER = Path(__file__).parent
-_TABLE = re.compile(
+TABLE = re.compile(
     r"^(?P<begin><!-- robustseg (?P<call>[^\n]+) -->\n\n)(?P<text>.*?)(?P<end>\n<!-- end -->)$",
     re.MULTILINE | re.DOTALL,
 )
@@ -35,7 +35,7 @@ _TABLE = re.compile(
 def pages() -> list[Path]:
     """The pages of the experiments, the one that lists them, and that of what was found."""
     own = [FOLDER / "README.md", *sorted(FOLDER.glob("*/README.md"))]
-    return [*own, FOLDER.parent / "docs" / "tloss_area.md"]
+    return [FOLDER.parent / "README.md", *own, FOLDER.parent / "docs" / "tloss_area.md"]
 
 
 def calls(page: Path) -> Iterator[tuple[str, str]]:
@@ -45,7 +45,7 @@ def calls(page: Path) -> Iterator[tuple[str, str]]:
         SystemExit: a mark is not in pairs, so that a table would pass unseen.
     """
     text = page.read_text(encoding="utf-8")
-    found = [(one["call"], one["text"]) for one in _TABLE.finditer(text)]
+    found = [(one["call"], one["text"]) for one in TABLE.finditer(text)]
     if not len(found) == text.count("<!-- robustseg ") == text.count("<!-- end -->"):
         raise SystemExit(
             f"{page}: each <!-- robustseg … --> needs an empty line below it, and <!-- end -->"
@@ -57,10 +57,10 @@ def printed(call: str) -> str:
     """What a call prints, from the records of the experiments that it names.
 
     Raises:
-        SystemExit: it fails, or names neither --runs nor an experiment that has a record.
+        SystemExit: it fails, or names neither a source nor an experiment that has a record.
     """
     words = shlex.split(call)
-    if "--runs" not in words:
+    if not {"--runs", "--from"} & set(words):
         named = [FOLDER / word / "record" for word in words[1:]]
         records = [str(record) for record in named if record.is_dir()]
         if not records:
@@ -78,7 +78,7 @@ def renewed(page: Path) -> str:
     """The text of a page with the tables that its calls print now."""
     outputs = {call: printed(call) for call, _ in calls(page)}
     text = page.read_text(encoding="utf-8")
-    return _TABLE.sub(lambda one: one["begin"] + outputs[one["call"]] + one["end"], text)
+    return TABLE.sub(lambda one: one["begin"] + outputs[one["call"]] + one["end"], text)
 
 
 def main() -> int:
