@@ -220,6 +220,7 @@ def test_formats_have_the_same_claims(add_run, three_losses):
         for name in ("difference", "low", "high", "chance", "p_corrected", "methods_low"):
             assert float(row[name]) == record[name]
     markdown = render_claims(claims, "md")
+    assert f"\n\n**dice_image, α=0.3 β=0.5**: {overview(claims.claims)}.\n\n- " in markdown
     for record in found:
         assert f"- {record['sentence']}\n" in markdown
     lines = [line for line in markdown.splitlines() if line.startswith("|")]
@@ -228,6 +229,16 @@ def test_formats_have_the_same_claims(add_run, three_losses):
     assert latex.count(r"\item ") == 3 and r"\begin{tabular}{llllllllll}" in latex
     assert latex.isascii()
     assert "Images count as independent" in markdown and "as independent" in latex
+
+
+def test_columns_of_one_pair_are_one_list(add_run):
+    for loss in ("gce", "tloss"):
+        for alpha in (0.3, 0.5):
+            add_run(loss, alpha, images=values_of(0.0))
+    markdown = render_claims(claims_of(add_run), "md")
+    assert "Separated:" not in markdown
+    first, second = (line for line in markdown.splitlines() if line.startswith("- "))
+    assert f"\n\n{first}\n{second}\n" in markdown
 
 
 def test_a_sentence_names_no_better_where_nothing_is_separated(add_run, three_losses):

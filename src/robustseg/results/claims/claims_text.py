@@ -1,8 +1,10 @@
 """Claims as text: Markdown, LaTeX, HTML; or as CSV or JSON records."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from robustseg.results.claims.claim import Claim, Claims
+from robustseg.results.claims.overview import overview
 from robustseg.results.claims.sentences import (
     footnotes,
     interval,
@@ -39,6 +41,8 @@ _HEADINGS = (
 def render_claims(claims: Claims, style: str, decimals: int = 3) -> str:
     """Write claims: a line per pair, what the numbers mean, and a sentence per pair.
 
+    In Markdown, the sentences of a column with several pairs come below an overview of them.
+
     Args:
         claims: to write.
         style: one of ``STYLES``, or ``html``, which has no sentences.
@@ -54,13 +58,25 @@ def render_claims(claims: Claims, style: str, decimals: int = 3) -> str:
         lines[at][0] = "" if places[at] == places[at - 1] else lines[at][0]
     grid = Grid([[*_HEADINGS]], lines, set(), 3, ["ours"] * len(lines))
     text = write_grid(grid, footnotes(claims), style)
-    sentences = [escaped(sentence(claim, decimals), style) for claim in claims.claims]
     if style == "md":
-        return text + "\n" + "".join(f"- {words}\n" for words in sentences)
+        return text + "".join(_paragraphs(claims, decimals))
     if style == "latex":
+        sentences = [escaped(sentence(claim, decimals), style) for claim in claims.claims]
         items = "".join(f"\\item {words}\n" for words in sentences)
         return f"{text}\n\\begin{{itemize}}\n{items}\\end{{itemize}}\n"
     return text
+
+
+def _paragraphs(claims: Claims, decimals: int) -> Iterator[str]:
+    """The sentences in Markdown; where columns have several, below what each column says."""
+    columns = [[*group] for _, group in groupby(claims.claims, key=lambda claim: claim.words)]
+    several = any(len(own) > 1 for own in columns)
+    if not several:
+        yield "\n"
+    for own in columns:
+        if several:
+            yield f"\n**{escaped(own[0].words, 'md')}**: {escaped(overview(own), 'md')}.\n\n"
+        yield from (f"- {escaped(sentence(claim, decimals), 'md')}\n" for claim in own)
 
 
 def records(claims: Claims) -> list[Record]:
