@@ -80,11 +80,16 @@ def main() -> int:
     """Run the parts in order until the time is up; return 1 if a run failed."""
     options = _parser().parse_args()
     parts = [part for part in plan() if not options.only or part.experiment in options.only]
-    missing = sorted({part.data for part in parts if not (options.data / part.data).is_dir()})
-    if missing:
+    missing = {part.data for part in parts if not (options.data / part.data).is_dir()}
+    for name in sorted(missing):
+        left_out = {part.experiment: None for part in parts if part.data == name}
         print(
-            f"no folder {options.data / missing[0]}: see robustseg data download", file=sys.stderr
+            f"no folder {options.data / name} (see robustseg data download): without "
+            f"{', '.join(left_out)}",
+            file=sys.stderr,
         )
+    parts = [part for part in parts if part.data not in missing]
+    if not parts:
         return 2
     os.nice(19)
     deadline = time.monotonic() + 60 * options.minutes
@@ -117,7 +122,8 @@ def _parser() -> argparse.ArgumentParser:
         "--data",
         type=Path,
         required=True,
-        help="folder with isic2017, shenzhen and histopathology, each as its data set's page says",
+        help="folder with isic2017, shenzhen and histopathology, each as its data set's page says; "
+        "experiments on one that is not there are left out",
     )
     parser.add_argument("--minutes", type=_positive, default=60, help="time limit (default: 60)")
     parser.add_argument(

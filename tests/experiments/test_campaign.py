@@ -75,7 +75,22 @@ def test_the_method_is_tried_beside_the_main_comparison_and_before_the_other_cel
 def test_a_data_set_that_is_not_there_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["campaign.py", "--data", str(tmp_path)])
     assert campaign.main() == 2
-    assert f"no folder {tmp_path / 'histopathology'}" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"no folder {tmp_path / 'histopathology'} (see robustseg data download)" in told
+    assert "without tloss_shenzhen_small\n" in told
+
+
+def test_experiments_on_the_other_data_sets_are_trained(tmp_path, monkeypatch, capsys):
+    trained = []
+    monkeypatch.setattr(campaign, "_frozen", lambda: nullcontext(tmp_path))
+    monkeypatch.setattr(campaign, "_train", lambda copy, part, *_: trained.append(part) or 0)
+    monkeypatch.setattr(campaign, "_pack", lambda part: 0)
+    monkeypatch.setattr(campaign.os, "nice", lambda by: 0)
+    (tmp_path / "shenzhen").mkdir()
+    monkeypatch.setattr("sys.argv", ["campaign.py", "--data", str(tmp_path)])
+    assert campaign.main() == 0
+    assert {part.data for part in trained} == {"shenzhen"} and len(trained) > 5
+    assert "without tloss_isic2017_small, tloss_why, tloss_area\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("minutes", ["0", "-5", "nan", "inf", "x"])

@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
         choices=("own", "dice"),
         default="own",
         help="own: the weight or residual, which depends on the size of a mask except with "
-        "loss=tloss_area (default); dice: 1 - Dice of mask and prediction",
+        "tloss_area and tloss_area_mean (default); dice: 1 - Dice of mask and prediction",
     )
     parser.add_argument("--top", type=positive, default=20, help="masks to list (default: 20)")
     parser.add_argument(
