@@ -174,13 +174,12 @@ def _frozen() -> Iterator[Path]:
 
 
 def _train(copy: Path, part: Part, options: argparse.Namespace, minutes: float) -> int:
-    records = sorted(path.parent for path in (ROOT / "experiments").glob("*/record/record.json"))
     call = [
         *(sys.executable, "train.py", "-m", f"+experiment={part.preset}", *part.overrides),
         f"dataset.root={_quoted((options.data / part.data).absolute())}",
         f"dataset.device={device_of(part)}",
         f"minutes={minutes:.2f}",
-        f"records=[{','.join(map(_quoted, records))}]",
+        f"records=[{','.join(map(_quoted, _records()))}]",
         f"hydra.launcher.n_jobs={options.jobs}",
         f"paths.runs={_quoted(ROOT / 'runs')}",
         f"paths.logs={_quoted(ROOT / 'logs')}",
@@ -195,6 +194,10 @@ def _train(copy: Path, part: Part, options: argparse.Namespace, minutes: float) 
                 sweep.send_signal(signal.SIGINT)
             sweep.wait()
             raise
+
+
+def _records() -> list[Path]:
+    return sorted(path.parent for path in (ROOT / "experiments").glob("*/record/record.json"))
 
 
 def _quoted(path: Path) -> str:
@@ -212,15 +215,15 @@ def device_of(part: Part) -> str:
 
 def _pack(part: Part) -> int:
     """Pack what is finished; return 1 if the record is damaged."""
+    from robustseg.cli.records import tell_packed
     from robustseg.records import pack
 
     record = ROOT / "experiments" / part.experiment / "record"
     if not (ROOT / "runs").is_dir():  # no run was started
         return 0
-    report = pack(part.experiment, [ROOT / "runs"], record)
+    report = pack(part.experiment, [ROOT / "runs"], record, elsewhere=_records())
     print(f"{record}: {len(report.added)} runs added")
-    for damage in report.damages:
-        print(damage, file=sys.stderr)
+    tell_packed(report)
     return int(bool(report.damages))
 
 

@@ -26,7 +26,7 @@ from pages import TABLE, pages, printed
 
 _CALL = re.compile(r"^<!-- numbers: (.+) -->$", re.MULTILINE)
 _BY_HAND = re.compile(r"^<!-- numbers by hand: (.+) -->$", re.MULTILINE)
-_NUMBER = r"[+−-]?\d\.\d{3}(?!\d)"
+_NUMBER = r"[+−-]?\d+\.\d{3}(?!\d)"
 _INTERVAL = rf"\[({_NUMBER}), ({_NUMBER})\]"
 _CLAIM = re.compile(rf"(?<![\d.])({_NUMBER}) {_INTERVAL}")
 _ALONE = re.compile(_INTERVAL)
@@ -49,18 +49,16 @@ class Numbers:
     def add_claims(self, claims: Iterable[dict]) -> None:
         """Take differences and p of claims, of these networks and as methods, turned either way."""
         for claim in claims:
-            difference = claim["difference"]
-            self.means |= {f"{abs(difference):.3f}", f"{claim['p_corrected']:.3f}"}
+            self.means.add(f"{claim['p_corrected']:.3f}")
             whose = " ".join(
                 str(claim[name])
                 for name in ("metric", "noise", "alpha", "beta", "first", "second")
                 if claim[name] is not None
             )
-            for low, high in (
-                (claim["low"], claim["high"]),
-                (claim["methods_low"], claim["methods_high"]),
-            ):
+            for of in ("", "methods_"):
+                difference, low, high = (claim[of + name] for name in ("difference", "low", "high"))
                 if low is not None:
+                    self.means.add(f"{abs(difference):.3f}")
                     for numbers in ((difference, low, high), (-difference, -high, -low)):
                         rounded = tuple(round(number, 3) + 0.0 for number in numbers)
                         self.claims.setdefault(rounded, whose)

@@ -212,3 +212,25 @@ def test_on_a_gpu_batches_are_made_where_their_transforms_can_be(preset, monkeyp
     else:
         with pytest.raises(ValueError, match="no Sequential"):
             check_drawable(names)
+
+
+def test_runs_that_a_sweep_skipped_are_looked_for_in_all_records(tmp_path, monkeypatch, capsys):
+    from robustseg import records
+    from robustseg.records.packing import PackReport
+
+    asked = {}
+
+    def pack(experiment, runs, record, **options):
+        asked.update(options, runs=runs, record=record)
+        return PackReport(record, left_out={"some-run": "unfinished"})
+
+    for name in ("one", "other"):
+        (tmp_path / "experiments" / name / "record").mkdir(parents=True)
+        (tmp_path / "experiments" / name / "record" / "record.json").touch()
+    (tmp_path / "runs").mkdir()
+    monkeypatch.setattr(campaign, "ROOT", tmp_path)
+    monkeypatch.setattr(records, "pack", pack)
+    assert campaign._pack(campaign.Part("one_half", "one", "isic2017", ())) == 0
+    folders = [tmp_path / "experiments" / name / "record" for name in ("one", "other")]
+    assert asked == {"elsewhere": folders, "runs": [tmp_path / "runs"], "record": folders[0]}
+    assert "some-run: unfinished" in capsys.readouterr().err

@@ -79,9 +79,21 @@ def test_means_are_those_of_tables_claims_and_lists(page, claim):
 
 
 def test_only_sentences_with_numbers_of_three_decimals_are_checked(page):
-    rest = ("<!-- a comment: 0.123 -->", "0.12, 1.2345, 0.5, v1.0.123, 12.345 min", TABLE)
+    rest = ("<!-- a comment: 0.123 -->", "0.12, 1.2345, 0.5, v1.0.123", TABLE)
     assert prose.stale(page(*rest)) == []
     assert prose.stale(page("0.123, without a call")) == []
+    assert prose.stale(page("12.345 min", TABLE))[0].endswith(": 12.345")
+
+
+def test_a_claim_of_methods_has_its_own_difference():
+    numbers = prose.Numbers()
+    bounds = {"low": 0.01, "high": 0.03, "methods_low": 0.011, "methods_high": 0.055}
+    names = dict.fromkeys(("metric", "noise", "alpha", "beta", "first", "second"))
+    own = {"difference": 0.021, "methods_difference": 0.033, "p_corrected": 0.5}
+    numbers.add_claims([names | bounds | own])
+    assert {(0.021, 0.01, 0.03), (0.033, 0.011, 0.055)} < set(numbers.claims)
+    assert (0.021, 0.011, 0.055) not in numbers.claims
+    assert {"0.021", "0.033", "0.500"} == numbers.means
 
 
 def test_tables_of_calls_keep_the_numbers_of_lines(page):

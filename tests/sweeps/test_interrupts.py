@@ -55,6 +55,41 @@ try:
 except limit.TimeIsUp:
     print(done == [False])
 """,
+    "nor is one lost if the block fails": """
+interrupts.listen()
+try:
+    with interrupts.later():
+        os.kill(os.getpid(), signal.SIGINT)
+        raise OSError("the disk is full")
+except KeyboardInterrupt as stop:
+    print(str(stop.__context__) == "the disk is full")
+""",
+    "Slurm's wish waits for the end of a block": """
+from robustseg.sweeps import slurm
+signal.signal(signal.SIGTERM, slurm._end)
+done = []
+try:
+    with interrupts.later():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+        done.append(True)
+except KeyboardInterrupt:
+    print(done == [True])
+""",
+    "Slurm's wish is raised again if a destructor swallows it": """
+from robustseg.sweeps import slurm
+signal.signal(signal.SIGTERM, slurm._end)
+class Slow:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(3600)
+
+Slow()
+try:
+    interrupts.stop_if_lost()
+except KeyboardInterrupt:
+    print(True)
+""",
     "a child of the block does not hear it": """
 with interrupts.later():
     code = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"

@@ -47,6 +47,23 @@ def test_a_run_whose_process_died_is_recorded_failed(tmp_path, watch, before):
         _ = watch.returned[0].return_value
 
 
+def test_a_full_disk_loses_no_other_run(tmp_path, watch, monkeypatch, caplog):
+    folder = RunFolder(tmp_path / "runs" / "some-run")
+    folder.update_status(schema=SCHEMA, state="running")
+    write_outcome(tmp_path / "sweep", 0, Outcome("some-run", "running"))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "hold", full)
+    watch.started(0)
+    watch.ended(0, "killed by signal 9")
+    assert "some-run failed. killed by signal 9" in caplog.text
+    assert "this could not be kept: [Errno 28]" in caplog.text
+    with pytest.raises(RuntimeError, match="signal 9"):
+        _ = watch.returned[0].return_value
+
+
 def test_the_lock_of_a_job_that_died_on_another_host_is_freed(tmp_path, watch):
     folder = RunFolder(tmp_path / "runs" / "some-run")
     folder.update_status(schema=SCHEMA, state="running")

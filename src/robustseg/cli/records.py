@@ -4,12 +4,15 @@ import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from robustseg.errors import DataError, NoRuns
 from robustseg.terminal.count import count
 from robustseg.terminal.printable import printable
 from robustseg.terminal.remarks import tell
+
+if TYPE_CHECKING:
+    from robustseg.records.packing import PackReport
 
 _TOLD = 10  # runs that are named
 
@@ -72,7 +75,23 @@ def pack(options: argparse.Namespace) -> int:
         )
     except DamagedRecord as error:
         raise DataError(f"{error}. Nothing was packed") from error
-    tell(f"{options.prog}: {damage}" for damage in report.damages)
+    tell_packed(report)
+    if not (report.added or report.known or report.differing):
+        has = "has" if len(runs) == 1 else "have"
+        whose = f" of experiment {experiment}" if experiment else ""
+        raise NoRuns(f"{', '.join(map(str, runs))} {has} no finished run{whose}")
+    size = sum(file.stat().st_size for file in options.out.rglob("*") if file.is_file())
+    print(
+        f"{options.out}: {count(len(report.added), 'run')} added in "
+        f"{count(len(report.files), 'part')} ({sum(report.files.values()) / 1e6:.2f} MB), "
+        f"{len(report.known)} there before; {size / 1e6:.2f} MB in all"
+    )
+    return int(bool(report.damages))
+
+
+def tell_packed(report: "PackReport") -> None:
+    """Print what a record has not got, or not as it was, on stderr."""
+    tell(f"robustseg runs pack: {damage}" for damage in report.damages)
     _list("Left out", report.left_out.items(), "")
     _list("Packed without", ((run, files) for run, files in report.without.items()), "")
     _list(
@@ -85,17 +104,6 @@ def pack(options: argparse.Namespace) -> int:
         report.differing.items(),
         "To keep both, pack them into a separate record; tables name the differences",
     )
-    if not (report.added or report.known or report.differing):
-        has = "has" if len(runs) == 1 else "have"
-        whose = f" of experiment {experiment}" if experiment else ""
-        raise NoRuns(f"{', '.join(map(str, runs))} {has} no finished run{whose}")
-    size = sum(file.stat().st_size for file in options.out.rglob("*") if file.is_file())
-    print(
-        f"{options.out}: {count(len(report.added), 'run')} added in "
-        f"{count(len(report.files), 'part')} ({sum(report.files.values()) / 1e6:.2f} MB), "
-        f"{len(report.known)} there before; {size / 1e6:.2f} MB in all"
-    )
-    return int(bool(report.damages))
 
 
 def merge(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Ctrl-C and the time limit: neither is lost, and what must stay whole is finished first.
+"""Ctrl-C, the time limit and SIGTERM: none is lost, and what must stay whole is finished first.
 
 Python raises an interrupt wherever the main thread happens to be. A destructor swallows it, and
 PyTorch's writer of archives makes of it an error of the disk.
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
-_SIGNALS = (signal.SIGINT, signal.SIGALRM)
+_SIGNALS = (signal.SIGINT, signal.SIGALRM, signal.SIGTERM)
 _came: list[type[KeyboardInterrupt]] = []
 
 
@@ -57,7 +57,7 @@ def stop_if_lost() -> None:
 
 @contextmanager
 def later() -> Iterator[None]:
-    """Hold Ctrl-C and the time limit back until the block is left, also from its children.
+    """Hold Ctrl-C, the time limit and SIGTERM back until the block is left, also from its children.
 
     Outside the main thread, which alone is interrupted, there is nothing to hold back.
     """
@@ -73,5 +73,5 @@ def later() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         for one, handler in before.items():
             signal.signal(one, handler)
-    if came:
-        signal.raise_signal(came[0])
+        if came:  # if the block fails too, its error is the context of the interrupt
+            signal.raise_signal(came[0])

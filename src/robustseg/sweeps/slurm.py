@@ -84,7 +84,7 @@ class SlurmJob:
 def _end(number: int, frame: Any) -> None:
     """Slurm cancels the job, or queues it again."""
     _hear_no_more()
-    raise KeyboardInterrupt
+    interrupts.interrupt(KeyboardInterrupt)
 
 
 def _hear_no_more() -> None:

@@ -83,10 +83,10 @@ class Watch:
         """Record the failure of a run whose process could not record it."""
         message = f"{reason}; its output is in {log_file(self.sweep, job)}"
         folder = RunFolder(self.runs / outcome.run_id)
-        if folder.path.exists():
-            _mark_dead(folder, job_id(self.token, job), reason)
         outcome = replace(outcome, state="failed", message=message)
         try:
+            if folder.path.exists():
+                _mark_dead(folder, job_id(self.token, job), reason)
             write_outcome(self.sweep, job, outcome)
         except OSError as full:
             _log.error("%s failed. %s; this could not be kept: %s", outcome.run_id, message, full)
