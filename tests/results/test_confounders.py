@@ -114,6 +114,21 @@ def on(folder, processor):
     folder.update_status(processor=processor)
 
 
+@pytest.mark.parametrize(
+    "values, told",
+    [
+        (("Gamma, 1", "Gamma, 2"), "…1 (T-Loss), …2 (MAE)"),
+        (("Blur", "Flip"), "…Blur (T-Loss), …Flip (MAE)"),
+    ],
+)
+def test_long_values_are_cut_where_they_differ(add_run, values, told):
+    for loss, value in zip(("tloss", "mae"), values, strict=True):
+        settings = {"augmentation": {"list": "Random, " * 5 + value}}
+        add_run(loss, 0.7, images=IMAGES, settings=settings)
+    (sentence,) = said(add_run)
+    assert sentence == f"Runs that are compared also differ in augmentation.list: {told}."
+
+
 def test_several_types_of_processor_are_said(two, capsys):
     for folder, name in zip(sorted(two.iterdir()), ("Intel_A", "AMD_B"), strict=True):
         on(RunFolder(folder), name)

@@ -10,7 +10,7 @@ from robustseg.metrics.summary import summarise
 from robustseg.results.load import load_runs
 from robustseg.results.sources import Sources
 from robustseg.results.tables.comparison import add_intervals, compare
-from robustseg.results.tables.image_scores import Images
+from robustseg.results.tables.image_scores import Images, joined, parts, shown
 from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.paired_tests import signed_rank
 from robustseg.results.tables.pooled_folds import pool_folds
@@ -240,3 +240,10 @@ def test_every_metric_of_rows_of_images_is_exact(add_fold):
     for name in names:
         np.testing.assert_allclose(row[name], (known[name] + other[name]) / 2, rtol=1e-12)
     assert row["test_images"] == whole["id"].nunique()
+
+
+def test_the_runs_of_several_folds_are_told_apart_whatever_their_source_is_called():
+    ids = ["isic2017-ce-s0 (old + new/record)", "isic2017-ce-s1"]
+    assert parts(joined(ids)) == ids
+    assert parts(ids[0]) == [ids[0]]
+    assert shown(joined(ids)) == " + ".join(ids)

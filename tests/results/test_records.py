@@ -12,6 +12,7 @@ from robustseg.results.tables.make_table import make_table
 from robustseg.results.tables.published import load_published
 from robustseg.results.tables.render import render
 from robustseg.results.tables.results_file import read_results, write_csv
+from robustseg.runs.files import read_json
 from tests.results.test_published import EXPERIMENTS
 
 
@@ -78,6 +79,62 @@ def test_several_datasets(add_run, again):
     before, after = again(metrics=["dice_image"])
     assert "on isic2017, shenzhen" in before[0]
     assert before == after
+
+
+def files_of(add_run, tmp_path, **datasets):
+    """A results.csv of each data set, with two losses whose images are shifted."""
+    texts = []
+    for name, shift in datasets.items():
+        for loss, better in (("gce", 0), ("tloss", 0.1)):
+            add_run(loss, 0.3, images=images(shift + better), dataset=name)
+        runs = load_runs(add_run.runs)
+        runs = runs[runs["dataset"] == name].reset_index(drop=True)
+        table = compare(make_table(runs, ["dice_image"]), Images(add_run.runs))
+        texts.append(render(table, "csv"))
+    return texts
+
+
+def test_joined_files_keep_their_data_sets_apart(add_run, tmp_path):
+    first, second = files_of(add_run, tmp_path, isic2017=0, shenzhen=0.2)
+    file = tmp_path / "results.csv"
+    file.write_text(first + second.split("\n", 1)[1])
+    found = read_results(file)
+    assert found.labels[:2] == ("dataset", "loss")
+    assert len(found.cells) == 4 and found.test.family == 1
+    apart = [line.split(",") for line in (first + second).splitlines() if "loss" in line]
+    mean = apart[0].index("mean")
+    told = {line.split(",")[mean] for line in (first + second).splitlines()} - {"mean"}
+    assert {repr(cell.mean) for cell in found.cells.values()} == told
+
+
+def test_joined_files_of_different_tests_have_no_marks(add_run, tmp_path):
+    first, second = files_of(add_run, tmp_path, isic2017=0, shenzhen=0.2)
+    file = tmp_path / "results.csv"
+    file.write_text(first + second.split("\n", 1)[1].replace(",images,", ",tukey,"))
+    found = read_results(file)
+    assert found.test is None
+    assert not any(cell.comparison or cell.group for cell in found.cells.values())
+
+
+def test_two_lines_of_one_cell_are_refused(add_run, tmp_path):
+    (text,) = files_of(add_run, tmp_path, isic2017=0)
+    file = tmp_path / "results.csv"
+    file.write_text(text + text.splitlines()[1] + "\n")
+    with pytest.raises(ValueError, match="two lines are of dice_image of loss=gce"):
+        read_results(file)
+
+
+def test_data_whose_fingerprint_looks_like_a_number_stay_apart(add_run, tmp_path):
+    for seed, fingerprint in enumerate(("1234e567", "4e999999", "00123456")):
+        run = add_run("gce", 0.3, images=images(0), seed=seed)
+        own = read_json(run.metrics)["run"]
+        run.update_status(fingerprint=fingerprint * 8, data_folder="", run=own)
+    table = make_table(load_runs(add_run.runs), ["dice_image"])
+    file = tmp_path / "results.csv"
+    file.write_text(render(table, "csv"))
+    found = read_results(file)
+    assert found.labels == ("loss", "data") and len(found.rows) == 3
+    assert found.rows == table.rows
 
 
 def without_groups(text):

@@ -21,7 +21,7 @@ FILE_LIMIT = 1 << 34
 _DEPTH = 64  # of nested values
 _WHOLE = 1 << 63  # no number of ours is as large
 _DIGITS = 40  # nor is any written longer
-_NAMES = ("id", "case")  # columns of a CSV file that hold no numbers, though they may look so
+_NAMES = ("id", "case", "data", "source")  # hold no numbers, though they may look so
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _READ = os.O_RDONLY | _NOFOLLOW | getattr(os, "O_NONBLOCK", 0)

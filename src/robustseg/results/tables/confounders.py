@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from robustseg.results.tables.distinct import plain
@@ -104,9 +105,19 @@ def _values(table: Table, rows: Collection[Row], name: str) -> str:
     for row in table.rows:
         if row in rows:
             value = label(table.settings[row].get(name)) or "not set"
-            text = value if len(value) <= _WIDTH else f"{value[: _WIDTH - 1]}…"
-            having.setdefault(text, []).append(table.shown(row))
-    return _some([f"{value} ({_some(of, _ROWS)})" for value, of in having.items()], _VALUES)
+            having.setdefault(value, []).append(table.shown(row))
+    told = zip(_shortened([*having]), having.values(), strict=True)
+    return _some([f"{value} ({_some(of, _ROWS)})" for value, of in told], _VALUES)
+
+
+def _shortened(values: Sequence[str]) -> list[str]:
+    """Different values, cut where they are long, but still different."""
+    begin = len([*takewhile(lambda letters: len({*letters}) == 1, zip(*values, strict=False))])
+    for texts in (values, [f"…{value[begin:]}" for value in values]):
+        cut = [text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…" for text in texts]
+        if len(set(cut)) == len(values):
+            return cut
+    return [*values]
 
 
 def _some(words: Sequence[str], most: int) -> str:

@@ -29,7 +29,7 @@ PER_IMAGE = tuple(metric.name for metric in CATALOGUE.values() if metric.per_ima
 _SAME = 1e-6  # relative: numbers that differ by less are one
 _REMEDY = "; force=true trains the run again"
 _AREA = "area"  # of the true mask, beside the metrics
-_JOINT = " + "  # between the ids of runs of several folds; no id of a run has a space
+_JOINT = "\0"  # between the ids of runs of several folds; neither an id nor a source has one
 
 
 def is_per_image(name: str) -> bool:
@@ -58,6 +58,11 @@ def joined(run_ids: Iterable[str]) -> str:
 def parts(run_id: str) -> list[str]:
     """The runs of an id that `joined` gave; of any other that run."""
     return run_id.split(_JOINT)
+
+
+def shown(run_id: str) -> str:
+    """An id that `joined` gave, for readers."""
+    return " + ".join(parts(run_id))
 
 
 class Scores(NamedTuple):
@@ -243,7 +248,7 @@ def check_alike(first: str, ids: list[str], second: str, others: list[str]) -> N
     if ids != others:
         apart = sorted(set(ids) ^ set(others))
         raise UnlikeImages(
-            f"{first} and {second} were tested on different images ({len(ids)} and "
+            f"{shown(first)} and {shown(second)} were tested on different images ({len(ids)} and "
             f"{len(others)}; {apart[0]} is in only one of them): choose runs on the same data "
             "with --where, or --test none"
         )

@@ -12,7 +12,7 @@ from robustseg.metrics.summary import summarise_last
 from robustseg.results.load import metric_names
 from robustseg.results.one_run import Run
 from robustseg.results.sources import Sources
-from robustseg.results.tables.image_scores import checked_rows, diagonal_of, joined
+from robustseg.results.tables.image_scores import checked_rows, diagonal_of, joined, shown
 from robustseg.results.tables.table_model import Folds
 from robustseg.runs.labels import LABELS
 
@@ -144,15 +144,15 @@ def rows_together(runs: Sequence[Run]) -> list[pd.DataFrame]:
         return tables
     if sum(map(len, images)) != len(union):
         raise UnlikeImages(
-            f"{joined(run.run_id for run in runs)}: folds have test images in common, so they are "
-            "not of one split: choose runs with --where"
+            f"{shown(joined(run.run_id for run in runs))}: folds have test images in common, so "
+            "they are not of one split: choose runs with --where"
         )
     # The k-th reported evaluation of all folds together, whatever their epochs are.
     ranked = [rows.assign(epoch=rows["epoch"].rank(method="dense").astype(int)) for rows in tables]
     count = {int(rows["epoch"].max()) for rows in ranked}
     if len(count) > 1:
         raise NoImages(
-            f"{joined(run.run_id for run in runs)} report different numbers of evaluations"
+            f"{shown(joined(run.run_id for run in runs))} report different numbers of evaluations"
         )
     return [pd.concat(ranked, ignore_index=True)]
 

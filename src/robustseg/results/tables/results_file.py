@@ -133,10 +133,16 @@ def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
         rows: as `records` gives them; what is None may be left out.
         labels: the columns that distinguish the rows.
 
+    Records of several tables may be joined: then data sets are told apart, and marks are left out
+    where the tables were tested differently.
+
     Raises:
         LookupError: a record lacks a value.
-        ValueError: a value is not what `records` gives.
+        ValueError: a value is not what `records` gives, or two are of the same row and column.
     """
+    datasets = {str(record["dataset"]) for record in rows if "dataset" in record}
+    if len(datasets) > 1 and "dataset" not in labels:
+        labels = ["dataset", *labels]
     cells: dict[Key, Cell] = {}
     of_noise = sorted({name for of in rows for name in of if name.startswith("noise.")})
     of_noise = [name for name in of_noise if name not in labels]  # where older files have them
@@ -146,13 +152,14 @@ def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
         alpha, beta = float(record["alpha"]), record.get("beta")
         own = tuple((name, record[name]) for name in of_noise if name in record)
         column = Column(record.get("noise"), alpha, beta, record["metric"], own)
+        if (row, column) in cells:
+            raise ValueError(f"two lines are of {record['metric']} of {_named(labels, row)}")
         cells[row, column] = _cell(record)
-    first = rows[0]
-    tested = "test" in first
-    test = Test(first["test"], str(first["against"]), first["family"]) if tested else None
-    if test and "group" not in first:
+    test = _test(rows)
+    if test is None:
+        cells = {key: replace(cell, comparison=None, group=False) for key, cell in cells.items()}
+    elif "group" not in rows[0]:
         test, cells = _before_groups(test, cells)
-    datasets = {str(record["dataset"]) for record in rows if "dataset" in record}
     return Table(
         labels=tuple(labels),
         rows=tuple(dict.fromkeys(row for row, _ in cells)),
@@ -163,6 +170,18 @@ def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
         datasets=tuple(sorted(datasets)),
         test=test,
     )
+
+
+def _named(labels: Sequence[str], row: Row) -> str:
+    return ", ".join(f"{name}={value}" for name, value in zip(labels, row, strict=True))
+
+
+def _test(rows: Sequence[Mapping[str, Any]]) -> Test | None:
+    """What was tested, if all records say the same."""
+    told = {tuple(record.get(name) for name in ("test", "against", "family")) for record in rows}
+    if len(told) > 1 or "test" not in rows[0]:
+        return None
+    return Test(rows[0]["test"], str(rows[0]["against"]), rows[0]["family"])
 
 
 def _before_groups(test: Test, cells: dict[Key, Cell]) -> tuple[Test, dict[Key, Cell]]:
