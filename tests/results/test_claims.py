@@ -163,6 +163,52 @@ def test_what_seeds_stand_for_is_said(add_run, alpha, draws, said):
     assert f"over seeds and images, {where}for this draw of wrong masks (noise.seed), for" in note
 
 
+def test_draws_of_wrong_masks_are_no_seeds(add_run):
+    values = {}
+    for loss, shift in {"gce": 0.0, "tloss": 0.1}.items():
+        for seed in range(3):
+            for draw in range(2):
+                values[loss, seed, draw] = images = values_of(shift + seed / 100 + draw / 50)
+                add_run(loss, 0.3, images=images, seed=seed, noise_seed=draw)
+    claims = claims_of(add_run)
+    (claim,) = claims.claims
+    arrays = {key: np.array([*images.values()]) for key, images in values.items()}
+    by_seed = np.array(
+        [
+            np.mean([arrays["tloss", seed, d] - arrays["gce", seed, d] for d in range(2)], axis=0)
+            for seed in range(3)
+        ]
+    )
+    expected = over_seeds(by_seed)
+    assert claim.methods.interval == pytest.approx((expected.low, expected.high))
+    assert json.loads(render_claims(claims, "json"))[0]["seeds"] == 3
+    assert ", over three seeds with these two draws of wrong masks, [" in sentence(claim)
+    assert "images, for these draws of wrong masks (noise.seed)," in " ".join(footnotes(claims))
+
+
+def test_one_seed_with_three_draws_says_nothing_of_methods(add_run):
+    for loss in ("gce", "tloss"):
+        for draw in range(3):
+            add_run(loss, 0.3, images=values_of(0.1), seed=0, noise_seed=draw)
+    (claim,) = claims_of(add_run).claims
+    assert (claim.methods, claim.lacking) == (None, "needs three seeds")
+    assert "undecided, three common seeds are needed, there is 1." in sentence(claim)
+
+
+def test_seeds_that_share_a_draw_with_some_others_only_are_no_sample(add_run):
+    for loss in ("gce", "tloss"):
+        for seed, draw in enumerate((0, 0, 1)):
+            add_run(loss, 0.3, images=values_of(0.1), seed=seed, noise_seed=draw)
+    (claim,) = claims_of(add_run).claims
+    assert (claim.methods, claim.lacking) == (
+        None,
+        "needs noise.seed alike for all seeds, or each its own",
+    )
+    assert "undecided, noise.seed has to be alike for all seeds, or each seed's own" in sentence(
+        claim
+    )
+
+
 def test_lower_is_better_of_distances(add_run, monkeypatch):
     for loss in ("far", "near"):
         add_run(loss, 0.3, {"hd95": {"far": 0.2, "near": 0.1}[loss]})

@@ -359,6 +359,29 @@ def test_seeds_are_paired_with_six_or_more(add_run):
         compared(add_run, test="seeds")
 
 
+def test_draws_of_wrong_masks_are_averaged_and_are_no_seeds(add_run):
+    rng = np.random.default_rng(1)
+    values = {"gce": rng.uniform(0.6, 0.7, (6, 2)), "mae": rng.uniform(0.63, 0.73, (6, 2))}
+    for loss, of in values.items():
+        for seed, draw in np.ndindex(3, 2):
+            add_run(loss, 0.3, of[seed, draw], seed=seed, noise_seed=draw)
+    with pytest.raises(ValueError, match="the same 6 seeds"):
+        compared(add_run, test="seeds")
+    for loss, of in values.items():
+        for seed, draw in np.ndindex(3, 2):
+            add_run(loss, 0.3, of[3 + seed, draw], seed=3 + seed, noise_seed=draw)
+    means = {loss: of.mean(axis=1) for loss, of in values.items()}
+    table = compared(add_run, test="seeds")
+    assert p_of(table, "gce").n == 6
+    assert p_of(table, "gce").p == pytest.approx(stats.wilcoxon(*means.values()).pvalue)
+    table = compared(add_run, test="tukey")
+    assert p_of(table, "gce").p == pytest.approx(stats.tukey_hsd(*means.values()).pvalue[0, 1])
+    for loss in values:
+        add_run(loss, 0.3, 0.7, seed=6, noise_seed=0)
+    with pytest.raises(ValueError, match=r"noise\.seed varies with some seeds only"):
+        compared(add_run, test="seeds")
+
+
 def test_the_paper_s_procedure(add_run):
     values = {"gce": [0.70, 0.71, 0.72], "mae": [0.72, 0.73, 0.71], "tloss": [0.80, 0.81, 0.79]}
     for loss, numbers in values.items():

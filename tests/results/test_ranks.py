@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -88,6 +89,25 @@ def test_over_seeds_alone_intervals_and_wins_are_those_of_all_draws(add_run):
     assert found.win[gce, mae] + found.win[mae, gce] == pytest.approx(1)
     assert found.seeds == (3, 3)
     assert found.interval.tolist() == [[1, 2], [1, 2]]
+
+
+def test_draws_of_wrong_masks_add_no_seeds(add_run):
+    """Three seeds with two draws vary as their three means do."""
+    for loss, values in {"gce": [0.6, 0.7, 0.8], "mae": [0.75, 0.66, 0.71]}.items():
+        for seed, value in enumerate(values):
+            add_run(loss, 0.3, images=dict.fromkeys(NAMES, value), seed=seed)
+    expected = ranking_of(add_run)
+    shutil.rmtree(add_run.runs)
+    for loss, values in {"gce": [0.6, 0.7, 0.8], "mae": [0.75, 0.66, 0.71]}.items():
+        for seed, value in enumerate(values):
+            for draw, off in enumerate((-0.05, 0.05)):
+                add_run(
+                    loss, 0.3, images=dict.fromkeys(NAMES, value + off), seed=seed, noise_seed=draw
+                )
+    found = ranking_of(add_run)
+    assert found.seeds == (3, 3)
+    assert found.names == expected.names
+    assert found.win == pytest.approx(expected.win, nan_ok=True)
 
 
 def test_over_images_alone_wins_are_those_of_the_normal_distribution(add_run):

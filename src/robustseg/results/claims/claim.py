@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from robustseg.results.claims.intervals import MIN_SEEDS
+from robustseg.results.tables.seed_units import seed_units
 from robustseg.results.tables.table_model import Column
 
 
@@ -84,9 +85,16 @@ class Claim:
         """Why there is no interval over seeds; None if there is one."""
         if self.repeated:
             return "needs each seed once"
-        if len(self.seeds) < MIN_SEEDS:
+        if self.different_seeds < MIN_SEEDS:
             return "needs three seeds"
+        if not seed_units(self.seeds):
+            return "needs noise.seed alike for all seeds, or each its own"
         return None
+
+    @property
+    def different_seeds(self) -> int:
+        """How many seeds there are, whatever the draws of wrong masks of each."""
+        return len({seed for seed, _ in self.seeds})
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def _record(claim: Claim, family: int, names: Sequence[str]) -> Record:
         "p": claim.p,
         "p_corrected": claim.p_corrected,
         "family": family,
-        "seeds": len(claim.seeds),
+        "seeds": claim.different_seeds,
         "methods_difference": methods.difference if methods else None,
         "methods_low": low,
         "methods_high": high,

@@ -32,9 +32,10 @@ from robustseg.results.tables.image_scores import (
     check_alike,
     is_per_image,
 )
+from robustseg.results.tables.seed_units import Seed, seed_units
 from robustseg.results.tables.table_model import Key, Table, direction
 
-_VERSION = 2  # raise it when a procedure changes, so that what is kept is computed again
+_VERSION = 3  # raise it when a procedure changes, so that what is kept is computed again
 _WIDTH = 16  # of a pair: sign, 4 over images, 10 over seeds (0 where too few), how many images
 Pair = tuple[Key, Key]
 
@@ -87,8 +88,8 @@ def _identity(table: Table, pair: Pair, images: Images) -> list:
     ]
 
 
-def _shared(table: Table, pair: Pair) -> list[tuple]:
-    """The seeds that both cells have, if runs can be paired by them."""
+def _shared(table: Table, pair: Pair) -> list[Seed]:
+    """The seeds that both cells have, with those of the noise, if runs can be paired by them."""
     first, second = (table.cells[key] for key in pair)
     if first.repeated or second.repeated:
         return []
@@ -97,7 +98,7 @@ def _shared(table: Table, pair: Pair) -> list[tuple]:
 
 
 def _measure(
-    table: Table, pairs: Sequence[Pair], shared: Sequence[list[tuple]], images: Images
+    table: Table, pairs: Sequence[Pair], shared: Sequence[list[Seed]], images: Images
 ) -> Numbers:
     """Numbers of each pair: whether it has to be turned round, then of the better's advantage."""
     values = _Values(table, images)
@@ -113,9 +114,10 @@ def _measure(
     for places in _alike(range(len(pairs)), lambda at: differences[at].size):
         turned = np.stack([signs[at] * differences[at] for at in places])
         found[places, 1:5] = np.stack(over_images(turned), axis=-1)
-    enough = [at for at in range(len(pairs)) if len(shared[at]) >= MIN_SEEDS]
-    for places in _alike(enough, lambda at: (len(shared[at]), differences[at].size)):
-        by_seed = [values.by_seed(pairs[at], shared[at]) for at in places]
+    units = [seed_units(seeds) for seeds in shared]
+    enough = [at for at in range(len(pairs)) if len(units[at]) >= MIN_SEEDS]
+    for places in _alike(enough, lambda at: (len(units[at]), differences[at].size)):
+        by_seed = [values.by_seed(pairs[at], units[at]) for at in places]
         advantages = [
             signs[at] * values_of_cases(one, cases[at])
             for at, one in zip(places, by_seed, strict=True)
@@ -165,10 +167,15 @@ class _Values:
         cases = self.images.cases(run_ids, self._cell(pair[0]).ids)
         return cases_of_some(cases, self._counts(pair))
 
-    def by_seed(self, pair: Pair, seeds: Sequence[tuple]) -> np.ndarray:
-        """Of each image, (seeds, images)."""
+    def by_seed(self, pair: Pair, units: Sequence[Sequence[Seed]]) -> np.ndarray:
+        """Of each image, averaged over the draws of wrong masks of a seed, (seeds, images)."""
         ours, theirs = (
-            np.stack([self._run(run_ids[seed], key[1].metric) for seed in seeds])
+            np.stack(
+                [
+                    np.mean([self._run(run_ids[seed], key[1].metric) for seed in unit], axis=0)
+                    for unit in units
+                ]
+            )
             for key in pair
             for run_ids in [{sample.seed: sample.run_id for sample in self._samples(key)}]
         )
@@ -195,14 +202,14 @@ class _Values:
 
 
 def _claim(
-    table: Table, pair: Pair, numbers: list[float], seeds: list[tuple], tested: Answers
+    table: Table, pair: Pair, numbers: list[float], seeds: list[Seed], tested: Answers
 ) -> Claim:
     sign, difference, low, high, chance, *of_methods, n = numbers
     (first, column), (second, _) = pair if sign > 0 else reversed(pair)
     cells = [table.cells[row, column] for row in (first, second)]
     p, p_corrected, units, of_cases = tested[pair]
     methods = None
-    if len(seeds) >= MIN_SEEDS:
+    if len(seed_units(seeds)) >= MIN_SEEDS:
         mean, start, end, df, images, of_seeds, rest, *needed = of_methods
         least, fewest, most = map(int, needed)
         shares = images, of_seeds, rest

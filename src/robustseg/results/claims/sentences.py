@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from robustseg.results.claims.claim import Claim, Claims, Methods
-from robustseg.results.claims.intervals import MARGIN, MOST_SEEDS
+from robustseg.results.claims.intervals import MARGIN, MIN_SEEDS, MOST_SEEDS
 from robustseg.results.tables.image_scores import no_means
 from robustseg.results.tables.table_model import LEVEL
 from robustseg.terminal.count import count
@@ -111,27 +111,36 @@ def _draws(claim: Claim) -> int:
     return len({noise_seed for _, noise_seed in claim.seeds})
 
 
+def _are_crossed(claim: Claim) -> bool:
+    """Whether each seed has several draws of wrong masks, the same for all."""
+    return _draws(claim) > 1 and len(claim.seeds) > claim.different_seeds
+
+
 def _of_draw(claims: Sequence[Claim]) -> str:
     """That intervals of methods are for one draw of wrong masks, where it is so."""
-    one = [_draws(claim) == 1 for claim in claims]
+    one = [_draws(claim) == 1 or _are_crossed(claim) for claim in claims]
     if not any(one):
         return ""
-    where = "" if all(one) else "where masks come from one draw, "
-    return f", {where}for this draw of wrong masks (noise.seed)"
+    these, where = "this draw", "where masks come from one draw, "
+    if any(map(_are_crossed, claims)):
+        these, where = "these draws", "where all seeds have the same draws, "
+    return f", {'' if all(one) else where}for {these} of wrong masks (noise.seed)"
 
 
 def _as_methods(claim: Claim, decimals: int) -> str:
-    seeds = len(claim.seeds)
+    seeds = claim.different_seeds
     if claim.methods is None:
         if claim.repeated:
             return ": undecided, each seed is needed once"
+        if seeds >= MIN_SEEDS:
+            return ": undecided, noise.seed has to be alike for all seeds, or each seed's own"
         are = "is" if seeds == 1 else "are"
         return f": undecided, three common seeds are needed, there {are} {seeds}"
-    common = " common" if {seeds} != set(claim.runs) else ""
+    common = " common" if {len(claim.seeds)} != set(claim.runs) else ""
     over = f"over {_words(seeds)}{common} seeds"
     if draws := _draws(claim):
-        over += " and draws" if draws > 1 else " with this draw"
-        over += " of wrong masks"
+        these = f" with these {_words(draws)} draws" if _are_crossed(claim) else " and draws"
+        over += f"{these if draws > 1 else ' with this draw'} of wrong masks"
     methods = claim.methods
     centre = "" if not common else f"{number(methods.difference, decimals)} "
     verdict = "separated" if methods.separated else "not separated"
@@ -145,5 +154,5 @@ def _seeds(count: int) -> str:
 
 
 def _words(count: int) -> str:
-    words = ("three", "four", "five", "six", "seven", "eight", "nine", "ten")
-    return words[count - 3] if count <= 10 else str(count)
+    words = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    return words[count - 2] if count <= 10 else str(count)

@@ -15,7 +15,7 @@ from robustseg.results.tables.image_scores import Images, check_alike
 from robustseg.results.tables.table_model import LEVEL, Key, Table, direction
 
 RESAMPLES = 2000
-_VERSION = 2  # raise it when the procedure changes, so that what is kept is computed again
+_VERSION = 3  # raise it when the procedure changes, so that what is kept is computed again
 _BLOCK = 100  # resamples at a time
 
 
@@ -114,7 +114,10 @@ def _inflated(scores: Array) -> Array:
 
 
 class _Values(NamedTuple):
-    """Of a cell a run, its images, which count, their cases, seeds and values (S, images)."""
+    """Of a cell a run, its images, which count, their cases, seeds and values (S, images).
+
+    Draws of wrong masks with one seed are averaged: they are no seeds.
+    """
 
     run: str
     ids: list[str]
@@ -128,6 +131,9 @@ def _values(table: Table, key: Key, images: Images) -> _Values:
     samples = table.cells[key].samples
     run_ids = [sample.run_id for sample in samples]
     run, ids, _, counts = images.scores(run_ids, key[1].metric)
-    scores = np.stack([images.scores([one], key[1].metric).values for one in run_ids])
-    seeds = [str(sample.seed[0]) for sample in samples]  # clean masks have no seed of noise
-    return _Values(run, ids, counts, images.cases(run_ids, ids), seeds, scores)
+    by_seed: dict[str, list[Array]] = {}  # clean masks have no seed of noise
+    for sample in samples:
+        values = images.scores([sample.run_id], key[1].metric).values
+        by_seed.setdefault(str(sample.seed[0]), []).append(values)
+    scores = np.stack([np.mean(own, axis=0) for own in by_seed.values()])
+    return _Values(run, ids, counts, images.cases(run_ids, ids), [*by_seed], scores)

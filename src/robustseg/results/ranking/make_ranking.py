@@ -91,7 +91,8 @@ def make_ranking(table: Table, images: Images | None) -> Ranking:
         win[~grid.meet()[order][:, order]] = np.nan
     left = {words: part[order] for words, part in _leave_out(ranks, grid.places).items()}
     each = np.stack([*left.values()], axis=1) if left else np.full((len(names), 1), np.nan)
-    seeds = [len(table.cells[key].samples) for row in grid.keys for key in row if key]
+    samples = [table.cells[key].samples for row in grid.keys for key in row if key]
+    seeds = [len({sample.seed[0] for sample in own}) for own in samples]
     return Ranking(
         metric,
         tuple(names),

@@ -3,8 +3,9 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,8 @@ from robustseg.results.tables.paired_tests import (
     holm,
     signed_rank,
 )
-from robustseg.results.tables.table_model import Column, Comparison, Key, Table, Test
+from robustseg.results.tables.seed_units import Seed, seed_units
+from robustseg.results.tables.table_model import Column, Comparison, Key, Sample, Table, Test
 from robustseg.terminal.suggestion import suggestion
 
 MIN_SEEDS = 6  # of Wilcoxon's test: with five pairs no p is below 2/2⁵ = 0.0625
@@ -248,16 +250,23 @@ def _by_seeds(table: Table, pairs: Pairs, images: Images) -> Numbers:
             for of in (key, reference)
         )
         repeated = any(table.cells[of].repeated for of in (key, reference))
-        if ours.keys() != theirs.keys() or len(ours) < MIN_SEEDS or repeated:
+        units = seed_units(ours)
+        if ours.keys() != theirs.keys() or len(units) < MIN_SEEDS or repeated:
             seeds = [", ".join(str(seed) for seed, _ in of) for of in (ours, theirs)]
+            draws = "" if units else " and noise.seed varies with some seeds only"
             raise ConfigError(
                 f"a paired test over seeds needs the same {MIN_SEEDS} seeds or more, each once "
                 f"(with fewer no p is below 0.05): {table.words(key[0])} has seeds {seeds[0]} "
-                f"and {table.words(reference[0])} has seeds {seeds[1]}; choose --test images"
+                f"and {table.words(reference[0])} has seeds {seeds[1]}{draws}; choose --test images"
             )
-        p.append(signed_rank([ours[seed] for seed in ours], [theirs[seed] for seed in ours]))
-        n.append(len(ours))
+        p.append(signed_rank(*([_mean(of, unit) for unit in units] for of in (ours, theirs))))
+        n.append(len(units))
     return _rows(p, n, [False] * len(p))
+
+
+def _mean(values: Mapping[Seed, float], unit: Sequence[Seed]) -> float:
+    """The mean over the draws of wrong masks of a seed."""
+    return sum(values[seed] for seed in unit) / len(unit)
 
 
 def _rows(p: Sequence[float], n: Sequence[int], of_cases: Sequence[bool]) -> Numbers:
@@ -267,7 +276,7 @@ def _rows(p: Sequence[float], n: Sequence[int], of_cases: Sequence[bool]) -> Num
 def _by_tukey(table: Table, pairs: Pairs, images: Images) -> Numbers:
     answers = {}
     for contest in table.contests:
-        groups = [[sample.value for sample in table.cells[key].samples] for key in contest]
+        groups = [_of_seeds(table.cells[key].samples) for key in contest]
         few = [key for key, group in zip(contest, groups, strict=True) if len(group) < 2]
         if few:
             raise ConfigError(
@@ -280,6 +289,14 @@ def _by_tukey(table: Table, pairs: Pairs, images: Images) -> Numbers:
                 p, n = float(tukey[at, to]), len(groups[at]) + len(groups[to])
                 answers[key, other] = [p, max(p, anova), n, False]
     return [answers[pair] for pair in pairs]
+
+
+def _of_seeds(samples: Iterable[Sample]) -> list[float]:
+    """The values of a cell's seeds, each averaged over its draws of wrong masks."""
+    values: dict[Any, list[float]] = {}
+    for sample in samples:
+        values.setdefault(sample.seed[0], []).append(sample.value)
+    return [sum(own) / len(own) for own in values.values()]
 
 
 _MEASURES: dict[str, Callable[[Table, Pairs, Images], Numbers]] = {
