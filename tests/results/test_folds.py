@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from robustseg.cli.main import main
 from robustseg.errors import UnlikeImages
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.summary import summarise
@@ -240,6 +241,23 @@ def test_every_metric_of_rows_of_images_is_exact(add_fold):
     for name in names:
         np.testing.assert_allclose(row[name], (known[name] + other[name]) / 2, rtol=1e-12)
     assert row["test_images"] == whole["id"].nunique()
+
+
+def test_losses_on_other_folds_are_not_ranked_together(add_fold, capsys):
+    for loss in ("ce", "mae"):
+        for fold in range(FOLDS):
+            add_fold(loss, fold)
+    add_fold("gce", 0)
+    for seed in (0, 1):
+        add_fold("rce", seed, seed=seed)
+    assert main(["ranks", "--runs", str(add_fold.runs), "--no-cost"]) == 0
+    told = capsys.readouterr()
+    rows = [line.split("|")[1].strip() for line in told.out.splitlines() if line.startswith("| ")]
+    assert {"CE", "MAE"} <= set(rows) and not {"GCE", "RCE"} & set(rows)
+    assert "Left out, with no other loss to compare: " in told.out
+    assert "on fold 0 (GCE)" in told.out
+    assert "with other folds for other seeds (RCE)" in told.out
+    assert "No intervals" not in told.err
 
 
 def test_the_runs_of_several_folds_are_told_apart_whatever_their_source_is_called():

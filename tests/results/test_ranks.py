@@ -283,7 +283,7 @@ def test_a_loss_that_is_alone_in_its_columns_has_no_costs(experiments, capsys, s
     code, text, _ = command(experiments, capsys, "--format", style)
     assert code == 0
     if style == "md":
-        assert "Left out, with one loss only: shenzhen α=0.7 β=0.5 (Dice)." in text
+        assert "Left out, with no other loss to compare: shenzhen α=0.7 β=0.5 (Dice)." in text
         assert "| Dice " not in text
     else:
         assert {row["loss"] for row in csv.DictReader(io.StringIO(text))} == {"gce", "mae", "ce"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,16 @@ from numpy.typing import NDArray
 from robustseg.errors import NoRuns
 from robustseg.results.names import loss_name
 from robustseg.results.ranking.columns import Array
-from robustseg.results.tables.order import DATA, data_labels, data_of, score
-from robustseg.results.tables.table_model import Column, Key, Row, Table, in_words, label
+from robustseg.results.tables.order import DATA, data_labels, data_of, score, tested_on
+from robustseg.results.tables.table_model import (
+    Column,
+    Folds,
+    Key,
+    Row,
+    Table,
+    in_words,
+    label,
+)
 
 
 @dataclass(frozen=True)
@@ -20,7 +29,7 @@ class Place:
     """A column in which losses are ranked.
 
     Attributes:
-        data: that the losses were tested on.
+        data: that the losses were tested on, with the folds.
         data_words: what distinguishes them from others, for readers.
         column: noise setting and metric.
         words: data and noise, for people.
@@ -77,6 +86,15 @@ def _words_of_data(table: Table) -> dict[tuple[Any, ...], str]:
     return words
 
 
+def _words_of_folds(folds: Folds | None) -> str:
+    """The folds of a cell, where some are missing or its seeds have different ones."""
+    if folds is None or (folds.which is not None and not folds.missing):
+        return ""
+    if folds.which is None:
+        return "with other folds for other seeds"
+    return f"on {'fold' if len(folds.which) == 1 else 'folds'} {', '.join(map(str, folds.which))}"
+
+
 class RankedCells:
     """The cells of a table as losses × places.
 
@@ -93,7 +111,7 @@ class RankedCells:
         names, titles = loss_names(table), loss_names(table, shown=True)
         data = _words_of_data(table)
         found = {
-            (name, data_of(table, row), column): (row, column)
+            (name, tested_on(table, (row, column)), column): (row, column)
             for row, name in names.items()
             for column in table.columns
             if (row, column) in table.cells and table.cells[row, column].n
@@ -101,14 +119,17 @@ class RankedCells:
         self.names = list(dict.fromkeys(names.values()))
         self.titles = {name: titles[row] for row, name in names.items()}
         self.places, self.alone = [], []
-        for at, told in data.items():
-            for column in table.columns:
-                words = " ".join(filter(None, [told, table.noise_words(column)]))
+        for (of, told), column in itertools.product(data.items(), table.columns):
+            places = dict.fromkeys(at for _, at, own in found if own == column and at[:-1] == of)
+            for at in places:
+                folds = at[-1]
+                words = [told, table.noise_words(column), _words_of_folds(folds)]
+                place = Place(at, told, column, " ".join(filter(None, words)))
                 present = [name for name in self.names if (name, at, column) in found]
-                if len(present) > 1:
-                    self.places.append(Place(at, told, column, words))
-                elif present:
-                    self.alone.append(f"{words} ({self.titles[present[0]]})")
+                if len(present) > 1 and not (folds and folds.which is None):
+                    self.places.append(place)
+                else:
+                    self.alone += [f"{place.words} ({self.titles[name]})" for name in present]
         ranked = {name for name, at, column in found
                   if any((at, column) == (p.data, p.column) for p in self.places)}  # fmt: skip
         self.names = [name for name in self.names if name in ranked]

@@ -127,7 +127,7 @@ def _notes(ranking: Ranking) -> list[str]:
         )
         said.append(f"Never compared, so their ranks say nothing about each other: {groups}.")
     if ranking.alone:
-        said.append(f"Left out, with one loss only: {_named(ranking.alone)}.")
+        said.append(f"Left out, with no other loss to compare: {_named(ranking.alone)}.")
     if ranking.interval is not None:
         said.append(_interval_note(*ranking.seeds))
     return [*said, *_left_out_note(ranking), *ranking.confounders]

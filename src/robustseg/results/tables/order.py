@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from robustseg.metrics.catalogue import base_name
-from robustseg.results.tables.table_model import EMPTY, Cell, Column, Row, Table, direction
+from robustseg.results.tables.table_model import EMPTY, Cell, Column, Key, Row, Table, direction
 
 REFERENCE = "dice_image"
 # What may contradict it, and how good a value is: masks are best as large as the true ones.
@@ -79,7 +79,7 @@ def _compare(table: Table, reference: Column, column: Column) -> Disagreement | 
             scores[row] = _score(ours, REFERENCE), _score(theirs, column.metric)
     told, other = [], []
     for a, b in itertools.combinations(scores, 2):
-        if data_of(table, a) != data_of(table, b):
+        if tested_on(table, (a, column)) != tested_on(table, (b, column)):
             continue
         by_reference = scores[a][0] - scores[b][0]
         by_other = scores[a][1] - scores[b][1]
@@ -127,6 +127,11 @@ def data_of(table: Table, row: Row) -> tuple[Any, ...]:
         return table.data[row]
     named = zip(table.labels, row, strict=True)
     return tuple(value for name, value in named if name in DATA or name.startswith(_OF_DATA))
+
+
+def tested_on(table: Table, key: Key) -> tuple[Any, ...]:
+    """The data of a cell's row, and the folds of the cell: only such cells can be compared."""
+    return (*data_of(table, key[0]), table.cells[key].folds)
 
 
 def data_labels(table: Table) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from robustseg.errors import ConfigError
-from robustseg.results.tables.order import data_of
+from robustseg.results.tables.order import tested_on
 from robustseg.results.tables.table_model import EMPTY, Column, Row, Table
 from robustseg.terminal.count import count
 
@@ -99,9 +99,9 @@ def _mean(table: Table, row: Row, column: Column, rule: str | None = None) -> fl
 
 def _best(table: Table, row: Row, column: Column) -> float:
     """The best mean of a column on the data of a row."""
-    alike = [one for one in table.rows if data_of(table, one) == data_of(table, row)]
-    means = [_mean(table, one, column) for one in alike]
-    return max(mean for mean in means if mean is not None)
+    keys = [(one, column) for one in table.rows if _mean(table, one, column) is not None]
+    own = tested_on(table, (row, column))
+    return max(table.cells[key].mean for key in keys if tested_on(table, key) == own)
 
 
 def _signed(value: float) -> str:
