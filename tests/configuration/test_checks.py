@@ -1,5 +1,6 @@
 import pytest
 
+from robustseg.configuration.allowed_names import check_run_id, check_visible
 from robustseg.configuration.buildable import check_targets
 from robustseg.configuration.checks import resolve
 from robustseg.errors import ConfigError
@@ -162,3 +163,15 @@ def test_a_schedule_is_as_long_as_the_run(tiny, schedule):
     steps = ["trainer.max_steps=60", "trainer.steps_per_epoch=5"]
     assert resolve(tiny(f"scheduler={name}")).scheduler.get(schedule) == 4
     assert resolve(tiny(f"scheduler={name}", *steps)).scheduler.get(schedule) == 12
+
+
+def test_a_text_that_is_not_shown_is_refused_with_its_setting():
+    check_visible({"dataset": {"source": {"image_folders": ["肺 – β\n"]}}, "seed": 0, "x": None})
+    with pytest.raises(ConfigError, match=r"^dataset\.source\.image_folders\.0=a\\u200cb has"):
+        check_visible({"dataset": {"source": {"image_folders": ["a\u200cb"]}}})
+
+
+def test_a_run_id_fits_the_name_of_a_folder():
+    check_run_id("肺" * 76)
+    with pytest.raises(ConfigError, match="has 231 bytes, more than 230"):
+        check_run_id("肺" * 77)

@@ -13,10 +13,11 @@ import pytest
 import wandb
 from pytorch_lightning.loggers import WandbLogger
 
+from robustseg.dashboards import logger
 from robustseg.dashboards.card import make_card
 from robustseg.dashboards.logger import log_restored
 from robustseg.dashboards.wandb_run import start as start_run
-from robustseg.errors import RunFailed
+from robustseg.errors import DamagedRun, RunFailed
 from robustseg.runs.files import read_csv, read_json
 from robustseg.runs.folder import RunFolder
 from robustseg.training.recorder import Recorder
@@ -222,3 +223,20 @@ def test_disabled_leaves_nothing(tiny, tmp_path, only_run):
     run(tiny("logger=wandb", "logger.mode=disabled", "trainer.max_epochs=1"))
     assert read_json(only_run() / "status.json")["state"] == "done"
     assert not list((tmp_path / "logs").rglob("*.wandb"))
+
+
+def test_a_dashboard_that_cannot_be_ended_hides_no_error_of_the_run(monkeypatch):
+    class Broken:
+        def finalize(self, status):
+            raise ConnectionError("no network")
+
+    monkeypatch.setattr(logger, "_make_loggers", lambda *_: [Broken()])
+    identity = SimpleNamespace(run_id="some-run")
+    with (
+        pytest.raises(DamagedRun, match="the checkpoint") as raised,
+        logger.open_loggers(None, identity, None),
+    ):
+        raise DamagedRun("the checkpoint")
+    assert raised.value.__notes__ == [
+        "Nor could its dashboard be ended (ConnectionError: no network)."
+    ]

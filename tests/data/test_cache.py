@@ -197,6 +197,21 @@ def test_is_built_again_when_damaged(isic_root, tmp_path, case, caplog):
     assert built(cache) == [folder]
 
 
+def test_a_disk_in_trouble_is_no_damage(isic_root, tmp_path, monkeypatch):
+    cache = tmp_path / "cache"
+    load(Isic2017(isic_root), 24, cache)
+    (folder,) = built(cache)
+    before = {path.name: path.stat().st_ino for path in folder.iterdir()}
+
+    def fail(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(module, "read_decoded", fail)
+    with pytest.raises(DataError, match=r"cannot be read now .*ROBUSTSEG_CACHE"):
+        load(Isic2017(isic_root), 24, cache)
+    assert {path.name: path.stat().st_ino for path in folder.iterdir()} == before
+
+
 @settings(max_examples=25, suppress_health_check=SLOW_WITH_FIXTURE)
 @given(st.data())
 def test_any_damaged_byte_is_found(isic_root, tmp_path, data):

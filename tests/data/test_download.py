@@ -255,6 +255,9 @@ def test_archives_are_fetched_checked_and_unpacked_once(server, tmp_path):
     (tmp_path / "Images" / "b.txt").unlink()
     fetch_archives(archives, tmp_path)
     assert (tmp_path / "Images" / "b.txt").read_text() == "b" and len(server.asked) == 2
+    (tmp_path / ".downloads" / "x.zip.done").write_text("")  # as a full disk once left it
+    fetch_archives(archives, tmp_path)
+    assert len(server.asked) == 3
 
 
 def test_a_wrong_hash(server, tmp_path):

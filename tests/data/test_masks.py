@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -95,3 +97,11 @@ def test_levels_are_numpys_unique(raw):
 def test_options_that_contradict(options, message):
     with pytest.raises(DataError, match=message):
         MaskRule(**options)
+
+
+@pytest.mark.parametrize("name", ["threshold", "positive_values", "ignore_values"])
+def test_a_number_with_a_point_is_the_same_number(name):
+    whole, pointed = (127, 127.0) if name == "threshold" else ([2, 3], [3.0, 2.0])
+    hashed = [json.dumps(MaskRule(**{name: value}).as_dict()) for value in (whole, pointed)]
+    assert hashed[0] == hashed[1]
+    assert "." not in hashed[0] and "." in json.dumps(MaskRule(threshold=0.5).as_dict())

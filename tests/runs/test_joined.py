@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,12 @@ def test_four_processes_that_join_at_once_lose_nothing(tmp_path):
         process.join()
         assert process.exitcode == 0
     assert joined(runs) == {run_id: ["all of them", *names] for run_id in sorted(IDS)}
+
+
+@pytest.mark.parametrize("name", ["肺" * 60, "ж" * 64, "a/b.c", ".hidden"])
+def test_any_name_of_an_experiment_is_kept(tmp_path, name):
+    join(tmp_path, IDS[0], name)
+    assert joined(tmp_path) == {IDS[0]: [name]}
 
 
 def test_joining_twice_is_joining_once(tmp_path):

@@ -77,9 +77,10 @@ def test_another_hosts_lock_dies_with_its_heartbeat(tmp_path):
         assert holder(path)["host"] == socket.gethostname()
 
 
-def test_a_pid_of_another_container_tells_nothing(tmp_path):
+@pytest.mark.parametrize("namespace", ["pid:[1]", f"{os.readlink('/proc/self/ns/pid')} another"])
+def test_a_pid_of_another_container_or_host_of_this_name_tells_nothing(tmp_path, namespace):
     path = tmp_path / "lock"
-    there = {"host": socket.gethostname(), "namespace": "pid:[1]", "pid": os.getpid(), "born": "1"}
+    there = {"host": socket.gethostname(), "namespace": namespace, "pid": os.getpid(), "born": "1"}
     path.write_text(json.dumps(there))
     assert holder(path) == there
     old = time.time() - lock.DEAD_AFTER - 1
@@ -92,7 +93,7 @@ def test_a_process_of_the_same_container_is_known_by_its_pid(tmp_path):
     with hold(path):
         owner = json.loads(path.read_text())
         if os.path.exists("/proc/self/ns/pid"):
-            assert owner["namespace"] == os.readlink("/proc/self/ns/pid")
+            assert owner["namespace"].startswith(f"{os.readlink('/proc/self/ns/pid')} ")
         os.utime(path, (1, 1))
         assert holder(path) == owner
 

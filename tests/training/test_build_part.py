@@ -1,12 +1,15 @@
 """Parts that are built from settings, and how a wrong argument is refused."""
 
 import pytest
+import torch
+from omegaconf import open_dict
 
 from robustseg.configuration.checks import resolve
 from robustseg.errors import ConfigError
 from robustseg.setting_groups import Part
-from robustseg.training.build import rehearse
+from robustseg.training.build import build_module, rehearse
 from robustseg.training.build_part import build_part
+from robustseg.training.restoring import epochs_saved
 
 
 def part(target, **arguments):
@@ -65,3 +68,37 @@ def test_a_rehearsal_names_the_setting(tiny):
     settings = resolve(tiny("noise.model.max_angle=wide"))
     with pytest.raises(ConfigError, match=r"^noise\.model\.max_angle='wide' should be a valid num"):
         rehearse(settings, 3)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["+optimizer.betas=[2,3]"], "Invalid beta parameter"),
+        (["loss=tloss", "loss.parameter_lr=null"], "set loss.parameter_lr"),
+        (["scheduler=step", "scheduler.milestones=5"], "not iterable"),
+        (
+            [
+                "scheduler=step",
+                "scheduler._target_=torch.optim.lr_scheduler.ReduceLROnPlateau",
+                "~scheduler.milestones",
+                "~scheduler.gamma",
+            ],
+            "its step needs metrics",
+        ),
+    ],
+)
+def test_a_rehearsal_builds_optimiser_and_schedule(tiny, overrides, said):
+    with pytest.raises(ConfigError, match=f"^optimizer=adam scheduler=.*{said}"):
+        rehearse(resolve(tiny(*overrides)), 3)
+
+
+@pytest.mark.parametrize("name", ["NAdam", "RAdam", "Adamax", "AdamW"])
+def test_a_checkpoint_of_an_optimiser_with_lists_can_be_loaded(tiny, tmp_path, name):
+    cfg = tiny()
+    with open_dict(cfg):
+        target = f"torch.optim.{name}"
+        cfg.optimizer = {"name": "own", "_target_": target, "lr": 1e-3, "betas": [0.9, 0.95]}
+    module = build_module(resolve(cfg), 3)
+    optimizer = module.configure_optimizers()
+    torch.save({"epoch": 4, "optimizer": optimizer.state_dict()}, tmp_path / "last.ckpt")
+    assert epochs_saved(tmp_path / "last.ckpt") == 5

@@ -1,14 +1,17 @@
 """Names that become parts of run ids, folders, labels and tags, checked where they enter."""
 
 import re
+from typing import Any
 
 from robustseg.errors import ConfigError
 from robustseg.settings import Settings
+from robustseg.terminal.printable import is_plain, printable
 
 # What folders of any system, wandb's ids and tags, and overrides take.
 _NAME = re.compile(r"\w(?:[\w .,+=@~()-]*[\w)+])?")
 _LONGEST = 64  # characters, as a tag of wandb may have
 RUN_ID_LONGEST = 110  # wandb takes 128, also behind the time of a restart
+_BYTES = 230  # names of files take 255, likewise
 
 
 def check_names(settings: Settings) -> None:
@@ -41,8 +44,34 @@ def check_run_id(run_id: str) -> None:
     Raises:
         ConfigError: it says which names are in it.
     """
+    if len(run_id.encode()) > _BYTES:
+        raise ConfigError(
+            f"the run id {run_id} has {len(run_id.encode())} bytes, more than {_BYTES}, which "
+            "names of folders have: shorten dataset.name, loss.name, regularizer.name or noise.name"
+        )
     if len(run_id) > RUN_ID_LONGEST:
         raise ConfigError(
             f"the run id {run_id} has {len(run_id)} characters, more than {RUN_ID_LONGEST}: "
             "shorten dataset.name, loss.name, regularizer.name or noise.name"
+        )
+
+
+def check_visible(values: Any, name: str = "") -> None:
+    """Refuse texts with characters that are not shown, which no table or metrics.json takes.
+
+    Args:
+        values: settings as nested plain values.
+        name: of the settings that they belong to.
+
+    Raises:
+        ConfigError: naming the setting.
+    """
+    if isinstance(values, dict | list):
+        pairs = values.items() if isinstance(values, dict) else enumerate(values)
+        for key, inner in pairs:
+            check_visible(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(values, str) and not is_plain(values.replace("\n", "").replace("\t", "")):
+        raise ConfigError(
+            f"{name}={printable(values)} has a character that is not shown, which tables and "
+            "metrics.json cannot hold: rename the folder or file, or leave the character out"
         )

@@ -30,7 +30,10 @@ def open_loggers(
     try:
         yield loggers
     except BaseException as error:
-        _finish(loggers, type(error).__name__)
+        try:
+            _finish(loggers, type(error).__name__)
+        except Exception as other:  # the run's own error is the one to tell
+            error.add_note(f"Nor could its dashboard be ended ({type(other).__name__}: {other}).")
         raise
     with _warned(identity.run_id):
         _finish(loggers, None)

@@ -92,6 +92,10 @@ def load(source: Source, image_size: int, cache: Path) -> ImageSet:
     )
 
 
+# A disk, network or process in trouble says nothing of the files, which others may be using.
+_PASSING = {errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ETIMEDOUT}
+
+
 def _name(source: Source, image_size: int, cache: Path) -> str:
     """The name of a cache folder."""
     key = f"{source.fingerprint(cache)} {image_size} {FORMAT}"
@@ -106,6 +110,11 @@ def _open(folder: Path, shape: tuple[int, ...], classes: int) -> Decoded | None:
     try:
         return read_decoded(folder, shape, classes)
     except (OSError, ValueError, DataError) as error:
+        if isinstance(error, OSError) and error.errno in _PASSING:
+            raise DataError(
+                f"{folder}: cannot be read now ({error.strerror}). Run the command again, or set "
+                "another folder with ROBUSTSEG_CACHE"
+            ) from error
         log.warning("%s: damaged (%s), built again", folder, error)
         return None
 

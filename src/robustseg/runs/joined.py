@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 from robustseg.terminal.printable import is_plain
 
 _FOLDER = ".recorded"
+_LONGEST = 255  # bytes that the name of a file may have
 
 
 def join(runs: Path, run_id: str, experiment: str) -> None:
@@ -67,4 +68,7 @@ def joined_in(folders: Iterable[Path]) -> dict[str, list[str]]:
 
 def _folder_name(experiment: str) -> str:
     """No slash, and no dot at the start, which would hide the folder or lead out of it."""
-    return re.sub(r"^\.", "%2E", quote(experiment, safe=" "))
+    name = quote(experiment, safe=" ")
+    if len(name) > _LONGEST:  # nine bytes for each letter of some scripts
+        name = "".join(quote(one, safe=" ") if one.isascii() else one for one in experiment)
+    return re.sub(r"^\.", "%2E", name)

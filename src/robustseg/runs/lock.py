@@ -143,9 +143,10 @@ def _myself(job: str | None) -> dict[str, Any]:
 
 
 def _namespace() -> str:
-    """Tells apart containers that share a host's name; empty on systems without /proc."""
+    """Tells apart hosts, and containers, that share a name; empty on systems without /proc."""
     try:
-        return os.readlink("/proc/self/ns/pid")
+        booted = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{os.readlink('/proc/self/ns/pid')} {booted}"
     except FileNotFoundError:
         return ""
 

@@ -29,7 +29,8 @@ def attempt_run(
 ) -> tuple[dict[str, Any], list[str]]:
     """The final numbers, and what differs from the conditions of the attempt before."""
     try:
-        settings, differs = _start(settings, identity, folder)
+        asked = settings
+        settings, differs = _start(asked, identity, folder)
         from robustseg.training.train import train
 
         measured = memory.forget_peak(settings.trainer.accelerator)
@@ -37,7 +38,7 @@ def attempt_run(
             metrics = train(settings, identity, source, folder)
         except DamagedRun as damage:
             interrupts.stop_if_lost()
-            settings, differs = _start(settings, identity, folder, damage)
+            settings, differs = _start(asked, identity, folder, damage)
             metrics = train(settings, identity, source, folder)
     except BaseException as error:
         interrupts.stop_if_lost()  # then that is the cause

@@ -1,5 +1,6 @@
 """The parts of a run, built from its settings."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from robustseg.training.build_part import build_part
 from robustseg.training.compiled import CompiledNetwork
 from robustseg.training.graphed import GraphedNetwork
 from robustseg.training.module import SegmentationModule
+from robustseg.training.nu_plateau import NuPlateau
 
 
 def rehearse(settings: Settings, in_channels: int) -> None:
@@ -22,14 +24,33 @@ def rehearse(settings: Settings, in_channels: int) -> None:
 
     Raises:
         InstantiationException: a constructor refuses its arguments.
-        ConfigError: the noise is not one for such masks.
+        ConfigError: the noise is not one for such masks, or an optimiser or schedule cannot be
+            built, or does not count epochs.
     """
     classes = settings.dataset.classes
     model = build_part("noise.model", settings.noise.model)
     if trouble := unfit(model, None if classes is None else len(classes)):
         raise ConfigError(trouble)
     transforms(settings)
-    build_module(settings, in_channels)
+    module = build_module(settings, in_channels)
+    chosen = f"optimizer={settings.optimizer.name} scheduler={settings.scheduler.name}"
+    try:
+        module.configure_optimizers()
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{chosen}: {error}") from error
+    if lacking := _lacks(module.scheduler):
+        raise ConfigError(
+            f"{chosen}: its step needs {lacking}; a schedule has to count epochs by itself"
+        )
+
+
+def _lacks(schedule: Any) -> str:
+    """What a schedule has to be given at each step, which nothing here gives."""
+    if schedule is None or isinstance(schedule, NuPlateau):
+        return ""
+    parameters = inspect.signature(schedule.step).parameters.values()
+    needed = (one for one in parameters if one.default is one.empty)
+    return ", ".join(one.name for one in needed if one.kind is one.POSITIONAL_OR_KEYWORD)
 
 
 def build_module(
@@ -53,9 +74,10 @@ def build_module(
     return SegmentationModule(
         network,
         loss,
-        instantiate(optimizer.arguments(), _partial_=True),
+        # Plain lists: a checkpoint that holds those of OmegaConf cannot be loaded.
+        instantiate(optimizer.arguments(), _partial_=True, _convert_="all"),
         loss_lr=settings.loss.parameter_lr,
-        scheduler=instantiate(scheduler.arguments(), _partial_=True)
+        scheduler=instantiate(scheduler.arguments(), _partial_=True, _convert_="all")
         if scheduler.is_built
         else None,
         channels_last=settings.trainer.channels_last,

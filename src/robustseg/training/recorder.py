@@ -193,5 +193,5 @@ def _rows(path: Path, done: int) -> list[dict[str, Any]]:
         if not data.endswith(b"\n"):
             raise DamagedRun(f"{path.name} is cut off")
         return [row for row in parse_csv(path, data) if row["epoch"] <= done]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise DamagedRun(f"{path.name} cannot be read: {error!r}") from error

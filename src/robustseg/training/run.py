@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from robustseg.configuration.allowed_names import check_run_id
+from robustseg.configuration.allowed_names import check_run_id, check_visible
 from robustseg.configuration.buildable import check_targets
 from robustseg.configuration.checks import resolve
 from robustseg.data.fingerprint import fingerprint_for_run
@@ -72,6 +72,7 @@ def run(cfg: DictConfig) -> None:
         identity = identify(settings, fingerprint_for_run(source, settings.dataset, cache))
         name = identity.run_id
         check_run_id(name)
+        check_visible(identity.settings)
         outcome = _run(settings, identity, source)
     except Exception as error:
         interrupts.stop_if_lost()

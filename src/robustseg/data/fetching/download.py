@@ -130,15 +130,17 @@ def fetch_archives(archives: Sequence[Archive], destination: Path) -> None:
                     digest,
                 )
             names = extract(file, destination, archive.inside)
-            done.write_text("\n".join([digest, *names]) + "\n", encoding="utf-8")
+            partial = done.with_suffix(".partial")
+            partial.write_text("\n".join([digest, *names]) + "\n", encoding="utf-8")
+            partial.replace(done)
             file.unlink()
 
 
 def _is_unpacked(done: Path, destination: Path) -> bool:
     if not done.exists():
         return False
-    _, *names = done.read_text(encoding="utf-8").splitlines()
-    return all((destination / name).exists() for name in names)
+    names = done.read_text(encoding="utf-8").splitlines()[1:]  # after the hash
+    return bool(names) and all((destination / name).exists() for name in names)
 
 
 def _retrieve(archive: Archive, store: Path) -> Path:

@@ -77,12 +77,12 @@ class MaskRule:
         return self.threshold is not None and 1 <= self.threshold < 255
 
     def as_dict(self) -> dict[str, object]:
-        """The options as plain values, for a hash."""
-        values = self.positive_values
+        """The options as plain values, for a hash: 127 and 127.0 are one."""
+        values, threshold = self.positive_values, self.threshold
         return {
-            "threshold": self.threshold,
-            "positive_values": None if values is None else sorted(values),
-            "ignore_values": sorted(self.ignore_values),
+            "threshold": None if threshold is None else _whole(threshold),
+            "positive_values": None if values is None else sorted(map(_whole, values)),
+            "ignore_values": sorted(map(_whole, self.ignore_values)),
         }
 
     def __str__(self) -> str:
@@ -147,6 +147,11 @@ def _unquoted(values: Iterable[object]) -> str:
     """A list of the numbers that the values spell; of others an example."""
     texts = [str(value) for value in values]
     return f"[{','.join(texts)}]" if all(map(_NUMBER.fullmatch, texts)) else "[1]"
+
+
+def _whole(value: float) -> float:
+    """A whole number without its point."""
+    return int(value) if float(value).is_integer() else value
 
 
 def _is_number(value: object) -> bool:
