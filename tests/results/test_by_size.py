@@ -12,7 +12,7 @@ from robustseg.metrics.size_quarters import QUARTERS, quarters
 from robustseg.metrics.summary import summarise, summarise_last
 from robustseg.results.load import load_runs
 from robustseg.results.sources import Sources
-from robustseg.results.tables.image_scores import Images
+from robustseg.results.tables.image_scores import Images, joined
 from robustseg.results.tables.query import TableQuestion, answer, table_of
 from robustseg.runs.files import write_csv
 
@@ -120,7 +120,7 @@ def test_folds_are_cut_into_quarters_together(add_sized):
     found = {column.metric: cell.mean for (_, column), cell in table.cells.items()}
     for name, wanted in by_hand(pd.concat(frames), "dice_pooled").items():
         assert found[f"dice_pooled/{name}"] == pytest.approx(wanted)
-    ids, _ = Images(sources).mean(["fold0 + fold1"], "dice_image/smallest")
+    ids, _ = Images(sources).mean([joined(["fold0", "fold1"])], "dice_image/smallest")
     assert len(ids) == 10
     assert len({int(one.removeprefix("f")) // N for one in ids}) == 2
 

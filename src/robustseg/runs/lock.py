@@ -147,7 +147,7 @@ def _namespace() -> str:
     try:
         booted = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{os.readlink('/proc/self/ns/pid')} {booted}"
-    except FileNotFoundError:
+    except OSError:
         return ""
 
 

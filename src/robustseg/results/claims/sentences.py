@@ -113,7 +113,7 @@ def _draws(claim: Claim) -> int:
 
 def _are_crossed(claim: Claim) -> bool:
     """Whether each seed has several draws of wrong masks, the same for all."""
-    return _draws(claim) > 1 and len(claim.seeds) > claim.different_seeds
+    return 1 < _draws(claim) < len(claim.seeds)
 
 
 def _of_draw(claims: Sequence[Claim]) -> str:
