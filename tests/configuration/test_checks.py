@@ -167,7 +167,8 @@ def test_a_schedule_is_as_long_as_the_run(tiny, schedule):
 
 def test_a_text_that_is_not_shown_is_refused_with_its_setting():
     check_visible({"dataset": {"source": {"image_folders": ["肺 – β\n"]}}, "seed": 0, "x": None})
-    with pytest.raises(ConfigError, match=r"^dataset\.source\.image_folders\.0=a\\u200cb has"):
+    said = r"^dataset\.source\.image_folders: 'a\\u200cb' has control characters, .* rename"
+    with pytest.raises(ConfigError, match=said):
         check_visible({"dataset": {"source": {"image_folders": ["a\u200cb"]}}})
 
 

@@ -64,7 +64,7 @@ try:
 except KeyboardInterrupt as stop:
     print(str(stop.__context__) == "the disk is full")
 """,
-    "Slurm's wish waits for the end of a block": """
+    "SIGTERM from Slurm waits too": """
 from robustseg.sweeps import slurm
 signal.signal(signal.SIGTERM, slurm._end)
 done = []
@@ -76,7 +76,7 @@ try:
 except KeyboardInterrupt:
     print(done == [True])
 """,
-    "Slurm's wish is raised again if a destructor swallows it": """
+    "SIGTERM from Slurm is raised again if a destructor swallows it": """
 from robustseg.sweeps import slurm
 signal.signal(signal.SIGTERM, slurm._end)
 class Slow:

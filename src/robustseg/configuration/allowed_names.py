@@ -1,11 +1,12 @@
 """Names that become parts of run ids, folders, labels and tags, checked where they enter."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from robustseg.errors import ConfigError
+from robustseg.runs.contents import check_texts
 from robustseg.settings import Settings
-from robustseg.terminal.printable import is_plain, printable
 
 # What folders of any system, wandb's ids and tags, and overrides take.
 _NAME = re.compile(r"\w(?:[\w .,+=@~()-]*[\w)+])?")
@@ -56,22 +57,19 @@ def check_run_id(run_id: str) -> None:
         )
 
 
-def check_visible(values: Any, name: str = "") -> None:
+def check_visible(settings: Mapping[str, Any]) -> None:
     """Refuse texts with characters that are not shown, which no table or metrics.json takes.
 
     Args:
-        values: settings as nested plain values.
-        name: of the settings that they belong to.
+        settings: as nested plain values.
 
     Raises:
         ConfigError: naming the setting.
     """
-    if isinstance(values, dict | list):
-        pairs = values.items() if isinstance(values, dict) else enumerate(values)
-        for key, inner in pairs:
-            check_visible(inner, f"{name}.{key}" if name else str(key))
-    elif isinstance(values, str) and not is_plain(values.replace("\n", "").replace("\t", "")):
+    try:
+        check_texts(settings)
+    except ValueError as error:
         raise ConfigError(
-            f"{name}={printable(values)} has a character that is not shown, which tables and "
-            "metrics.json cannot hold: rename the folder or file, or leave the character out"
-        )
+            f"{error}, which tables and metrics.json cannot hold: rename the folder or file, or "
+            "leave the character out"
+        ) from error

@@ -164,12 +164,13 @@ def _checked(contents: TypeAdapter[Any], path: Path, data: bytes) -> dict[str, A
     return dict(read)  # in the order of the file, in which it is written again
 
 
-def check_texts(value: Any, data: bytes = b"") -> None:
+def check_texts(value: Any, data: bytes = b"", place: str = "") -> None:
     """Refuse texts that a terminal would obey: they are shown in tables and messages.
 
     Args:
         value: nested values.
         data: the JSON that they were read from, which may show at once that there are none.
+        place: of the values among others, such as ``dataset.source``.
 
     Raises:
         ValueError: it says which.
@@ -178,10 +179,11 @@ def check_texts(value: Any, data: bytes = b"") -> None:
         return
     if isinstance(value, dict):
         for name, inner in value.items():
-            check_texts(name)
-            check_texts(inner)
+            check_texts(name, place=place)
+            check_texts(inner, place=f"{place}.{name}" if place else str(name))
     elif isinstance(value, list):
         for inner in value:
-            check_texts(inner)
+            check_texts(inner, place=place)
     elif isinstance(value, str) and not is_plain(value.replace("\n", "").replace("\t", "")):
-        raise ValueError(f"{value[:60]!r} has control characters")
+        where = f"{place}: " if place else ""
+        raise ValueError(f"{where}{value[:60]!r} has control characters")
