@@ -32,7 +32,7 @@ def again(add_run, tmp_path):
         return [
             [render(one, style, decimals, layout, intervals=True) for style in ("md", "html")]
             + [render(one, style) for style in ("csv", "json")]
-            for one in (table, read_results(file))
+            for one in (table, read_results(file)[0])
         ]
 
     return render_both
@@ -98,7 +98,8 @@ def test_joined_files_keep_their_data_sets_apart(add_run, tmp_path):
     first, second = files_of(add_run, tmp_path, isic2017=0, shenzhen=0.2)
     file = tmp_path / "results.csv"
     file.write_text(first + second.split("\n", 1)[1])
-    found = read_results(file)
+    found, remarks = read_results(file)
+    assert remarks == []
     assert found.labels[:2] == ("dataset", "loss")
     assert len(found.cells) == 4 and found.test.family == 1
     means = [row["mean"] for text in (first, second) for row in csv.DictReader(io.StringIO(text))]
@@ -109,8 +110,11 @@ def test_joined_files_of_different_tests_have_no_marks(add_run, tmp_path):
     first, second = files_of(add_run, tmp_path, isic2017=0, shenzhen=0.2)
     file = tmp_path / "results.csv"
     file.write_text(first + second.split("\n", 1)[1].replace(",images,", ",tukey,"))
-    found = read_results(file)
+    found, remarks = read_results(file)
     assert found.test is None
+    assert remarks == [
+        f"No marks: {file} joins tables that were tested differently; it keeps their p-values."
+    ]
     assert not any(cell.comparison or cell.group for cell in found.cells.values())
 
 
@@ -130,7 +134,7 @@ def test_data_whose_fingerprint_looks_like_a_number_stay_apart(add_run, tmp_path
     table = make_table(load_runs(add_run.runs), ["dice_image"])
     file = tmp_path / "results.csv"
     file.write_text(render(table, "csv"))
-    found = read_results(file)
+    found, _ = read_results(file)
     assert found.labels == ("loss", "data") and len(found.rows) == 3
     assert found.rows == table.rows
 
@@ -167,7 +171,7 @@ def test_a_file_of_the_former_rule_says_so(add_run, tmp_path, losses, test, kind
     file.write_text(
         without_groups(render(table, "csv").replace(",best,the best", ",images,the best"))
     )
-    found = read_results(file)
+    found, _ = read_results(file)
     assert found.test.kind == kind
     assert render(found, "csv") == render(table, "csv")
     assert any(cell.group for cell in found.cells.values()) == groups
@@ -189,7 +193,7 @@ def test_a_test_over_seeds_by_the_former_rule_is_refused(add_run, tmp_path):
 @pytest.mark.parametrize("experiment", ["tversky_histopathology", "tversky_regularizers"])
 def test_the_results_that_are_kept_with_experiments_can_be_read(experiment):
     path = EXPERIMENTS / experiment / "results.csv"
-    assert render(read_results(path), "csv") == path.read_text()
+    assert render(read_results(path)[0], "csv") == path.read_text()
 
 
 @pytest.mark.parametrize(

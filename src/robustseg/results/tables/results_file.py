@@ -93,8 +93,8 @@ def write_json(rows: Sequence[Record]) -> str:
     return plain_json(rows) + "\n"
 
 
-def read_results(path: Path) -> Table:
-    """The table of a results.csv that ``robustseg table --format csv`` wrote.
+def read_results(path: Path) -> tuple[Table, list[str]]:
+    """The table of a results.csv that ``robustseg table --format csv`` wrote, and remarks on it.
 
     Raises:
         DataError: it is not such a file.
@@ -109,7 +109,7 @@ def read_results(path: Path) -> Table:
             {_from_cell(key): _from_record(value) for key, value in row.items()}
             for row in read_csv(path)
         ]
-        return from_records(rows, header[: header.index("noise")])
+        return from_records(rows, header[: header.index("noise")]), _remarks(path, rows)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (LookupError, ValueError, TypeError, csv.Error) as error:
@@ -117,6 +117,12 @@ def read_results(path: Path) -> Table:
             f"{path} is not a table of results ({_reason(error)}); "
             "robustseg table EXPERIMENT --format csv writes one"
         ) from error
+
+
+def _remarks(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    if len(_tests(rows)) < 2:
+        return []
+    return [f"No marks: {path} joins tables that were tested differently; it keeps their p-values."]
 
 
 def _reason(error: Exception) -> str:
@@ -178,10 +184,13 @@ def _named(labels: Sequence[str], row: Row) -> str:
 
 def _test(rows: Sequence[Mapping[str, Any]]) -> Test | None:
     """What was tested, if all records say the same."""
-    told = {tuple(record.get(name) for name in ("test", "against", "family")) for record in rows}
-    if len(told) > 1 or "test" not in rows[0]:
+    if len(_tests(rows)) > 1 or "test" not in rows[0]:
         return None
     return Test(rows[0]["test"], str(rows[0]["against"]), rows[0]["family"])
+
+
+def _tests(rows: Sequence[Mapping[str, Any]]) -> set[tuple[Any, ...]]:
+    return {tuple(record.get(name) for name in ("test", "against", "family")) for record in rows}
 
 
 def _before_groups(test: Test, cells: dict[Key, Cell]) -> tuple[Test, dict[Key, Cell]]:
