@@ -86,6 +86,36 @@ def test_cells_are_compared_and_their_intervals_shown_on_request(add_run, table)
     assert record["p"] is None
 
 
+def test_what_has_nothing_to_be_compared_with_is_named(add_run, table):
+    for at, (loss, alpha) in enumerate(
+        [("gce", 0.3), ("mae", 0.3), ("gce", 0.5), ("tloss", 0.5), ("ce", 0.7), ("mae", 0.7)]
+    ):
+        add_run(loss, alpha, images=images(at / 50))
+    said = table("--against", "mae", "--metric", "dice_image")[1]
+    words = "Not compared with MAE, which has no run there that is alike in all else, or several: "
+    assert f"{words}α=0.5 β=0.5." in said
+    assert "Not compared" not in table("--metric", "dice_image")[1]
+    assert "Not compared" not in table("--against", "mae", "--where", "alpha=0.3")[1]
+
+
+def test_a_loss_may_be_called_as_a_number_is(add_run, table):
+    for loss in ("1", "1e3", "gce"):
+        add_run(loss, 0.3)
+    assert losses(table("--where", "loss=1")[1]) == ["1"]
+    assert losses(table("--where", "loss=1e3,gce")[1]) == ["1e3", "gce"]
+    assert "did you mean gce?" in table("--loss", "GCE")[2]
+
+
+def test_a_domain_of_one_s_own_has_columns_behind_those_of_the_slides(add_run, table):
+    for domain in ("volume", "batch", "image"):
+        for size in (8, 16):
+            add_run("dice", domain=domain, batch_size=size)
+    code, output, _ = table("--layout", "domain", "--metric", "dice_image")
+    assert code == 0
+    (head,) = (line for line in output.splitlines() if "volume" in line)
+    assert head.index("image") < head.index("batch") < head.index("volume")
+
+
 def test_no_option_is_ignored(add_run, table):
     for loss, shift in (("gce", 0), ("mae", 0.1)):
         add_run(loss, 0.3, images=images(shift))

@@ -1,7 +1,9 @@
 """A finished run is loaded as it was trained."""
 
 import shutil
+import sys
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -92,3 +94,45 @@ def test_a_device_that_is_not_there(monkeypatch):
     assert pick_device("auto") == torch.device("cpu")
     with pytest.raises(ConfigError, match="no CUDA device"):
         pick_device("cuda")
+
+
+@pytest.mark.parametrize("kept", ["weights", "examples"])
+def test_a_network_of_one_s_own_gets_the_channels_of_training(
+    finished, tmp_path, monkeypatch, kept
+):
+    """Its weights fit three channels as well as one: it repeats a grey image for each."""
+    (tmp_path / "repeating_net.py").write_text(
+        "from robustseg.models import PlainUNet\n"
+        "class Net(PlainUNet):\n"
+        "    def __init__(self, in_channels, features):\n"
+        "        super().__init__(3, features)\n"
+        "    def forward(self, images):\n"
+        "        return super().forward(images.expand(-1, 3, -1, -1))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    own = ["dataset=synthetic_chest", "loss=mae", "model._target_=repeating_net.Net"]
+    folder = shutil.copytree(finished(*own), tmp_path / "run")
+    without_checksums(folder)
+    file = folder / "checkpoints" / "weights.pt"
+    weights = torch.load(file, weights_only=True)
+    assert weights["in_channels"] == 1
+    if kept != "weights":
+        torch.save({key: weights[key] for key in ("network", "loss")}, file)
+    if kept == "weights":
+        (folder / "examples.npz").unlink()
+    run = load_run(folder, device="cpu", trust=True)
+    assert run.channels == 1
+    with np.load(finished(*own) / "examples.npz") as pictures:
+        image, predicted = pictures["image"][:1], pictures["predicted"][:1]
+    with torch.inference_mode():
+        probability = run.predictor(torch.from_numpy(image)).sigmoid().numpy()
+    assert ((probability > 0.5).squeeze() == (predicted > 0.5).squeeze()).mean() > 0.99
+    sys.modules.pop("repeating_net", None)
+
+
+def test_channels_that_no_run_has_are_refused(noisy_run, tmp_path):
+    folder = without_checksums(shutil.copytree(noisy_run, tmp_path / "run"))
+    file = folder / "checkpoints" / "weights.pt"
+    torch.save(torch.load(file, weights_only=True) | {"in_channels": 4}, file)
+    with pytest.raises(DataError, match="in_channels=4, and it is 1 or 3"):
+        load_run(folder)

@@ -21,6 +21,7 @@ from robustseg.results.tables import image_scores
 from robustseg.results.tables.comparison import compare
 from robustseg.results.tables.image_scores import Images, NoImages, Scores, UnlikeImages
 from robustseg.results.tables.make_table import make_table
+from robustseg.runs.files import read_csv, read_json, write_csv, write_json
 
 N = 40
 RNG = np.random.default_rng(0)
@@ -78,6 +79,34 @@ def test_an_overview_counts_the_pairs_of_the_best(add_run, three_losses):
     )
     few = [replace(claim, methods=None) for claim in claims if claim.first != "tloss"]
     assert overview(few) == f"Separated: {few[0].separated:d} of 1 pair as networks"
+
+
+def test_a_method_that_is_worse_over_the_common_seeds_is_not_counted_as_better(add_run):
+    """With more seeds, which are good, its mean is the better; over the common ones it is worse."""
+    for seed in range(3):
+        add_run("gce", 0.3, images=values_of(0.05, 0.001), seed=seed)
+    for seed in range(9):
+        add_run("tloss", 0.3, images=values_of(0.0 if seed < 3 else 0.2, 0.001), seed=seed)
+    (claim,) = claims_of(add_run).claims
+    assert claim.first == "tloss" and claim.separated
+    assert claim.methods.interval[1] < 0 and claim.methods.opposite
+    assert sentence(claim).endswith("]: separated, in the opposite direction.")
+    assert overview([claim]).endswith("as methods (1 in the opposite direction)")
+
+
+def test_seeds_for_a_hundredth_are_not_counted_in_pixels(add_run):
+    for loss, shift in (("gce", 0.0), ("tloss", 0.1)):
+        for seed in range(3):
+            folder = add_run(loss, 0.3, images=values_of(shift), seed=seed)
+            rows = [row | {"hd95": row["tp"] / 1e10} for row in read_csv(folder.images)]
+            write_csv(folder.images, rows)
+            numbers = read_json(folder.metrics)
+            hd95 = float(np.mean([row["hd95"] for row in rows]))
+            write_json(folder.metrics, {**numbers, "hd95": hd95})
+    claims = claims_of(add_run, ["hd95", "hd95_pixels"]).claims
+    share, pixels = (claim.methods.needed for claim in claims)
+    assert share is not None and pixels is None
+    assert [row["seeds_needed"] for row in records(claims_of(add_run, ["hd95_pixels"]))] == [None]
 
 
 def test_the_corrected_p_is_that_of_the_table(add_run, three_losses):

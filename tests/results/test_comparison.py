@@ -359,6 +359,26 @@ def test_seeds_are_paired_with_six_or_more(add_run):
         compared(add_run, test="seeds")
 
 
+def test_seeds_too_few_for_any_difference_to_be_significant_are_refused(add_run):
+    """Of six seeds that all differ in one direction p is 2/2⁶, times 3 pairs .094."""
+
+    def add(seed):
+        for at, loss in enumerate(("gce", "mae", "tloss")):
+            add_run(loss, 0.3, 0.6 + at / 10 + seed / 1000, seed=seed)
+
+    for seed in range(6):
+        add(seed)
+    for against, pairs, needed in ((None, 3, 7), ("tloss", 2, 7)):
+        with pytest.raises(
+            ValueError, match=f"no difference of {pairs} pairs.*needs {needed} seed"
+        ):
+            compared(add_run, test="seeds", against=against)
+    add(6)
+    for against in (None, "tloss"):
+        table = compared(add_run, test="seeds", against=against)
+        assert p_of(table, "gce").significant and p_of(table, "mae").significant
+
+
 def test_draws_of_wrong_masks_are_averaged_and_are_no_seeds(add_run):
     rng = np.random.default_rng(1)
     values = {"gce": rng.uniform(0.6, 0.7, (6, 2)), "mae": rng.uniform(0.63, 0.73, (6, 2))}

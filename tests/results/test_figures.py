@@ -4,7 +4,7 @@ import errno
 import math
 import shutil
 import sys
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +111,17 @@ def test_no_panel_by_type_is_empty(name):
     assert bool(several) == (name == "classes_chest")
     dashes = {line.get_linestyle() for axis in shown for line in axis.get_lines()
               if len(line.get_xdata()) == 2}  # fmt: skip
+    rows = {axis.get_subplotspec().rowspan.start for axis in shown}
+    columns = {axis.get_subplotspec().colspan.start for axis in shown}
+    labelled = [axis.get_subplotspec().rowspan.start for axis in shown if axis.get_ylabel()]
+    assert sorted(labelled) == sorted(rows)  # a row of panels has one label, and so has a column
+    labelled = [axis.get_subplotspec().colspan.start for axis in shown if axis.get_xlabel()]
+    assert sorted(labelled) == sorted(columns)
+    FigureCanvasAgg(figure).draw()
+    for axis in shown:
+        ticks = [any(label.get_visible() and label.get_text() for label in of.get_ticklabels())
+                 for of in (axis.xaxis, axis.yaxis)]  # fmt: skip
+        assert ticks == [bool(axis.get_xlabel()), bool(axis.get_ylabel())]
     words = {text.get_text() for text in figure.legends[0].get_texts()}
     assert ("expected if memorised" in words) == ("-." in dashes)
     assert ("given masks' own Dice" in words) == (":" in dashes) == (not several)
@@ -197,6 +208,10 @@ def test_more_losses_than_a_panel_has_room_for_have_panels_of_their_own(add_run)
     for axis in figure.axes[:7]:
         assert lines(axis, "-")[0].get_ydata() == pytest.approx([0.7])  # the worst masks
     assert figure.get_suptitle() == "α = 0.7, β = 0.7"
+    folder = add_run("focal", 0.3, own, beta=0.5)
+    write_csv(folder.thresholds, rows)
+    figure = thresholds(line_names(load_runs(add_run.runs)), add_run.runs)
+    assert figure.get_suptitle() == "α = 0.7, β = 0.7; no run there of Focal"
 
 
 def test_selection_shows_what_rules_pick_and_the_best(recorded):
@@ -311,6 +326,21 @@ def test_another_width_keeps_the_marks_of_error_bars(add_run):
     assert len(marks) == 2 and marks <= shown()
     resize(figure, 3.5)
     assert marks <= shown()
+
+
+def test_titles_of_narrow_panels_do_not_run_into_one_another(add_run):
+    for loss in ("tloss", "gce", "mae", "ce", "rce", "sce", "dice"):
+        folder = add_run(
+            loss, 0.7, {"dice_image": 0.8, "dice_image_oracle": 0.9, "evaluations": 1},
+            settings={"optimizer": {"learning_rate": len(loss) / 10}}, model=f"network_of_{loss}",
+        )  # fmt: skip
+        write_csv(folder.thresholds, [{"epoch": 1, "threshold": 0.5, "test_dice_image": 0.5}])
+    figure = thresholds(line_names(load_runs(add_run.runs)), add_run.runs)
+    resize(figure, 3.5)
+    FigureCanvasAgg(figure).draw()
+    panels = [axis.title.get_window_extent() for axis in figure.axes if axis.get_title()]
+    assert len(panels) == 7
+    assert not any(one.overlaps(other) for one, other in combinations(panels, 2))
 
 
 def test_image_dice_shows_each_image_once_a_run(add_run):
@@ -466,7 +496,7 @@ def test_figures_are_told_the_order_of_losses(trained, tmp_path, monkeypatch):
     words = ["--runs", str(trained), "--out", str(tmp_path), "--images", "none"]
     for losses in (["tloss", "gce"], ["gce", "tloss"]):
         assert main(["figures", "mine", "--loss", *losses, *words]) == 1  # nothing is drawn
-        assert main(["results", "mine", "--loss", *losses, *words]) == 1
+        assert main(["results", "mine", "--loss", *losses, *words]) == 0
     assert seen == [["tloss", "gce"]] * 2 + [["gce", "tloss"]] * 2
 
 
@@ -664,7 +694,7 @@ def test_with_nothing_left_to_draw_the_command_says_so(add_run, tmp_path, capsys
     out = tmp_path / "out"
     assert main(["figures", "--runs", str(add_run.runs), "--out", str(out)]) == 1
     *files, more, last = capsys.readouterr().err.splitlines()
-    assert (len(files), more) == (10, "And 2 more such files.")
+    assert (len(files), more) == (10, "And 2 more such runs.")
     assert last == "These runs have nothing to draw."
     assert not out.exists()
 

@@ -8,6 +8,9 @@ from robustseg.cli.main import main
 from robustseg.errors import UnlikeImages
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.metrics.summary import summarise
+from robustseg.results.figures.dice_against_alpha import dice_against_alpha
+from robustseg.results.figures.figure_specs import drawn
+from robustseg.results.figures.lines import line_names
 from robustseg.results.load import load_runs
 from robustseg.results.sources import Sources
 from robustseg.results.tables.comparison import add_intervals, compare
@@ -27,8 +30,8 @@ FOLDS = 3
 def add_fold(add_run):
     """Adds the run of a fold, of `count` images with counts drawn by a seed; returns its rows."""
 
-    def add(loss, fold, seed=0, count=4, epochs=(3, 4), ids=None, folds=FOLDS):
-        rng = np.random.default_rng([len(loss), fold, seed])
+    def add(loss, fold, seed=0, count=4, epochs=(3, 4), ids=None, folds=FOLDS, alpha=0.0):
+        rng = np.random.default_rng([len(loss), fold, seed, int(10 * alpha)])
         names = ids or [f"f{fold}_{k}" for k in range(count)]
         rows = []
         for epoch in epochs:
@@ -42,7 +45,7 @@ def add_fold(add_run):
         numbers = {name: np.mean([of[name] for of in evaluations]) for name in evaluations[0]}
         numbers["average_precision"] = 0.5 + 0.1 * fold
         settings = {"dataset": {"folds": float(folds), "fold": float(fold)}}
-        folder = add_run(loss, numbers=numbers, settings=settings, seed=seed)
+        folder = add_run(loss, alpha, numbers, settings=settings, seed=seed)
         metrics = read_json(folder.metrics) | {
             "test_images": len(names),
             "evaluations": len(epochs),
@@ -265,3 +268,39 @@ def test_the_runs_of_several_folds_are_told_apart_whatever_their_source_is_calle
     assert parts(joined(ids)) == ids
     assert parts(ids[0]) == [ids[0]]
     assert shown(joined(ids)) == " + ".join(ids)
+
+
+def test_figures_of_scores_show_what_tables_do(add_fold):
+    for alpha, fold, seed in np.ndindex(2, FOLDS, 2):
+        add_fold("gce", fold, seed, count=3 + 4 * fold, alpha=alpha / 2)
+    runs = line_names(load_runs(add_fold.runs))
+    (curve,) = dice_against_alpha(runs, add_fold.runs).axes[0].get_lines()
+    table = table_of(add_fold.runs)
+    expected = {column.alpha: cell.mean for (_, column), cell in table.cells.items()}
+    assert dict(curve.get_xydata().tolist()) == pytest.approx(expected)
+    mean_of_folds = runs.groupby("alpha")["dice_image"].mean()
+    assert abs(mean_of_folds[0.5] - expected[0.5]) > 0.001  # where it makes a difference
+
+
+def test_figures_of_scores_leave_out_seeds_that_lack_folds(add_fold):
+    for alpha, fold in np.ndindex(2, FOLDS):
+        add_fold("gce", fold, alpha=alpha / 2)
+        if fold < 2:
+            add_fold("tloss", fold, alpha=alpha / 2)
+    figures, remarks = drawn(line_names(load_runs(add_fold.runs)), add_fold.runs, "none")
+    (figure,) = (figure for spec, figure in figures if spec.name == "dice_against_alpha")
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["GCE"]
+    assert [one for one in remarks if one.endswith("left out of dice_against_alpha.")] == [
+        f"T-Loss, {place}, seed 0 has folds 0, 1 only, not folds 0, 1, 2; left out of "
+        "dice_against_alpha."
+        for place in ("clean masks", "α = 0.5, β = 0.5")
+    ]
+
+
+def test_a_fold_without_rows_is_named_where_folds_are_pooled(add_fold):
+    for alpha, fold in np.ndindex(2, FOLDS):
+        add_fold("gce", fold, alpha=alpha / 2)
+    next(add_fold.runs.glob("*/images.csv")).unlink()
+    figures, remarks = drawn(line_names(load_runs(add_fold.runs)), add_fold.runs, "none")
+    assert "dice_against_alpha" not in [spec.name for spec, _ in figures]
+    assert any("images.csv" in one and "left out of dice_against_alpha" in one for one in remarks)

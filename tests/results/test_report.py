@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -231,12 +232,34 @@ def test_the_commands_that_make_it_again_have_its_filters(hostile, tmp_path):
     chosen = ["--loss", "tloss", LOSS, "--where", "alpha=0.5,0.7", "--metric", "dice_image,hd95"]
     filters = shlex.join([*chosen[:-2], "--runs", "…/runs"])
     assert "'</script>" in filters
-    metrics = "--metric dice_image,hd95 --no-published"
+    each = f"robustseg table {filters} --no-published --metric $metric"
     assert [html.unescape(one) for one in commands(*chosen, "--no-published")] == [
-        f"robustseg table {filters} {metrics}",
+        f"for metric in dice_image hd95; do {each}; done",
         f"robustseg figures {filters}",
-        f"robustseg report {filters} {metrics} -o report.html",
+        f"robustseg report {filters} --metric dice_image,hd95 --no-published -o report.html",
     ]
+
+
+def test_figures_of_several_data_sets_and_noise_models_are_made_again_each(
+    add_run, tmp_path, monkeypatch
+):
+    for dataset, noise in (("synthetic", "markov"), ("synthetic", "elastic"), ("other", "markov")):
+        folder = add_run("gce", 0.5, dataset=dataset, noise=noise)
+        folder.update_status(run=json.loads(folder.metrics.read_text())["run"])
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", "--runs", "runs", "--metric", "dice_image", "-o", "page.html"]) == 0
+    found = re.search(r'class="commands">(.*?)</pre>', Path("page.html").read_text(), re.S)
+    commands = html.unescape(found[1]).splitlines()
+    assert [one for one in commands if "figures" in one] == [
+        "robustseg figures --dataset other --runs runs -o figures/other",
+        *(
+            f"robustseg figures --dataset synthetic --runs runs --noise {noise} "
+            f"-o figures/synthetic-{noise}"
+            for noise in ("elastic", "markov")
+        ),
+    ]
+    for command in commands[:-1]:
+        assert main(shlex.split(command)[1:]) in (0, 1)  # 1: one α alone is no figure
 
 
 def test_sources_are_named_as_they_were_given_unless_that_tells_a_place(
@@ -245,7 +268,8 @@ def test_sources_are_named_as_they_were_given_unless_that_tells_a_place(
     add_run("gce")
     monkeypatch.chdir(tmp_path)
     assert main(["report", "--runs", "runs", "-o", "page.html"]) == 0
-    assert "robustseg table --runs runs\n" in (tmp_path / "page.html").read_text()
+    page = (tmp_path / "page.html").read_text()
+    assert "do robustseg table --runs runs --metric $metric; done\n" in page
 
 
 def test_the_data_are_summed_up(page):

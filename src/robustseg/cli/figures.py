@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
         "figures",
         help="memorisation, ν, Dice against α, example images and more, as PNG, SVG or PDF",
         description="Draw what the finished runs show, and write each figure as files of the "
-        "formats to OUT/EXPERIMENT; what the runs have nothing for is left out and named.",
+        "formats to OUT/EXPERIMENT; what the runs have nothing for is left out.",
         epilog="robustseg figures demo --format pdf --width double --out figures",
     )
     add_runs(parser)

@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
         help="mean rank of each loss over noise settings and data sets",
         description="Rank the losses in every noise setting of every data set, and print their "
         "mean ranks with bootstrap intervals over images and seeds, the range with "
-        "one setting left out, the probability that one loss beats another, and the "
+        "one setting or data set left out, the probability that one loss beats another, and the "
         "cost of runs on each processor. Grids may be incomplete.",
         epilog="robustseg ranks tloss_isic2017_small tloss_shenzhen_small",
     )

@@ -1,9 +1,12 @@
 """`robustseg report`."""
 
+from __future__ import annotations
+
 import argparse
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from robustseg.cli.run_filters import add_filters, selected, split
 from robustseg.cli.run_sources import add_runs
@@ -11,6 +14,9 @@ from robustseg.cli.table_options import add_images, add_published
 from robustseg.metrics.catalogue import CATALOGUE
 from robustseg.terminal.count import count
 from robustseg.terminal.remarks import tell
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METRICS = tuple(metric.name for metric in CATALOGUE.values() if metric.in_report)
 
@@ -58,7 +64,7 @@ def main(options: argparse.Namespace) -> int:
     question = Question(
         options.experiment,
         metrics or usual,
-        _again(options),
+        _again(options, runs, metrics or usual),
         options.published,
         options.images,
         split(options.loss),
@@ -88,21 +94,44 @@ def _place(path: Path) -> str:
     return str(path) if plain else f"…/{path.name}"
 
 
-def _again(options: argparse.Namespace) -> list[str]:
-    """The commands that show the same again, for a shell."""
+def _again(options: argparse.Namespace, runs: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
+    """The commands that show the same again, for a shell.
+
+    It has a table of its own, with its own tests, of each data set and metric, and figures of each
+    data set and noise model.
+    """
     name = [options.experiment] if options.experiment else []
-    narrower = ["--dataset", *options.dataset] if options.dataset else []
-    narrower += ["--loss", *options.loss] if options.loss else []
+    chosen = ["--dataset", *options.dataset] if options.dataset else []
+    narrower = ["--loss", *options.loss] if options.loss else []
     narrower += ["--seeds", *options.seeds] if options.seeds else []
     narrower += ["--where", *options.where] if options.where else []
-    tables = ["--metric", *options.metric] if options.metric else []
-    tables += [] if options.published else ["--no-published"]
+    tables = [] if options.published else ["--no-published"]
     if options.runs:
         narrower += ["--runs", *map(_place, options.runs)]
     images = ["--images", options.images] if options.images else []
-    commands = [
-        ["table", *name, *narrower, *tables],
-        ["figures", *name, *narrower, *images],
-        ["report", *name, *narrower, *tables, *images, "-o", "report.html"],
-    ]
-    return [shlex.join(["robustseg", *words]) for words in commands]
+    found = []
+    datasets = sorted(runs["dataset"].unique())
+    for dataset in datasets:
+        own = ["--dataset", dataset] if len(datasets) > 1 else chosen
+        found.append(_for_each(metrics, ["table", *name, *own, *narrower, *tables]))
+        noise = runs.loc[runs["dataset"] == dataset, "noise"]
+        kinds = sorted(noise.dropna().unique())
+        for kind in kinds if len(kinds) > 1 else [None]:
+            place = "-".join([dataset] * (len(datasets) > 1) + [kind] * (kind is not None))
+            of_kind = ["--noise", kind] if kind is not None else []
+            of_kind += ["-o", f"figures/{place}"] if place else []
+            found.append(_command(["figures", *name, *own, *narrower, *images, *of_kind]))
+    asked = ["--metric", *options.metric] if options.metric else []
+    words = ["report", *name, *chosen, *narrower, *asked, *tables, *images, "-o", "report.html"]
+    return [*found, _command(words)]
+
+
+def _command(words: Sequence[str]) -> str:
+    return shlex.join(["robustseg", *words])
+
+
+def _for_each(metrics: Sequence[str], words: Sequence[str]) -> str:
+    """A command once for each metric, in a line."""
+    if len(metrics) == 1:
+        return _command([*words, "--metric", *metrics])
+    return f"for metric in {shlex.join(metrics)}; do {_command(words)} --metric $metric; done"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from robustseg.runs.survey import RunState
 
+_NAMES = ("dataset", "subset", "model", "loss", "domain", "regularizer", "noise")  # labels
+
 
 def add_filters(parser: argparse.ArgumentParser, ordered: bool = True) -> None:
     """Add the options that choose runs by their labels and settings.
@@ -163,8 +165,8 @@ def filters(options: argparse.Namespace) -> dict[str, list[Any]]:
         name, equals, values = text.partition("=")
         if not equals:
             raise ConfigError(f"--where takes KEY=VALUE, got {text!r}")
-        # A fingerprint or a folder may look like a number.
-        read = str if name in ("data", "source") else plain_value
+        # A fingerprint, a folder or a name may look like a number.
+        read = str if name in ("data", "source") else _name if name in _NAMES else plain_value
         chosen[name] = [read(value) for value in alternatives(values)]
     experiments = getattr(options, "experiments", [])
     named = {
@@ -174,6 +176,10 @@ def filters(options: argparse.Namespace) -> dict[str, list[Any]]:
         "dataset": split(options.dataset),
     }
     return chosen | {name: values for name, values in named.items() if values}
+
+
+def _name(text: str) -> str | None:
+    return None if text in ("", "null") else text
 
 
 def check_once(options: argparse.Namespace) -> None:

@@ -62,8 +62,9 @@ def add_parser(subparsers: Any) -> None:
 def main(options: argparse.Namespace) -> int:
     """Print the table."""
     rules = check_rules(split(options.select))
+    remarks: list[str] = []
     if options.published_only or options.results:
-        table, remarks = _from_file(options)
+        table = _from_file(options)
         if options.ci and not any(cell.interval for cell in table.cells.values()):
             remarks.append(f"No intervals: {options.results} holds none.")
     else:
@@ -78,8 +79,8 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def _from_file(options: argparse.Namespace) -> tuple[Table, list[str]]:
-    """The table of a file that needs no runs, and remarks on it."""
+def _from_file(options: argparse.Namespace) -> Table:
+    """The table of a file that needs no runs."""
     from robustseg.results.tables.results_file import read_results
 
     refused = [name for name in _OF_RUNS if getattr(options, name)]
@@ -91,7 +92,7 @@ def _from_file(options: argparse.Namespace) -> tuple[Table, list[str]]:
     if refused:
         source = "--from" if options.results else "--published-only"
         raise ConfigError(f"{source} shows what the file holds: leave out {', '.join(refused)}")
-    return read_results(options.results) if options.results else (_of_paper(options), [])
+    return read_results(options.results) if options.results else _of_paper(options)
 
 
 def _of_paper(options: argparse.Namespace) -> Table:

@@ -60,7 +60,8 @@ def add_table(parser: argparse.ArgumentParser) -> None:
         "--test",
         choices=("images", "seeds", "tukey", "best", "none"),
         help="test behind the marks. images: Wilcoxon over test images (default); seeds: over "
-        "six or more seeds; both with Holm's correction over all pairs. tukey: the T-Loss "
+        "six or more seeds (with many pairs more); both with Holm's correction over all pairs. "
+        "tukey: the T-Loss "
         "paper's procedure. best: corrects only for pairs with the best, and marks too much",
     )
     parser.add_argument(

@@ -2,10 +2,12 @@
 
 import io
 import pickle
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -105,7 +107,7 @@ def load_run(path: Path, *, device: str = "auto", trust: bool = False) -> Finish
     weights = _read_weights(folder)
     classes = settings.dataset.classes
     added = {} if classes is None else {"classes": len(classes)}
-    network, channels = _network(settings.model, weights["network"], folder, trust, added)
+    network, channels = _network(settings.model, weights, folder, trust, added)
     predictor = Predictor(network, settings.trainer.channels_last)
     return FinishedRun(
         folder,
@@ -167,8 +169,8 @@ def _check_recorded(folder: RunFolder) -> None:
             )
 
 
-def _read_weights(folder: RunFolder) -> dict[str, dict[str, Tensor]]:
-    """State of network and loss; a file that holds anything but tensors is refused."""
+def _read_weights(folder: RunFolder) -> dict[str, Any]:
+    """State of network and loss, and channels; a file that holds more than numbers is refused."""
     path = folder.weights
     try:
         data = io.BytesIO(folder.read(path))
@@ -187,6 +189,8 @@ def _read_weights(folder: RunFolder) -> dict[str, dict[str, Tensor]]:
         for state in states
     ):
         raise DataError(f"{path}: not the weights of a run of robustseg")
+    if weights.get("in_channels") not in (None, 1, 3):
+        raise DataError(f"{path}: in_channels={weights['in_channels']!r}, and it is 1 or 3")
     return weights
 
 
@@ -199,12 +203,25 @@ def _beside_log_nu(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): value for k, value in state.items() if k.startswith(prefix)}
 
 
+def _channels(weights: dict[str, Any], folder: RunFolder) -> tuple[int, ...]:
+    """How many channels the images have; both numbers where neither weights nor pictures tell."""
+    if weights.get("in_channels"):
+        return (int(weights["in_channels"]),)
+    try:  # runs of before have it in their pictures only
+        with np.load(io.BytesIO(folder.read(folder.examples))) as pictures:
+            shape = pictures["image"].shape
+    except (OSError, DamagedFile, ValueError, LookupError, zipfile.BadZipFile):
+        return 3, 1
+    return (shape[-1],) if len(shape) == 4 and shape[-1] in (1, 3) else (3, 1)
+
+
 def _network(
-    model: Part, state: dict[str, Tensor], folder: RunFolder, trust: bool, added: dict[str, int]
+    model: Part, weights: dict[str, Any], folder: RunFolder, trust: bool, added: dict[str, int]
 ) -> tuple[nn.Module, int]:
-    """The network with its weights, which alone tell for how many channels it was built."""
+    """The network with its weights, and for how many channels it was built."""
+    state = weights["network"]
     wanted = {key: value.shape for key, value in state.items()}
-    for channels in (3, 1):
+    for channels in _channels(weights, folder):
         added = {**added, "in_channels": channels}
         network = build(model, "model", folder.config, trust=trust, **added)
         if not isinstance(network, nn.Module):

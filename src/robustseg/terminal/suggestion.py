@@ -8,9 +8,17 @@ _MANY = 10  # names that are still listed
 
 
 def nearest(word: str, known: Iterable[object]) -> str | None:
-    """The name that was probably meant; None if none is near."""
-    near = difflib.get_close_matches(word, sorted(map(str, known)), n=1, cutoff=0.6)
-    return near[0] if near else None
+    """The name that was probably meant, also in other letters; None if none is near.
+
+    Example:
+        >>> nearest("T-Loss", ["tloss", "gce"])
+        'tloss'
+    """
+    names = sorted(map(str, known))
+    small = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    alike = difflib.get_close_matches(word.lower(), small, n=1, cutoff=0.6)
+    return next(iter([*near, *(small[name] for name in alike)]), None)
 
 
 def suggestion(word: str, known: Iterable[object], usual: Sequence[str] = ()) -> str:

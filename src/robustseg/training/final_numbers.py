@@ -41,9 +41,12 @@ def finish(
 ) -> dict[str, Any]:
     """Write the weights and, last, metrics.json."""
     with interrupts.later(), replacing(folder.weights) as temporary:
-        torch.save(
-            {"network": module.network.state_dict(), "loss": module.loss.state_dict()}, temporary
-        )
+        weights = {
+            "network": module.network.state_dict(),
+            "loss": module.loss.state_dict(),
+            "in_channels": int(data.train.images.shape[-1]),
+        }
+        torch.save(weights, temporary)
     counts = [name for name in last[0] if base_name(name) in COUNTS]
     metrics = {
         **_final_numbers(folder, settings.evaluation.last),

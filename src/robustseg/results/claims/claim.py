@@ -18,19 +18,24 @@ class Methods:
         shares: of images, seeds and rest in the variance of the difference; they add up to 1, or
             are all 0 if nothing varies.
         needed: seeds for an interval of half-width .01, and the ends of their 95 % range; see
-            `seeds_needed`.
+            `seeds_needed`. None of a metric in pixels, of which .01 is nothing.
     """
 
     difference: float
     interval: tuple[float, float]
     df: float
     shares: tuple[float, float, float]
-    needed: tuple[int, int, int]
+    needed: tuple[int, int, int] | None
 
     @property
     def separated(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.interval[0] > 0 or self.interval[1] < 0
+        """Whether the interval leaves out 0, on either side."""
+        return self.interval[0] > 0 or self.opposite
+
+    @property
+    def opposite(self) -> bool:
+        """Whether the second is better, though the first has the better mean over all its seeds."""
+        return self.interval[1] < 0
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,8 @@ def records(claims: Claims) -> list[Record]:
     """A record for each claim, in full precision; what is missing is None.
 
     ``first`` and ``second`` have the names of our configurations, the sentence those of papers.
-    ``seeds_needed`` is 0 where no number of seeds will do, and 1001 for more than 1000.
+    ``seeds_needed`` is 0 where no number of seeds will do, 1001 for more than 1000, and None of a
+    metric in pixels.
     """
     names = setting_names(claim.column for claim in claims.claims)
     return [_record(claim, claims.family, names) for claim in claims.claims]
@@ -111,7 +112,7 @@ def _record(claim: Claim, family: int, names: Sequence[str]) -> Record:
     blank: tuple[None, ...] = (None,) * 3
     low, high = methods.interval if methods else blank[:2]
     images, seeds, rest = methods.shares if methods else blank
-    count, fewest, most = methods.needed if methods else blank
+    count, fewest, most = (methods and methods.needed) or blank
     return {
         "dataset": claim.dataset,
         **column_record(claim.column, names),

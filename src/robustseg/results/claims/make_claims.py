@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from robustseg.errors import ConfigError, NoRuns
+from robustseg.metrics.catalogue import find
 from robustseg.results.claims.claim import Claim, Claims, Methods
 from robustseg.results.claims.intervals import (
     MARGIN,
@@ -213,7 +214,9 @@ def _claim(
         mean, start, end, df, images, of_seeds, rest, *needed = of_methods
         least, fewest, most = map(int, needed)
         shares = images, of_seeds, rest
-        methods = Methods(mean, (start, end), df, shares, (least, fewest, most))
+        known = find(column.metric)
+        enough = (least, fewest, most) if known is None or known.unit != "pixels" else None
+        methods = Methods(mean, (start, end), df, shares, enough)
     return Claim(
         column=column,
         words=column_words(table, column),

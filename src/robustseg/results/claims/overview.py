@@ -28,4 +28,6 @@ def _separated(claims: Sequence[Claim], pairs: str) -> str:
     if methods:
         separated = sum(one.separated for one in methods)
         said += f", {separated} of {len(methods)} with three or more common seeds as methods"
+        opposite = sum(one.opposite for one in methods)
+        said += f" ({opposite} in the opposite direction)" if opposite else ""
     return said

@@ -25,7 +25,9 @@ def small(value: float) -> str:
 
 
 def needed(methods: Methods) -> str:
-    """How many seeds separate a difference of .01, and the range."""
+    """How many seeds separate a difference of .01, and the range; nothing of pixels."""
+    if methods.needed is None:
+        return ""
     seeds, fewest, most = methods.needed
     if seeds == 0:
         return "none: the images are the limit"
@@ -96,7 +98,7 @@ def footnotes(claims: Claims) -> list[str]:
         said += [
             "Variance: shares of images, seeds and rest in the variance of the difference.",
             f"Seeds for ±{MARGIN}: with which the interval of methods is no wider, and their "
-            f"{1 - LEVEL:.0%} range.",
+            f"{1 - LEVEL:.0%} range; not of metrics in pixels.",
         ]
     if claims.left_out:
         why = no_means(claims.left_out)
@@ -144,6 +146,7 @@ def _as_methods(claim: Claim, decimals: int) -> str:
     methods = claim.methods
     centre = "" if not common else f"{number(methods.difference, decimals)} "
     verdict = "separated" if methods.separated else "not separated"
+    verdict += ", in the opposite direction" if methods.opposite else ""
     return f", {over}, {centre}{interval(methods.interval, decimals)}: {verdict}"
 
 

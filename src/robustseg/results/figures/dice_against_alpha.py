@@ -11,6 +11,8 @@ from robustseg.metrics.catalogue import find
 from robustseg.results.figures.lines import styles_of
 from robustseg.results.figures.run_files import Source
 from robustseg.results.figures.style import legend, tiles
+from robustseg.results.figures.whole_folds import whole_folds
+from robustseg.results.sources import Sources
 from robustseg.terminal.number_text import number_text
 
 
@@ -19,19 +21,23 @@ def dice_against_alpha(
 ) -> Figure | None:
     """A metric against α, a panel for each β and kind of masks, a line per loss.
 
-    Mean and range over seeds; a line breaks where a loss has no run at an α that others of the
-    panel have.
+    Mean and range over seeds, the folds of a seed together; a line breaks where a loss has no run
+    at an α that others of the panel have.
 
     Args:
         runs: as `line_names` gives them.
-        source: of the runs, of which nothing more is read.
+        source: of the runs, of which folds are read.
         metric: a number of metrics.json.
 
     Returns:
         The figure; None with fewer than two values of α.
+
+    Raises:
+        Unreadable: seeds lack folds that others have.
     """
     if runs["alpha"].nunique() < 2:
         return None
+    runs = whole_folds(runs, Sources.of(source))
     kinds = runs[runs["alpha"] > 0][["beta", "masks"]].drop_duplicates()
     strengths = sorted(kinds.itertuples(index=False, name=None))
     shares = sorted(map(float, runs["alpha"].unique()))

@@ -10,25 +10,31 @@ from matplotlib.figure import Figure
 from robustseg.results.figures.lines import at_setting, heading, settings, styles_of, with_lines
 from robustseg.results.figures.run_files import Source
 from robustseg.results.figures.style import legend, tiles
+from robustseg.results.figures.whole_folds import whole_folds
+from robustseg.results.sources import Sources
 from robustseg.results.tables.distinct import distinguished
 
 
 def domain_against_batch_size(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Dice of test images against the batch size, a line per loss and domain, a panel per setting.
 
-    Means over seeds with their range. Over single images a loss should not care how many are in
-    a batch; over the batch it is another loss for every batch size.
+    Means over seeds with their range, the folds of a seed together. Over single images a loss
+    should not care how many are in a batch; over the batch it is another loss for every batch size.
 
     Args:
         runs: as `line_names` gives them.
-        source: of the runs, of which nothing more is read.
+        source: of the runs, of which folds are read.
 
     Returns:
         The figure; None without losses that have a domain at several batch sizes.
+
+    Raises:
+        Unreadable: seeds lack folds that others have.
     """
     runs = runs[runs["domain"].notna()]
     if runs["batch_size"].nunique() < 2:
         return None
+    runs = whole_folds(runs, Sources.of(source))
     named, labels, of_noise = distinguished(runs)
     labels = [*[label for label in labels if label not in ("batch_size", "domain")], "domain"]
     runs = with_lines(runs, named, labels, of_noise, list(runs["loss"].unique()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.figure import Figure
 
-from robustseg.errors import Unreadable
+from robustseg.errors import NoImages, UnlikeImages, Unreadable
 from robustseg.results.figures.dice_against_alpha import dice_against_alpha
 from robustseg.results.figures.distributions import image_dice
 from robustseg.results.figures.domain import domain_against_batch_size
@@ -47,14 +47,15 @@ FIGURES = (
     FigureSpec(
         "dice_against_alpha",
         "Test Dice against the share of noisy masks",
-        "Mean Dice over test images; the line is the mean over seeds, the band their range.",
+        "Mean Dice over test images; the line is the mean over seeds, the band their range. Folds "
+        "of a seed count together, as in tables.",
         dice_against_alpha,
     ),
     FigureSpec(
         "memorisation",
         "Memorisation of noisy masks",
         "Dice of training images against the clean masks (full) and against those they were "
-        "given (dashed), mean over seeds; with many losses, only at the setting with the most "
+        "given (dashed), mean over runs; with many losses, only at the setting with the most "
         "and worst wrong masks. Where the dashed curve is above the full one, the noise has been "
         "learnt; the dotted line is where the full one ends if every given mask is reproduced.",
         memorisation,
@@ -72,7 +73,7 @@ FIGURES = (
         "thresholds",
         "Dice against the threshold",
         "Mean Dice of test images against clean masks (full) and of held-out images against noisy "
-        "ones (dashed) by the probability above which a pixel is foreground, over seeds and "
+        "ones (dashed) by the probability above which a pixel is foreground, over runs and "
         "reported evaluations. The star is the threshold that is best on the noisy held-out masks "
         "(the mean of those of the evaluations) and the test Dice with it; dotted: ½.",
         thresholds,
@@ -89,7 +90,7 @@ FIGURES = (
     FigureSpec(
         "nu",
         "ν of the T-Loss",
-        "ν over epochs on a logarithmic axis, from its start at epoch 0; mean over seeds.",
+        "ν over epochs on a logarithmic axis, from its start at epoch 0; mean over runs.",
         nu,
     ),
     FigureSpec(
@@ -150,11 +151,11 @@ def drawn(
         figure, reasons = _drawn(spec, runs, sources)
         if figure is not None:
             figures.append((spec, figure))
-        for reason in reasons:
+        for reason in dict.fromkeys(reasons):
             without[reason].append(spec.name)
     remarks = [f"{reason}; left out of {', '.join(names)}." for reason, names in without.items()]
     if len(remarks) > _TOLD:
-        remarks[_TOLD:] = [f"And {len(remarks) - _TOLD} more such files."]
+        remarks[_TOLD:] = [f"And {len(remarks) - _TOLD} more such runs."]
     return figures, [*remarks, *_without_pictures(runs, sources, images)]
 
 
@@ -182,3 +183,5 @@ def _drawn(
             return spec.draw(readable, sources), list(left_out.values())
         except Unreadable as error:
             left_out |= error.reasons
+        except (NoImages, UnlikeImages) as error:  # of folds, which have to be read together
+            return None, [*left_out.values(), str(error)]

@@ -1,6 +1,7 @@
 """Runs as figures take them: of one data set and noise model, each with the name of its line."""
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -16,6 +17,7 @@ from robustseg.results.tables.table_model import setting_words
 from robustseg.terminal.number_text import number_text
 
 _TOGETHER = 6  # losses whose two curves each can be distinguished in one panel
+_HEADING = 110  # characters of a line above three panels
 # Labels whose values say what they are of.
 _SELF_EVIDENT = ("dataset", "loss", "domain", "regularizer", "model", "subset", "data")
 
@@ -130,14 +132,17 @@ def panels_of(runs: pd.DataFrame) -> tuple[list[tuple[str, pd.DataFrame]], str]:
         runs: as `line_names` gives them.
 
     Returns:
-        Title and runs of each panel; and the setting, if each panel has a line of its own, or "".
+        Title and runs of each panel; and the setting, if each panel has a line of its own, or "",
+        with the lines that have no run there.
     """
     if len(styles_of(runs)) <= _TOGETHER:
         found = settings(runs)
         return [(heading(*setting), at_setting(runs, *setting)) for setting in found], ""
     worst = hardest(runs)
     panels = [(name, worst[worst["line"] == name]) for name in styles_of(worst)]
-    return panels, heading(*settings(worst)[0])
+    absent = [name for name in styles_of(runs) if name not in styles_of(worst)]
+    without = f"; no run there of {', '.join(absent)}" if absent else ""
+    return panels, textwrap.fill(heading(*settings(worst)[0]) + without, _HEADING)
 
 
 def without_labels(axis: Axes) -> None:

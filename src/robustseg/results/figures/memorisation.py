@@ -19,7 +19,7 @@ from robustseg.results.figures.lines import (
     without_labels,
 )
 from robustseg.results.figures.run_files import Source, read_epochs
-from robustseg.results.figures.style import HIGH, LOW, Style, grid, legend, tiles
+from robustseg.results.figures.style import HIGH, LOW, Style, grid, hide, legend, tiles
 
 _MARKED = 8  # markers per line, about
 _SEVERAL = "several"  # the kind of a label map whose classes are wrong in different ways
@@ -92,6 +92,7 @@ def memorisation_by_type(runs: pd.DataFrame, source: Source) -> Figure | None:
     of_classes = _SEVERAL in kinds
     found = settings(noisy)
     drawn = set()
+    empty: list[Axes] = []
     figure, axes = grid(len(found), len(kinds), "epoch", "Dice of training images")
     for line, setting in zip(axes, found, strict=True):
         part = at_setting(noisy, *setting)
@@ -99,7 +100,7 @@ def memorisation_by_type(runs: pd.DataFrame, source: Source) -> Figure | None:
         _draw(by_suffix, part, curves, styles_of(noisy))
         for axis, kind in zip(line, kinds, strict=True):
             if not any(len(curve.get_xdata()) for curve in axis.get_lines()):
-                axis.axis("off")
+                empty.append(axis)
                 continue
             axis.set_title(f"{heading(*setting)}: {kind}", fontsize=9)
             if of_classes:
@@ -109,6 +110,7 @@ def memorisation_by_type(runs: pd.DataFrame, source: Source) -> Figure | None:
                 if level is not None:
                     axis.axhline(level, color="0.35", linestyle=dash, linewidth=1.2)
                     drawn.add(dash)
+    hide(axes, empty)
     known = {":": "given masks' own Dice", "-.": "expected if memorised"}
     _key(axes[0, 0], {dash: words for dash, words in known.items() if dash in drawn})
     legend(figure, axes.flat, styles_of(noisy))

@@ -26,7 +26,9 @@ def ranks(ranking: Ranking) -> Figure:
         axis.plot(ranking.mean[at], at, color=color, marker=known[name].marker, markersize=6)
     if ranking.interval is not None:
         axis.plot([], [], color="0.35", linewidth=3, alpha=0.45, label="95 % interval")
-    axis.plot([], [], color="0.7", linewidth=1.2, label="range with one setting left out")
+    axis.plot(
+        [], [], color="0.7", linewidth=1.2, label="range with one setting or data set left out"
+    )
     legend(figure, [axis])
     axis.set_yticks(
         range(count),

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from robustseg.results.figures.lines import at_setting, heading, settings, styles_of
 from robustseg.results.figures.run_files import Source, read_epochs
 from robustseg.results.figures.style import Style, legend, styles, tiles
+from robustseg.results.figures.whole_folds import whole_folds
+from robustseg.results.sources import Sources
 from robustseg.results.tables.rules import RULES, metric_of
 from robustseg.results.tables.stopping import ORACLE, SCORE, add_selected
 
@@ -20,9 +22,9 @@ _SPREAD = 0.5  # of the rules of a loss, in rows
 def selection(runs: pd.DataFrame, source: Source) -> Figure | None:
     """Test Dice at the evaluation that each rule picks, a row per loss, a panel per noise setting.
 
-    Means over seeds. A rule for which no run has recorded what it needs is left out. The grey bar
-    ends at the best evaluation on the clean test masks; what lies between a mark and that end is
-    the regret.
+    Means over seeds, the folds of a seed together. A rule for which no run has recorded what it
+    needs is left out. The grey bar ends at the best evaluation on the clean test masks; what lies
+    between a mark and that end is the regret.
 
     Args:
         runs: as `line_names` gives them.
@@ -32,13 +34,14 @@ def selection(runs: pd.DataFrame, source: Source) -> Figure | None:
         The figure; None if no run has recorded what a rule needs.
 
     Raises:
-        Unreadable: an epochs.csv.
+        Unreadable: an epochs.csv; or seeds lack folds that others have.
     """
     recorded = [name for name in ("train_changed", "dice_image_tuned") if name in runs]
     chosen = runs[runs[recorded].notna().any(axis=1)]
     if chosen.empty:
         return None
     chosen = add_selected(chosen, read_epochs(chosen["run_id"], source, SCORE), RULES)
+    chosen = whole_folds(chosen, Sources.of(source))
     picked = [metric_of(rule) for rule in RULES]
     found, lines = settings(chosen), list(styles_of(chosen))
     height = 1 + _ROW * len(lines)

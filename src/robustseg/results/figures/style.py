@@ -29,6 +29,7 @@ _WIDTH = 3.4  # inches of a panel
 _LOWEST = 1.7  # inches that a row of panels keeps in a narrow figure
 _LETTERS = 0.6  # to which letters shrink at most
 _LINE, _NAME = 60, 18  # characters of a line of a label, and of the name of a row
+_GLYPH = 0.55 / 72  # inches that a character takes for each point of its size
 _KEYS, _KEY = 2, 0.17  # rows of a legend for which there is room, and inches that one takes
 _LIGHTEST = 0.45  # share of white in the last of a loss's colours
 
@@ -129,12 +130,29 @@ def tiles(count: int, x: str, y: str, height: float = HIGH) -> tuple[Figure, lis
     columns = 2 if count == 4 else min(3, count)
     rows = -(-count // columns)
     figure, axes = grid(rows, columns, x, y, height)
-    for spare in axes.flat[count:]:
-        spare.axis("off")
-    for axis in axes.flat[max(0, count - columns) : count]:  # the lowest ones of their columns
-        axis.set_xlabel(x, fontsize=9)
-        axis.tick_params(labelbottom=True)
+    hide(axes, axes.flat[count:])
     return figure, list(axes.flat[:count])
+
+
+def hide(axes: np.ndarray, hidden: Iterable[Axes]) -> None:
+    """Leave panels of a `grid` empty; the outermost ones of those that remain have the labels.
+
+    Args:
+        axes: all panels, (rows, columns).
+        hidden: those to leave empty.
+    """
+    x, y = axes[-1, 0].get_xlabel(), axes[0, 0].get_ylabel()
+    gone = set(hidden)
+    for axis in gone:
+        axis.axis("off")
+    for column in axes.T:
+        for axis in [one for one in column if one not in gone][-1:]:
+            axis.set_xlabel(x, fontsize=9)
+            axis.tick_params(labelbottom=True)
+    for row in axes:
+        for axis in [one for one in row if one not in gone][:1]:
+            axis.set_ylabel(y, fontsize=9)
+            axis.tick_params(labelleft=True)
 
 
 def escaped(text: str) -> str:
@@ -184,6 +202,13 @@ def legend(figure: Figure, axes: Iterable[Axes], order: Iterable[str] = ()) -> N
     )
 
 
+def _wrapped(title: str, room: int) -> str:
+    """A title in lines of so many characters, where one is longer."""
+    if max(map(len, title.splitlines()), default=0) <= room:
+        return title
+    return textwrap.fill(title, max(room, _NAME), break_long_words=False, break_on_hyphens=False)
+
+
 def _columns(figure: Figure, labels: Iterable[str], letters: float = 1.0) -> int:
     """As many columns of a legend as there is room for."""
     lengths = [len(line) for label in labels for line in label.splitlines()]
@@ -210,6 +235,10 @@ def resize(figure: Figure, width: float) -> None:
     rows = max((spec.nrows for spec in grids if spec is not None), default=1)
     figure.set_size_inches(width, max(height * width / before, min(height, rows * _LOWEST)))
     letters = max(min(1.0, width / before), _LETTERS)
+    columns = max((spec.ncols for spec in grids if spec is not None), default=1)
+    for axis in figure.axes:
+        room = width / columns / (axis.title.get_fontsize() * letters * _GLYPH)
+        axis.set_title(_wrapped(axis.get_title(), int(room)), fontsize=axis.title.get_fontsize())
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         text.set_fontsize(text.get_fontsize() * letters)

@@ -33,7 +33,15 @@ from robustseg.results.tables.paired_tests import (
     signed_rank,
 )
 from robustseg.results.tables.seed_units import Seed, seed_units
-from robustseg.results.tables.table_model import Column, Comparison, Key, Sample, Table, Test
+from robustseg.results.tables.table_model import (
+    LEVEL,
+    Column,
+    Comparison,
+    Key,
+    Sample,
+    Table,
+    Test,
+)
 from robustseg.terminal.suggestion import suggestion
 
 MIN_SEEDS = 6  # of Wilcoxon's test: with five pairs no p is below 2/2⁵ = 0.0625
@@ -64,7 +72,8 @@ def compare(
               over seeds and reported evaluations, of metrics that are means over images; where
               several test images belong to one case (patient, slide), over the means of cases.
               Holm's correction over all pairs of the table.
-            - ``seeds``: the same test over the numbers of runs paired by seed; six or more.
+            - ``seeds``: the same test over the numbers of runs paired by seed; six or more, and
+              so many that a difference can be significant after the correction.
             - ``tukey``: the T-Loss paper's procedure, one-way analysis of variance over the runs of
               each contest, then Tukey's honestly significant differences, which correct within the
               contest only. The corrected p is the larger of the two tests'.
@@ -77,7 +86,7 @@ def compare(
         The table with comparisons.
 
     Raises:
-        ConfigError: there is no such loss, or too few seeds.
+        ConfigError: there is no such loss, or too few seeds for a difference to be significant.
         NoImages: an images.csv is missing or damaged.
         UnlikeImages: runs to be compared were tested on different images.
     """
@@ -88,6 +97,8 @@ def compare(
         found, family = all_pairs(table, images, test), _family(table, test)
     else:
         found, family = _tested(table, pairs, images, test), pairs
+    if test == "seeds":
+        _check_power([int(n) for _, _, n, _ in found.values()])
     answers = found | {(one, other): numbers for (other, one), numbers in found.items()}
     cells = dict(table.cells)
     grouped = against is None and test != "best"
@@ -262,6 +273,23 @@ def _by_seeds(table: Table, pairs: Pairs, images: Images) -> Numbers:
         p.append(signed_rank(*([_mean(of, unit) for unit in units] for of in (ours, theirs))))
         n.append(len(units))
     return _rows(p, n, [False] * len(p))
+
+
+def _check_power(n: Sequence[int]) -> None:
+    """Refuse a test that could not tell any pair apart, whose cells would all look alike.
+
+    The smallest p of n seeds is 2/2ⁿ, and Holm's correction multiplies it by the number of pairs.
+
+    Args:
+        n: seeds of each pair.
+    """
+    needed = math.floor(math.log2(2 * len(n) / LEVEL)) + 1 if n else 0
+    if max(n, default=0) < needed:
+        raise ConfigError(
+            f"with {max(n)} seeds no difference of {len(n)} pairs can be significant after "
+            f"Holm's correction, which needs {needed} seeds here: compare fewer with --against, "
+            "--loss or --metric, or see robustseg claims for intervals over seeds"
+        )
 
 
 def _mean(values: Mapping[Seed, float], unit: Sequence[Seed]) -> float:

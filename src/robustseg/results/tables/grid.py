@@ -121,7 +121,7 @@ def _part(table: Table, row: Row, names: Sequence[str]) -> Row:
 
 def _rising(place: Row) -> tuple:
     *sizes, domain = place
-    return (*sizes, ("image", "batch").index(domain) if domain else -1)
+    return (*sizes, {None: 0, "image": 1, "batch": 2}.get(domain, 3), domain or "")
 
 
 def _noise_if_several(table: Table, column: Column) -> list[str]:

@@ -260,9 +260,8 @@ def checked_rows(run: Run) -> pd.DataFrame:
     Raises:
         NoImages: they are missing or damaged.
     """
-    rows = run.images()
-    _averaged(run)
-    return rows
+    _averaged(run)  # which says in words what is wrong with them
+    return run.images()
 
 
 def _averaged(run: Run) -> _OfImages:

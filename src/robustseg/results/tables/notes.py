@@ -1,5 +1,7 @@
 """What a reader of a table has to know, in sentences below it."""
 
+from collections.abc import Sequence
+
 from robustseg.metrics.catalogue import find
 from robustseg.results.names import loss_name
 from robustseg.results.tables.confounders import confounders
@@ -42,6 +44,8 @@ def notes(table: Table, intervals: bool, place: str = "column") -> list[str]:
         )
     if table.test:
         found += _tested(table, cells, place)
+    if table.tested_unlike:
+        found.append("No marks, since the tables that are joined here were tested differently.")
     if intervals and any(cell.interval for cell in cells):
         found.append(
             f"{{a, b}}: {1 - LEVEL:.0%} bootstrap interval of the mean over test images "
@@ -168,4 +172,35 @@ def _tested(table: Table, cells: list[Cell], place: str) -> list[str]:
     untested = [name for name in competing if of_best and name not in told and name not in left_out]
     if untested:
         said.append(f"Not tested: {', '.join(untested)}.")
-    return said
+    return said if of_best else [*said, *_without_reference(table, test.against, left_out)]
+
+
+def _without_reference(table: Table, against: str, left_out: Sequence[str]) -> list[str]:
+    """Which values were not compared with a loss, so that they have no mark whatever they are.
+
+    Args:
+        table: that was tested.
+        against: the loss, or another value of ``table.versus``.
+        left_out: metrics that are not tested at all.
+    """
+    at = table.labels.index(table.versus or "loss")
+    several = len({column.metric for column in table.columns}) > 1
+    found = []
+    for column in table.columns:
+        others = [
+            cell.comparison
+            for (row, own), cell in table.cells.items()
+            if own == column and cell.n and str(row[at]) != against
+        ]
+        lacking = sum(comparison is None for comparison in others)
+        if lacking and column.metric not in left_out:
+            words = f"{column.metric}, " * several + table.noise_words(column)
+            found.append(
+                words if lacking == len(others) else f"{words} ({lacking} of {len(others)})"
+            )
+    if not found:
+        return []
+    return [
+        f"Not compared with {loss_name(against)}, which has no run there that is alike in all "
+        f"else, or several: {'; '.join(found)}."
+    ]

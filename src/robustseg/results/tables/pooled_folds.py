@@ -19,7 +19,7 @@ from robustseg.runs.labels import LABELS
 if TYPE_CHECKING:
     import pandas as pd
 
-_FOLD, _COUNT = "dataset.fold", "dataset.folds"
+FOLD, _COUNT = "dataset.fold", "dataset.folds"
 
 
 def pool_folds(runs: pd.DataFrame, sources: Sources) -> pd.DataFrame:
@@ -45,17 +45,17 @@ def pool_folds(runs: pd.DataFrame, sources: Sources) -> pd.DataFrame:
     """
     import pandas as pd
 
-    if not any(_FOLD in own for own in runs["settings"]):
+    if not any(FOLD in own for own in runs["settings"]):
         return runs
     places: dict[str, list[int]] = {}
     for place, run in enumerate(runs.to_dict("records")):
-        places.setdefault(_without_fold(run, sources), []).append(place)
+        places.setdefault(without_fold(run, sources), []).append(place)
     numbers = metric_names(runs)
     first = runs.iloc[[of[0] for of in places.values()]]
     columns = {str(name): list(column) for name, column in first.items()}
     columns["folds"] = [None] * len(first)
     for at, of in enumerate(places.values()):
-        if _FOLD in runs["settings"].iloc[of[0]]:
+        if FOLD in runs["settings"].iloc[of[0]]:
             for name, value in _pooled(runs.iloc[of], numbers, sources).items():
                 columns[name][at] = value
     result = pd.DataFrame(columns)
@@ -63,18 +63,18 @@ def pool_folds(runs: pd.DataFrame, sources: Sources) -> pd.DataFrame:
     return result
 
 
-def _without_fold(run: Mapping[Hashable, Any], sources: Sources) -> str:
+def without_fold(run: Mapping[Hashable, Any], sources: Sources) -> str:
     """What the folds of one seed have in common; the id of any other run."""
-    if _FOLD not in run["settings"]:
+    if FOLD not in run["settings"]:
         return str(run["run_id"])
-    others = {name: value for name, value in run["settings"].items() if name != _FOLD}
+    others = {name: value for name, value in run["settings"].items() if name != FOLD}
     data = str(sources.find(run["run_id"]).status.get("fingerprint") or "")
     return json.dumps([[run[name] for name in LABELS], others, data], sort_keys=True, default=str)
 
 
 def _pooled(group: pd.DataFrame, numbers: Sequence[str], sources: Sources) -> dict[str, Any]:
     own = [dict(settings) for settings in group["settings"]]
-    folds = [int(settings.pop(_FOLD)) for settings in own]
+    folds = [int(settings.pop(FOLD)) for settings in own]
     group = group.iloc[sorted(range(len(group)), key=folds.__getitem__)]
     sizes = group["test_images"].astype(float)
     weighted = {

@@ -93,8 +93,8 @@ def write_json(rows: Sequence[Record]) -> str:
     return plain_json(rows) + "\n"
 
 
-def read_results(path: Path) -> tuple[Table, list[str]]:
-    """The table of a results.csv that ``robustseg table --format csv`` wrote, and remarks on it.
+def read_results(path: Path) -> Table:
+    """The table of a results.csv that ``robustseg table --format csv`` wrote.
 
     Raises:
         DataError: it is not such a file.
@@ -109,7 +109,7 @@ def read_results(path: Path) -> tuple[Table, list[str]]:
             {_from_cell(key): _from_record(value) for key, value in row.items()}
             for row in read_csv(path)
         ]
-        return from_records(rows, header[: header.index("noise")]), _remarks(path, rows)
+        return from_records(rows, header[: header.index("noise")])
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (LookupError, ValueError, TypeError, csv.Error) as error:
@@ -117,12 +117,6 @@ def read_results(path: Path) -> tuple[Table, list[str]]:
             f"{path} is not a table of results ({_reason(error)}); "
             "robustseg table EXPERIMENT --format csv writes one"
         ) from error
-
-
-def _remarks(path: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    if len(_tests(rows)) < 2:
-        return []
-    return [f"No marks: {path} joins tables that were tested differently; it keeps their p-values."]
 
 
 def _reason(error: Exception) -> str:
@@ -175,6 +169,7 @@ def from_records(rows: list[dict[str, Any]], labels: list[str]) -> Table:
         },
         datasets=tuple(sorted(datasets)),
         test=test,
+        tested_unlike=len(_tests(rows)) > 1,
     )
 
 

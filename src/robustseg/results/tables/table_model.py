@@ -167,6 +167,7 @@ class Table:
         contests: keys of the cells that compete with one another.
         versus: the label whose values compete, all else being equal; None: all rows of a column.
         test: how cells were compared, if they were.
+        tested_unlike: whether it joins tables that were compared differently, so that it has none.
         data: what the runs of each row were tested on: data set, subset and data, as `load_runs`
             calls them. Empty in a table of published values or of a file, which do not tell.
         settings: what else is known of the runs of each row, by name; see `confounders`.
@@ -181,6 +182,7 @@ class Table:
     contests: tuple[tuple[Key, ...], ...] = ()
     versus: str | None = None
     test: Test | None = None
+    tested_unlike: bool = False
     data: Mapping[Row, tuple[Any, ...]] = field(default_factory=dict)
     settings: Mapping[Row, Mapping[str, Any]] = field(default_factory=dict)
     processors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
