@@ -194,6 +194,25 @@ def test_usable_with_any_loss(kind, loss, draw):
     close(value.detach(), module(logits[..., :4], target[..., :4]).detach())
 
 
+@thorough
+@given(
+    st.sampled_from(["MAE", "RCE", "NCE", "NGCE", "NCERCE", "NGCEMAE", "NGCERCE"]),
+    st.sampled_from([1, 3]),
+    st.floats(0, 0.9),
+    st.integers(0, 999),
+)
+def test_smoothed_labels_scale_the_gradient_of_losses_that_are_linear_in_them(
+    name, channels, epsilon, seed
+):
+    logits, target, _ = batch(channels, seed)
+    logits.requires_grad_()
+    loss = getattr(losses, f"{name}Loss")()
+    (plain,) = torch.autograd.grad(loss(logits, target), logits)
+    smoothed = reg.LabelSmoothing(epsilon)(loss, logits, target)
+    (scaled,) = torch.autograd.grad(smoothed, logits)
+    close(scaled, (1 - epsilon) * plain, rtol=1e-9, atol=1e-12)
+
+
 def test_none_is_the_loss_itself(draw):
     logits, target, _ = draw(2, 1, 6, 6)
     module = reg.Regularized(losses.DiceLoss(), reg.NoRegularizer(epsilon=0.3))

@@ -160,6 +160,32 @@ def test_a_later_class_lies_over_an_earlier_one_and_gaps_are_background():
     assert noisy[0, 15, 22] == 2  # the class on the left, which is the later one here
     lost = next(row for row in manifest if row["class"] == "left")
     assert lost["reached"] == pytest.approx((5 + 5) / 15)
+    noisy, manifest = injected(swapped, ["a"], Right(), classes=CLASSES[:3], beta=10 / 15)
+    assert [row["note"] for row in manifest] == ["", ""]  # it loses and gains as much as asked for
+
+
+def test_a_class_that_another_one_is_drawn_over_is_noted():
+    labels = np.zeros((1, 40, 40), np.uint8)
+    labels[0, 10:30, 5:15], labels[0, 10:30, 15:25] = 1, 2
+
+    class Wider:
+        """Adds two columns on each side of a class: β = 0.4."""
+
+        def corrupt(self, mask, beta, rng, donors):
+            return Corruption(sum(np.roll(mask, at, 1) for at in (-2, 0, 2)).clip(0, 1), "dilate")
+
+    _, manifest = injected(labels, ["a"], Wider(), classes=CLASSES[:3], beta=0.4)
+    # The right class has taken the two columns that the left one gained there, and two of its own.
+    assert [row["reached"] for row in manifest] == pytest.approx([0.4, 0.4])
+    assert [row["note"] for row in manifest] == ["", ""]
+    labels[0, 10:30, 25:35] = 3
+    _, manifest = injected(labels[:, :, ::-1].copy(), ["a"], Wider(), beta=0.4)
+    assert [row["reached"] for row in manifest] == pytest.approx([0.4, 0.4, 0.4])
+    labels[0, 10:30, 15:17] = 0  # a gap, into which both grow
+    _, manifest = injected(labels, ["a"], Wider(), beta=0.4)
+    left = manifest[0]
+    assert left["reached"] == pytest.approx(0.2)  # of four columns gained two are left
+    assert left["note"] == f"{UNREACHED}another class lies over it"
 
 
 def test_swapped_maps_are_maps_of_the_set(maps):

@@ -1,5 +1,7 @@
 """Parts that are built from settings, and how a wrong argument is refused."""
 
+import sys
+
 import pytest
 import torch
 from omegaconf import open_dict
@@ -90,6 +92,37 @@ def test_a_rehearsal_names_the_setting(tiny):
 def test_a_rehearsal_builds_optimiser_and_schedule(tiny, overrides, said):
     with pytest.raises(ConfigError, match=f"^optimizer=adam scheduler=.*{said}"):
         rehearse(resolve(tiny(*overrides)), 3)
+
+
+@pytest.mark.parametrize(
+    ("module", "overrides", "said"),
+    [
+        ("class Mine(torch.nn.BCEWithLogitsLoss): pass", [], "takes 3 positional arguments but 4"),
+        (
+            "class Mine(torch.nn.Module):\n"
+            "    def forward(self, logits, target, ignore): return logits.mean()",
+            ["regularizer=label_noise"],
+            "no attribute 'image_scale'",
+        ),
+        (
+            "class Mine(torch.nn.Module):\n"
+            "    def forward(self, logits, target, ignore): return logits - target",
+            [],
+            r"it gives \(2, 1, 32, 32\), and training needs a scalar",
+        ),
+    ],
+)
+def test_a_rehearsal_calls_the_loss(tiny, tmp_path, monkeypatch, module, overrides, said):
+    (tmp_path / "loss_of_rehearsal.py").write_text(f"import torch\n{module}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    cfg = tiny(*overrides)
+    with open_dict(cfg):
+        cfg.loss = {
+            "name": "mine", "_target_": "loss_of_rehearsal.Mine", "parameter_lr": None
+        }  # fmt: skip
+    with pytest.raises(ConfigError, match=rf"^loss=mine regularizer=\w+: .*{said}"):
+        rehearse(resolve(cfg), 3)
+    sys.modules.pop("loss_of_rehearsal")
 
 
 @pytest.mark.parametrize("name", ["NAdam", "RAdam", "Adamax", "AdamW"])

@@ -213,10 +213,12 @@ def remarks_on_files(done: Sequence[Predicted], bits: int | None) -> list[str]:
     deep = [one.traits["deep"] for one in done if "deep" in one.traits]
     if bits is None and deep and 0 < max(deep).bit_length() < MIN_BITS:
         needed = max(max(deep).bit_length(), 8)
+        colour = any("deep_colour" in one.traits for one in read)
+        remedy = "convert them to 8 bits" if colour else f"add --image-bits {needed} --force"
         remarks.append(
             f"the largest value of {count(len(deep), 'image')} of 16 bits is {max(deep)}, so the "
             f"upper eight bits, which the run reads, give {(max(deep) >> 8) + 1} grey levels. If "
-            f"its training images used all 256, add --image-bits {needed} --force"
+            f"its training images used all 256, {remedy}"
         )
     return remarks
 

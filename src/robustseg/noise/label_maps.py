@@ -10,6 +10,8 @@ from robustseg.noise.injection import check_drawn, check_set, noisy_ids, note_of
 from robustseg.noise.manifest import Row, row
 from robustseg.noise.mixture import Mixture
 from robustseg.noise.model import (
+    TOLERANCE,
+    UNREACHED,
     Corruption,
     LabelDonors,
     LabelMapModel,
@@ -162,7 +164,8 @@ def _rows(
         before, after = (_one_class(labels, value) for labels in (clean, noisy))
         said = Corruption(after, "clean") if done is None else done[value]
         if done is not None and not said.note:
-            said = replace(said, note=note_of(before, after, said.mask, beta))
+            note = note_of(before, after, said.mask, beta)
+            said = replace(said, note=note or _covered(before, after, said.mask, beta))
         rows.append(
             {
                 **row(name, before, after, 0.0 if done is None else beta, said),
@@ -170,6 +173,17 @@ def _rows(
             }
         )
     return rows
+
+
+def _covered(clean: np.ndarray, noisy: np.ndarray, drawn: np.ndarray, beta: float) -> str:
+    """A note where a class reached β, and no longer does with other classes drawn over it."""
+    area, seen = np.count_nonzero(clean == 1), clean != IGNORED
+    if not area:
+        return ""
+    alone, there = (np.count_nonzero(seen & (mask != clean)) / area for mask in (drawn, noisy))
+    if abs(alone - beta) <= TOLERANCE < abs(there - beta):
+        return UNREACHED + "another class lies over it"
+    return ""
 
 
 def _one_class(labels: np.ndarray, value: int) -> np.ndarray:

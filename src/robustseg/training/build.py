@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from hydra.utils import instantiate
 from torch import Tensor
 
@@ -33,6 +34,7 @@ def rehearse(settings: Settings, in_channels: int) -> None:
         raise ConfigError(trouble)
     transforms(settings)
     module = build_module(settings, in_channels)
+    _try_loss(settings, module)
     chosen = f"optimizer={settings.optimizer.name} scheduler={settings.scheduler.name}"
     try:
         module.configure_optimizers()
@@ -42,6 +44,32 @@ def rehearse(settings: Settings, in_channels: int) -> None:
         raise ConfigError(
             f"{chosen}: its step needs {lacking}; a schedule has to count epochs by itself"
         )
+
+
+def _try_loss(settings: Settings, module: SegmentationModule) -> None:
+    """Call loss and regulariser once, as training does.
+
+    Raises:
+        ConfigError: they take other arguments, lack `image_scale` or give no scalar.
+    """
+    chosen = f"loss={settings.loss.name} regularizer={settings.regularizer.name}"
+    channels = len(settings.dataset.classes or [""])
+    side = settings.dataset.image_size
+    logits = torch.zeros(2, channels, side, side)
+    target = torch.zeros_like(logits)
+    target[:, -1, : side // 2] = 1
+    if channels > 1:
+        target[:, 0] = 1 - target[:, -1]
+    try:
+        value = module.loss(logits, target, None)
+    except (TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{chosen}: {error}. A loss takes logits, target and ignore, a mask or None; beside "
+            "a penalty it needs an attribute image_scale"
+        ) from error
+    if not isinstance(value, Tensor) or value.ndim:
+        given = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        raise ConfigError(f"{chosen}: it gives {given}, and training needs a scalar tensor")
 
 
 def _lacks(schedule: Any) -> str:

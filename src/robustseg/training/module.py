@@ -104,7 +104,10 @@ class SegmentationModule(pl.LightningModule):
         own = list(self.loss.parameters())
         if own:
             if self._loss_lr is None:
-                raise ValueError("the loss has parameters of its own: set loss.parameter_lr")
+                raise ValueError(
+                    "the loss has parameters of its own: set loss.parameter_lr (in its YAML file, "
+                    "or with +loss.parameter_lr=0.1)"
+                )
             groups.append({"params": own, "lr": self._loss_lr, "weight_decay": 0.0})
         optimizer = self._make_optimizer(groups)
         if self._make_scheduler is not None:

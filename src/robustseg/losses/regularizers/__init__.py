@@ -12,6 +12,7 @@ from robustseg.losses.regularizers.confidence import ConfidencePenalty, negative
 from robustseg.losses.regularizers.label_noise import LabelNoisePenalty, uniform_cross_entropy
 from robustseg.losses.regularizers.label_smoothing import LabelSmoothing, smooth_labels
 from robustseg.losses.regularizers.none import NoRegularizer
+from robustseg.losses.regularizers.penalty import Penalty
 from robustseg.losses.regularizers.regularized import Regularized
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "LabelNoisePenalty",
     "LabelSmoothing",
     "NoRegularizer",
+    "Penalty",
     "Regularized",
     "negative_entropy",
     "smooth_labels",

@@ -25,7 +25,8 @@ class LabelSmoothing(nn.Module):
     """The loss of a smoothed target, :func:`smooth_labels`.
 
     Region losses need soft_target="l1" for it: in the product form the optimum stays hard, or
-    turns to all foreground where there is little of it. The Lovász hinge ignores it.
+    turns to all foreground where there is little of it. The Lovász hinge ignores it. Of MAE, RCE,
+    NCE, NGCE and their sums it scales the gradient by 1 - ε, and does nothing else.
     """
 
     def __init__(self, epsilon: float = 0.1) -> None:
