@@ -29,7 +29,7 @@ _WIDTH = 3.4  # inches of a panel
 _LOWEST = 1.7  # inches that a row of panels keeps in a narrow figure
 _LETTERS = 0.6  # to which letters shrink at most
 _LINE, _NAME = 60, 18  # characters of a line of a label, and of the name of a row
-_GLYPH = 0.55 / 72  # inches that a character takes for each point of its size
+_GLYPH = 0.66 / 72  # inches that a character takes for each point of its size
 _KEYS, _KEY = 2, 0.17  # rows of a legend for which there is room, and inches that one takes
 _LIGHTEST = 0.45  # share of white in the last of a loss's colours
 
