@@ -333,7 +333,7 @@ def test_titles_of_narrow_panels_do_not_run_into_one_another(add_run, length):
     for loss in ("tloss", "gce", "mae", "ce", "rce", "sce", "dice"):
         folder = add_run(
             loss, 0.7, {"dice_image": 0.8, "dice_image_oracle": 0.9, "evaluations": 1},
-            settings={"optimizer": {"learning_rate": len(loss) / 10}}, model=f"{loss}{length * 'm'}",
+            settings={"optimizer": {"learning_rate": len(loss) / 10}}, model=loss + length * "m",
         )  # fmt: skip
         write_csv(folder.thresholds, [{"epoch": 1, "threshold": 0.5, "test_dice_image": 0.5}])
     figure = thresholds(line_names(load_runs(add_run.runs)), add_run.runs)

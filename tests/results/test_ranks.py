@@ -16,11 +16,12 @@ from scipy import stats
 from robustseg.cli.main import main
 from robustseg.results.figures.ranked import ranks
 from robustseg.results.load import load_runs
+from robustseg.results.ranking.bootstrap import drawn_means
 from robustseg.results.ranking.columns import mean_ranks, rank_in_columns
 from robustseg.results.ranking.make_ranking import make_ranking
 from robustseg.results.tables.image_scores import Images
 from robustseg.results.tables.make_table import make_table
-from robustseg.runs.files import read_json, write_json
+from robustseg.runs.files import read_csv, read_json, write_csv, write_json
 
 RNG = np.random.default_rng(0)
 NAMES = [f"{at:02d}" for at in range(40)]
@@ -89,6 +90,23 @@ def test_over_seeds_alone_intervals_and_wins_are_those_of_all_draws(add_run):
     assert found.win[gce, mae] + found.win[mae, gce] == pytest.approx(1)
     assert found.seeds == (3, 3)
     assert found.interval.tolist() == [[1, 2], [1, 2]]
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=4))
+def test_over_all_draws_of_seeds_the_mean_varies_as_the_variance_of_a_mean(values):
+    """s²/S with the unbiased s², which the plain bootstrap misses by the factor (S − 1)/S."""
+    count = len(values)
+    draws = np.array(list(itertools.product(range(count), repeat=count)))
+    times = np.stack([(draws == seed).sum(axis=1) for seed in range(count)], axis=1)
+    means = drawn_means(np.array(values)[:, None], np.ones((len(draws), 1)), times)
+    assert means.mean() == pytest.approx(np.mean(values))
+    assert means.var() == pytest.approx(np.var(values, ddof=1) / count, abs=1e-12)
+
+
+def test_a_cell_of_which_no_seed_is_drawn_has_the_mean_of_all():
+    scores = np.array([[0.2, 0.4], [0.6, 0.9]])
+    pictures, times = np.array([[0.5, 0.5], [1.0, 0.0]]), np.zeros((2, 2), int)
+    assert drawn_means(scores, pictures, times) == pytest.approx([0.525, 0.4])
 
 
 def test_draws_of_wrong_masks_add_no_seeds(add_run):
@@ -183,6 +201,32 @@ def test_lower_is_better_where_it_is(add_run):
         add_run(loss, 0.3, {"hd95": value})
     found = make_ranking(make_table(load_runs(add_run.runs), ["hd95"]), None)
     assert found.names == ("gce", "mae")
+
+
+def test_a_distance_that_is_lower_wins(add_run):
+    for loss, value in (("gce", 0.1), ("mae", 0.2)):
+        folder = add_run(loss, 0.3, images=flat(0.5))
+        write_csv(folder.images, [row | {"hd95": value} for row in read_csv(folder.images)])
+        write_json(folder.metrics, read_json(folder.metrics) | {"hd95": value})
+    table = make_table(load_runs(add_run.runs), ["hd95"])
+    found = make_ranking(table, Images(add_run.runs))
+    assert found.names == ("gce", "mae")
+    assert found.interval.tolist() == [[1, 1], [2, 2]]
+    assert (found.win[0, 1], found.win[1, 0]) == (1, 0)
+
+
+def test_wins_are_of_the_settings_in_which_two_losses_meet(add_run):
+    """mae is better by .1 in the one setting that it has with gce; ce never meets mae."""
+    for loss, alpha, value in (
+        ("gce", 0.3, 0.5), ("mae", 0.3, 0.6), ("gce", 0.5, 0.5), ("ce", 0.5, 0.4)
+    ):  # fmt: skip
+        add_run(loss, alpha, images=dict.fromkeys(NAMES, value))
+    found = ranking_of(add_run)
+    place = {name: at for at, name in enumerate(found.names)}
+    assert found.win[place["mae"], place["gce"]] == 1
+    assert found.win[place["gce"], place["ce"]] == 1
+    assert np.isnan(found.win[place["mae"], place["ce"]])
+    assert np.isnan(found.win[place["ce"], place["mae"]])
 
 
 def test_an_area_ratio_is_better_the_nearer_it_is_to_1(add_run, capsys):
