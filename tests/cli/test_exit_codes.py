@@ -158,6 +158,28 @@ def test_every_command_is_in_the_table():
         ("evaluate RUN", "robustseg evaluate: name the data set"),
         ("noise preview SMALL -o OUT/n.png", "robustseg noise preview: no mask is noisy"),
         (
+            "noise preview SMALL noise.alpha=0.01 -o OUT/n.png",
+            "robustseg noise preview: no mask is noisy: noise.alpha=0.01 of ",
+        ),
+        (
+            "train loss=[ce,mae]",
+            "robustseg train: loss=[ce,mae]: a run has one loss. To train "
+            "with each: -m loss=ce,mae",
+        ),
+        ("train -m noise=[markov,swap]", "robustseg train: noise=[markov,swap]: a run has one"),
+        (
+            "train logger=null",
+            "robustseg train: logger=null: there is no logger of that name; "
+            "there are: none, tensorboard, wandb",
+        ),
+        ("data check loss=1", "robustseg data check: loss=1: there is no loss of that name"),
+        ("train --experiment demo", "robustseg train: --experiment: no such option. Settings are"),
+        ("train --loss=tloss", "robustseg train: --loss=tloss: no such option. Settings are"),
+        (
+            "data check dataset.root=OUT",
+            "robustseg data check: dataset=synthetic does not read dataset.root=",
+        ),
+        (
             "runs rm mine --runs RUNS",
             "robustseg runs rm: there is no run mine in runs; mine is an experiment: "
             "--experiment mine",
@@ -167,7 +189,8 @@ def test_every_command_is_in_the_table():
 def test_the_message_names_the_command(called, run_folder, text, said, capsys):
     called(text)
     output = capsys.readouterr()
-    assert output.err.replace(f"{run_folder.parent}", "runs").startswith(said)
+    errors = output.err.removeprefix("robustseg train: reading the settings\n")
+    assert errors.replace(f"{run_folder.parent}", "runs").startswith(said)
     assert output.out == ""
 
 

@@ -94,7 +94,7 @@ CASES = {
     ),
     "image cut off": (cut(IMAGE), IMAGE, "the image cannot be read"),
     "mask cut off": (cut(MASK), MASK, "the mask cannot be read"),
-    "image of 32 bits": (deep_image, f"{DATA}/ISIC_0000001.tif", "32 bits per pixel (mode F)"),
+    "image of 32 bits": (deep_image, f"{DATA}/ISIC_0000001.tif", "floating-point pixels (mode F)"),
     "mask of another size": (
         mask_of(np.zeros((16, 24), np.uint8)),
         MASK,

@@ -61,6 +61,7 @@ def add_parser(subparsers: Any) -> None:
 
 def preview(options: argparse.Namespace) -> int:
     """Draw a contact sheet of noisy masks."""
+    from robustseg.data.prepare import none_noisy
     from robustseg.noise.contact_sheet import contact_sheet
 
     settings, _, images, noisy, manifest = _corrupted(options)
@@ -68,7 +69,8 @@ def preview(options: argparse.Namespace) -> int:
     rows = [at for at, name in enumerate(images.ids) if name in changed][: options.count]
     shown = {images.ids[at] for at in rows}
     if not rows:
-        raise UserError("no mask is noisy: set noise.alpha above 0")
+        none = none_noisy(settings.noise.alpha, len(images)) or "set noise.alpha above 0"
+        raise UserError(f"no mask is noisy: {none}")
     noise = settings.noise
     options.out.parent.mkdir(parents=True, exist_ok=True)
     title = f"{settings.dataset.name}: {noise.name}, α {noise.alpha}, β {noise.beta}"

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 _TRAIN = ("-m", "--multirun")  # flags of a call that trains
 _SCRIPT = re.compile(r"(?:un)?install=(?:bash|fish|zsh)|query=(?:bash|fish|zsh)")  # behind -sc
+_OPTIONS = {  # long ones, which argparse would also take shortened
+    *("--help", "--hydra-help", "--version", "--cfg", "--resolve", "--package", "--run"),
+    *("--multirun", "--shell-completion", "--config-path", "--config-name", "--config-dir"),
+    *("--experimental-rerun", "--info"),
+}
 _SHOW = ("--cfg", "-c", "--info", "-i")  # of one that shows the settings of a run
 
 
@@ -151,7 +156,8 @@ def _for_hydra(arguments: Sequence[str]) -> list[str]:
     overrides on both sides of it would be "unrecognized arguments".
 
     Raises:
-        ConfigError: it trains and shows settings at once, or asks for no known shell's script.
+        ConfigError: it trains and shows settings at once, asks for no known shell's script, or
+            has an option or a choice that there is not.
     """
     if "-sc" in arguments and not any(map(_SCRIPT.fullmatch, arguments)):
         raise ConfigError("-sc is for Tab: write -sc install=bash or -sc install=fish")
@@ -161,4 +167,13 @@ def _for_hydra(arguments: Sequence[str]) -> list[str]:
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_config_dir(parser)
     rest = parser.parse_known_args(arguments)[1]
+    for word in rest:
+        if word.startswith("--") and word.partition("=")[0] not in _OPTIONS:
+            raise ConfigError(
+                f"{word}: no such option. Settings are written NAME=VALUE, without dashes, such "
+                "as loss=tloss, trainer.max_epochs=3 or +experiment=demo"
+            )
+    from robustseg.configuration.checks import check_choices
+
+    check_choices(rest)
     return sorted(rest, key=lambda word: word not in _TRAIN)

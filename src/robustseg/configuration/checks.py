@@ -1,6 +1,7 @@
 """A composed configuration becomes settings: resolved for this machine, and checked."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -33,6 +34,7 @@ def resolve(cfg: DictConfig) -> Settings:
     settings = settings_of(_with_cache(_on_this_machine(given)))
     check_names(settings)
     _check_places(settings)
+    _check_root(settings)
     _check_length(settings)
     _check_folds(settings)
     _check_classes(settings)
@@ -51,6 +53,31 @@ def check_call(cfg: DictConfig) -> tuple[float | None, list[str]]:
     if isinstance(records, ListConfig):
         records = OmegaConf.to_container(records)
     return check_setting("minutes", minutes), check_setting("records", records)
+
+
+def check_choices(words: Iterable[str]) -> None:
+    """Check the words of a call that choose from a group, such as loss=gce, before Hydra does.
+
+    Hydra merges the parts of a list of choices into one, and ends in a traceback over null.
+
+    Raises:
+        ConfigError: one is a list, or no name.
+    """
+    homes = [conf_folder(), *own_folders()]
+    groups = {folder.name for home in homes for folder in home.iterdir() if folder.is_dir()}
+    for word in words:
+        group, equals, value = word.partition("=")
+        if not equals or group not in groups:
+            continue
+        if re.fullmatch(r"\[.*\]", value):
+            names = value[1:-1].replace(" ", "")
+            raise ConfigError(
+                f"{word}: a run has one {group}. To train with each: -m {group}={names}"
+            )
+        if re.fullmatch(r"(?i)null|true|false|nan|[+-]?inf|[+-]?[\d._]+(e[+-]?\d+)?", value):
+            files = (file for home in homes for file in (home / group).glob("*.yaml"))
+            there = ", ".join(sorted({file.stem for file in files}))
+            raise ConfigError(f"{word}: there is no {group} of that name; there are: {there}")
 
 
 def check_overrides(overrides: Iterable[str]) -> None:
@@ -147,6 +174,17 @@ def _check_places(settings: Settings) -> None:
     for name in ("runs", "logs"):
         if not getattr(settings.paths, name):
             raise ConfigError(f"paths.{name} is empty: name a folder, such as paths.{name}={name}")
+
+
+def _check_root(settings: Settings) -> None:
+    """Refuse a folder that the data set does not read: numbers would be of other images."""
+    dataset = settings.dataset
+    if dataset.root is None or dataset.root in dataset.source.arguments().values():
+        return
+    raise ConfigError(
+        f"dataset={dataset.name} does not read dataset.root={dataset.root}: name the data set of "
+        "that folder, such as dataset=folder"
+    )
 
 
 def _check_length(settings: Settings) -> None:

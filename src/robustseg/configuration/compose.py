@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from robustseg.configuration.buildable import check_targets
-from robustseg.configuration.checks import resolve
+from robustseg.configuration.checks import check_choices, resolve
 from robustseg.configuration.own_conf import conf_folder, import_from_here
 from robustseg.settings import Settings
 
@@ -20,6 +20,7 @@ def composed(overrides: Sequence[str], *groups: str) -> Settings:
 
     conf = conf_folder()
     import_from_here()
+    check_choices(overrides)
     try:
         with initialize_config_dir(str(conf), version_base="1.3"):
             settings = resolve(compose("train", list(overrides)))

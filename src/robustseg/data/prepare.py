@@ -1,6 +1,7 @@
 """From a source to what a run trains and is tested on."""
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -109,6 +110,8 @@ def prepare(
     for warning in [*found, *_leaks(images, source, cache)]:
         log.warning("%s", warning)
     noisy, manifest = corrupt(train, noise, model, dataset.classes)
+    if none := none_noisy(noise.alpha, len(train)):
+        log.warning("%s", none)
     heldout = images.split("val")
     if len(heldout):
         heldout = replace(heldout, masks=corrupt(heldout, noise, model, dataset.classes)[0])
@@ -131,6 +134,21 @@ def _pixels(images: ImageSet) -> list[str]:
 def pixels_name(digest: str) -> str:
     """A checksum of `ImageSet.digests` as split.csv of a run has it."""
     return f"xxh3:{digest}"
+
+
+def none_noisy(alpha: float, count: int) -> str:
+    """That no mask is noisy, although some are asked for; "" where it is not so.
+
+    Example:
+        >>> none_noisy(0.05, 11)
+        'noise.alpha=0.05 of 11 masks is none: the smallest that is one is 0.0910'
+    """
+    if not alpha or int(count * alpha):
+        return ""
+    least = math.ceil(10_000 / count) / 10_000
+    return (
+        f"noise.alpha={alpha:g} of {count} masks is none: the smallest that is one is {least:.4f}"
+    )
 
 
 def corrupt(

@@ -87,9 +87,10 @@ def read_image(path: Path, channels: int, bits: int | None = None) -> np.ndarray
         if image.mode.startswith("I;16"):
             return np.repeat(_upper_eight(np.asarray(image), bits, path), channels, axis=2)
         if image.mode in ("I", "F"):
+            kind = "floating-point" if image.mode == "F" else "signed or 32-bit"
             raise DataError(
-                f"{path}: the image has 32 bits per pixel (mode {image.mode}). Convert it to 8 "
-                "or 16 bits"
+                f"{path}: the image has {kind} pixels (mode {image.mode}). Convert it to 8 bits or "
+                "to unsigned 16, such as a window of a CT"
             )
         array = np.array(image.convert("L" if channels == 1 else "RGB"))
     return array.reshape(*array.shape[:2], channels)

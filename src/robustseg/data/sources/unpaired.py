@@ -93,10 +93,15 @@ def missing_masks(
     )
     if offers:
         return [first + offers]
+    if 2 * len(missing) > len(images):
+        names = "Set dataset.source.mask_suffix or dataset.source.mask_template, or add them"
+        return [f"{first}{names}"]
+    one = len(missing) == 1
     return [
-        f"{first}Add {'it' if len(missing) == 1 else 'them'}, set dataset.source.mask_suffix or "
-        "dataset.source.mask_template, or set dataset.source.missing_mask=empty if they have no "
-        "foreground"
+        f"{first}Add {'it' if one else 'them'}; or, if {'it is' if one else 'they are'} not "
+        f"annotated, move {'the image' if one else 'those images'} away or narrow "
+        "dataset.source.glob. Only if there is nothing to annotate, set "
+        "dataset.source.missing_mask=empty"
     ]
 
 
