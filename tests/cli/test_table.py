@@ -98,6 +98,14 @@ def test_what_has_nothing_to_be_compared_with_is_named(add_run, table):
     assert "Not compared" not in table("--against", "mae", "--where", "alpha=0.3")[1]
 
 
+def test_noise_that_is_not_the_paper_s_is_named(add_run, table):
+    add_run("gce", 0.3, noise="markov")
+    assert "markov α=0.3 β=0.5" in table("--metric", "dice_image")[1]
+    add_run("gce", 0.5)
+    shown = table("--metric", "dice_image", "--where", "noise=morphological")[1]
+    assert "α=0.5 β=0.5" in shown and "morphological" not in shown
+
+
 def test_a_loss_may_be_called_as_a_number_is(add_run, table):
     for loss in ("1", "1e3", "gce"):
         add_run(loss, 0.3)

@@ -136,6 +136,7 @@ class Cell:
         return self.folds is not None and self.folds.which is None
 
 
+_USUAL = "morphological"  # noise whose name tables leave out
 EMPTY = Cell(math.nan, math.nan, 0, False)
 
 
@@ -199,15 +200,15 @@ class Table:
     def noise_words(self, column: Column) -> str:
         """A column's noise in words, such as ``α=0.3 β=0.5``.
 
-        Before that its kind, where there are several, and what its settings are, where they differ:
-        ``annotator over α=0.7 β=0.7``.
+        Before that its kind, where there are several or it is not the T-Loss paper's, and what its
+        settings are, where they differ: ``annotator over α=0.7 β=0.7``.
         """
         if column.noise is None:
             return "clean"
         kinds = {other.noise for other in self.columns if other.noise}
         alike = [other for other in self.columns if other.noise == column.noise]
         names = {name for other in alike for name, _ in other.settings}
-        words = [column.noise] if len(kinds) > 1 or names else []
+        words = [column.noise] if len(kinds) > 1 or names or column.noise != _USUAL else []
         words += setting_words(column.settings, named=len(names) > 1)
         return " ".join([*words, f"α={label(column.alpha)} β={label(column.beta)}"])
 
