@@ -91,7 +91,8 @@ def bits(folder):
     weights = torch.load(RunFolder(folder).weights, weights_only=True)
     epochs = pd.read_csv(folder / "epochs.csv", dtype=str)
     thresholds = folder / "thresholds.csv"
-    tensors = {f"{part}.{k}": v for part, state in weights.items() for k, v in state.items()}
+    states = {part: weights[part] for part in ("network", "loss")}
+    tensors = {f"{part}.{k}": v for part, state in states.items() for k, v in state.items()}
     return (
         (folder / "metrics.json").read_bytes(),
         (folder / "images.csv").read_bytes(),
