@@ -76,9 +76,9 @@ def weights(place):
     states = _read_weights(run_of(place))
     return [
         (part, key, tensor.numpy().tobytes())
-        for part, state in states.items()
-        for key, tensor in state.items()
-    ]
+        for part in ("network", "loss")
+        for key, tensor in states[part].items()
+    ] + [states["in_channels"]]
 
 
 def examples(place):

@@ -23,8 +23,12 @@ _AUTO = {"accelerator", "precision", "channels_last", "threads"}
 _LONG = 100  # optimiser steps that are evaluated more than once
 
 
-def resolve(cfg: DictConfig) -> Settings:
+def resolve(cfg: DictConfig, of_dataset: bool = True) -> Settings:
     """The settings of a composed configuration, with every ``auto`` resolved for this machine.
+
+    Args:
+        cfg: as Hydra composes it.
+        of_dataset: whether ``dataset.root`` is the folder of its data set, not of a finished run's.
 
     Raises:
         ConfigError: a value is out of range, a setting is unknown, or two contradict each other.
@@ -34,7 +38,8 @@ def resolve(cfg: DictConfig) -> Settings:
     settings = settings_of(_with_cache(_on_this_machine(given)))
     check_names(settings)
     _check_places(settings)
-    _check_root(settings)
+    if of_dataset:
+        _check_root(settings)
     _check_length(settings)
     _check_folds(settings)
     _check_classes(settings)

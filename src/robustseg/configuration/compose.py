@@ -23,7 +23,7 @@ def composed(overrides: Sequence[str], *groups: str) -> Settings:
     check_choices(overrides)
     try:
         with initialize_config_dir(str(conf), version_base="1.3"):
-            settings = resolve(compose("train", list(overrides)))
+            settings = resolve(compose("train", list(overrides)), of_dataset="dataset" in groups)
     except Exception as error:
         explained = explain(error, conf, overrides)
         if explained is None:

@@ -189,8 +189,9 @@ def _read_weights(folder: RunFolder) -> dict[str, Any]:
         for state in states
     ):
         raise DataError(f"{path}: not the weights of a run of robustseg")
-    if weights.get("in_channels") not in (None, 1, 3):
-        raise DataError(f"{path}: in_channels={weights['in_channels']!r}, and it is 1 or 3")
+    channels = weights.get("in_channels")
+    if channels is not None and (type(channels) is not int or channels not in (1, 3)):
+        raise DataError(f"{path}: in_channels={channels!r}, and it is 1 or 3")
     return weights
 
 
